@@ -1,0 +1,48 @@
+"""What a matcher gives and what the odometry needs of it: the border between the two layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+FeaturesT = TypeVar("FeaturesT")
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Correspondences between image a and image b.
+
+    Attributes:
+        points_a: (N, 2) float32, pixels (x, y) of the original image a; the centre of its top-left pixel is (0, 0).
+        points_b: (N, 2) float32, pixels of the original image b, likewise.
+        confidence: (N,) float32 in [0, 1].
+        cell_a: (N,) int64, index of the coarse cell of image a that each match starts from. All images matched
+            against the same image a share its cells, so this number identifies a track.
+    """
+
+    points_a: NDArray[np.float32]
+    points_b: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+    cell_a: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.cell_a)
+
+    def select(self, index: NDArray[np.bool_] | NDArray[np.int64]) -> Matches:
+        """Return the matches picked by a boolean mask (N,) or by integer indices."""
+        return Matches(self.points_a[index], self.points_b[index], self.confidence[index], self.cell_a[index])
+
+
+class Matcher(Protocol[FeaturesT]):
+    """Two methods, so that the features of an image are computed once and matched many times."""
+
+    def extract(self, image: NDArray[np.uint8]) -> FeaturesT:
+        """Compute all that depends on one (H, W) grey image alone. The result is opaque to the caller."""
+        ...
+
+    def match(self, features_a: FeaturesT, features_b: FeaturesT) -> Matches:
+        """Match two images by their features."""
+        ...

@@ -1,0 +1,29 @@
+"""One moment of the camera: the unit that sequences yield and the odometry consumes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros.odometry.camera import Camera
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Images taken at one time by one rig.
+
+    Attributes:
+        stamp_ns: time of exposure, integer nanoseconds.
+        image: (H, W) uint8 grey, the left (or only) camera.
+        camera: calibration of that camera; its `baseline` is set when `right` is.
+        right: (H, W) uint8 grey of the right camera, rectified with the left, or None.
+        depth: (H, W) float32 metres registered to `image`, 0 or NaN where unknown, or None.
+    """
+
+    stamp_ns: int
+    image: NDArray[np.uint8]
+    camera: Camera
+    right: NDArray[np.uint8] | None = None
+    depth: NDArray[np.float32] | None = None
