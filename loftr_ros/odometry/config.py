@@ -1,0 +1,68 @@
+"""What the user can choose about the odometry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from loftr_ros.errors import LoftrRosError
+
+Mode = Literal["mono", "stereo", "rgbd"]
+
+
+class OdometryConfigError(LoftrRosError):
+    """A setting outside its range; the message names the field."""
+
+
+@dataclass(frozen=True)
+class OdometryConfig:
+    """Settings of `VisualOdometry`.
+
+    Attributes:
+        mode: "mono" (scale unknown), "stereo" (rectified pair, metric) or "rgbd" (depth image, metric).
+        ransac_threshold_px: largest distance of an inlier from its epipolar line, pixels.
+        min_inliers: fewer than this many inliers and the frame is lost.
+        polish: refine each match on the images by Lucas-Kanade, which buys most of the sub-pixel accuracy.
+        polish_max_shift_px: a polished match that walked further than this is put back, pixels.
+        stationary_px: median image motion below which the camera stands still, pixels.
+        min_parallax_px: median parallax (image motion left after removing rotation) below which no translation
+            and no depth can be had without known depth, pixels.
+        keyframe_parallax_px: median image motion since the keyframe that asks for a new one, pixels.
+        keyframe_min_inlier_ratio: inliers, as a share of the keyframe's best count so far, below which a new one
+            is taken.
+        match_noise_px: standard deviation assumed for one coordinate of a polished match, pixels.
+        max_prediction_s: how long a lost camera is assumed to keep its velocity, seconds; then it is held.
+        lost_frames_to_restart: lost frames in a row after which matching starts afresh from a new keyframe.
+    """
+
+    mode: Mode = "mono"
+    ransac_threshold_px: float = 1.0
+    min_inliers: int = 25
+    polish: bool = True
+    polish_max_shift_px: float = 3.0
+    stationary_px: float = 0.3
+    min_parallax_px: float = 1.0
+    keyframe_parallax_px: float = 20.0
+    keyframe_min_inlier_ratio: float = 0.5
+    match_noise_px: float = 0.3
+    max_prediction_s: float = 0.5
+    lost_frames_to_restart: int = 3
+
+    def __post_init__(self) -> None:
+        """Raise OdometryConfigError for a value outside its range."""
+        if self.mode not in get_args(Mode):
+            raise OdometryConfigError(f"mode is '{self.mode}'; it must be one of {', '.join(get_args(Mode))}.")
+        for name in ("ransac_threshold_px", "match_noise_px", "keyframe_parallax_px", "polish_max_shift_px"):
+            if not getattr(self, name) > 0:
+                raise OdometryConfigError(f"{name} is {getattr(self, name)}; it must be above 0.")
+        for name in ("stationary_px", "min_parallax_px", "max_prediction_s"):
+            if not getattr(self, name) >= 0:
+                raise OdometryConfigError(f"{name} is {getattr(self, name)}; it must not be negative.")
+        if self.min_inliers < 8:
+            raise OdometryConfigError(f"min_inliers is {self.min_inliers}; relative pose needs at least 8.")
+        if self.lost_frames_to_restart < 1:
+            raise OdometryConfigError(f"lost_frames_to_restart is {self.lost_frames_to_restart}; it must be 1 or more.")
+        if not 0 <= self.keyframe_min_inlier_ratio <= 1:
+            raise OdometryConfigError(
+                f"keyframe_min_inlier_ratio is {self.keyframe_min_inlier_ratio}; it must be between 0 and 1."
+            )

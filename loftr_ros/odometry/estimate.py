@@ -1,0 +1,76 @@
+"""What the odometry says about one frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros.matches import Matches
+from loftr_ros.odometry.frame import Frame
+
+
+class TrackingState(Enum):
+    """How the pose of a frame came about."""
+
+    INITIALIZING = "initializing"
+    """The first frame, or a single camera that has not moved enough yet to have a translation."""
+    TRACKING = "tracking"
+    """The pose is measured."""
+    STATIONARY = "stationary"
+    """The image did not move: the pose is that of the frame before."""
+    LOST = "lost"
+    """The pose is a prediction: too few matches agree on a motion."""
+
+
+@dataclass(frozen=True)
+class OdometryEstimate:
+    """Pose and velocity of the camera at one frame. Every array is finite, in every state.
+
+    The camera frame is optical: x right, y down, z forward. The odom frame is the camera frame of the first frame.
+    Lengths are metres if `scale_known`, else units of the first baseline.
+
+    Attributes:
+        stamp_ns: stamp of the frame, integer nanoseconds.
+        T_odom_camera: (4, 4) float64 pose.
+        pose_covariance: (6, 6) of (x, y, z, rot_x, rot_y, rot_z) in the axes of odom, as in
+            geometry_msgs/PoseWithCovariance: position error added, rotation error about the fixed axes of odom.
+            It accumulates along the path. Symmetric, positive definite.
+        twist: (6,) body velocity (vx, vy, vz, wx, wy, wz) in the axes of the camera, 1/s.
+        twist_covariance: (6, 6) likewise.
+        state: how this pose came about.
+        matches: the matches that were used, polished; empty for the first frame.
+        inliers: (N,) bool, the matches that agree with the pose.
+        reference: the frame that is image a of `matches` (the keyframe they were made against); None if empty.
+        parallax_px: median image motion since `reference` that rotation does not explain, pixels.
+        timings_ms: milliseconds by stage, in the order in which the stages ran.
+        scale_known: whether lengths are metres.
+        is_keyframe: whether this frame is the keyframe of those that follow.
+    """
+
+    stamp_ns: int
+    T_odom_camera: NDArray[np.float64]
+    pose_covariance: NDArray[np.float64]
+    twist: NDArray[np.float64]
+    twist_covariance: NDArray[np.float64]
+    state: TrackingState
+    matches: Matches
+    inliers: NDArray[np.bool_]
+    reference: Frame | None
+    parallax_px: float
+    timings_ms: Mapping[str, float]
+    scale_known: bool
+    is_keyframe: bool
+
+    @property
+    def num_matches(self) -> int:
+        """Number of matches."""
+        return len(self.matches)
+
+    @property
+    def num_inliers(self) -> int:
+        """Number of matches that agree with the pose."""
+        return int(self.inliers.sum())

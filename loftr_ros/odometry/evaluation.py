@@ -1,0 +1,142 @@
+"""Errors of a trajectory against ground truth.
+
+ATE and RPE as in Sturm et al., "A Benchmark for the Evaluation of RGB-D SLAM Systems" (IROS 2012); the alignment is
+Umeyama's, "Least-squares estimation of transformation parameters between two point patterns" (PAMI 1991).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from loftr_ros.odometry.trajectory import Trajectory, TrajectoryError
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """x -> scale * R x + t."""
+
+    R: NDArray[np.float64]
+    t: NDArray[np.float64]
+    scale: float
+
+    def apply(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Transform (N, 3) points."""
+        return self.scale * points @ self.R.T + self.t
+
+
+@dataclass(frozen=True)
+class TrajectoryErrors:
+    """How far an estimate is from the truth.
+
+    Per-frame errors are of consecutive relative poses; direction errors count frames that moved more than 1 mm.
+
+    Attributes:
+        poses: number of poses compared.
+        path_m: length of the true path, metres.
+        scaled: whether the estimate was aligned with a scale (Sim(3)), as for a single camera, or without (SE(3)).
+        ate_m, ate_percent: root mean square position error after alignment, metres and per cent of the path.
+        end_m, end_percent: error of the motion from the first to the last pose, without alignment.
+        rotation_mean_deg, rotation_median_deg: rotation error per frame, degrees.
+        translation_mean_m: length of the translation error per frame, metres (scaled if `scaled`).
+        direction_median_deg: angle between estimated and true translation per frame, degrees.
+    """
+
+    poses: int
+    path_m: float
+    scaled: bool
+    ate_m: float
+    ate_percent: float
+    end_m: float
+    end_percent: float
+    rotation_mean_deg: float
+    rotation_median_deg: float
+    translation_mean_m: float
+    direction_median_deg: float
+
+
+def associate(estimate: Trajectory, truth: Trajectory, max_difference_s: float = 0.02) -> tuple[Trajectory, Trajectory]:
+    """Pair each estimated pose with the true one nearest in time; poses without one are left out.
+
+    Raises:
+        TrajectoryError: fewer than two pairs are left.
+    """
+    differences = np.abs(truth.stamps_ns[None] - estimate.stamps_ns[:, None])
+    nearest = differences.argmin(axis=1) if differences.size else np.zeros(0, np.int64)
+    paired = differences[np.arange(len(nearest)), nearest] <= max_difference_s * 1e9
+    if paired.sum() < 2:
+        raise TrajectoryError(
+            f"Fewer than two poses of the estimate are within {max_difference_s} s of the ground truth: "
+            "check that both use the same clock."
+        )
+    nearest = nearest[paired]
+    return (
+        Trajectory(estimate.stamps_ns[paired], estimate.poses[paired]),
+        Trajectory(truth.stamps_ns[nearest], truth.poses[nearest]),
+    )
+
+
+def align(points: NDArray[np.float64], onto: NDArray[np.float64], with_scale: bool) -> Similarity:
+    """Least-squares transform of (N, 3) points onto others (Umeyama 1991, equations 40-42)."""
+    mean, mean_onto = points.mean(axis=0), onto.mean(axis=0)
+    U, singular, Vt = np.linalg.svd((onto - mean_onto).T @ (points - mean) / len(points))
+    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(U @ Vt))])
+    R = (U * sign) @ Vt
+    variance = ((points - mean) ** 2).sum(axis=1).mean()
+    scale = float(singular @ sign / variance) if with_scale and variance > 0 else 1.0
+    return Similarity(R, mean_onto - scale * R @ mean, scale)
+
+
+def evaluate(
+    estimate: Trajectory, truth: Trajectory, with_scale: bool, max_difference_s: float = 0.02
+) -> TrajectoryErrors:
+    """Compare an estimate with ground truth; `with_scale` for a single camera, whose scale is unknown.
+
+    Raises:
+        TrajectoryError: see `associate`.
+    """
+    estimate, truth = associate(estimate, truth, max_difference_s)
+    similarity = align(estimate.positions, truth.positions, with_scale)
+    ate = float(np.sqrt(((similarity.apply(estimate.positions) - truth.positions) ** 2).sum(axis=1).mean()))
+    steps, true_steps = _relative(estimate.poses), _relative(truth.poses)
+    rotation = _rotation_error_deg(steps, true_steps)
+    translation = np.linalg.norm(similarity.scale * steps[:, :3, 3] - true_steps[:, :3, 3], axis=1)
+    direction = _direction_error_deg(steps[:, :3, 3], true_steps[:, :3, 3])
+    moved = np.linalg.norm(true_steps[:, :3, 3], axis=1) > 1e-3
+    end = _relative(estimate.poses[[0, -1]])[0, :3, 3] * similarity.scale
+    end_m = float(np.linalg.norm(end - _relative(truth.poses[[0, -1]])[0, :3, 3]))
+    percent = 100.0 / max(truth.length, 1e-9)
+    return TrajectoryErrors(
+        poses=len(estimate),
+        path_m=truth.length,
+        scaled=with_scale,
+        ate_m=ate,
+        ate_percent=ate * percent,
+        end_m=end_m,
+        end_percent=end_m * percent,
+        rotation_mean_deg=float(rotation.mean()),
+        rotation_median_deg=float(np.median(rotation)),
+        translation_mean_m=float(translation.mean()),
+        direction_median_deg=float(np.median(direction[moved])) if moved.any() else 0.0,
+    )
+
+
+def _relative(poses: NDArray[np.float64]) -> NDArray[np.float64]:
+    relative: NDArray[np.float64] = np.linalg.inv(poses[:-1]) @ poses[1:]
+    return relative
+
+
+def _rotation_error_deg(estimate: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
+    difference = np.swapaxes(estimate[:, :3, :3], 1, 2) @ truth[:, :3, :3]
+    angle: NDArray[np.float64] = np.degrees(Rotation.from_matrix(difference).magnitude())
+    return angle
+
+
+def _direction_error_deg(estimate: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
+    norms = np.linalg.norm(estimate, axis=1) * np.linalg.norm(truth, axis=1)
+    cosine = (estimate * truth).sum(axis=1) / np.maximum(norms, 1e-12)
+    angle: NDArray[np.float64] = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
+    return angle
