@@ -1,0 +1,30 @@
+"""Multi-head attention between two sets of tokens: linear and softmax."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def linear_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention with the kernel elu(x) + 1, linear in the number of tokens (paper, section 3.2; arXiv 2006.16236).
+
+    Args:
+        query: (B, H, L, D).
+        key, value: (B, H, S, D).
+
+    Returns:
+        (B, H, L, D).
+    """
+    query = F.elu(query) + 1
+    key = F.elu(key) + 1
+    tokens = key.shape[2]
+    # Averages instead of sums keep the products inside the range of half precision.
+    context = key.transpose(2, 3) @ (value / tokens)
+    normaliser = query @ (key.mean(dim=2)[..., None]) + 1e-6 / tokens
+    return (query @ context) / normaliser
+
+
+def full_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Softmax attention; shapes as for `linear_attention`."""
+    return F.scaled_dot_product_attention(query, key, value)

@@ -1,0 +1,149 @@
+"""The frozen configuration of a LoFTR network, and the presets that this package knows by name."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from loftr_ros.errors import LoftrRosError
+
+
+class ModelConfigError(LoftrRosError):
+    """A network configuration that cannot be built."""
+
+
+@dataclass(frozen=True)
+class BackboneConfig:
+    """ResNet-FPN with outputs at 1/8 (coarse) and 1/2 (fine) of the input size.
+
+    Attributes:
+        stem_dim: channels after the first convolution.
+        block_dims: channels at 1/2, 1/4 and 1/8; the last is the coarse feature size.
+        blocks_per_stage: residual blocks in each of the three stages.
+        fine_dim: channels of the fine map.
+        align_corners: how the pyramid is upsampled; the published weights were trained with True, which shifts
+            features by up to one cell across the image, so networks trained here use False.
+    """
+
+    stem_dim: int = 128
+    block_dims: tuple[int, int, int] = (128, 196, 256)
+    blocks_per_stage: int = 2
+    fine_dim: int = 128
+    align_corners: bool = True
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Interleaved self and cross attention layers (paper, section 3.2).
+
+    Attributes:
+        dim: feature size; a multiple of `heads`, and of 4 for the position encoding.
+        heads: attention heads.
+        layers: "self" or "cross" for each layer.
+        attention: "linear" (paper, section 3.2) or "full" (softmax attention).
+        pool: side of the blocks of tokens that are averaged before attention; 1 attends between all tokens.
+    """
+
+    dim: int = 256
+    heads: int = 8
+    layers: tuple[str, ...] = ("self", "cross") * 4
+    attention: str = "linear"
+    pool: int = 1
+
+
+@dataclass(frozen=True)
+class CoarseMatchingConfig:
+    """Dual-softmax matching with mutual nearest neighbours (paper, section 3.3).
+
+    Attributes:
+        temperature: divides the similarity before the softmax.
+        threshold: least confidence of a match.
+        border: cells at the rim of the coarse grid that are never matched.
+    """
+
+    temperature: float = 0.1
+    threshold: float = 0.2
+    border: int = 2
+
+
+@dataclass(frozen=True)
+class LoFTRConfig:
+    """Everything that a checkpoint fixes about its network.
+
+    Attributes:
+        legacy_position_encoding: use the frequencies of the authors' first release, whose normaliser is wrong; the
+            published outdoor weights need it.
+        pixel_centre: coordinate that the checkpoint's training gave to the centre of the top-left pixel, in pixels:
+            0.5 for the published weights, 0 for those trained here.
+        fine_window: side of the square of fine cells in which a coarse match is refined; odd.
+        fine_context: merge the coarse features into the fine windows (paper, section 3.4).
+    """
+
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    coarse: TransformerConfig = field(default_factory=TransformerConfig)
+    fine: TransformerConfig = field(default_factory=lambda: TransformerConfig(dim=128, layers=("self", "cross")))
+    matching: CoarseMatchingConfig = field(default_factory=CoarseMatchingConfig)
+    legacy_position_encoding: bool = False
+    pixel_centre: float = 0.0
+    fine_window: int = 5
+    fine_context: bool = True
+
+    def __post_init__(self) -> None:
+        if self.backbone.block_dims[2] != self.coarse.dim or self.backbone.fine_dim != self.fine.dim:
+            raise ModelConfigError("backbone.block_dims[2] must equal coarse.dim and backbone.fine_dim fine.dim")
+        if self.coarse.dim % 4:
+            raise ModelConfigError(f"coarse.dim must be a multiple of 4 for the position encoding, not {self.coarse.dim}")
+        for name, part in (("coarse", self.coarse), ("fine", self.fine)):
+            if part.dim % part.heads:
+                raise ModelConfigError(f"{name}.dim {part.dim} is not a multiple of {name}.heads {part.heads}")
+            if set(part.layers) - {"self", "cross"} or part.attention not in {"linear", "full"}:
+                raise ModelConfigError(f"{name}: layers are 'self' or 'cross', attention is 'linear' or 'full'")
+        if self.fine_window % 2 == 0:
+            raise ModelConfigError(f"fine_window must be odd, not {self.fine_window}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain nested values, for files."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> LoFTRConfig:
+        """Build a configuration from `to_dict`'s form; an unknown key is an error."""
+        parts = {
+            "backbone": BackboneConfig,
+            "coarse": TransformerConfig,
+            "fine": TransformerConfig,
+            "matching": CoarseMatchingConfig,
+        }
+        nested = {key: _build(parts[key], value, key) if key in parts else value for key, value in values.items()}
+        return _build(cls, nested, "model")
+
+
+def _build(cls: type[Any], values: dict[str, Any], where: str) -> Any:
+    known = {entry.name for entry in fields(cls)}
+    if unknown := sorted(set(values) - known):
+        raise ModelConfigError(f"unknown key {unknown[0]!r} in {where}; known: {', '.join(sorted(known))}")
+    return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+
+def preset(name: str) -> LoFTRConfig:
+    """Return the configuration called `name`: "compact", "outdoor" or "indoor".
+
+    "outdoor" and "indoor" are the published architecture to the last layer (paper, section 4); they differ in the
+    position encoding of their checkpoints. "compact" is the network trained by this package.
+    """
+    presets = {
+        "compact": LoFTRConfig(
+            backbone=BackboneConfig(
+                stem_dim=16, block_dims=(16, 32, 64), blocks_per_stage=1, fine_dim=32, align_corners=False
+            ),
+            coarse=TransformerConfig(dim=64, heads=4, layers=("self", "cross") * 2, attention="full", pool=4),
+            fine=TransformerConfig(dim=32, heads=4, layers=()),
+            matching=CoarseMatchingConfig(border=1),
+            fine_context=False,
+        ),
+        "outdoor": LoFTRConfig(legacy_position_encoding=True, pixel_centre=0.5),
+        "indoor": LoFTRConfig(pixel_centre=0.5),
+    }
+    if name not in presets:
+        raise ModelConfigError(f"unknown preset {name!r}; known: {', '.join(presets)}")
+    return presets[name]

@@ -1,0 +1,101 @@
+"""Sub-pixel refinement of coarse matches in small windows of the fine map (paper, section 3.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from loftr_ros.loftr.coarse_matching import CoarseMatches
+from loftr_ros.loftr.config import LoFTRConfig
+from loftr_ros.loftr.transformer import LocalFeatureTransformer
+
+FINE_CELLS_PER_COARSE = 4  # the fine map is at 1/2, the coarse one at 1/8
+
+
+@dataclass(frozen=True)
+class FineOffsets:
+    """Where in its window each match lies.
+
+    Attributes:
+        mean: (M, 2) expectation (x, y) over the heat map, in [-1, 1] from rim to rim of the window.
+        deviation: (M,) total standard deviation of the heat map in the same unit (the sigma of equation 6).
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+
+class FinePreprocess(nn.Module):
+    """Cut the windows of the matched cells; optionally merge the coarse features into them."""
+
+    def __init__(self, config: LoFTRConfig) -> None:
+        super().__init__()
+        self.window = config.fine_window
+        self.context = config.fine_context
+        if self.context:
+            self.down_proj = nn.Linear(config.coarse.dim, config.fine.dim)
+            self.merge_feat = nn.Linear(2 * config.fine.dim, config.fine.dim)
+
+    def forward(self, fine: Tensor, coarse: Tensor, batch: Tensor, cells: Tensor, columns: int) -> Tensor:
+        """Return the windows (M, window^2, C') of M cells.
+
+        Args:
+            fine: (B, C', H/2, W/2) fine map.
+            coarse: (B, L, C) transformed coarse tokens.
+            batch, cells: (M,) which image, which coarse cell.
+            columns: of the coarse grid.
+        """
+        windows = self._cut(fine, batch, cells, columns)
+        if not self.context:
+            return windows
+        context = self.down_proj(coarse[batch, cells])[:, None].expand_as(windows)
+        merged: Tensor = self.merge_feat(torch.cat([windows, context], dim=2))
+        return merged
+
+    def _cut(self, fine: Tensor, batch: Tensor, cells: Tensor, columns: int) -> Tensor:
+        radius = self.window // 2
+        padded = F.pad(fine, [radius] * 4)
+        steps = torch.arange(self.window, device=fine.device)
+        rows = (cells // columns * FINE_CELLS_PER_COARSE)[:, None] + steps
+        cols = (cells % columns * FINE_CELLS_PER_COARSE)[:, None] + steps
+        return padded[batch[:, None, None], :, rows[:, :, None], cols[:, None, :]].flatten(1, 2)
+
+
+class FineMatching(nn.Module):
+    """Refine coarse matches: windows, a small transformer, and the expectation over the correlation heat map."""
+
+    def __init__(self, config: LoFTRConfig) -> None:
+        super().__init__()
+        self.window = config.fine_window
+
+    def forward(self, windows_a: Tensor, windows_b: Tensor) -> FineOffsets:
+        """Correlate the centre of each window of a with the whole window of b, both (M, window^2, C')."""
+        centre = windows_a[:, self.window**2 // 2]
+        scores = torch.einsum("mc,mwc->mw", centre, windows_b) / centre.shape[1] ** 0.5
+        heat = scores.float().softmax(dim=1)
+        axis = torch.linspace(-1, 1, self.window, device=heat.device)
+        grid = torch.cartesian_prod(axis, axis).flip(1)  # (window^2, 2) as x, y
+        mean = heat @ grid
+        variance = heat @ grid**2 - mean**2
+        return FineOffsets(mean, variance.clamp(min=1e-10).sqrt().sum(dim=1))
+
+
+def refine(
+    preprocess: FinePreprocess,
+    transformer: LocalFeatureTransformer,
+    matching: FineMatching,
+    fine: tuple[Tensor, Tensor],
+    coarse: tuple[Tensor, Tensor],
+    columns: tuple[int, int],
+    matches: CoarseMatches,
+) -> FineOffsets:
+    """Run the three steps of the fine level for the coarse matches of a batch of pairs."""
+    windows_a = preprocess(fine[0], coarse[0], matches.batch, matches.cell_a, columns[0])
+    windows_b = preprocess(fine[1], coarse[1], matches.batch, matches.cell_b, columns[1])
+    square = (preprocess.window, preprocess.window)
+    windows_a, windows_b = transformer(windows_a, windows_b, square, square)
+    offsets: FineOffsets = matching(windows_a, windows_b)
+    return offsets

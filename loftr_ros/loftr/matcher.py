@@ -1,0 +1,146 @@
+"""The matcher that the odometry sees: NumPy images of any size in, NumPy matches out, features kept on the device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from loftr_ros.errors import LoftrRosError
+from loftr_ros.loftr.checkpoints import load_model
+from loftr_ros.loftr.model import COARSE_STRIDE, FeatureMaps, LoFTR
+from loftr_ros.matches import Matches
+
+MIN_SIDE = 8 * COARSE_STRIDE  # smaller images have too few coarse cells to match
+
+
+class MatcherError(LoftrRosError):
+    """An image or a device that the matcher cannot use."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """An image as the network keeps it.
+
+    Attributes:
+        maps: feature maps of one image, on the device.
+        scale: original pixels per network pixel, (x, y).
+    """
+
+    maps: FeatureMaps
+    scale: tuple[float, float]
+
+
+class LoftrMatcher:
+    """LoFTR with one pass of the backbone an image, however often the image is matched.
+
+    Attributes:
+        checkpoint: what the weights were loaded from.
+        device: where the network runs.
+    """
+
+    def __init__(self, model: LoFTR, device: torch.device, checkpoint: str, max_pixels: int | None = None) -> None:
+        """Prepare a network for inference.
+
+        Args:
+            model: in evaluation mode.
+            device: to run on.
+            checkpoint: its name, for reports.
+            max_pixels: larger images are shrunk to about this many pixels; None keeps them.
+        """
+        self.model = model.to(device)
+        self.device = device
+        self.checkpoint = checkpoint
+        self.max_pixels = max_pixels
+
+    @torch.inference_mode()
+    def extract(self, image: NDArray[np.uint8]) -> Features:
+        """Compute the features of an (H, W) grey image of any size from 64 x 64.
+
+        Raises:
+            MatcherError: the image is no grey uint8 image or too small.
+        """
+        if image.ndim != 2 or image.dtype != np.uint8 or min(image.shape) < MIN_SIDE:
+            raise MatcherError(
+                f"the matcher needs a grey uint8 image of at least {MIN_SIDE} x {MIN_SIDE} pixels, "
+                f"not shape {image.shape} of {image.dtype}"
+            )
+        height, width = image.shape
+        rows, columns = network_size(height, width, self.max_pixels)
+        tensor = torch.from_numpy(np.ascontiguousarray(image)).to(self.device)[None, None].float() / 255
+        with self._precision():
+            maps = self.model.extract(_resize(tensor, rows, columns))
+        return Features(maps, (width / columns, height / rows))
+
+    @torch.inference_mode()
+    def match(self, features_a: Features, features_b: Features) -> Matches:
+        """Match two images; points come back in the pixels of the original images."""
+        with self._precision():
+            found = self.model.match(features_a.maps, features_b.maps)
+        centre = self.model.config.pixel_centre
+        return Matches(
+            points_a=_to_original(found.points_a, features_a.scale, centre),
+            points_b=_to_original(found.points_b, features_b.scale, centre),
+            confidence=found.coarse.confidence.float().cpu().numpy(),
+            cell_a=found.coarse.cell_a.cpu().numpy(),
+        )
+
+    def _precision(self) -> torch.autocast:
+        """Half precision on a GPU; on a CPU only for the compact network, where bfloat16 has been measured."""
+        on_gpu = self.device.type == "cuda"
+        return torch.autocast(self.device.type, torch.float16 if on_gpu else torch.bfloat16, enabled=on_gpu)
+
+
+def load_matcher(checkpoint: str = "compact", device: str = "auto", max_pixels: int | None = None) -> LoftrMatcher:
+    """Load a checkpoint and put it on a device.
+
+    Args:
+        checkpoint: see `loftr_ros.loftr.checkpoints.load_model`.
+        device: "auto" (a GPU if there is one), or a torch device such as "cpu" or "cuda:0".
+        max_pixels: larger images are shrunk to about this many pixels before matching.
+
+    Raises:
+        CheckpointError: the weights cannot be used.
+        MatcherError: the device does not exist.
+    """
+    return LoftrMatcher(load_model(checkpoint), _device(device), checkpoint, max_pixels)
+
+
+def network_size(height: int, width: int, max_pixels: int | None = None) -> tuple[int, int]:
+    """Rows and columns at which an image is matched: the nearest multiples of 8, within the budget of pixels."""
+    shrink = 1.0 if max_pixels is None else min(1.0, (max_pixels / (height * width)) ** 0.5)
+    rows, columns = (max(round(side * shrink / COARSE_STRIDE) * COARSE_STRIDE, MIN_SIDE) for side in (height, width))
+    return rows, columns
+
+
+def _resize(image: Tensor, rows: int, columns: int) -> Tensor:
+    if image.shape[2:] == (rows, columns):
+        return image
+    return F.interpolate(image, (rows, columns), mode="bilinear", align_corners=False, antialias=True)
+
+
+def _to_original(points: Tensor, scale: tuple[float, float], centre: float) -> NDArray[np.float32]:
+    """Network pixels to original pixels, both axes apart.
+
+    Resizing keeps the corner of the image fixed, so points scale about (-0.5, -0.5), where pixel centres are whole.
+    """
+    corner = 0.5 - centre
+    scaled = (points + corner) * torch.tensor(scale, device=points.device) - 0.5
+    array: NDArray[np.float32] = scaled.float().cpu().numpy()
+    return array
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise MatcherError(f"device {name!r} cannot be used here ({reason}): use 'auto' or 'cpu'") from error
+    return device

@@ -1,0 +1,114 @@
+"""The LoFTR network: two images, or their features, to matches in pixels (arXiv 2104.00680, figure 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from loftr_ros.loftr.backbone import ResNetFPN
+from loftr_ros.loftr.coarse_matching import CoarseMatches, dual_softmax, select_matches, similarity
+from loftr_ros.loftr.config import LoFTRConfig
+from loftr_ros.loftr.fine_matching import FineMatching, FineOffsets, FinePreprocess, refine
+from loftr_ros.loftr.position_encoding import sine_position_encoding
+from loftr_ros.loftr.transformer import Grid, LocalFeatureTransformer
+
+COARSE_STRIDE = 8
+FINE_STRIDE = 2
+
+
+@dataclass(frozen=True)
+class FeatureMaps:
+    """What the network keeps of an image.
+
+    Attributes:
+        coarse: (B, C, H/8, W/8), position encoding added.
+        fine: (B, C', H/2, W/2).
+    """
+
+    coarse: Tensor
+    fine: Tensor
+
+    @property
+    def grid(self) -> Grid:
+        """Rows and columns of the coarse map."""
+        return self.coarse.shape[2], self.coarse.shape[3]
+
+
+@dataclass(frozen=True)
+class NetworkMatches:
+    """M matches of a batch of pairs, in pixels of the images that the network saw.
+
+    Attributes:
+        coarse: the matched cells and their confidence.
+        points_a: (M, 2) float32, (x, y) of the cells of image a: multiples of 8.
+        points_b: (M, 2) float32, refined positions in image b.
+    """
+
+    coarse: CoarseMatches
+    points_a: Tensor
+    points_b: Tensor
+
+
+class LoFTR(nn.Module):
+    """Detector-free matching of two grey images; the names of the parameters are those of the authors' release."""
+
+    def __init__(self, config: LoFTRConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = ResNetFPN(config.backbone)
+        self.loftr_coarse = LocalFeatureTransformer(config.coarse)
+        self.fine_preprocess = FinePreprocess(config)
+        self.loftr_fine = LocalFeatureTransformer(config.fine)
+        self.fine_matching = FineMatching(config)
+
+    def extract(self, image: Tensor) -> FeatureMaps:
+        """Compute all that depends on one image alone: (B, 1, H, W) in [0, 1], sides multiples of 8."""
+        coarse, fine = self.backbone(image)
+        channels, height, width = coarse.shape[1:]
+        legacy = self.config.legacy_position_encoding
+        encoding = sine_position_encoding(channels, height, width, legacy=legacy, device=coarse.device)
+        return FeatureMaps(coarse + encoding, fine)
+
+    def match(self, a: FeatureMaps, b: FeatureMaps) -> NetworkMatches:
+        """Match two images by their features; the batches must be of one size."""
+        tokens = self.transform(a, b)
+        scores = similarity(*tokens, self.config.matching.temperature)
+        cells = select_matches(dual_softmax(scores.float()), a.grid, b.grid, self.config.matching)
+        offsets = self.refine(a, b, tokens, cells)
+        points_a = cell_points(cells.cell_a, a.grid)
+        points_b = cell_points(cells.cell_b, b.grid) + offsets.mean * self.window_radius
+        return NetworkMatches(cells, points_a, points_b)
+
+    def forward(self, image_a: Tensor, image_b: Tensor) -> NetworkMatches:
+        """Match two (B, 1, H, W) images."""
+        return self.match(self.extract(image_a), self.extract(image_b))
+
+    def transform(self, a: FeatureMaps, b: FeatureMaps) -> tuple[Tensor, Tensor]:
+        """Run the coarse transformer; returns tokens (B, L, C) and (B, S, C)."""
+        tokens_a, tokens_b = (maps.coarse.flatten(2).transpose(1, 2).contiguous() for maps in (a, b))
+        out: tuple[Tensor, Tensor] = self.loftr_coarse(tokens_a, tokens_b, a.grid, b.grid)
+        return out
+
+    def refine(self, a: FeatureMaps, b: FeatureMaps, tokens: tuple[Tensor, Tensor], cells: CoarseMatches) -> FineOffsets:
+        """Run the fine level for matched cells; offsets are in half windows."""
+        return refine(
+            self.fine_preprocess,
+            self.loftr_fine,
+            self.fine_matching,
+            (a.fine, b.fine),
+            tokens,
+            (a.grid[1], b.grid[1]),
+            cells,
+        )
+
+    @property
+    def window_radius(self) -> int:
+        """Pixels from the centre of a fine window to its rim."""
+        return self.config.fine_window // 2 * FINE_STRIDE
+
+
+def cell_points(cells: Tensor, grid: Grid) -> Tensor:
+    """Pixel (x, y) of row-major cell indices (M,): (M, 2) float32."""
+    return torch.stack([cells % grid[1], cells // grid[1]], dim=1).float() * COARSE_STRIDE
