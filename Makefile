@@ -1,0 +1,33 @@
+# Everything needs only python3 (3.10 or newer) with venv; the rest is installed into .venv.
+#   make demo            render a loop through a room, play it to the node, measure the result
+#   make test            format, lint, types, tests
+#   make demo ROS=jazzy  with the ROS 2 wheels of Jazzy instead of Kilted
+# In a shell with a sourced ROS 2 that one is used instead of the wheels.
+
+PYTHON ?= python3
+ROS ?= kilted
+BIN := .venv/bin
+
+.PHONY: demo test lint format venv clean
+.DEFAULT_GOAL := test
+
+demo: venv
+	$(BIN)/loftr-ros demo --output out/demo
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: venv
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+venv:
+	@$(PYTHON) tools/make_venv.py --ros $(ROS)
+
+clean:
+	rm -rf .venv out build install log *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

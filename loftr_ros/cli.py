@@ -1,0 +1,49 @@
+"""The `loftr-ros` program: finds the command, and turns errors into exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from loftr_ros import __version__
+from loftr_ros.errors import LoftrRosError
+
+COMMANDS = {
+    "run": "estimate the motion of a recorded sequence",
+    "play": "publish a recorded sequence as ROS topics",
+    "record": "record odometry from a ROS topic",
+    "demo": "run the node on a rendered room and measure it",
+    "train": "train a checkpoint on rendered scenes",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns 0, 2 for an error of the user's, or 130 for Ctrl-C."""
+    args = _parse(sys.argv[1:] if argv is None else argv)
+    try:
+        return int(args.main(args))
+    except LoftrRosError as error:
+        print(f"loftr-ros: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="loftr-ros", description="Visual odometry from LoFTR matches.")
+    parser.add_argument("--version", action="version", version=f"loftr_ros {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        # Only the command that is asked for is imported.
+        if name in argv[:1]:
+            module = importlib.import_module(f"loftr_ros.commands.{name}")
+            module.add_arguments(command)
+            command.set_defaults(main=module.main)
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""Installs the package with pip and with colcon (ament_python).
+
+What may be installed is said here in ranges; constraints.txt pins what is tested.
+"""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = "loftr_ros"
+
+REQUIREMENTS = [
+    "matplotlib>=3.5",
+    "numpy>=1.26",
+    # Any build of OpenCV does, no window is ever opened. Where another one provides cv2 (apt's python3-opencv,
+    # opencv-python), install with --no-deps or build with colcon, which takes the dependencies from package.xml.
+    "opencv-python-headless>=4.6",
+    "PyYAML>=5.4",
+    "rich>=11.2",
+    "rosbags>=0.10",
+    "rosbags-image>=0.10",
+    "safetensors>=0.4",
+    "scipy>=1.8",
+    "torch>=2.2",
+]
+DEVELOPMENT = ["hypothesis", "kornia", "mypy", "pytest>=7.2", "ruff", "scipy-stubs", "types-PyYAML"]
+
+
+def ros_wheels(distro: str) -> list[str]:
+    """ROS 2 from PyPI, for machines without an installed one."""
+    messages = ["diagnostic", "geometry", "lifecycle", "nav", "sensor", "std"]
+    packages = ["rclpy", "std-srvs", *(f"{name}-msgs" for name in messages)]
+    return [f"ros-{distro}-{package}" for package in packages]
+
+
+def shared(folder: str) -> tuple[str, list[str]]:
+    """All files of a folder, installed to share/loftr_ros/FOLDER."""
+    return f"share/{NAME}/{folder}", sorted(str(path) for path in Path(folder).glob("*.*"))
+
+
+setup(
+    name=NAME,
+    description="Visual odometry from LoFTR matches, with and without ROS 2",
+    license="Apache-2.0",
+    maintainer="loftr_ros maintainers",
+    python_requires=">=3.10",
+    packages=find_packages(include=[NAME, f"{NAME}.*"]),
+    package_data={NAME: ["py.typed"], f"{NAME}.loftr": ["weights/*.safetensors", "weights/*.md"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+        shared("launch"),
+        shared("config"),
+    ],
+    install_requires=REQUIREMENTS,
+    extras_require={"dev": DEVELOPMENT, "kilted": ros_wheels("kilted"), "jazzy": ros_wheels("jazzy")},
+    entry_points={
+        "console_scripts": ["loftr-ros = loftr_ros.cli:main", "vo_node = loftr_ros.ros.vo_node:main"],
+    },
+)

@@ -1,0 +1,106 @@
+"""Make .venv in the root of the repository, or bring it up to date; do nothing when it is.
+
+Runs on the system's Python before anything is installed, so it uses the standard library only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / "loftr_ros.json"
+INPUTS = ("setup.py", "setup.cfg", "pyproject.toml", "constraints.txt", "tools/make_venv.py")
+WHEELS = ("kilted", "jazzy")
+MINIMUM = (3, 10)
+
+
+def main() -> None:
+    """Compare what .venv was made from with what is asked for now, and install the difference."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ros", choices=WHEELS, default=WHEELS[0], help="ROS 2 wheels, where none is sourced")
+    wheels = parser.parse_args().ros
+    sourced = os.environ.get("ROS_DISTRO") if os.environ.get("AMENT_PREFIX_PATH") else None
+    ros = f"sourced {sourced}" if sourced else f"wheels {wheels}"
+    base = {"python": sys.version, "executable": sys.executable, "place": str(ROOT), "ros": ros}
+    wanted = {"base": base, "inputs": hash_inputs()}
+    found = json.loads(STAMP.read_text()) if STAMP.exists() else None
+    if found == wanted:
+        return
+    check_python()
+    # Another interpreter or ROS needs a new environment; changed requirements are installed over the old ones.
+    create(clear=found is not None and found["base"] != base, system_packages=sourced is not None)
+    STAMP.unlink(missing_ok=True)
+    install(None if sourced else wheels)
+    STAMP.write_text(json.dumps(wanted, indent=1))
+
+
+def hash_inputs() -> str:
+    """Digest of the files that decide what is installed."""
+    return hashlib.sha256(b"\0".join((ROOT / name).read_bytes() for name in INPUTS)).hexdigest()
+
+
+def check_python() -> None:
+    """Stop with one sentence when this interpreter cannot make the environment."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info < MINIMUM:
+        stop(f"{sys.executable} is Python {version}; 3.10 or newer is needed: make PYTHON=/path/to/python3.")
+    if not all(map(importlib.util.find_spec, ("venv", "ensurepip"))):
+        stop(f"{sys.executable} has no venv; install it with: sudo apt install python3-venv.")
+
+
+def create(clear: bool, system_packages: bool) -> None:
+    """Make the bare environment, or keep the one that is there."""
+    say(f"making {VENV} with Python {sys.version.split()[0]}")
+    options = ["--clear"] * clear + ["--system-site-packages"] * system_packages
+    run([sys.executable, "-m", "venv", *options, str(VENV)], "The environment could not be made")
+
+
+def install(wheels: str | None) -> None:
+    """Install this package, editable, with what it needs; ROS from `wheels`, or None where one is sourced."""
+    if wheels:
+        extras, limits = f"dev,{wheels}", ["--constraint", str(ROOT / "constraints.txt")]
+        say(f"installing the pinned dependencies and ROS 2 {wheels} (PyTorch is large; minutes on a first run)")
+    else:
+        extras, limits = "dev", []
+        say(f"installing what the sourced ROS 2 {os.environ['ROS_DISTRO']} does not bring")
+    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", *limits]
+    # cv_bridge was built for the NumPy of this ROS; another major version breaks it.
+    numpy = [] if wheels else [f"numpy<{system_numpy_major() + 1}"]
+    run([*command, "--editable", f"{ROOT}[{extras}]", *numpy], "pip failed; its message is above")
+
+
+def system_numpy_major() -> int:
+    """Major version of the NumPy that the new environment sees before anything is installed into it."""
+    code = "import numpy; print(numpy.__version__.split('.')[0])"
+    answer = subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=False)
+    return int(answer.stdout) if answer.returncode == 0 else 1
+
+
+def run(command: list[str], failure: str) -> None:
+    """Run a command with its output visible; stop when it fails."""
+    if subprocess.run(command, check=False).returncode:
+        stop(f"{failure}.")
+
+
+def say(text: str) -> None:
+    """Print one line of progress."""
+    print(f"== {text}", flush=True)
+
+
+def stop(reason: str) -> None:
+    """Leave with a reason and exit code 2."""
+    print(f"make_venv: error: {reason}", file=sys.stderr)
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
