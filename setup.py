@@ -29,7 +29,7 @@ DEVELOPMENT = ["hypothesis", "kornia", "mypy", "pytest>=7.2", "ruff", "scipy-stu
 def ros_wheels(distro: str) -> list[str]:
     """ROS 2 from PyPI, for machines without an installed one."""
     messages = ["diagnostic", "geometry", "lifecycle", "nav", "sensor", "std"]
-    packages = ["rclpy", "std-srvs", *(f"{name}-msgs" for name in messages)]
+    packages = ["rclpy[fastrtps]", "std-srvs", *(f"{name}-msgs" for name in messages)]
     return [f"ros-{distro}-{package}" for package in packages]
 
 

@@ -1,0 +1,90 @@
+"""Calibration files of ROS: the YAML that camera_calibration writes and camera_info_manager reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from loftr_ros.odometry.camera import Camera, CameraError, stereo_baseline
+from loftr_ros.sequences.errors import SequenceError
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """One camera as in sensor_msgs/CameraInfo.
+
+    Attributes:
+        raw: the camera that took the raw images (K and D).
+        R: (3, 3) rotation from the camera to its rectified frame.
+        P: (3, 4) projection matrix of the rectified image, pixels; P[0, 3] = -fx * baseline for a right camera.
+    """
+
+    raw: Camera
+    R: NDArray[np.float64]
+    P: NDArray[np.float64]
+
+    @property
+    def is_rectified(self) -> bool:
+        """Whether raw and rectified images are the same."""
+        straight = self.raw.distortion_model == "none" and np.allclose(self.R, np.eye(3), atol=1e-9)
+        return straight and np.allclose(self.raw.K, self.P[:, :3], atol=1e-6)
+
+    def rectified(self, right: Calibration) -> Camera:
+        """Return the left camera of the rectified pair. Raises CameraError if `right` holds no baseline."""
+        baseline = stereo_baseline(right.P.ravel().tolist())
+        return Camera(self.raw.width, self.raw.height, self.P[:, :3], baseline=baseline)
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Read a calibration file.
+
+    Raises:
+        SequenceError: the file is missing, is no YAML, lacks a field or describes no camera.
+    """
+    content = _read_yaml(path)
+    try:
+        K = _numbers(content["camera_matrix"])
+        raw = Camera.from_camera_info(
+            int(content["image_width"]),
+            int(content["image_height"]),
+            k=K,
+            d=_numbers(content["distortion_coefficients"]),
+            distortion_model=str(content["distortion_model"]),
+            p=[],
+            rectified=False,
+        )
+        R = np.reshape(_numbers(content.get("rectification_matrix", np.eye(3))), (3, 3))
+        P = np.reshape(_numbers(content.get("projection_matrix", np.c_[raw.K, np.zeros(3)])), (3, 4))
+    except KeyError as error:
+        raise SequenceError(
+            f"{path} has no {error.args[0]}; it must be a calibration as camera_calibration writes it."
+        ) from error
+    except (CameraError, TypeError, ValueError) as error:
+        raise SequenceError(f"{path} is no usable calibration: {str(error).rstrip('.')}.") from error
+    return Calibration(raw, R, P)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise SequenceError(
+            f"{path} cannot be read ({error.strerror}): put the calibration there as camera_calibration writes it."
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SequenceError(f"{path} is no valid YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(content, dict):
+        raise SequenceError(f"{path} is no calibration: it holds no fields.")
+    return content
+
+
+def _numbers(matrix: Any) -> list[float]:
+    """Flatten a matrix, written as {rows, cols, data} or as a plain list."""
+    data = matrix["data"] if isinstance(matrix, dict) else matrix
+    numbers: list[float] = np.asarray(data, np.float64).ravel().tolist()
+    return numbers

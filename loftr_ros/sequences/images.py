@@ -1,0 +1,44 @@
+"""Image files in, arrays out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros.sequences.errors import SequenceError
+
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm", ".tif", ".tiff", ".webp")
+
+
+def list_images(folder: Path) -> list[Path]:
+    """Return the image files of a folder, by name."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS)
+
+
+def read_grey(path: Path) -> NDArray[np.uint8]:
+    """Read an image as (H, W) uint8 grey. Raises SequenceError."""
+    return np.asarray(_read(path, cv2.IMREAD_GRAYSCALE), np.uint8)
+
+
+def read_depth(path: Path, units_per_metre: float) -> NDArray[np.float32]:
+    """Read a depth image as (H, W) float32 metres, 0 where unknown. Raises SequenceError."""
+    depth = _read(path, cv2.IMREAD_UNCHANGED)
+    if depth.ndim != 2:
+        raise SequenceError(f"{path} has {depth.shape[2]} channels; a depth image has one.")
+    return np.asarray(depth / units_per_metre, np.float32)
+
+
+def _read(path: Path, flags: int) -> NDArray[Any]:
+    # The file is opened by Python, which says why it cannot be, and decoded from memory.
+    try:
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        raise SequenceError(f"{path} cannot be read: {error.strerror}.") from error
+    image = cv2.imdecode(data, flags) if data.size else None
+    if image is None:
+        raise SequenceError(f"{path} cannot be decoded as an image: it is damaged or incomplete.")
+    return image

@@ -1,0 +1,86 @@
+"""KITTI odometry: sequences/NN with image_0 to image_3, calib.txt and times.txt, poses in ../../poses/NN.txt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros.odometry.camera import Camera
+from loftr_ros.odometry.config import Mode
+from loftr_ros.odometry.trajectory import Trajectory, read_kitti
+from loftr_ros.sequences.errors import SequenceError
+from loftr_ros.sequences.images import list_images, read_grey
+from loftr_ros.sequences.sequence import Entry, Sequence
+from loftr_ros.sequences.stamps import read_rows, read_stamp
+
+LOOKED_FOR = "image_0/ or image_2/ (KITTI odometry)"
+PAIRS = ((0, 1), (2, 3))  # the grey and the colour pair of cameras
+
+
+def is_kitti(folder: Path) -> bool:
+    """Whether a folder looks like a KITTI odometry sequence."""
+    return any((folder / f"image_{left}").is_dir() for left, _ in PAIRS)
+
+
+def open_kitti(folder: Path, mode: Mode) -> Sequence:
+    """Open a sequence folder, the grey cameras if they are there. Raises SequenceError."""
+    if mode == "rgbd":
+        raise SequenceError(f"{folder} is a KITTI sequence, which has no depth images; use mode mono or stereo.")
+    left, right = next(pair for pair in PAIRS if (folder / f"image_{pair[0]}").is_dir())
+    images = list_images(folder / f"image_{left}")
+    if not images:
+        raise SequenceError(f"{folder / f'image_{left}'} holds no images.")
+    stamps = [read_stamp(row, folder / "times.txt") for row in read_rows(folder / "times.txt")]
+    if len(stamps) < len(images):
+        raise SequenceError(f"{folder / 'times.txt'} has {len(stamps)} stamps for {len(images)} images.")
+    rights = _right_images(folder / f"image_{right}", images) if mode == "stereo" else [None] * len(images)
+
+    projections = _read_projections(folder / "calib.txt")
+    P_left = _projection(projections, left, folder)
+    baseline = _offset(P_left)[0] - _offset(_projection(projections, right, folder))[0] if mode == "stereo" else None
+    height, width = read_grey(images[0]).shape
+    return Sequence(
+        name=f"KITTI {folder.resolve().name}",
+        camera=Camera(width, height, P_left[:, :3], baseline=baseline),
+        entries=tuple(map(Entry, stamps, images, rights)),
+        ground_truth=_ground_truth(folder, stamps, P_left),
+    )
+
+
+def _right_images(folder: Path, lefts: list[Path]) -> list[Path | None]:
+    if not folder.is_dir():
+        raise SequenceError(f"{folder} is missing, so there is no right camera; use mode mono.")
+    return [folder / left.name for left in lefts]
+
+
+def _read_projections(path: Path) -> dict[str, NDArray[np.float64]]:
+    """Read rows of `P0: ` and the 12 numbers of a 3x4 projection matrix, pixels (other rows are not needed)."""
+    try:
+        rows = {row[0].rstrip(":"): np.array(row[1:], np.float64) for row in read_rows(path)}
+    except ValueError as error:
+        raise SequenceError(f"{path} has a value that is no number: {error}.") from error
+    return {name: numbers.reshape(3, 4) for name, numbers in rows.items() if numbers.size == 12}
+
+
+def _projection(projections: dict[str, NDArray[np.float64]], camera: int, folder: Path) -> NDArray[np.float64]:
+    if f"P{camera}" not in projections:
+        raise SequenceError(f"{folder / 'calib.txt'} has no row 'P{camera}:' with 12 numbers.")
+    return projections[f"P{camera}"]
+
+
+def _offset(P: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Translation t of P = K [I | t]: takes points of camera 0 to this camera, metres."""
+    return np.asarray(np.linalg.solve(P[:, :3], P[:, 3]), np.float64)
+
+
+def _ground_truth(folder: Path, stamps: list[int], P: NDArray[np.float64]) -> Trajectory | None:
+    """Poses of the camera with projection P; the files hold those of camera 0."""
+    path = folder.resolve().parents[1] / "poses" / f"{folder.resolve().name}.txt"
+    if not path.exists():
+        return None
+    camera_0 = read_kitti(path, np.array(stamps, np.int64))
+    T_camera0_camera = np.eye(4)
+    T_camera0_camera[:3, 3] = -_offset(P)
+    return Trajectory(camera_0.stamps_ns, camera_0.poses @ T_camera0_camera)

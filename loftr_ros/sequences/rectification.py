@@ -1,0 +1,47 @@
+"""Brings a raw stereo pair into the rectified geometry of its calibration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros.sequences.camera_yaml import Calibration
+
+Map = tuple[NDArray[Any], NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Rectification:
+    """Lookup maps of both cameras, from cv2.initUndistortRectifyMap."""
+
+    left: Map
+    right: Map
+
+    @staticmethod
+    def between(left: Calibration, right: Calibration) -> Rectification | None:
+        """Make the maps, or return None when both calibrations describe rectified images."""
+        if left.is_rectified and right.is_rectified:
+            return None
+        return Rectification(_maps(left), _maps(right))
+
+    def apply(self, left: NDArray[np.uint8], right: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Rectify an (H, W) pair."""
+        return _remap(left, self.left), _remap(right, self.right)
+
+
+def _maps(calibration: Calibration) -> Map:
+    camera = calibration.raw
+    fisheye = camera.distortion_model == "equidistant"
+    init = cv2.fisheye.initUndistortRectifyMap if fisheye else cv2.initUndistortRectifyMap
+    size = (camera.width, camera.height)
+    P = np.ascontiguousarray(calibration.P[:, :3])
+    map_x, map_y = init(camera.K, camera.distortion, calibration.R, P, size, cv2.CV_16SC2)
+    return map_x, map_y
+
+
+def _remap(image: NDArray[np.uint8], maps: Map) -> NDArray[np.uint8]:
+    return np.asarray(cv2.remap(image, *maps, cv2.INTER_LINEAR), np.uint8)
