@@ -1,0 +1,84 @@
+"""A picture of matches for people: two images, the matches between them, and a line of text. OpenCV only."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros.matches import Matches
+
+MAX_LINES = 150  # more lines hide the images
+_OUTLIER = (60, 60, 230)
+_BAR_HEIGHT = 26
+_SUBPIXEL_BITS = 3
+
+
+def draw_matches(
+    image_a: NDArray[np.uint8],
+    image_b: NDArray[np.uint8],
+    matches: Matches,
+    inliers: NDArray[np.bool_],
+    caption: str,
+) -> NDArray[np.uint8]:
+    """Draw image a and image b, a dot at both ends of every match, and lines between a spread of the inliers.
+
+    Inliers go from blue (unsure) to green (confident); outliers are red and have no line. Wide images are put below
+    each other, others side by side.
+
+    Args:
+        image_a, image_b: (H, W) grey, in which the matches are given.
+        matches: N matches.
+        inliers: (N,) bool.
+        caption: one line over the picture.
+
+    Returns:
+        (H', W', 3) uint8 BGR.
+    """
+    canvas, shift = _canvas(image_a, image_b)
+    ends_a = _fixed_point(matches.points_a)
+    ends_b = _fixed_point(matches.points_b + np.float32(shift))
+    colours = _colours(matches.confidence, inliers)
+    for index in _spread(np.flatnonzero(inliers), MAX_LINES):
+        cv2.line(canvas, ends_a[index], ends_b[index], colours[index], 1, cv2.LINE_AA, _SUBPIXEL_BITS)
+    for end_a, end_b, colour in zip(ends_a, ends_b, colours, strict=True):
+        for end in (end_a, end_b):
+            cv2.circle(canvas, end, 2 << _SUBPIXEL_BITS, colour, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
+    return np.vstack([_bar(caption, canvas.shape[1]), canvas])
+
+
+def _canvas(image_a: NDArray[np.uint8], image_b: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """Return both images on one, (H, W, 3), and the pixel (x, y) at which image b starts."""
+    (height_a, width_a), (height_b, width_b) = image_a.shape, image_b.shape
+    stacked = width_a > 2 * height_a
+    x, y = (0, height_a) if stacked else (width_a, 0)
+    canvas = np.zeros((max(height_a, y + height_b), max(width_a, x + width_b)), np.uint8)
+    canvas[:height_a, :width_a] = image_a
+    canvas[y : y + height_b, x : x + width_b] = image_b
+    return np.repeat(canvas[:, :, None], 3, axis=2), (x, y)
+
+
+def _fixed_point(points: NDArray[np.float32]) -> list[tuple[int, int]]:
+    """Pixels as OpenCV's drawing wants them: integers with fractional bits."""
+    scaled = np.round(points * (1 << _SUBPIXEL_BITS)).astype(int)
+    return [(int(x), int(y)) for x, y in scaled]
+
+
+def _colours(confidence: NDArray[np.float32], inliers: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
+    sure = np.clip(confidence, 0, 1)
+    green = np.stack([255 * (1 - sure), 80 + 175 * sure, np.full_like(sure, 40)], axis=1).astype(int)
+    return [(int(b), int(g), int(r)) for b, g, r in np.where(inliers[:, None], green, _OUTLIER)]
+
+
+def _spread(indices: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Pick at most `count` of the indices, evenly; matches are ordered along the grid of image a."""
+    return indices[np.linspace(0, len(indices) - 1, min(count, len(indices))).astype(int)]
+
+
+def _bar(caption: str, width: int) -> NDArray[np.uint8]:
+    """Draw the caption on black, shrunk if it is too long."""
+    bar = np.zeros((_BAR_HEIGHT, width, 3), np.uint8)
+    (length, _), _ = cv2.getTextSize(caption, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
+    size = 0.5 * min(1.0, (width - 12) / max(length, 1))
+    cv2.putText(bar, caption, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, size, (255, 255, 255), 1, cv2.LINE_AA)
+    return bar

@@ -1,0 +1,113 @@
+"""What the node says about itself on /diagnostics."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from std_msgs.msg import Header
+
+from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
+from loftr_ros.ros.messages import time_message
+
+_RATE_WINDOW_S = 10.0
+
+
+class Rate:
+    """Events a second over the last ten seconds."""
+
+    def __init__(self) -> None:
+        """Start with no events."""
+        self._times: deque[float] = deque(maxlen=10_000)
+
+    def tick(self) -> None:
+        """Count an event now."""
+        self._times.append(time.monotonic())
+
+    def per_second(self) -> float:
+        """Return the mean rate; 0 with fewer than two events."""
+        while self._times and self._times[0] < time.monotonic() - _RATE_WINDOW_S:
+            self._times.popleft()
+        if len(self._times) < 2:
+            return 0.0
+        return (len(self._times) - 1) / (self._times[-1] - self._times[0])
+
+
+@dataclass
+class _Latency:
+    last: float = 0.0
+    total: float = 0.0
+    maximum: float = 0.0
+
+
+class Statistics:
+    """Counts of one activation, written by the callbacks and the worker, read by the diagnostics."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self._lock = threading.Lock()
+        self._received, self._processed, self._dropped = 0, 0, 0
+        self._rate_in, self._rate_out = Rate(), Rate()
+        self._latency = _Latency()
+        self._estimate: OdometryEstimate | None = None
+
+    def frame_received(self) -> None:
+        """Count a complete set of messages."""
+        with self._lock:
+            self._received += 1
+            self._rate_in.tick()
+
+    def frame_dropped(self) -> None:
+        """Count a frame that nothing was computed from."""
+        with self._lock:
+            self._dropped += 1
+
+    def frame_processed(self, estimate: OdometryEstimate, arrival: float) -> None:
+        """Count a frame whose odometry is out; `arrival` is when it came, seconds of the monotonic clock."""
+        with self._lock:
+            self._processed += 1
+            self._rate_out.tick()
+            latency = self._latency
+            latency.last = time.monotonic() - arrival
+            latency.total += latency.last
+            latency.maximum = max(latency.maximum, latency.last)
+            self._estimate = estimate
+
+    @property
+    def state(self) -> TrackingState | None:
+        """State of the last frame; None before the first."""
+        estimate = self._estimate
+        return estimate.state if estimate else None
+
+    def values(self) -> dict[str, str]:
+        """Return names and values to show."""
+        with self._lock:
+            latency, estimate = self._latency, self._estimate
+            mean = latency.total / max(self._processed, 1)
+            return {
+                "state": estimate.state.value if estimate else "waiting for images",
+                "rate in (Hz)": f"{self._rate_in.per_second():.2f}",
+                "rate out (Hz)": f"{self._rate_out.per_second():.2f}",
+                "latency last (ms)": f"{latency.last * 1e3:.1f}",
+                "latency mean (ms)": f"{mean * 1e3:.1f}",
+                "latency max (ms)": f"{latency.maximum * 1e3:.1f}",
+                "matches": str(estimate.num_matches if estimate else 0),
+                "inliers": str(estimate.num_inliers if estimate else 0),
+                "received": str(self._received),
+                "processed": str(self._processed),
+                "dropped": str(self._dropped),
+                "scale known": str(estimate.scale_known if estimate else False).lower(),
+            }
+
+
+def diagnostics_message(
+    name: str, stamp_ns: int, level: bytes, text: str, values: Mapping[str, str]
+) -> DiagnosticArray:
+    """Return the message with one status."""
+    pairs = [KeyValue(key=key, value=value) for key, value in values.items()]
+    status = DiagnosticStatus(level=level, name=name, message=text, hardware_id="loftr_ros", values=pairs)
+    return DiagnosticArray(header=Header(stamp=time_message(stamp_ns)), status=[status])

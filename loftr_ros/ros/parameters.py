@@ -1,0 +1,142 @@
+"""The one table of the node's parameters: declarations, validation and launch arguments all come from it.
+
+Imports no ROS, so that launch files and documentation can read it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any
+
+from loftr_ros.errors import LoftrRosError
+
+
+class ParameterError(LoftrRosError):
+    """A parameter that does not exist or a value outside its range; the message names both."""
+
+
+@dataclass(frozen=True)
+class ParameterSpec:
+    """One row of the table.
+
+    Attributes:
+        name: as in `ros2 param`.
+        default: its type is the type of the parameter.
+        description: one sentence.
+        unit: SI symbol or a word; empty for text and switches.
+        low, high: inclusive range of a number; None where there is none.
+        choices: the values allowed for a text; empty if any text is.
+        read_only: whether only a restart of the node changes it. The others take effect when the node is configured.
+    """
+
+    name: str
+    default: bool | int | float | str
+    description: str
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    read_only: bool = False
+
+    @property
+    def constraints(self) -> str:
+        """What the value may be, in words; empty if anything of the type."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        if self.low is None:
+            return ""
+        return f"{self.low:.10g} to {self.high:.10g} {self.unit}".strip()
+
+    @property
+    def help(self) -> str:
+        """Description and constraints in one line."""
+        return f"{self.description} ({self.constraints})" if self.constraints else self.description
+
+    def check(self, value: Any) -> None:
+        """Raise ParameterError if the value has another type or lies outside the range."""
+        number = type(self.default) is float and type(value) is int
+        if type(value) is not type(self.default) and not number:
+            raise ParameterError(
+                f"parameter {self.name} is {value!r}, a {type(value).__name__}: it must be a {type(self.default).__name__}"
+            )
+        outside = self.low is not None and self.high is not None and not self.low <= value <= self.high
+        if outside or (self.choices and value not in self.choices):
+            raise ParameterError(f"parameter {self.name} is {value!r}: it must be {self.constraints}")
+
+
+def _row(default: Any, description: str, **options: Any) -> Any:
+    return field(default=default, metadata={"description": description, **options})
+
+
+@dataclass(frozen=True)
+class VoParameters:
+    """The values of all parameters; every field is a row of the table."""
+
+    autostart: bool = _row(True, "Configure and activate as soon as the node is up", read_only=True)
+    mode: str = _row("mono", "One camera (scale unknown) or a rectified pair (metric)", choices=("mono", "stereo"))
+
+    checkpoint: str = _row("compact", "Weights: compact (inside the package) or the path of a checkpoint file")
+    device: str = _row("auto", "Where the network runs: auto (a GPU if there is one), cpu, cuda, cuda:1 ...")
+    max_pixels: int = _row(
+        640 * 480, "Larger images are shrunk to this size for matching", unit="pixels", low=64 * 64, high=2**24
+    )
+    threads: int = _row(0, "CPU threads of the network; 0 leaves the choice to torch", low=0, high=256)
+
+    image_topic: str = _row("image", "Images of the camera (mono); camera_info is expected beside every image topic")
+    left_image_topic: str = _row("left/image", "Images of the left camera (stereo)")
+    right_image_topic: str = _row("right/image", "Images of the right camera (stereo)")
+    rectified: bool = _row(
+        True, "Images are rectified: intrinsics come from P of the camera info; false: raw, from K and D (mono only)"
+    )
+    sync: str = _row("exact", "How left and right images are paired by stamp", choices=("exact", "approximate"))
+    sync_slop: float = _row(0.01, "Largest stamp difference of an approximate pair", unit="s", low=0.0001, high=1.0)
+    qos: str = _row("sensor_data", "Quality of service of the image subscriptions", choices=("sensor_data", "reliable"))
+    queue_size: int = _row(10, "Images waiting in each subscription", unit="messages", low=1, high=1000)
+    process_every_frame: bool = _row(
+        False, "false: the newest frame wins, for robots; true: frames wait their turn, for replay (use qos reliable)"
+    )
+    input_timeout: float = _row(
+        3.0, "Silence of a topic after which the diagnostics complain", unit="s", low=0.1, high=3600.0
+    )
+
+    odom_frame: str = _row("odom", "Frame of the published pose; it starts at the base, x forward, z up (REP-105)")
+    base_frame: str = _row("base_link", "Frame of the robot, whose pose and velocity are published")
+    camera_x: float = _row(0.0, "Position of the camera in the base frame, forward", unit="m", low=-100.0, high=100.0)
+    camera_y: float = _row(0.0, "Position of the camera in the base frame, left", unit="m", low=-100.0, high=100.0)
+    camera_z: float = _row(0.0, "Position of the camera in the base frame, up", unit="m", low=-100.0, high=100.0)
+    camera_roll: float = _row(
+        0.0, "Roll of the camera body (x forward, z up) in the base frame", unit="rad", low=-math.pi, high=math.pi
+    )
+    camera_pitch: float = _row(0.0, "Pitch, positive looks down", unit="rad", low=-math.pi, high=math.pi)
+    camera_yaw: float = _row(0.0, "Yaw, positive looks left", unit="rad", low=-math.pi, high=math.pi)
+
+    publish_tf: bool = _row(True, "Publish the transform from odom_frame to base_frame")
+    path_length: int = _row(1000, "Poses kept in the path", unit="poses", low=1, high=100_000)
+    min_variance: float = _row(
+        1e-9, "Floor of every variance, because consumers mistake 0 for unknown", unit="SI^2", low=1e-12, high=1.0
+    )
+
+
+def _spec(row: Field[Any]) -> ParameterSpec:
+    assert row.default is not MISSING
+    return ParameterSpec(row.name, row.default, **row.metadata)
+
+
+PARAMETERS: tuple[ParameterSpec, ...] = tuple(_spec(row) for row in fields(VoParameters))
+
+
+def validated(values: Mapping[str, Any]) -> VoParameters:
+    """Check every value against the table; what is missing takes its default.
+
+    Raises:
+        ParameterError: a name that is not in the table, or a value of the wrong type or outside its range.
+    """
+    table = {spec.name: spec for spec in PARAMETERS}
+    for name, value in values.items():
+        if name not in table:
+            raise ParameterError(f"parameter {name} does not exist: the parameters are {', '.join(table)}")
+        table[name].check(value)
+    converted = {name: type(table[name].default)(value) for name, value in values.items()}
+    return VoParameters(**converted)

@@ -1,0 +1,105 @@
+"""What runs while the node is active: messages in, odometry, messages out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.lifecycle import LifecycleNode
+
+from loftr_ros.errors import LoftrRosError
+from loftr_ros.matches import Matcher
+from loftr_ros.odometry.config import OdometryConfig
+from loftr_ros.odometry.frame import Frame
+from loftr_ros.odometry.visual_odometry import VisualOdometry
+from loftr_ros.ros.camera_input import CameraInput, CameraMessages
+from loftr_ros.ros.conversions import camera_from_info, grey_from_image
+from loftr_ros.ros.diagnostics import Statistics
+from loftr_ros.ros.messages import nanoseconds
+from loftr_ros.ros.outputs import Outputs
+from loftr_ros.ros.parameters import VoParameters
+from loftr_ros.ros.worker import Worker
+
+
+class Pipeline:
+    """One run of the odometry, from activation to deactivation."""
+
+    def __init__(
+        self,
+        node: LifecycleNode,
+        parameters: VoParameters,
+        matcher: Matcher[Any],
+        outputs: Outputs,
+        report: Callable[[], None],
+    ) -> None:
+        """Subscribe and start the worker.
+
+        Args:
+            node: owner of the subscriptions.
+            parameters: of the node.
+            matcher: used by the worker alone.
+            outputs: where estimates go.
+            report: publishes the diagnostics; called when an error appears.
+        """
+        self.statistics = Statistics()
+        self._logger = node.get_logger()
+        self._rectified = parameters.rectified
+        self._odometry = VisualOdometry(matcher, OdometryConfig(mode=parameters.mode))
+        self._outputs = outputs
+        self._report = report
+        self._error: str | None = None
+        capacity = parameters.queue_size if parameters.process_every_frame else None
+        self._worker = Worker(self._process, self.statistics.frame_dropped, capacity)
+        self._input = CameraInput(node, parameters, self._deliver)
+
+    def close(self) -> None:
+        """Unsubscribe and wait for the worker."""
+        self._input.close()
+        self._worker.stop()
+
+    def problem(self) -> str | None:
+        """Say in one sentence what keeps odometry from coming out, or None."""
+        return self._error or self._input.problem()
+
+    def _deliver(self, messages: CameraMessages) -> None:
+        self.statistics.frame_received()
+        self._worker.put(messages)
+
+    def _process(self, messages: CameraMessages) -> None:
+        """Run in the worker: errors of one frame must not end it."""
+        try:
+            frame = frame_from_messages(messages, rectified=self._rectified)
+            estimate = self._odometry.process(frame)
+            self._outputs.publish(frame, messages.images[0].header.frame_id, estimate)
+        except LoftrRosError as error:
+            self._fail(str(error))
+        except Exception as error:
+            self._fail(f"internal error {type(error).__name__}: {error}")
+        else:
+            self.statistics.frame_processed(estimate, messages.arrival)
+            self._error = None
+
+    def _fail(self, sentence: str) -> None:
+        self.statistics.frame_dropped()
+        if sentence != self._error:
+            self._error = sentence
+            self._logger.error(sentence)
+            self._report()
+
+
+def frame_from_messages(messages: CameraMessages, *, rectified: bool) -> Frame:
+    """Return the frame of one camera or of a rectified pair.
+
+    Raises:
+        ImageError: an image cannot be converted.
+        CameraError: a calibration cannot be used.
+    """
+    left, *right = messages.images
+    left_info, *right_info = messages.infos
+    camera = camera_from_info(left_info, right_info[0] if right_info else None, rectified=rectified)
+    return Frame(
+        stamp_ns=nanoseconds(left.header.stamp),
+        image=grey_from_image(left),
+        camera=camera,
+        right=grey_from_image(right[0]) if right else None,
+    )

@@ -1,0 +1,206 @@
+"""The lifecycle node `vo`: camera images in, odometry out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rclpy.exceptions import ParameterException
+from rclpy.executors import ExternalShutdownException
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+
+from loftr_ros.errors import LoftrRosError
+from loftr_ros.loftr.matcher import LoftrMatcher, load_matcher
+from loftr_ros.odometry.estimate import TrackingState
+from loftr_ros.ros.diagnostics import diagnostics_message
+from loftr_ros.ros.outputs import Outputs
+from loftr_ros.ros.parameters import PARAMETERS, ParameterError, ParameterSpec, VoParameters, validated
+from loftr_ros.ros.pipeline import Pipeline
+
+_SPECS = {spec.name: spec for spec in PARAMETERS}
+
+
+class NodeStartError(LoftrRosError):
+    """The node was to start by itself and could not; the message says why."""
+
+
+class VoNode(LifecycleNode):
+    """Visual odometry as a managed node.
+
+    Configuring loads the network and creates the publishers, activating subscribes to the camera; deactivating and
+    cleaning up undo them. Every activation starts at the origin of odom.
+    """
+
+    def __init__(self) -> None:
+        """Declare the parameters.
+
+        Raises:
+            ParameterError: a parameter does not exist or is outside its range.
+        """
+        super().__init__("vo", namespace="/loftr")
+        self._parameters: VoParameters | None = None
+        self._matcher: LoftrMatcher | None = None
+        self._outputs: Outputs | None = None
+        self._pipeline: Pipeline | None = None
+        self._error: str | None = None
+        self._declare_parameters()
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._timer = self.create_timer(1.0, self.report)
+
+    def start(self) -> None:
+        """Configure and activate, if `autostart` says so. Raises NodeStartError."""
+        if not self.get_parameter("autostart").value:
+            return
+        for transition in (self.trigger_configure, self.trigger_activate):
+            if transition() != TransitionCallbackReturn.SUCCESS:
+                raise NodeStartError(self._error or f"{transition.__name__} failed")
+
+    def close(self) -> None:
+        """Stop the worker and free everything, in whatever state the node is."""
+        if self._pipeline:
+            self._pipeline.close()
+            self._pipeline = None
+        if self._outputs:
+            self._outputs.close()
+            self._outputs = None
+        self._matcher = None
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the network and create the publishers."""
+        try:
+            self._parameters = validated({name: self.get_parameter(name).value for name in _SPECS})
+            self._matcher = _load_matcher(self._parameters)
+        except LoftrRosError as error:
+            self._error = str(error)
+            self.get_logger().error(self._error)
+            self.report()
+            return TransitionCallbackReturn.FAILURE
+        self._error = None
+        self._outputs = Outputs(self, self._parameters)
+        self.get_logger().info(f"configured: checkpoint {self._matcher.checkpoint} on {self._matcher.device}")
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe and start matching."""
+        assert self._parameters and self._matcher and self._outputs
+        result = super().on_activate(state)
+        self._outputs.forget_path()
+        self._pipeline = Pipeline(self, self._parameters, self._matcher, self._outputs, self.report)
+        self.get_logger().info(f"active: waiting for {self._parameters.mode} images")
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe and stop matching."""
+        if self._pipeline:
+            self._pipeline.close()
+            self._pipeline = None
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free the network and remove the publishers."""
+        self.close()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free everything."""
+        self.close()
+        return TransitionCallbackReturn.SUCCESS
+
+    def report(self) -> None:
+        """Publish the diagnostics."""
+        level, text = self._status()
+        values = self._pipeline.statistics.values() if self._pipeline else {}
+        if self._matcher:
+            values |= {"device": str(self._matcher.device), "checkpoint": self._matcher.checkpoint}
+        now = self.get_clock().now().nanoseconds
+        name = self.get_fully_qualified_name()
+        self._diagnostics.publish(diagnostics_message(name, now, level, text, values))
+
+    def _status(self) -> tuple[bytes, str]:
+        if self._pipeline is None:
+            return (DiagnosticStatus.ERROR, self._error) if self._error else (DiagnosticStatus.OK, "not active")
+        problem = self._pipeline.problem()
+        if problem:
+            return DiagnosticStatus.ERROR, problem
+        state = self._pipeline.statistics.state
+        if state is TrackingState.LOST:
+            return DiagnosticStatus.WARN, "lost: too few matches agree on a motion; the pose is a prediction"
+        return DiagnosticStatus.OK, state.value if state else "waiting for images"
+
+    def _declare_parameters(self) -> None:
+        self.add_on_set_parameters_callback(self._check_parameters)
+        try:
+            for spec in PARAMETERS:
+                self.declare_parameter(spec.name, spec.default, _descriptor(spec))
+        except ParameterException as error:
+            raise ParameterError(str(error)) from error
+        unknown = [name for name in self._parameter_overrides if not self.has_parameter(name)]
+        for name in unknown:
+            if not name.startswith("qos_overrides."):
+                raise ParameterError(f"parameter {name} does not exist: the parameters are {', '.join(_SPECS)}")
+
+    def _check_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
+        """Refuse values outside the table, and changes that could not take effect."""
+        ours = [parameter for parameter in parameters if parameter.name in _SPECS]
+        if ours and self._matcher:
+            reason = f"{ours[0].name} takes effect when the node is configured: deactivate and clean it up first"
+            return SetParametersResult(successful=False, reason=reason)
+        try:
+            for parameter in ours:
+                _SPECS[parameter.name].check(parameter.value)
+        except ParameterError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+
+def _descriptor(spec: ParameterSpec) -> ParameterDescriptor:
+    descriptor = ParameterDescriptor(
+        description=spec.description, additional_constraints=spec.constraints, read_only=spec.read_only
+    )
+    if spec.low is not None and spec.high is not None:
+        if isinstance(spec.default, float):
+            descriptor.floating_point_range = [FloatingPointRange(from_value=spec.low, to_value=spec.high)]
+        else:
+            descriptor.integer_range = [IntegerRange(from_value=int(spec.low), to_value=int(spec.high), step=1)]
+    return descriptor
+
+
+def _load_matcher(parameters: VoParameters) -> LoftrMatcher:
+    if parameters.threads:
+        import torch
+
+        torch.set_num_threads(parameters.threads)
+    return load_matcher(parameters.checkpoint, parameters.device, parameters.max_pixels)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the node until it is told to stop. Returns the exit code: 0, or 2 for an error of the user's."""
+    rclpy.init(args=argv)
+    try:
+        _spin()
+    except LoftrRosError as error:
+        print(f"vo_node: error: {error}", file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        rclpy.try_shutdown()
+    return 0
+
+
+def _spin() -> None:
+    node = VoNode()
+    try:
+        node.start()
+        rclpy.spin(node)
+    finally:
+        node.close()
+        node.destroy_node()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

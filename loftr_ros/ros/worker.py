@@ -1,0 +1,64 @@
+"""One thread that owns the matching; callbacks only hand frames to it."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+ItemT = TypeVar("ItemT")
+
+
+class Worker(Generic[ItemT]):
+    """Runs `work(item)` in its own thread, one item at a time."""
+
+    def __init__(self, work: Callable[[ItemT], None], dropped: Callable[[], None], capacity: int | None = None) -> None:
+        """Start the thread.
+
+        Args:
+            work: must not raise; it is called from the worker's thread.
+            dropped: called for an item that a newer one replaced before its turn.
+            capacity: None keeps only the newest item; else so many wait, and `put` blocks while they do.
+        """
+        self._work = work
+        self._dropped = dropped
+        self._capacity = capacity
+        self._items: deque[ItemT] = deque()
+        self._changed = threading.Condition()
+        self._running = True
+        self._thread = threading.Thread(target=self._run, name="matching", daemon=True)
+        self._thread.start()
+
+    def put(self, item: ItemT) -> None:
+        """Hand over an item: at once, or with a capacity when there is room."""
+        with self._changed:
+            if self._capacity is None:
+                self._drop_waiting()
+            else:
+                capacity = self._capacity
+                self._changed.wait_for(lambda: len(self._items) < capacity or not self._running)
+            self._items.append(item)
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Finish the item in work, forget the waiting ones, and join the thread."""
+        with self._changed:
+            self._running = False
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _drop_waiting(self) -> None:
+        for _ in self._items:
+            self._dropped()
+        self._items.clear()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._items or not self._running)
+                if not self._running:
+                    return
+                item = self._items.popleft()
+                self._changed.notify_all()
+            self._work(item)
