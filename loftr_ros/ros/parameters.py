@@ -58,9 +58,8 @@ class ParameterSpec:
         """Raise ParameterError if the value has another type or lies outside the range."""
         number = type(self.default) is float and type(value) is int
         if type(value) is not type(self.default) and not number:
-            raise ParameterError(
-                f"parameter {self.name} is {value!r}, a {type(value).__name__}: it must be a {type(self.default).__name__}"
-            )
+            given, wanted = type(value).__name__, type(self.default).__name__
+            raise ParameterError(f"parameter {self.name} is {value!r}, a {given}: it must be a {wanted}")
         outside = self.low is not None and self.high is not None and not self.low <= value <= self.high
         if outside or (self.choices and value not in self.choices):
             raise ParameterError(f"parameter {self.name} is {value!r}: it must be {self.constraints}")
@@ -80,7 +79,7 @@ class VoParameters:
     checkpoint: str = _row("compact", "Weights: compact (inside the package) or the path of a checkpoint file")
     device: str = _row("auto", "Where the network runs: auto (a GPU if there is one), cpu, cuda, cuda:1 ...")
     max_pixels: int = _row(
-        640 * 480, "Larger images are shrunk to this size for matching", unit="pixels", low=64 * 64, high=2**24
+        1_000_000, "Larger images are shrunk to about this for matching", unit="pixels", low=64 * 64, high=2**24
     )
     threads: int = _row(0, "CPU threads of the network; 0 leaves the choice to torch", low=0, high=256)
 
@@ -88,7 +87,8 @@ class VoParameters:
     left_image_topic: str = _row("left/image", "Images of the left camera (stereo)")
     right_image_topic: str = _row("right/image", "Images of the right camera (stereo)")
     rectified: bool = _row(
-        True, "Images are rectified: intrinsics come from P of the camera info; false: raw, from K and D (mono only)"
+        False,
+        "Mono images are rectified, their intrinsics are in P; false: raw, in K and D. A pair is always rectified",
     )
     sync: str = _row("exact", "How left and right images are paired by stamp", choices=("exact", "approximate"))
     sync_slop: float = _row(0.01, "Largest stamp difference of an approximate pair", unit="s", low=0.0001, high=1.0)

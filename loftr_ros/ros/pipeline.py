@@ -43,7 +43,7 @@ class Pipeline:
         """
         self.statistics = Statistics()
         self._logger = node.get_logger()
-        self._rectified = parameters.rectified
+        self._rectified = parameters.rectified or parameters.mode == "stereo"
         self._odometry = VisualOdometry(matcher, OdometryConfig(mode=parameters.mode))
         self._outputs = outputs
         self._report = report

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
-from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -42,7 +41,7 @@ class VoNode(LifecycleNode):
             ParameterError: a parameter does not exist or is outside its range.
         """
         super().__init__("vo", namespace="/loftr")
-        self._parameters: VoParameters | None = None
+        self._settings: VoParameters | None = None
         self._matcher: LoftrMatcher | None = None
         self._outputs: Outputs | None = None
         self._pipeline: Pipeline | None = None
@@ -72,25 +71,27 @@ class VoNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the network and create the publishers."""
         try:
-            self._parameters = validated({name: self.get_parameter(name).value for name in _SPECS})
-            self._matcher = _load_matcher(self._parameters)
+            self._settings = validated({name: self.get_parameter(name).value for name in _SPECS})
+            self._matcher = _load_matcher(self._settings)
         except LoftrRosError as error:
             self._error = str(error)
             self.get_logger().error(self._error)
             self.report()
             return TransitionCallbackReturn.FAILURE
         self._error = None
-        self._outputs = Outputs(self, self._parameters)
+        self._outputs = Outputs(self, self._settings)
         self.get_logger().info(f"configured: checkpoint {self._matcher.checkpoint} on {self._matcher.device}")
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe and start matching."""
-        assert self._parameters and self._matcher and self._outputs
+        assert self._settings is not None
+        assert self._matcher is not None
+        assert self._outputs is not None
         result = super().on_activate(state)
         self._outputs.forget_path()
-        self._pipeline = Pipeline(self, self._parameters, self._matcher, self._outputs, self.report)
-        self.get_logger().info(f"active: waiting for {self._parameters.mode} images")
+        self._pipeline = Pipeline(self, self._settings, self._matcher, self._outputs, self.report)
+        self.get_logger().info(f"active: waiting for {self._settings.mode} images")
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -132,16 +133,16 @@ class VoNode(LifecycleNode):
         return DiagnosticStatus.OK, state.value if state else "waiting for images"
 
     def _declare_parameters(self) -> None:
+        """Declare with the values of the command line and files, checked here for the sake of clear messages."""
+        given = {
+            name: override.value
+            for name, override in self._parameter_overrides.items()
+            if not self.has_parameter(name) and not name.startswith("qos_overrides.")
+        }
+        values = validated(given)
+        for spec in PARAMETERS:
+            self.declare_parameter(spec.name, getattr(values, spec.name), _descriptor(spec), ignore_override=True)
         self.add_on_set_parameters_callback(self._check_parameters)
-        try:
-            for spec in PARAMETERS:
-                self.declare_parameter(spec.name, spec.default, _descriptor(spec))
-        except ParameterException as error:
-            raise ParameterError(str(error)) from error
-        unknown = [name for name in self._parameter_overrides if not self.has_parameter(name)]
-        for name in unknown:
-            if not name.startswith("qos_overrides."):
-                raise ParameterError(f"parameter {name} does not exist: the parameters are {', '.join(_SPECS)}")
 
     def _check_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
         """Refuse values outside the table, and changes that could not take effect."""
