@@ -1,0 +1,119 @@
+"""`loftr-ros run`: the motion of a recorded sequence, as trajectory files, a report and a picture."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loftr_ros.errors import LoftrRosError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from loftr_ros.odometry.estimate import OdometryEstimate
+    from loftr_ros.odometry.visual_odometry import VisualOdometry
+    from loftr_ros.sequences.sequence import Sequence
+
+
+class OutputError(LoftrRosError):
+    """A folder that cannot be written to."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("source", type=Path, metavar="SOURCE", help="KITTI or TUM sequence, or folder of images")
+    parser.add_argument("--mode", choices=("mono", "stereo"), required=True, help="the cameras to use")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument(
+        "--checkpoint",
+        default="compact",
+        metavar="compact|outdoor|indoor|FILE",
+        help="weights of LoFTR (default: compact, which comes with the package)",
+    )
+    parser.add_argument("--stride", type=int, default=1, metavar="N", help="use every Nth frame (default: 1)")
+    parser.add_argument("--fps", type=float, default=30.0, help="of images whose names are no stamps (default: 30)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the odometry over the sequence; what was computed is written even if the run ends early."""
+    from loftr_ros.loftr.matcher import load_matcher
+    from loftr_ros.odometry.config import OdometryConfig
+    from loftr_ros.odometry.visual_odometry import VisualOdometry
+    from loftr_ros.run_log import FrameRecord, RunLog
+    from loftr_ros.sequences.formats import open_sequence
+
+    sequence = open_sequence(args.source, args.mode, args.fps).every(args.stride)
+    _make_folder(args.output)
+    matcher = load_matcher(args.checkpoint, args.device)
+    config = OdometryConfig(mode=args.mode)
+    records: list[FrameRecord] = []
+    try:
+        for estimate in _estimates(VisualOdometry(matcher, config), sequence, show=not args.no_progress):
+            records.append(FrameRecord.of(estimate))
+    finally:
+        if records:
+            log = RunLog(sequence.name, _settings(args, matcher, config, len(sequence)), records, sequence.ground_truth)
+            _print_summary(log.write(args.output), args.output)
+    return 0
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The output folder {path} cannot be made: {error.strerror}.") from error
+
+
+def _estimates(odometry: VisualOdometry[Any], sequence: Sequence, show: bool) -> Iterator[OdometryEstimate]:
+    """Process frame after frame under a progress bar."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True), disable=not show) as bar:
+        task = bar.add_task(sequence.name, total=len(sequence), note="")
+        for frame in sequence:
+            estimate = odometry.process(frame)
+            bar.update(task, advance=1, note=f"{estimate.state.value}, {estimate.num_inliers} inliers")
+            yield estimate
+
+
+def _settings(args: argparse.Namespace, matcher: Any, config: Any, frames: int) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "source": str(args.source),
+        "frames_in_source": frames,
+        "mode": args.mode,
+        "stride": args.stride,
+        "checkpoint": matcher.checkpoint,
+        "device": str(matcher.device),
+        "config": asdict(config),
+    }
+
+
+def _print_summary(summary: dict[str, Any], output: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    errors = summary["errors"]
+    states = ", ".join(f"{count} {state}" for state, count in summary["states"].items())
+    unit = "m" if summary["scale_known"] else "(scale unknown)"
+    table = Table(show_header=False, box=None)
+    table.add_row("frames", f"{summary['frames']} ({states})")
+    table.add_row(
+        "matches", f"{summary['median_matches']:.0f} a frame, {summary['median_inliers']:.0f} inliers (median)"
+    )
+    table.add_row("time", f"{summary['median_milliseconds']['frame']:.0f} ms a frame (median)")
+    table.add_row("path", f"{summary['path_length']:.2f} {unit}")
+    if errors:
+        alignment = "aligned with scale" if errors["scaled"] else "aligned"
+        ate = "{ate_m:.3f} m, {ate_percent:.2f} % of {path_m:.2f} m".format(**errors)
+        table.add_row("ATE", f"{ate}, {alignment}")
+        table.add_row("rotation error", f"{errors['rotation_mean_deg']:.3f}° a frame (mean)")
+    table.add_row("results", str(output))
+    Console(soft_wrap=True).print(table)

@@ -1,0 +1,75 @@
+"""Pictures of trajectories."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from loftr_ros.odometry.evaluation import align, associate
+from loftr_ros.odometry.trajectory import Trajectory
+
+ESTIMATE = {"color": "#0072b2", "linewidth": 1.8, "zorder": 3}
+TRUTH = {"color": "#444444", "linewidth": 1.4, "linestyle": (0, (5, 3)), "zorder": 2, "label": "ground truth"}
+
+Points = NDArray[np.float64]
+
+
+def plot_trajectory(path: Path, estimate: Trajectory, truth: Trajectory | None, title: str, metric: bool) -> None:
+    """Draw a trajectory from above and from the side, in the axes of the first camera.
+
+    Args:
+        path: image file to write.
+        estimate: T_odom_camera.
+        truth: T_world_camera to align the estimate to, or None. It must cover at least two stamps of the estimate.
+        title: of the figure.
+        metric: whether the estimate is in metres; else it is also scaled to the ground truth.
+
+    Raises:
+        TrajectoryError: estimate and truth have no stamps in common.
+    """
+    figure = Figure(figsize=(11, 5.2), layout="constrained")
+    figure.suptitle(title)
+    above, side = figure.subplots(1, 2)
+    points, truth_points = _in_first_camera(estimate, truth, metric)
+    label = "estimate" if truth is None else "estimate, aligned" if metric else "estimate, aligned and scaled"
+    # The axes of a camera are x right, y down, z forward.
+    for axes, horizontal, vertical in ((above, points[:, 0], points[:, 2]), (side, points[:, 2], -points[:, 1])):
+        axes.plot(horizontal, vertical, label=label, **ESTIMATE)
+        axes.plot(horizontal[0], vertical[0], "o", color=ESTIMATE["color"], zorder=4, label="start")
+        axes.plot(horizontal[-1], vertical[-1], "s", color=ESTIMATE["color"], zorder=4, label="end")
+    if truth_points is not None:
+        above.plot(truth_points[:, 0], truth_points[:, 2], **TRUTH)
+        side.plot(truth_points[:, 2], -truth_points[:, 1], **TRUTH)
+    unit = "m" if metric or truth is not None else "unknown scale"
+    _dress(above, "from above", f"right [{unit}]", f"forward [{unit}]")
+    _dress(side, "from the side", f"forward [{unit}]", f"up [{unit}]")
+    above.legend(loc="best", fontsize="small")
+    figure.savefig(path, dpi=130)
+
+
+def _in_first_camera(estimate: Trajectory, truth: Trajectory | None, metric: bool) -> tuple[Points, Points | None]:
+    """Positions of both in the frame of the first true camera, or of the first estimated one without truth."""
+    if truth is None:
+        return estimate.positions, None
+    paired, paired_truth = associate(estimate, truth)
+    similarity = align(paired.positions, paired_truth.positions, with_scale=not metric)
+    T_camera_world = np.linalg.inv(paired_truth.poses[0])
+    points = similarity.apply(estimate.positions)
+    return _transform(T_camera_world, points), _transform(T_camera_world, paired_truth.positions)
+
+
+def _transform(T: NDArray[np.float64], points: Points) -> Points:
+    moved: Points = points @ T[:3, :3].T + T[:3, 3]
+    return moved
+
+
+def _dress(axes: Axes, title: str, x: str, y: str) -> None:
+    axes.set(title=title, xlabel=x, ylabel=y)
+    axes.set_aspect("equal", adjustable="datalim")
+    # A straight line or a camera that stands still would otherwise be drawn with millimetres blown up.
+    axes.margins(0.08)
+    axes.grid(color="#dddddd", linewidth=0.6)

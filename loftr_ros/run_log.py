@@ -1,0 +1,148 @@
+"""What a run over a sequence leaves behind: one light record a frame, and the files made from them."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros import __version__
+from loftr_ros.odometry.estimate import OdometryEstimate
+from loftr_ros.odometry.evaluation import TrajectoryErrors, evaluate
+from loftr_ros.odometry.trajectory import Trajectory, TrajectoryError, write_kitti, write_tum
+from loftr_ros.plotting import plot_trajectory
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """What is kept of an OdometryEstimate, whose images and matches would fill the memory of a long run."""
+
+    stamp_ns: int
+    T_odom_camera: NDArray[np.float64]
+    state: str
+    matches: int
+    inliers: int
+    keyframe: bool
+    scale_known: bool
+    milliseconds: Mapping[str, float]
+
+    @staticmethod
+    def of(estimate: OdometryEstimate) -> FrameRecord:
+        """Keep the figures of an estimate."""
+        return FrameRecord(
+            stamp_ns=estimate.stamp_ns,
+            T_odom_camera=estimate.T_odom_camera,
+            state=estimate.state.value,
+            matches=estimate.num_matches,
+            inliers=estimate.num_inliers,
+            keyframe=estimate.is_keyframe,
+            scale_known=estimate.scale_known,
+            milliseconds=estimate.timings_ms,
+        )
+
+
+@dataclass(frozen=True)
+class RunLog:
+    """A finished or interrupted run.
+
+    Attributes:
+        title: of the picture.
+        settings: how the run was made, as it goes into run.json.
+        records: one a frame, at least one.
+        truth: T_world_camera, or None.
+    """
+
+    title: str
+    settings: Mapping[str, Any]
+    records: Sequence[FrameRecord]
+    truth: Trajectory | None
+
+    @property
+    def trajectory(self) -> Trajectory:
+        """T_odom_camera of all frames."""
+        stamps = np.array([record.stamp_ns for record in self.records], np.int64)
+        return Trajectory(stamps, np.array([record.T_odom_camera for record in self.records]))
+
+    @property
+    def metric(self) -> bool:
+        """Whether the trajectory is in metres."""
+        return self.records[-1].scale_known
+
+    def errors(self) -> TrajectoryErrors | None:
+        """Errors against the ground truth; None without one, or if it does not cover two frames."""
+        if self.truth is None:
+            return None
+        try:
+            return evaluate(self.trajectory, self.truth, with_scale=not self.metric)
+        except TrajectoryError:
+            return None
+
+    def summary(self) -> dict[str, Any]:
+        """Figures over all frames."""
+        errors = self.errors()
+        return {
+            **self.settings,
+            "versions": _versions(),
+            "frames": len(self.records),
+            "states": dict(Counter(record.state for record in self.records)),
+            "keyframes": sum(record.keyframe for record in self.records),
+            "median_matches": _median(record.matches for record in self.records[1:]),
+            "median_inliers": _median(record.inliers for record in self.records[1:]),
+            "median_milliseconds": self._median_milliseconds(),
+            "scale_known": self.metric,
+            "path_length": self.trajectory.length,
+            "errors": asdict(errors) if errors else None,
+        }
+
+    def write(self, folder: Path) -> dict[str, Any]:
+        """Write trajectory.tum, trajectory.kitti, trajectory.png and run.json; return the summary."""
+        write_tum(folder / "trajectory.tum", self.trajectory)
+        write_kitti(folder / "trajectory.kitti", self.trajectory)
+        summary = self.summary()
+        frames = [_as_json(record) for record in self.records]
+        (folder / "run.json").write_text(json.dumps({"summary": summary, "frames": frames}, indent=1) + "\n")
+        truth = self.truth if summary["errors"] else None
+        plot_trajectory(folder / "trajectory.png", self.trajectory, truth, self.title, self.metric)
+        return summary
+
+    def _median_milliseconds(self) -> dict[str, float]:
+        """By stage over the frames that had it, and of whole frames; the first frame only warms up."""
+        timings = [record.milliseconds for record in self.records[1:]]
+        stages = dict.fromkeys(stage for timing in timings for stage in timing)
+        medians = {stage: _median(timing[stage] for timing in timings if stage in timing) for stage in stages}
+        return {**medians, "frame": _median(sum(timing.values()) for timing in timings)}
+
+
+def _median(values: Any) -> float:
+    numbers = list(values)
+    return round(float(np.median(numbers)), 3) if numbers else 0.0
+
+
+def _as_json(record: FrameRecord) -> dict[str, Any]:
+    return {
+        "stamp_ns": record.stamp_ns,
+        "state": record.state,
+        "matches": record.matches,
+        "inliers": record.inliers,
+        "keyframe": record.keyframe,
+        "milliseconds": {stage: round(value, 3) for stage, value in record.milliseconds.items()},
+    }
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "loftr_ros": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+        "torch": version("torch"),
+    }

@@ -1,0 +1,50 @@
+"""Fixtures that tests of several layers share."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+Program = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def recorded() -> Callable[[str], Path]:
+    """Find recorded data by its path under LOFTR_ROS_DATA; skip the test where there is none."""
+
+    def find(name: str) -> Path:
+        root = os.environ.get("LOFTR_ROS_DATA")
+        if not root:
+            pytest.skip("LOFTR_ROS_DATA is not set: no recorded data here")
+        path = Path(root) / name
+        if not path.exists():
+            pytest.skip(f"LOFTR_ROS_DATA has no {name}")
+        return path
+
+    return find
+
+
+@pytest.fixture
+def loftr_ros_program() -> Program:
+    """Run `loftr-ros ARGUMENTS` as a process and return what it said."""
+
+    def run(*arguments: object, timeout: float = 120) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "loftr_ros.cli", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+
+    return run
+
+
+@pytest.fixture
+def texture() -> NDArray[np.uint8]:
+    """A (200, 320) grey image with structure at many scales."""
+    rng = np.random.default_rng(5)
+    image = np.zeros((200, 320))
+    for size in (4, 10, 40):
+        image += np.kron(rng.random((200 // size, 320 // size)), np.ones((size, size)))
+    return np.asarray(255 * image / image.max(), np.uint8)

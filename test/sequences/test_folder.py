@@ -1,0 +1,131 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from loftr_ros.sequences.errors import SequenceError
+from loftr_ros.sequences.formats import open_sequence
+
+
+def test_counted_names_are_sorted_by_number_and_stamped_by_the_frame_rate(stereo_folder: Path) -> None:
+    frames = list(open_sequence(stereo_folder, "stereo", fps=10.0))
+    assert [int(frame.image[0, 0]) for frame in frames] == [2, 9, 10]
+    assert [int(frame.right[0, 0]) for frame in frames if frame.right is not None] == [102, 109, 110]
+    assert [frame.stamp_ns for frame in frames] == [0, 100_000_000, 200_000_000]
+
+
+def test_rectified_pair_is_left_as_it_is(stereo_folder: Path) -> None:
+    sequence = open_sequence(stereo_folder, "stereo")
+    assert sequence.rectification is None
+    assert sequence.camera.baseline == pytest.approx(0.4)
+
+
+def test_left_camera_alone(stereo_folder: Path) -> None:
+    sequence = open_sequence(stereo_folder, "mono")
+    assert len(sequence) == 3
+    assert sequence.camera.baseline is None
+
+
+@pytest.mark.parametrize(
+    ("names", "stamps"),
+    [
+        (["1403715273262142976", "1403715273312143104"], [1403715273262142976, 1403715273312143104]),
+        (["1305031453.359684", "1305031453.391690"], [1305031453359684000, 1305031453391690000]),
+        (["000000", "000001"], [0, 33_333_333]),
+        (["12.5", "frame1"], [0, 33_333_333]),
+    ],
+)
+def test_stamps_come_from_the_names(
+    tmp_path: Path,
+    write_image: Callable[..., None],
+    write_calibration: Callable[..., None],
+    names: list[str],
+    stamps: list[int],
+) -> None:
+    for name in names:
+        write_image(tmp_path / f"{name}.png")
+    write_calibration(tmp_path / "ost.yaml")
+    assert [frame.stamp_ns for frame in open_sequence(tmp_path, "mono")] == stamps
+
+
+def test_raw_stereo_is_rectified(tmp_path: Path, write_calibration: Callable[..., None]) -> None:
+    """A point drawn into both raw images lies, once they are rectified, on one row at the disparity of its depth."""
+    width, height, f, baseline = 320, 240, 220.0, 0.3
+    K = np.array([[f, 0, 160], [0, f, 120], [0, 0, 1]])
+    point = np.array([0.25, -0.2, 2.0])  # in the rectified frame of the left camera
+    for name, offset, turn in (("left", 0.0, 0.02), ("right", baseline, -0.03)):
+        R, _ = cv2.Rodrigues(np.array([turn, 0.5 * turn, 0.7 * turn]))
+        D = np.array([-0.25, 0.08, 0.001, -0.0005, 0.0])
+        in_raw = R.T @ (point - [offset, 0, 0])
+        pixel = cv2.projectPoints(in_raw[None], np.zeros(3), np.zeros(3), K, D)[0].ravel()
+        v, u = np.mgrid[:height, :width]
+        blob = np.exp(-((u - pixel[0]) ** 2 + (v - pixel[1]) ** 2) / 18)
+        (tmp_path / name).mkdir()
+        cv2.imwrite(str(tmp_path / name / "0.png"), np.asarray(255 * blob, np.uint8))
+        P = np.c_[K, [-f * baseline * (name == "right"), 0, 0]]
+        write_calibration(
+            tmp_path / f"{name}.yaml",
+            image_width=width,
+            image_height=height,
+            camera_matrix={"data": K.ravel().tolist()},
+            distortion_coefficients={"data": D.tolist()},
+            rectification_matrix={"data": R.ravel().tolist()},
+            projection_matrix={"data": P.ravel().tolist()},
+        )
+    frame = next(iter(open_sequence(tmp_path, "stereo")))
+    assert frame.right is not None
+    left, right = (_centre_of_mass(image) for image in (frame.image, frame.right))
+    np.testing.assert_allclose(left, [f * 0.125 + 160, f * -0.1 + 120], atol=0.1)
+    np.testing.assert_allclose(left - right, [f * baseline / 2.0, 0], atol=0.1)
+
+
+def _centre_of_mass(image: np.ndarray) -> np.ndarray:
+    v, u = np.mgrid[: image.shape[0], : image.shape[1]]
+    weights = image / image.sum()
+    return np.array([(u * weights).sum(), (v * weights).sum()])
+
+
+def test_stereo_without_a_right_camera(tmp_path: Path, write_image: Callable[..., None]) -> None:
+    write_image(tmp_path / "0.png")
+    with pytest.raises(SequenceError, match="no right camera"):
+        open_sequence(tmp_path, "stereo")
+
+
+def test_swapped_cameras_are_found(stereo_folder: Path, write_calibration: Callable[..., None]) -> None:
+    write_calibration(stereo_folder / "right.yaml", baseline=-0.4)
+    with pytest.raises(SequenceError, match=r"right.yaml is no usable calibration.*swapped"):
+        open_sequence(stereo_folder, "stereo")
+
+
+def test_calibrations_of_different_sizes(stereo_folder: Path, write_calibration: Callable[..., None]) -> None:
+    write_calibration(stereo_folder / "right.yaml", baseline=0.4, image_width=32)
+    with pytest.raises(SequenceError, match="different image sizes"):
+        open_sequence(stereo_folder, "stereo")
+
+
+def test_images_without_a_calibration(tmp_path: Path, write_image: Callable[..., None]) -> None:
+    write_image(tmp_path / "0.png")
+    with pytest.raises(SequenceError, match=r"camera.yaml cannot be read"):
+        open_sequence(tmp_path, "mono")
+
+
+def test_frame_rate_must_be_positive(stereo_folder: Path) -> None:
+    with pytest.raises(SequenceError, match="frame rate"):
+        open_sequence(stereo_folder, "mono", fps=0.0)
+
+
+def test_depth_is_refused(stereo_folder: Path) -> None:
+    with pytest.raises(SequenceError, match="without depth"):
+        open_sequence(stereo_folder, "rgbd")
+
+
+def test_folder_that_is_no_sequence_lists_what_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(SequenceError, match=r"no sequence.*image_0.*rgb\.txt.*camera\.yaml"):
+        open_sequence(tmp_path)
+
+
+def test_path_that_is_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(SequenceError, match="no folder"):
+        open_sequence(tmp_path / "nothing")

@@ -1,0 +1,120 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from loftr_ros.sequences.errors import SequenceError
+from loftr_ros.sequences.formats import open_sequence
+
+
+def test_stereo_frames_hold_both_cameras_of_the_grey_pair(kitti: Path) -> None:
+    sequence = open_sequence(kitti, "stereo")
+    frames = list(sequence)
+    assert [frame.stamp_ns for frame in frames] == [0, 104_498_900, 207_793_500]
+    assert [int(frame.image[0, 0]) for frame in frames] == [0, 1, 2]
+    assert [int(frame.right[0, 0]) for frame in frames if frame.right is not None] == [10, 11, 12]
+    assert sequence.camera.baseline == pytest.approx(0.4)
+    assert sequence.name == "KITTI 07"
+
+
+def test_mono_frames_have_no_right_camera(kitti: Path) -> None:
+    sequence = open_sequence(kitti, "mono")
+    assert next(iter(sequence)).right is None
+    assert sequence.camera.baseline is None
+
+
+def test_colour_pair_is_used_without_the_grey_one_and_its_truth_is_moved_to_camera_2(kitti: Path) -> None:
+    for camera in (0, 1):
+        (kitti / f"image_{camera}").rename(kitti / f"unused_{camera}")
+    sequence = open_sequence(kitti, "stereo")
+    assert int(next(iter(sequence)).image[0, 0]) == 20
+    assert sequence.camera.baseline == pytest.approx(0.4)
+    assert sequence.ground_truth is not None
+    np.testing.assert_allclose(sequence.ground_truth.positions, [[-0.06, 0, z] for z in range(3)])
+
+
+def test_ground_truth_is_optional(kitti: Path) -> None:
+    (kitti.parents[1] / "poses" / "07.txt").unlink()
+    assert open_sequence(kitti, "mono").ground_truth is None
+
+
+def test_stride_keeps_every_nth_frame_and_all_of_the_truth(kitti: Path) -> None:
+    sequence = open_sequence(kitti, "mono").every(2)
+    assert [int(frame.image[0, 0]) for frame in sequence] == [0, 2]
+    assert sequence.ground_truth is not None
+    assert len(sequence.ground_truth) == 3
+
+
+@pytest.mark.parametrize("stride", [0, -1])
+def test_stride_below_one_is_refused(kitti: Path, stride: int) -> None:
+    with pytest.raises(SequenceError, match="stride"):
+        open_sequence(kitti, "mono").every(stride)
+
+
+def test_missing_right_camera_is_named(kitti: Path) -> None:
+    (kitti / "image_1").rename(kitti / "unused")
+    with pytest.raises(SequenceError, match=r"image_1 is missing.*use mode mono"):
+        open_sequence(kitti, "stereo")
+
+
+def test_missing_right_image_is_found_before_the_run(kitti: Path) -> None:
+    (kitti / "image_1" / "000002.png").unlink()
+    with pytest.raises(SequenceError, match=r"image_1/000002.png is missing"):
+        open_sequence(kitti, "stereo")
+
+
+@pytest.mark.parametrize("name", ["calib.txt", "times.txt"])
+def test_missing_text_file_is_named(kitti: Path, name: str) -> None:
+    (kitti / name).unlink()
+    with pytest.raises(SequenceError, match=name):
+        open_sequence(kitti, "mono")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("times.txt", "0\n0.1\n", "2 stamps for 3 images"),
+        ("times.txt", "0\nsoon\n1\n", "'soon' where a stamp"),
+        ("times.txt", "0\n0.2\n0.1\n", "not after"),
+        ("calib.txt", "P1: 1 2 3\n", "no row 'P0:'"),
+        ("calib.txt", "P0: one two\n", "no number"),
+    ],
+)
+def test_bad_text_file_is_named_with_its_fault(kitti: Path, name: str, text: str, message: str) -> None:
+    (kitti / name).write_text(text)
+    with pytest.raises(SequenceError, match=message):
+        open_sequence(kitti, "mono")
+
+
+def test_depth_is_refused(kitti: Path) -> None:
+    with pytest.raises(SequenceError, match="no depth images"):
+        open_sequence(kitti, "rgbd")
+
+
+def test_image_of_another_size_is_named(kitti: Path, write_image: Callable[..., None]) -> None:
+    write_image(kitti / "image_1" / "000001.png", width=60)
+    frames = iter(open_sequence(kitti, "stereo"))
+    next(frames)
+    with pytest.raises(SequenceError, match=r"image_1/000001.png has 60x48 pixels, but the camera has 64x48"):
+        next(frames)
+
+
+@pytest.mark.parametrize("content", [b"", b"not an image", b"\x89PNG\r\n\x1a\n"])
+def test_damaged_image_is_named(kitti: Path, content: bytes) -> None:
+    (kitti / "image_0" / "000001.png").write_bytes(content)
+    frames = iter(open_sequence(kitti, "mono"))
+    next(frames)
+    with pytest.raises(SequenceError, match=r"000001.png cannot be decoded"):
+        next(frames)
+
+
+def test_recorded_sequence(recorded: Callable[[str], Path]) -> None:
+    sequence = open_sequence(recorded("kitti/sequences/06"), "stereo")
+    frame = next(iter(sequence))
+    assert len(sequence) == 51
+    assert frame.right is not None
+    assert frame.image.shape == frame.right.shape == (370, 1226)
+    assert sequence.camera.baseline == pytest.approx(0.5371, abs=1e-3)
+    assert sequence.ground_truth is not None
+    assert sequence.ground_truth.length == pytest.approx(59.86, abs=0.1)
