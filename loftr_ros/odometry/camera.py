@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from loftr_ros.errors import LoftrRosError
 
 # Number of coefficients OpenCV expects by model; "none" is a rectified pinhole image.
 DISTORTION_COEFFICIENTS = {"none": (0,), "plumb_bob": (4, 5), "rational_polynomial": (8,), "equidistant": (4,)}
+
+# OpenCV's default of five iterations leaves 0.3 px at the image border of an ordinary wide-angle lens.
+_UNDISTORT_CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-10)
+# The function that takes criteria is called undistortPointsIter in OpenCV 4 and undistortPoints in OpenCV 5.
+_undistort_points = getattr(cv2, "undistortPointsIter", cv2.undistortPoints)
 
 
 class CameraError(LoftrRosError):
@@ -36,3 +42,111 @@ class Camera:
     distortion_model: str = "none"
     distortion: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     baseline: float | None = None
+
+    def __post_init__(self) -> None:
+        """Bring the arrays to float64, C-contiguous, and raise CameraError for what no camera can have."""
+        object.__setattr__(self, "K", np.array(self.K, np.float64))
+        object.__setattr__(self, "distortion", np.array(self.distortion, np.float64).ravel())
+        if self.width < 1 or self.height < 1:
+            raise CameraError(f"The camera's image size is {self.width}x{self.height}; set width and height.")
+        if self.K.shape != (3, 3) or not np.isfinite(self.K).all() or self.K[0, 0] <= 0 or self.K[1, 1] <= 0:
+            raise CameraError(
+                f"The camera matrix K is {self.K.tolist()}; calibrate: the focal lengths must be above 0."
+            )
+        if self.distortion_model not in DISTORTION_COEFFICIENTS:
+            raise CameraError(
+                f"The distortion model is '{self.distortion_model}'; use one of {', '.join(DISTORTION_COEFFICIENTS)}."
+            )
+        counts = DISTORTION_COEFFICIENTS[self.distortion_model]
+        if self.distortion.size not in counts or not np.isfinite(self.distortion).all():
+            raise CameraError(
+                f"The distortion D has {self.distortion.size} coefficients; {self.distortion_model} takes "
+                f"{' or '.join(map(str, counts))} finite ones."
+            )
+        if self.baseline is not None and not (np.isfinite(self.baseline) and self.baseline > 0):
+            raise CameraError(
+                f"The stereo baseline is {self.baseline} m; it must be above 0: check P[3] of the right camera and "
+                "that left and right are not swapped."
+            )
+
+    @classmethod
+    def from_camera_info(
+        cls,
+        width: int,
+        height: int,
+        k: Sequence[float],
+        d: Sequence[float],
+        distortion_model: str,
+        p: Sequence[float],
+        *,
+        rectified: bool,
+        baseline: float | None = None,
+    ) -> Camera:
+        """Make a camera from the fields of sensor_msgs/CameraInfo.
+
+        Args:
+            width, height: image size in pixels.
+            k: the 9 numbers of the camera matrix of the raw image.
+            d: distortion coefficients of the raw image.
+            distortion_model: as in the message; empty for an undistorted image.
+            p: the 12 numbers of the projection matrix of the rectified image.
+            rectified: whether the images are rectified (image_rect): P then holds their intrinsics.
+            baseline: see `stereo_baseline`.
+
+        Raises:
+            CameraError: the calibration is missing, incomplete or impossible.
+        """
+        source, name, count = (p, "P", 12) if rectified else (k, "K", 9)
+        if len(source) != count or not any(source):
+            raise CameraError(f"{name} of the camera info is empty; calibrate the camera.")
+        matrix = np.reshape(np.asarray(source, np.float64), (3, -1))[:, :3]
+        if rectified or not any(d):
+            return cls(width, height, matrix, baseline=baseline)
+        return cls(width, height, matrix, distortion_model, np.asarray(d, np.float64), baseline)
+
+    @property
+    def focal(self) -> float:
+        """Mean focal length in pixels: turns small angles into pixels."""
+        return float(self.K[0, 0] + self.K[1, 1]) / 2.0
+
+    def normalize(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Undistort (N, 2) pixels to (N, 2) coordinates on the plane z = 1 of the camera."""
+        pixels = np.asarray(points, np.float64).reshape(-1, 1, 2)
+        if self.distortion_model == "none" or len(pixels) == 0:
+            return (pixels[:, 0] - self.K[:2, 2]) @ np.linalg.inv(self.K[:2, :2]).T
+        if self.distortion_model == "equidistant":
+            rays = cv2.fisheye.undistortPoints(pixels, self.K, self.distortion)
+        else:
+            rays = _undistort_points(pixels, self.K, self.distortion, R=None, P=None, criteria=_UNDISTORT_CRITERIA)
+        return np.asarray(rays, np.float64).reshape(-1, 2)
+
+    def project(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Project (N, 3) points in front of the camera, in its frame, to (N, 2) pixels."""
+        xyz = np.asarray(points, np.float64).reshape(-1, 1, 3)
+        if self.distortion_model == "none" or len(xyz) == 0:
+            return xyz[:, 0, :2] / xyz[:, 0, 2:] @ self.K[:2, :2].T + self.K[:2, 2]
+        model = cv2.fisheye.projectPoints if self.distortion_model == "equidistant" else cv2.projectPoints
+        pixels, _ = model(xyz, np.zeros((3, 1)), np.zeros((3, 1)), self.K, self.distortion)
+        return np.asarray(pixels, np.float64).reshape(-1, 2)
+
+    def scaled(self, width: int, height: int) -> Camera:
+        """Return the camera of the image resized to another size; pixel centres are integers before and after."""
+        scale = np.array([width / self.width, height / self.height])
+        K = self.K.copy()
+        K[:2, :2] *= scale[:, None]
+        K[:2, 2] = (K[:2, 2] + 0.5) * scale - 0.5
+        return replace(self, width=width, height=height, K=K)
+
+
+def stereo_baseline(p_right: Sequence[float]) -> float:
+    """Baseline in metres of a rectified pair from the 12 numbers of P of its right camera: -P[3] / P[0].
+
+    Raises:
+        CameraError: P says that this is no right camera.
+    """
+    if len(p_right) != 12 or p_right[0] <= 0 or not p_right[3] < 0:
+        raise CameraError(
+            "The right camera info holds no baseline: its P[3] must be negative (-fx * baseline); calibrate the pair as "
+            "stereo, and check that left and right are not swapped."
+        )
+    return -float(p_right[3]) / float(p_right[0])

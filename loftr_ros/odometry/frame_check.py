@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.odometry.config import Mode
+from loftr_ros.odometry.frame import Frame
 
 
 class FrameError(LoftrRosError):
@@ -11,3 +15,61 @@ class FrameError(LoftrRosError):
 
 class StampError(FrameError):
     """A frame that is not later than the one before it."""
+
+
+def check_frame(frame: Frame, before: Frame | None, mode: Mode) -> None:
+    """Raise FrameError if a frame does not fit its camera, the mode, or the frame before (None for the first)."""
+    size = (frame.camera.height, frame.camera.width)
+    _check_image("image", frame.image, size, np.uint8)
+    if mode == "stereo":
+        _check_stereo(frame, size)
+    if mode == "rgbd":
+        if frame.depth is None:
+            raise FrameError("mode is rgbd but the frame has no depth image; give one, or set mode to mono.")
+        _check_image("depth image", frame.depth, size, np.float32)
+    if before is None:
+        return
+    if frame.image.shape != before.image.shape:
+        raise FrameError(
+            f"The image size changed from {_size(before.image.shape)} to {_size(frame.image.shape)} within the stream; "
+            "reset the odometry when the camera's resolution changes."
+        )
+    if frame.stamp_ns <= before.stamp_ns:
+        raise StampError(
+            f"The stamp {frame.stamp_ns} ns is not after the one before, {before.stamp_ns} ns; "
+            "drop duplicates, and reset the odometry when time jumps back."
+        )
+
+
+def _check_stereo(frame: Frame, size: tuple[int, int]) -> None:
+    if frame.right is None:
+        raise FrameError("mode is stereo but the frame has no right image; give one, or set mode to mono.")
+    if frame.right.shape != frame.image.shape:
+        raise FrameError(
+            f"The stereo images differ in size: left {_size(frame.image.shape)}, right {_size(frame.right.shape)}; "
+            "use a rectified pair."
+        )
+    _check_image("right image", frame.right, size, np.uint8)
+    if frame.camera.baseline is None:
+        raise FrameError("mode is stereo but the camera has no baseline; it is read from P[3] of the right camera.")
+    if frame.camera.distortion_model != "none":
+        raise FrameError(
+            f"Stereo needs rectified images, but the camera has {frame.camera.distortion_model} distortion; "
+            "rectify the pair, e.g. with image_proc."
+        )
+
+
+def _check_image(name: str, image: np.ndarray, size: tuple[int, int], dtype: type) -> None:  # type: ignore[type-arg]
+    if image.ndim != 2 or image.dtype != dtype:
+        raise FrameError(
+            f"The {name} is {image.dtype} of shape {image.shape}; it must be {np.dtype(dtype)} of one channel."
+        )
+    if image.shape != size:
+        raise FrameError(
+            f"The {name} is {_size(image.shape)} but the camera is calibrated for {_size(size)}; "
+            "use the calibration of this resolution."
+        )
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]}"

@@ -1,0 +1,181 @@
+"""Depth of the cells of a keyframe.
+
+Depth is held as inverse depth, 1/z in the keyframe's camera: its error is near Gaussian down to points at infinity
+(Civera et al., "Inverse Depth Parametrization for Monocular SLAM", T-RO 2008).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import LinearNDInterpolator
+from scipy.spatial import QhullError
+
+from loftr_ros.matches import Matches
+from loftr_ros.odometry.camera import Camera
+from loftr_ros.odometry.two_view import homogeneous
+
+# Two measurements of one cell further apart than this many standard deviations are of different things.
+_GATE = 3.0
+# A depth image counts as known where it varies by less than this within a pixel, as a share of the depth ...
+_DEPTH_EDGE = 0.05
+# ... and is then taken to be this exact, as a share of the depth.
+_DEPTH_IMAGE_SIGMA = 0.02
+# What interpolation between carried points adds to their uncertainty, as a share of the inverse depth.
+_INTERPOLATION_SIGMA = 0.05
+
+
+@dataclass(frozen=True)
+class CellDepths:
+    """Inverse depths by cell.
+
+    Attributes:
+        cells: (M,) int64, increasing: the `cell_a` of matches.
+        value: (M,) inverse depth, 1/z, at the cell's point.
+        sigma: (M,) its standard deviation.
+    """
+
+    cells: NDArray[np.int64]
+    value: NDArray[np.float64]
+    sigma: NDArray[np.float64]
+
+    @staticmethod
+    def empty() -> CellDepths:
+        """No depth at all."""
+        return CellDepths(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
+
+    @staticmethod
+    def of(cells: NDArray[np.int64], value: NDArray[np.float64], sigma: NDArray[np.float64]) -> CellDepths:
+        """Keep what is finite and in front of the camera; of a cell given twice, the more certain."""
+        good = np.isfinite(value) & np.isfinite(sigma) & (value > 0)
+        order = np.lexsort((sigma[good], cells[good]))
+        unique, first = np.unique(cells[good][order], return_index=True)
+        return CellDepths(unique, value[good][order][first], sigma[good][order][first])
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def at(self, cells: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return (N,) inverse depths and standard deviations of cells; NaN where unknown."""
+        value, sigma = np.full(len(cells), np.nan), np.full(len(cells), np.nan)
+        if len(self) > 0:
+            place = np.minimum(np.searchsorted(self.cells, cells), len(self) - 1)
+            known = self.cells[place] == cells
+            value[known], sigma[known] = self.value[place[known]], self.sigma[place[known]]
+        return value, sigma
+
+    def completed(self, other: CellDepths) -> CellDepths:
+        """Add the depth of cells that have none yet."""
+        new = ~np.isin(other.cells, self.cells)
+        return CellDepths.of(
+            np.concatenate([self.cells, other.cells[new]]),
+            np.concatenate([self.value, other.value[new]]),
+            np.concatenate([self.sigma, other.sigma[new]]),
+        )
+
+    def fused(self, new: CellDepths) -> CellDepths:
+        """Combine with a further measurement of the same cells: the weighted mean where both agree, else the old."""
+        old_value, old_sigma = self.at(new.cells)
+        weight_old, weight_new = old_sigma**-2, new.sigma**-2
+        sigma = (weight_old + weight_new) ** -0.5
+        value = (old_value * weight_old + new.value * weight_new) * sigma**2
+        agree = np.abs(old_value - new.value) < _GATE * np.hypot(old_sigma, new.sigma)
+        unknown = np.isnan(old_value)
+        value, sigma = np.where(unknown, new.value, value), np.where(unknown, new.sigma, sigma)
+        keep = agree | unknown
+        rest = ~np.isin(self.cells, new.cells[keep])
+        return CellDepths.of(
+            np.concatenate([self.cells[rest], new.cells[keep]]),
+            np.concatenate([self.value[rest], value[keep]]),
+            np.concatenate([self.sigma[rest], sigma[keep]]),
+        )
+
+
+class CarriedDepths:
+    """Depth of an old keyframe seen from a new one, known between points that are not on the new grid.
+
+    Inverse depth is linear in the image on a plane, so linear interpolation between the points is exact on planes.
+    """
+
+    def __init__(self, rays: NDArray[np.float64], value: NDArray[np.float64], sigma: NDArray[np.float64]) -> None:
+        """Take (N, 2) rays of the new keyframe, their inverse depths and standard deviations, all finite."""
+        self._interpolate: LinearNDInterpolator | None = None
+        if len(rays) >= 4:
+            try:
+                self._interpolate = LinearNDInterpolator(rays, np.column_stack([value, sigma]))
+            except QhullError:  # all points on one line
+                self._interpolate = None
+
+    def at(self, rays: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return (N,) inverse depths and standard deviations; NaN outside of the points."""
+        if self._interpolate is None:
+            return np.full(len(rays), np.nan), np.full(len(rays), np.nan)
+        value, sigma = self._interpolate(rays).T
+        return value, np.hypot(sigma, _INTERPOLATION_SIGMA * value)
+
+
+def triangulate(
+    rays_a: NDArray[np.float64], rays_b: NDArray[np.float64], T_a_b: NDArray[np.float64], noise: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (N,) inverse depths in camera a, and standard deviations, of rays seen from two known poses.
+
+    The inverse depth that puts the point of image a nearest to its match in image b, whose noise is `noise` (on the
+    plane z = 1, as the (N, 2) rays). NaN where the baseline is zero or the point is not in front of both cameras.
+    """
+    at_infinity = homogeneous(rays_a) @ T_a_b[:3, :3]
+    baseline = T_a_b[:3, 3] @ T_a_b[:3, :3]
+    slope = baseline[:2] - rays_b * baseline[2]
+    offset = at_infinity[:, :2] - rays_b * at_infinity[:, 2:]
+    squared = (slope**2).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = (slope * offset).sum(axis=1) / squared
+        in_front = at_infinity[:, 2] - value * baseline[2]
+        sigma = noise * in_front / np.sqrt(squared)
+    bad = ~(np.isfinite(value) & np.isfinite(sigma) & (in_front > 0))
+    return np.where(bad, np.nan, value), np.where(bad, np.nan, sigma)
+
+
+def depths_from_motion(matches: Matches, camera: Camera, T_a_b: NDArray[np.float64], noise_px: float) -> CellDepths:
+    """Triangulate the matches of a keyframe and a later frame whose relative pose is known."""
+    rays_a, rays_b = camera.normalize(matches.points_a), camera.normalize(matches.points_b)
+    return CellDepths.of(matches.cell_a, *triangulate(rays_a, rays_b, T_a_b, noise_px / camera.focal))
+
+
+def depths_from_stereo(matches: Matches, camera: Camera, row_threshold_px: float, noise_px: float) -> CellDepths:
+    """Turn matches of a rectified pair (a left, b right) into depths: fx * baseline / disparity.
+
+    Matches that leave their row by more than `row_threshold_px`, or have no positive disparity, are left out.
+    """
+    if camera.baseline is None:
+        return CellDepths.empty()
+    disparity = (matches.points_a[:, 0] - matches.points_b[:, 0]).astype(np.float64)
+    same_row = np.abs(matches.points_a[:, 1] - matches.points_b[:, 1]) <= row_threshold_px
+    per_pixel = 1.0 / (camera.K[0, 0] * camera.baseline)
+    value = np.where(same_row, disparity * per_pixel, np.nan)
+    return CellDepths.of(matches.cell_a, value, np.full(len(matches), noise_px * per_pixel))
+
+
+def depths_from_image(matches: Matches, depth: NDArray[np.float32]) -> CellDepths:
+    """Read a registered depth image at the points of image a; unknown at holes and at depth edges."""
+    height, width = depth.shape
+    x, y = np.rint(matches.points_a).astype(int).T
+    offsets = np.mgrid[-1:2, -1:2].reshape(2, -1)
+    around = depth[
+        np.clip(y[:, None] + offsets[0], 0, height - 1), np.clip(x[:, None] + offsets[1], 0, width - 1)
+    ].astype(np.float64)
+    nearest, farthest = around.min(axis=1), around.max(axis=1)
+    smooth = (nearest > 0) & np.isfinite(farthest) & (farthest - nearest <= _DEPTH_EDGE * nearest)
+    value = np.full(len(x), np.nan)
+    value[smooth] = 1.0 / around[smooth, len(offsets[0]) // 2]
+    return CellDepths.of(matches.cell_a, value, _DEPTH_IMAGE_SIGMA * value)
+
+
+def carry_over(matches: Matches, camera: Camera, depths: CellDepths, T_a_b: NDArray[np.float64]) -> CarriedDepths:
+    """Move the depths of image a along the matches to image b, whose pose in a is known."""
+    value, sigma = depths.at(matches.cell_a)
+    in_b = (homogeneous(camera.normalize(matches.points_a)) - value[:, None] * T_a_b[:3, 3]) @ T_a_b[:3, :3]
+    good = np.isfinite(value) & (in_b[:, 2] > 1e-3)
+    z = in_b[good, 2]
+    return CarriedDepths(camera.normalize(matches.points_b[good]), value[good] / z, sigma[good] / z**2)

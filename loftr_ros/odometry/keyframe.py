@@ -1,0 +1,74 @@
+"""The frame that all later frames are matched against, and the depth of its cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Generic
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros.matches import FeaturesT, Matches
+from loftr_ros.odometry.config import OdometryConfig
+from loftr_ros.odometry.depth import CarriedDepths, CellDepths, depths_from_image, depths_from_motion
+from loftr_ros.odometry.frame import Frame
+from loftr_ros.odometry.motion import Motion
+from loftr_ros.odometry.refinement import Freedom
+
+
+@dataclass(frozen=True)
+class Keyframe(Generic[FeaturesT]):
+    """A frame, where it was, and what is known of its depth. What changes makes a new one.
+
+    Attributes:
+        frame: the images.
+        features: what the matcher made of `frame.image`.
+        T_odom_camera: (4, 4) pose.
+        covariance: (6, 6) of the pose, in the axes of odom.
+        depths: by cell.
+        carried: depth of the keyframe before, for cells that have none yet; None at the first.
+        best_inliers: most inliers of any frame so far.
+    """
+
+    frame: Frame
+    features: FeaturesT
+    T_odom_camera: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    depths: CellDepths
+    carried: CarriedDepths | None = None
+    best_inliers: int = 0
+
+    def with_depth_of(self, matches: Matches) -> Keyframe[FeaturesT]:
+        """Look up the matched cells that have no depth yet in the depth image, or in the keyframe before."""
+        if self.frame.depth is not None:
+            found = depths_from_image(matches, self.frame.depth)
+        elif self.carried is not None:
+            rays = self.frame.camera.normalize(matches.points_a)
+            found = CellDepths.of(matches.cell_a, *self.carried.at(rays))
+        else:
+            return self
+        return replace(self, depths=self.depths.completed(found))
+
+    def learned(self, matches: Matches, motion: Motion | None, config: OdometryConfig) -> Keyframe[FeaturesT]:
+        """Take what a measured motion says: of a single camera, the depth of the cells."""
+        if motion is None:
+            return self
+        depths = self.depths
+        if config.mode == "mono" and motion.freedom is not Freedom.ROTATION:
+            seen = matches.select(motion.inliers)
+            new = depths_from_motion(seen, self.frame.camera, motion.T_keyframe_camera, config.match_noise_px)
+            depths = depths.fused(new)
+        return replace(self, depths=depths, best_inliers=max(self.best_inliers, int(motion.inliers.sum())))
+
+    def is_worn_out(self, matches: Matches, motion: Motion, config: OdometryConfig) -> bool:
+        """Tell whether the frame that was just matched should be the keyframe of the next."""
+        if motion.inliers.sum() < config.keyframe_min_inlier_ratio * self.best_inliers:
+            return True
+        return image_motion(matches.points_a, matches.points_b) > config.keyframe_parallax_px
+
+
+def image_motion(points_a: NDArray[np.float32], points_b: NDArray[np.float32]) -> float:
+    """Return the median distance of (N, 2) points, pixels; infinite without any."""
+    if len(points_a) == 0:
+        return float("inf")
+    return float(np.median(np.linalg.norm(points_b - points_a, axis=1)))

@@ -1,0 +1,90 @@
+"""Rigid transforms as (4, 4) matrices, and the covariance of their composition.
+
+A covariance here is (6, 6) of (x, y, z, rot_x, rot_y, rot_z) as in geometry_msgs/PoseWithCovariance: for T_a_b the
+position error is added in the axes of a, the rotation error turns about the fixed axes of a:
+    p = p_true + dp,  R = exp(dtheta) R_true.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.transform import Rotation
+
+
+def transform(R: ArrayLike, p: ArrayLike) -> NDArray[np.float64]:
+    """Return the (4, 4) transform of a (3, 3) rotation and a (3,) translation."""
+    T = np.eye(4)
+    T[:3, :3] = R
+    T[:3, 3] = p
+    return T
+
+
+def inverse(T: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return T_b_a of T_a_b."""
+    return transform(T[:3, :3].T, -T[:3, :3].T @ T[:3, 3])
+
+
+def skew(v: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (..., 3, 3) matrices with skew(v) @ w = v x w, for (..., 3) vectors."""
+    zero = np.zeros(v.shape[:-1])
+    x, y, z = np.moveaxis(v, -1, 0)
+    return np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(*v.shape[:-1], 3, 3)
+
+
+def exp_rotation(v: ArrayLike) -> NDArray[np.float64]:
+    """Return the (3, 3) rotation by |v| radians about v."""
+    return np.asarray(Rotation.from_rotvec(v).as_matrix())
+
+
+def log_rotation(R: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (3,) rotation vector of a rotation, radians."""
+    return np.asarray(Rotation.from_matrix(R).as_rotvec())
+
+
+def exp(twist: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the motion of a body that keeps the (6,) velocity (v, w), in its own axes, for one unit of time."""
+    return transform(exp_rotation(twist[3:]), _left_jacobian(twist[3:]) @ twist[:3])
+
+
+def log(T: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (6,) constant body velocity (v, w) that makes the motion T in one unit of time."""
+    w = log_rotation(T[:3, :3])
+    return np.concatenate([np.linalg.solve(_left_jacobian(w), T[:3, 3]), w])
+
+
+def _left_jacobian(w: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Integral of exp(s w) over s from 0 to 1 (Barfoot, State Estimation for Robotics, equation 8.33)."""
+    angle, W = float(np.linalg.norm(w)), skew(w)
+    if angle < 1e-4:
+        return np.eye(3) + W / 2 + W @ W / 6
+    return np.eye(3) + (1 - np.cos(angle)) / angle**2 * W + (angle - np.sin(angle)) / angle**3 * W @ W
+
+
+def composed_covariance(
+    T_a_b: NDArray[np.float64],
+    covariance_a_b: NDArray[np.float64],
+    T_b_c: NDArray[np.float64],
+    covariance_b_c: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the covariance of T_a_c = T_a_b T_b_c, to first order, of independent errors."""
+    R = T_a_b[:3, :3]
+    lever = np.eye(6)
+    lever[:3, 3:] = -skew(R @ T_b_c[:3, 3])
+    turn = np.kron(np.eye(2), R)
+    covariance: NDArray[np.float64] = lever @ covariance_a_b @ lever.T + turn @ covariance_b_c @ turn.T
+    return symmetric(covariance)
+
+
+def inverse_covariance(T_a_b: NDArray[np.float64], covariance_a_b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the covariance of T_b_a, to first order."""
+    R = T_a_b[:3, :3].T
+    back = -np.kron(np.eye(2), R)
+    back[:3, 3:] = -R @ skew(T_a_b[:3, 3])
+    covariance: NDArray[np.float64] = back @ covariance_a_b @ back.T
+    return symmetric(covariance)
+
+
+def symmetric(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Remove the asymmetry that rounding leaves in a covariance."""
+    return (matrix + matrix.T) / 2

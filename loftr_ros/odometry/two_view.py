@@ -1,0 +1,156 @@
+"""Relative pose of two views from point matches alone: rotation, and translation up to its length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+MINIMUM_MATCHES = 8
+_PROBABILITY = 0.999
+_MAX_ITERATIONS = 1000
+# Share of the matches that a simpler motion must explain to be preferred over the essential matrix.
+_EXPLAINED = 0.9
+
+
+class TwoViewGeometry(Enum):
+    """What the matches can tell."""
+
+    GENERAL = "general"
+    PLANAR = "planar"
+    """One plane explains all matches: the essential matrix has a second solution."""
+    ROTATION = "rotation"
+    """Rotation alone explains the matches: the direction of translation is unknown."""
+
+
+@dataclass(frozen=True)
+class TwoViewPose:
+    """Relative pose of camera b in camera a.
+
+    Attributes:
+        geometry: what the matches can tell.
+        R_a_b: (3, 3) rotation.
+        direction: (3,) unit vector to camera b in the axes of a; zero for ROTATION.
+        inliers: (N,) bool.
+        parallax_px: median image motion of the inliers that rotation does not explain, pixels.
+    """
+
+    geometry: TwoViewGeometry
+    R_a_b: NDArray[np.float64]
+    direction: NDArray[np.float64]
+    inliers: NDArray[np.bool_]
+    parallax_px: float
+
+
+def two_view_pose(
+    rays_a: NDArray[np.float64],
+    rays_b: NDArray[np.float64],
+    focal: float,
+    threshold_px: float,
+    min_parallax_px: float,
+    min_inliers: int,
+) -> TwoViewPose | None:
+    """Estimate the relative pose robustly.
+
+    Args:
+        rays_a, rays_b: (N, 2) undistorted points on the plane z = 1.
+        focal: pixels, turns the thresholds into angles.
+        threshold_px: largest distance of an inlier from its epipolar line.
+        min_parallax_px: less than this and the motion is taken for a rotation.
+        min_inliers: fewer and there is no result.
+
+    Returns:
+        None where too few matches agree on any motion.
+    """
+    if len(rays_a) < max(MINIMUM_MATCHES, min_inliers):
+        return None
+    R_rotation = fit_rotation(rays_a, rays_b, threshold_px / focal)
+    rotation_error = focal * np.linalg.norm(rotate(rays_a, R_rotation.T) - rays_b, axis=1)
+    still = rotation_error < max(threshold_px, min_parallax_px)
+    essential = _essential(rays_a, rays_b, threshold_px / focal)
+    best = max(int(still.sum()), int(essential[1].sum()) if essential else 0)
+    if best < min_inliers:
+        return None
+    parallax = float(np.median(rotation_error[essential[1] if essential else still]))
+    if essential is None or (parallax < min_parallax_px and still.sum() >= _EXPLAINED * best):
+        return TwoViewPose(TwoViewGeometry.ROTATION, R_rotation, np.zeros(3), still, parallax)
+    E, inliers = essential
+    R_a_b, direction = _decompose(E, rays_a, rays_b, inliers)
+    planar = _explained_by_plane(rays_a[inliers], rays_b[inliers], threshold_px / focal)
+    geometry = TwoViewGeometry.PLANAR if planar else TwoViewGeometry.GENERAL
+    return TwoViewPose(geometry, R_a_b, direction, inliers, parallax)
+
+
+def fit_rotation(rays_a: NDArray[np.float64], rays_b: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+    """Return the (3, 3) R_a_b that turns the (N, 2) rays of b onto those of a best.
+
+    Kabsch's solution, reweighted with Cauchy weights whose scale shrinks to `scale` (on the plane z = 1), so that
+    outliers and near points lose their say.
+    """
+    unit_a, unit_b = _unit(rays_a), _unit(rays_b)
+    weights = np.ones(len(unit_a))
+    R = np.eye(3)
+    for _ in range(6):
+        U, _, Vt = np.linalg.svd((unit_a * weights[:, None]).T @ unit_b)
+        R = U @ np.diag([1.0, 1.0, np.linalg.det(U @ Vt)]) @ Vt
+        error = np.linalg.norm(unit_a - unit_b @ R.T, axis=1)
+        weights = 1.0 / (1.0 + (error / max(scale, float(np.median(error)))) ** 2)
+    return R
+
+
+def rotate(rays: NDArray[np.float64], R: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn (N, 2) rays and bring them back to the plane z = 1; those that end up behind it become very far off."""
+    turned = homogeneous(rays) @ R.T
+    return np.asarray(turned[:, :2] / np.maximum(turned[:, 2:], 1e-6))
+
+
+def homogeneous(rays: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Append z = 1 to (N, 2) rays."""
+    return np.column_stack([rays, np.ones(len(rays))])
+
+
+def _unit(rays: NDArray[np.float64]) -> NDArray[np.float64]:
+    points = homogeneous(rays)
+    return np.asarray(points / np.linalg.norm(points, axis=1, keepdims=True))
+
+
+def _essential(
+    rays_a: NDArray[np.float64], rays_b: NDArray[np.float64], threshold: float
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
+    """Essential matrix and its inliers by MAGSAC++ (Barath et al., CVPR 2020), or None."""
+    try:
+        E, mask = cv2.findEssentialMat(
+            np.ascontiguousarray(rays_a),
+            np.ascontiguousarray(rays_b),
+            np.eye(3),
+            method=cv2.USAC_MAGSAC,
+            prob=_PROBABILITY,
+            threshold=threshold,
+            maxIters=_MAX_ITERATIONS,
+        )
+    except cv2.error:  # e.g. no minimal sample has a real solution
+        return None
+    # OpenCV returns None when it finds nothing, and several solutions stacked when five points have more than one.
+    if E is None or mask is None or E.shape[0] < 3 or not np.isfinite(E[:3]).all():
+        return None
+    return np.ascontiguousarray(E[:3]), mask.ravel().astype(bool)
+
+
+def _decompose(
+    E: NDArray[np.float64], rays_a: NDArray[np.float64], rays_b: NDArray[np.float64], inliers: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of the four poses that E stands for, the one that has most inliers in front of both cameras."""
+    a, b = np.ascontiguousarray(rays_a[inliers]), np.ascontiguousarray(rays_b[inliers])
+    _, R_b_a, t, _ = cv2.recoverPose(E, a, b, np.eye(3))
+    return R_b_a.T.copy(), -R_b_a.T @ t.ravel()
+
+
+def _explained_by_plane(rays_a: NDArray[np.float64], rays_b: NDArray[np.float64], threshold: float) -> bool:
+    H, _ = cv2.findHomography(rays_a, rays_b, method=0)
+    if H is None:
+        return False
+    error = np.linalg.norm(rotate(rays_a, H) - rays_b, axis=1)
+    return bool((error < threshold).mean() > _EXPLAINED)
