@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from loftr_ros.odometry.evaluation import align, associate
 from loftr_ros.odometry.trajectory import Trajectory
 
-ESTIMATE = {"color": "#0072b2", "linewidth": 1.8, "zorder": 3}
-TRUTH = {"color": "#444444", "linewidth": 1.4, "linestyle": (0, (5, 3)), "zorder": 2, "label": "ground truth"}
+ESTIMATE = {"color": "#0072b2", "linewidth": 1.5, "zorder": 3}
+# Wide and pale below the estimate, so that it shows where the two agree.
+TRUTH = {"color": "#f2b25c", "linewidth": 5.0, "solid_capstyle": "round", "zorder": 2, "label": "ground truth"}
 
 Points = NDArray[np.float64]
 
@@ -32,7 +33,7 @@ def plot_trajectory(path: Path, estimate: Trajectory, truth: Trajectory | None, 
         TrajectoryError: estimate and truth have no stamps in common.
     """
     figure = Figure(figsize=(11, 5.2), layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(title, fontsize="medium")
     above, side = figure.subplots(1, 2)
     points, truth_points = _in_first_camera(estimate, truth, metric)
     label = "estimate" if truth is None else "estimate, aligned" if metric else "estimate, aligned and scaled"
@@ -70,6 +71,5 @@ def _transform(T: NDArray[np.float64], points: Points) -> Points:
 def _dress(axes: Axes, title: str, x: str, y: str) -> None:
     axes.set(title=title, xlabel=x, ylabel=y)
     axes.set_aspect("equal", adjustable="datalim")
-    # A straight line or a camera that stands still would otherwise be drawn with millimetres blown up.
     axes.margins(0.08)
     axes.grid(color="#dddddd", linewidth=0.6)

@@ -55,13 +55,13 @@ class RunLog:
     """A finished or interrupted run.
 
     Attributes:
-        title: of the picture.
-        settings: how the run was made, as it goes into run.json.
+        name: of the sequence.
+        settings: how the run was made, as it goes into run.json; holds at least mode and checkpoint.
         records: one a frame, at least one.
         truth: T_world_camera, or None.
     """
 
-    title: str
+    name: str
     settings: Mapping[str, Any]
     records: Sequence[FrameRecord]
     truth: Trajectory | None
@@ -86,9 +86,7 @@ class RunLog:
         except TrajectoryError:
             return None
 
-    def summary(self) -> dict[str, Any]:
-        """Figures over all frames."""
-        errors = self.errors()
+    def _summary(self, errors: TrajectoryErrors | None) -> dict[str, Any]:
         return {
             **self.settings,
             "versions": _versions(),
@@ -107,12 +105,17 @@ class RunLog:
         """Write trajectory.tum, trajectory.kitti, trajectory.png and run.json; return the summary."""
         write_tum(folder / "trajectory.tum", self.trajectory)
         write_kitti(folder / "trajectory.kitti", self.trajectory)
-        summary = self.summary()
+        errors = self.errors()
+        summary = self._summary(errors)
         frames = [_as_json(record) for record in self.records]
         (folder / "run.json").write_text(json.dumps({"summary": summary, "frames": frames}, indent=1) + "\n")
-        truth = self.truth if summary["errors"] else None
-        plot_trajectory(folder / "trajectory.png", self.trajectory, truth, self.title, self.metric)
+        truth = self.truth if errors else None
+        plot_trajectory(folder / "trajectory.png", self.trajectory, truth, self._title(errors), self.metric)
         return summary
+
+    def _title(self, errors: TrajectoryErrors | None) -> str:
+        accuracy = f", ATE {errors.ate_m:.3f} m ({errors.ate_percent:.2f} %)" if errors else ""
+        return f"{self.name}, {self.settings['mode']}, checkpoint {self.settings['checkpoint']}{accuracy}"
 
     def _median_milliseconds(self) -> dict[str, float]:
         """By stage over the frames that had it, and of whole frames; the first frame only warms up."""

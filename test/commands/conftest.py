@@ -1,0 +1,86 @@
+"""A stand-in for LoFTR, and a rendered sequence whose motion is known."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from loftr_ros.matches import Matches
+
+FOCAL, BASELINE, STEP = 200.0, 0.3, 0.08  # pixels, metres, metres a frame
+NEAR, FAR = 2.5, 5.0  # metres
+
+
+class LucasKanadeMatcher:
+    """Tracks the centres of 8x8 cells of image a by optical flow: real matches without a network."""
+
+    checkpoint = "lucas-kanade"
+    device = "cpu"
+
+    def extract(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return image
+
+    def match(self, features_a: NDArray[np.uint8], features_b: NDArray[np.uint8]) -> Matches:
+        height, width = features_a.shape
+        v, u = np.mgrid[4:height:8, 4:width:8]
+        points = np.stack([u.ravel(), v.ravel()], axis=1).astype(np.float32)
+        flow = {"winSize": (15, 15), "maxLevel": 3}
+        there, found, _ = cv2.calcOpticalFlowPyrLK(features_a, features_b, points[:, None], None, **flow)
+        back, found_back, _ = cv2.calcOpticalFlowPyrLK(features_b, features_a, there, None, **flow)
+        returned = np.linalg.norm(back[:, 0] - points, axis=1) < 0.3
+        good = returned & (found.ravel() == 1) & (found_back.ravel() == 1)
+        return Matches(points, there[:, 0], np.ones(len(points), np.float32), np.arange(len(points))).select(good)
+
+
+@pytest.fixture
+def matcher(monkeypatch: pytest.MonkeyPatch) -> LucasKanadeMatcher:
+    """Take the place of LoFTR in this process."""
+    stand_in = LucasKanadeMatcher()
+    monkeypatch.setattr("loftr_ros.loftr.matcher.load_matcher", lambda checkpoint, device: stand_in)
+    return stand_in
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    """Weights that fit the compact network and know nothing."""
+    from loftr_ros.loftr.checkpoints import save_model
+    from loftr_ros.loftr.config import preset
+    from loftr_ros.loftr.model import LoFTR
+
+    path = tmp_path / "random.safetensors"
+    save_model(path, LoFTR(preset("compact")))
+    return path
+
+
+@pytest.fixture
+def sideways(tmp_path: Path, texture: NDArray[np.uint8]) -> Path:
+    """Six stereo pairs, in KITTI's layout, of a camera that moves to the right past two textured walls."""
+    folder = tmp_path / "sequences" / "00"
+    wall = np.tile(texture, (1, 3))
+    for i in range(6):
+        for camera in range(2):
+            path = folder / f"image_{camera}" / f"{i:06d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), _view(wall, STEP * i + BASELINE * camera))
+    rows = (f"P{c}: {FOCAL} 0 159.5 {-FOCAL * BASELINE * c} 0 {FOCAL} 99.5 0 0 0 1 0\n" for c in range(2))
+    (folder / "calib.txt").write_text("".join(rows))
+    (folder / "times.txt").write_text("".join(f"{0.1 * i}\n" for i in range(6)))
+    (tmp_path / "poses").mkdir()
+    poses = (f"1 0 0 {STEP * i} 0 1 0 0 0 0 1 0\n" for i in range(6))
+    (tmp_path / "poses" / "00.txt").write_text("".join(poses))
+    return folder
+
+
+def _view(wall: NDArray[np.uint8], x: float) -> NDArray[np.uint8]:
+    """See, from x metres to the right, a far wall above and a near one below."""
+    view: Callable[[float], NDArray[np.uint8]] = lambda depth: _shifted(wall, FOCAL * x / depth)  # noqa: E731
+    return np.vstack([view(FAR)[:100], view(NEAR)[100:]])
+
+
+def _shifted(image: NDArray[np.uint8], pixels: float) -> NDArray[np.uint8]:
+    move = np.array([[1.0, 0, -pixels - 100], [0, 1, 0]])
+    smooth = cv2.GaussianBlur(image, (0, 0), 1.0)
+    return np.asarray(cv2.warpAffine(smooth, move, (320, 200), flags=cv2.INTER_CUBIC), np.uint8)

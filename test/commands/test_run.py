@@ -1,0 +1,105 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from loftr_ros.cli import main
+from loftr_ros.odometry.trajectory import read_tum
+
+
+def run(source: Path, output: Path, *options: str) -> int:
+    return main(["run", str(source), "--output", str(output), "--no-progress", *options])
+
+
+def report(output: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((output / "run.json").read_text())
+    return content
+
+
+@pytest.mark.usefixtures("matcher")
+def test_stereo_run_is_metric(sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(sideways, tmp_path / "out", "--mode", "stereo") == 0
+    trajectory = read_tum(tmp_path / "out" / "trajectory.tum")
+    np.testing.assert_allclose(trajectory.positions[:, 0], 0.08 * np.arange(6), atol=0.012)
+    np.testing.assert_allclose(trajectory.positions[:, 1:], 0, atol=0.012)
+    assert trajectory.stamps_ns.tolist() == [0, 100_000_000, 200_000_000, 300_000_000, 400_000_000, 500_000_000]
+    rows = np.loadtxt(tmp_path / "out" / "trajectory.kitti").reshape(-1, 3, 4)
+    np.testing.assert_allclose(rows, trajectory.poses[:, :3], atol=1e-6)
+    assert "ATE" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("matcher")
+def test_report_says_how_it_was_made_and_what_came_out(sideways: Path, tmp_path: Path) -> None:
+    run(sideways, tmp_path / "out", "--mode", "stereo")
+    summary, frames = report(tmp_path / "out")["summary"], report(tmp_path / "out")["frames"]
+    assert (summary["checkpoint"], summary["device"], summary["mode"]) == ("lucas-kanade", "cpu", "stereo")
+    assert summary["config"]["mode"] == "stereo"
+    assert {"loftr_ros", "python", "numpy", "opencv", "torch"} <= set(summary["versions"])
+    assert summary["scale_known"]
+    assert summary["errors"]["path_m"] == pytest.approx(0.4)
+    assert summary["errors"]["ate_percent"] < 2
+    assert len(frames) == summary["frames"] == summary["frames_in_source"] == 6
+    assert frames[3]["stamp_ns"] == 300_000_000
+    assert frames[3]["state"] == "tracking"
+    assert 0 < frames[3]["inliers"] <= frames[3]["matches"]
+    assert {"extract", "match", "pose"} <= set(frames[3]["milliseconds"])
+
+
+@pytest.mark.usefixtures("matcher")
+def test_mono_run_says_that_its_scale_is_unknown(
+    sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(sideways, tmp_path / "out", "--mode", "mono") == 0
+    summary = report(tmp_path / "out")["summary"]
+    assert not summary["scale_known"]
+    assert summary["errors"]["scaled"]
+    assert "scale unknown" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("matcher")
+def test_run_without_ground_truth(sideways: Path, tmp_path: Path) -> None:
+    (tmp_path / "poses" / "00.txt").unlink()
+    assert run(sideways, tmp_path / "out", "--mode", "stereo", "--stride", "2") == 0
+    assert report(tmp_path / "out")["summary"]["errors"] is None
+    assert [frame["stamp_ns"] for frame in report(tmp_path / "out")["frames"]] == [0, 200_000_000, 400_000_000]
+
+
+@pytest.mark.usefixtures("matcher")
+def test_picture_shows_the_estimate_and_the_truth(sideways: Path, tmp_path: Path) -> None:
+    run(sideways, tmp_path / "with", "--mode", "stereo")
+    (tmp_path / "poses" / "00.txt").unlink()
+    run(sideways, tmp_path / "without", "--mode", "stereo")
+    pictures = [cv2.imread(str(tmp_path / name / "trajectory.png")) for name in ("with", "without")]
+    assert all(picture.shape[1] > 1000 for picture in pictures)
+    assert not np.array_equal(*pictures)
+
+
+def test_ctrl_c_keeps_what_was_computed(
+    sideways: Path, tmp_path: Path, matcher: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames_seen = 0
+
+    def extract(image: Any) -> Any:
+        nonlocal frames_seen
+        frames_seen += 1
+        if frames_seen > 4:
+            raise KeyboardInterrupt
+        return image
+
+    monkeypatch.setattr(matcher, "extract", extract)
+    assert run(sideways, tmp_path / "out", "--mode", "mono") == 130
+    assert len(read_tum(tmp_path / "out" / "trajectory.tum")) == 4
+    assert report(tmp_path / "out")["summary"]["frames"] == 4
+
+
+@pytest.mark.usefixtures("matcher")
+def test_damaged_image_ends_the_run_with_what_was_computed(
+    sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (sideways / "image_0" / "000003.png").write_bytes(b"")
+    assert run(sideways, tmp_path / "out", "--mode", "mono") == 2
+    assert len(read_tum(tmp_path / "out" / "trajectory.tum")) == 3
+    assert "000003.png cannot be decoded" in capsys.readouterr().err

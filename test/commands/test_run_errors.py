@@ -1,0 +1,71 @@
+"""What a user may get wrong: as a process, one sentence, exit code 2, never a traceback."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from loftr_ros.cli import COMMANDS
+
+Program = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def assert_one_sentence(result: "subprocess.CompletedProcess[str]", *words: str) -> None:
+    assert result.returncode == 2, result.stderr
+    assert result.stderr.startswith("loftr-ros: error: ")
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert all(word in result.stderr for word in words), result.stderr
+
+
+def test_folder_that_is_no_sequence(loftr_ros_program: Program, tmp_path: Path) -> None:
+    result = loftr_ros_program("run", tmp_path, "--mode", "mono", "--output", tmp_path / "out")
+    assert_one_sentence(result, str(tmp_path), "no sequence", "image_0", "rgb.txt", "camera.yaml")
+
+
+def test_stereo_pair_of_different_sizes(
+    loftr_ros_program: Program, sideways: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    cv2.imwrite(str(sideways / "image_1" / "000000.png"), np.zeros((100, 320), np.uint8))
+    options = ("--mode", "stereo", "--output", tmp_path / "out", "--checkpoint", checkpoint, "--no-progress")
+    assert_one_sentence(loftr_ros_program("run", sideways, *options), "000000.png", "320x100", "320x200")
+
+
+def test_checkpoint_that_is_none(loftr_ros_program: Program, sideways: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.safetensors").write_bytes(b"nothing of use")
+    options = ("--mode", "mono", "--output", tmp_path / "out", "--checkpoint", tmp_path / "bad.safetensors")
+    assert_one_sentence(loftr_ros_program("run", sideways, *options), "bad.safetensors")
+
+
+def test_device_that_does_not_exist(
+    loftr_ros_program: Program, sideways: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    options = ("--mode", "mono", "--output", tmp_path / "out", "--checkpoint", checkpoint, "--device", "abacus")
+    assert_one_sentence(loftr_ros_program("run", sideways, *options), "abacus")
+
+
+def test_output_that_is_a_file(loftr_ros_program: Program, sideways: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").touch()
+    result = loftr_ros_program("run", sideways, "--mode", "mono", "--output", tmp_path / "out")
+    assert_one_sentence(result, str(tmp_path / "out"))
+
+
+@pytest.mark.parametrize("arguments", [(), ("fly",), ("run",), ("run", ".", "--mode", "sonar", "--output", "out")])
+def test_wrong_usage(loftr_ros_program: Program, arguments: tuple[str, ...]) -> None:
+    result = loftr_ros_program(*arguments)
+    assert result.returncode == 2
+    assert "usage: loftr-ros" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_help_names_every_command(loftr_ros_program: Program) -> None:
+    result = loftr_ros_program("--help")
+    assert result.returncode == 0
+    assert all(name in result.stdout for name in COMMANDS)
+
+
+def test_version(loftr_ros_program: Program) -> None:
+    result = loftr_ros_program("--version")
+    assert (result.returncode, result.stdout.split()[0]) == (0, "loftr_ros")
