@@ -37,7 +37,7 @@ def draw_matches(
     """
     canvas, shift = _canvas(image_a, image_b)
     ends_a = _fixed_point(matches.points_a)
-    ends_b = _fixed_point(matches.points_b + np.float32(shift))
+    ends_b = _fixed_point(matches.points_b + np.array(shift, np.float32))
     colours = _colours(matches.confidence, inliers)
     for index in _spread(np.flatnonzero(inliers), MAX_LINES):
         cv2.line(canvas, ends_a[index], ends_b[index], colours[index], 1, cv2.LINE_AA, _SUBPIXEL_BITS)
@@ -72,7 +72,8 @@ def _colours(confidence: NDArray[np.float32], inliers: NDArray[np.bool_]) -> lis
 
 def _spread(indices: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """Pick at most `count` of the indices, evenly; matches are ordered along the grid of image a."""
-    return indices[np.linspace(0, len(indices) - 1, min(count, len(indices))).astype(int)]
+    picked: NDArray[np.int64] = indices[np.linspace(0, len(indices) - 1, min(count, len(indices))).astype(int)]
+    return picked
 
 
 def _bar(caption: str, width: int) -> NDArray[np.uint8]:

@@ -83,7 +83,7 @@ def _pixels(message: Image, layout: _Layout) -> NDArray[Any]:
             f"step of {message.step}: the driver fills the message wrongly"
         )
     rows = np.frombuffer(message.data, np.uint8, message.step * message.height).reshape(message.height, message.step)
-    pixels = np.ascontiguousarray(rows[:, :row]).view(dtype)
+    pixels: NDArray[Any] = np.ascontiguousarray(rows[:, :row]).view(dtype)
     return pixels if layout.channels == 1 else pixels.reshape(message.height, message.width, layout.channels)
 
 

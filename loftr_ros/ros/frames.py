@@ -67,9 +67,7 @@ def camera_pose(T_odom_base: NDArray[np.float64], T_base_camera: NDArray[np.floa
 def adjoint(T_a_b: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the (6, 6) that takes the velocity (v, w) of a rigid body from frame b to frame a."""
     R, p = T_a_b[:3, :3], T_a_b[:3, 3]
-    turn = np.kron(np.eye(2), R)
-    turn[:3, 3:] = se3.skew(p) @ R
-    return turn
+    return np.block([[R, se3.skew(p) @ R], [np.zeros((3, 3)), R]])
 
 
 def base_motion(estimate: OdometryEstimate, T_base_camera: NDArray[np.float64], min_variance: float) -> BaseMotion:
@@ -98,4 +96,5 @@ def bounded(covariance: NDArray[np.float64], min_variance: float) -> NDArray[np.
     variances = np.diag(covariance)
     shrink = np.sqrt(np.minimum(1.0, MAX_VARIANCE / np.maximum(variances, min_variance)))
     limited = se3.symmetric(covariance * np.outer(shrink, shrink))
-    return limited + np.diag(np.maximum(min_variance - np.diag(limited), 0.0))
+    raised: NDArray[np.float64] = limited + np.diag(np.maximum(min_variance - np.diag(limited), 0.0))
+    return raised

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 from loftr_ros.errors import LoftrRosError
 
@@ -74,7 +74,9 @@ class VoParameters:
     """The values of all parameters; every field is a row of the table."""
 
     autostart: bool = _row(True, "Configure and activate as soon as the node is up", read_only=True)
-    mode: str = _row("mono", "One camera (scale unknown) or a rectified pair (metric)", choices=("mono", "stereo"))
+    mode: Literal["mono", "stereo"] = _row(
+        "mono", "One camera (scale unknown) or a rectified pair (metric)", choices=("mono", "stereo")
+    )
 
     checkpoint: str = _row("compact", "Weights: compact (inside the package) or the path of a checkpoint file")
     device: str = _row("auto", "Where the network runs: auto (a GPU if there is one), cpu, cuda, cuda:1 ...")
@@ -138,5 +140,5 @@ def validated(values: Mapping[str, Any]) -> VoParameters:
         if name not in table:
             raise ParameterError(f"parameter {name} does not exist: the parameters are {', '.join(table)}")
         table[name].check(value)
-    converted = {name: type(table[name].default)(value) for name, value in values.items()}
+    converted: dict[str, Any] = {name: type(table[name].default)(value) for name, value in values.items()}
     return VoParameters(**converted)

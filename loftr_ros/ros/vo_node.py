@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -144,7 +144,7 @@ class VoNode(LifecycleNode):
             self.declare_parameter(spec.name, getattr(values, spec.name), _descriptor(spec), ignore_override=True)
         self.add_on_set_parameters_callback(self._check_parameters)
 
-    def _check_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
+    def _check_parameters(self, parameters: list[Parameter[Any]]) -> SetParametersResult:
         """Refuse values outside the table, and changes that could not take effect."""
         ours = [parameter for parameter in parameters if parameter.name in _SPECS]
         if ours and self._matcher:
@@ -178,7 +178,7 @@ def _load_matcher(parameters: VoParameters) -> LoftrMatcher:
     return load_matcher(parameters.checkpoint, parameters.device, parameters.max_pixels)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run the node until it is told to stop. Returns the exit code: 0, or 2 for an error of the user's."""
     rclpy.init(args=argv)
     try:

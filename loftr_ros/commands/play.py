@@ -1,0 +1,81 @@
+"""`loftr-ros play`: a recorded sequence as ROS topics."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("source", type=Path, metavar="SOURCE", help="KITTI or TUM sequence, or folder of images")
+    parser.add_argument("--mode", choices=("mono", "stereo"), required=True, help="the cameras to publish")
+    parser.add_argument("--namespace", default="/loftr", help="of the topics (default: /loftr)")
+    parser.add_argument("--stride", type=int, default=1, metavar="N", help="play every Nth frame (default: 1)")
+    parser.add_argument("--frames", type=_positive_int, metavar="N", help="stop after N frames")
+    parser.add_argument("--fps", type=float, default=30.0, help="of images whose names are no stamps (default: 30)")
+    pace = parser.add_mutually_exclusive_group()
+    pace.add_argument("--rate", type=_positive, metavar="HZ", help="frames a second, whatever the stamps say")
+    pace.add_argument("--speed", type=_positive, default=1.0, metavar="X", help="times real time (default: 1)")
+    pace.add_argument(
+        "--lockstep",
+        nargs="?",
+        const="/loftr/odometry",
+        metavar="TOPIC",
+        help="wait for the odometry of each frame before the next, so that nothing is lost (default topic: %(const)s)",
+    )
+    parser.add_argument("--loop", action="store_true", help="start over at the end, with stamps that go on")
+    parser.add_argument("--now", action="store_true", help="stamp frames with the time of publishing")
+    parser.add_argument(
+        "--timeout",
+        type=_positive,
+        default=60.0,
+        metavar="S",
+        help="wait so long for subscribers or answers (default: 60)",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the times of all frames")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Publish until the end of the sequence. Returns 0, or 1 if frames stayed unanswered in lockstep."""
+    import rclpy
+
+    from loftr_ros.ros.player import PlayOptions, play
+    from loftr_ros.ros.replay import write_report
+    from loftr_ros.sequences.formats import open_sequence
+
+    sequence = open_sequence(args.source, args.mode, args.fps).every(args.stride)
+    options = PlayOptions(
+        stereo=args.mode == "stereo",
+        namespace=args.namespace,
+        rate=args.rate,
+        speed=args.speed,
+        frames=args.frames,
+        loop=args.loop,
+        restamp=args.now,
+        lockstep=args.lockstep,
+        timeout=args.timeout,
+    )
+    rclpy.init()
+    try:
+        report = play(sequence, options)
+    finally:
+        rclpy.try_shutdown()
+    if args.json:
+        write_report(args.json, report)
+    print(report)
+    return 1 if report.unanswered else 0
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def _positive_int(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value

@@ -1,0 +1,50 @@
+"""`loftr-ros record`: odometry from a ROS topic as a trajectory file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--topic", default="/loftr/odometry", help="nav_msgs/Odometry (default: %(default)s)")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE.tum", help="trajectory, TUM format")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write stamps and times of arrival")
+    parser.add_argument("--frames", type=int, metavar="N", help="end after N messages")
+    parser.add_argument("--timeout", type=float, metavar="S", help="end after S seconds without a message")
+    parser.add_argument(
+        "--frame",
+        choices=("base", "optical"),
+        default="base",
+        help="base: poses as published, of the base in odom; optical: of the camera, as `loftr-ros run` writes them",
+    )
+    parser.add_argument(
+        "--camera-pose",
+        type=float,
+        nargs=6,
+        default=[0.0] * 6,
+        metavar=("X", "Y", "Z", "ROLL", "PITCH", "YAW"),
+        help="the camera_x ... camera_yaw parameters of the node, for --frame optical (default: all 0)",
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Record until one of the ends, Ctrl-C or SIGTERM."""
+    import rclpy
+
+    from loftr_ros.ros.frames import camera_in_base
+    from loftr_ros.ros.recorder import RecordOptions, record, write_trajectory
+    from loftr_ros.ros.replay import write_report
+
+    T_base_camera = camera_in_base(*args.camera_pose) if args.frame == "optical" else None
+    rclpy.init()
+    try:
+        trajectory, report = record(RecordOptions(args.topic, args.frames, args.timeout, T_base_camera))
+    finally:
+        rclpy.try_shutdown()
+    write_trajectory(args.output, trajectory)
+    if args.json:
+        write_report(args.json, report)
+    print(report)
+    return 0
