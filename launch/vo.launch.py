@@ -43,9 +43,9 @@ def generate_launch_description() -> LaunchDescription:
 def start_node(context: LaunchContext) -> list[LifecycleNode]:
     """Start the node with the file and the arguments that were given."""
     given = {
-        spec.name: ParameterValue(text, value_type=type(spec.default))
+        spec.name: ParameterValue(LaunchConfiguration(spec.name), value_type=type(spec.default))
         for spec in PARAMETERS
-        if (text := LaunchConfiguration(spec.name).perform(context))
+        if LaunchConfiguration(spec.name).perform(context)
     }
     node = LifecycleNode(
         package="loftr_ros",
