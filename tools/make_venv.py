@@ -19,7 +19,10 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "loftr_ros.json"
 INPUTS = ("setup.py", "setup.cfg", "pyproject.toml", "constraints.txt", "tools/make_venv.py")
+CONSTRAINTS = ROOT / "constraints.txt"
 WHEELS = ("kilted", "jazzy")
+# Beside a sourced ROS, only what it does not ship is pinned: its NumPy, SciPy and OpenCV go with its cv_bridge.
+PINNED_BESIDE_ROS = ("hypothesis", "kornia", "mypy", "pytest", "ruff", "safetensors", "torch")
 MINIMUM = (3, 10)
 
 
@@ -67,15 +70,20 @@ def create(clear: bool, system_packages: bool) -> None:
 def install(wheels: str | None) -> None:
     """Install this package, editable, with what it needs; ROS from `wheels`, or None where one is sourced."""
     if wheels:
-        extras, limits = f"dev,{wheels}", ["--constraint", str(ROOT / "constraints.txt")]
         say(f"installing the pinned dependencies and ROS 2 {wheels} (PyTorch is large; minutes on a first run)")
+        extras, pins = f"dev,{wheels}", ["--constraint", str(CONSTRAINTS)]
     else:
-        extras, limits = "dev", []
         say(f"installing what the sourced ROS 2 {os.environ['ROS_DISTRO']} does not bring")
-    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", *limits]
+        extras, pins = "dev", pins_beside_ros()
+    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--editable", f"{ROOT}[{extras}]"]
+    run([*command, *pins], "pip failed; its message is above")
+
+
+def pins_beside_ros() -> list[str]:
+    """Return requirements that leave the sourced ROS in working order."""
+    pins = CONSTRAINTS.read_text().splitlines()
     # cv_bridge was built for the NumPy of this ROS; another major version breaks it.
-    numpy = [] if wheels else [f"numpy<{system_numpy_major() + 1}"]
-    run([*command, "--editable", f"{ROOT}[{extras}]", *numpy], "pip failed; its message is above")
+    return [f"numpy<{system_numpy_major() + 1}", *(pin for pin in pins if pin.split("==")[0] in PINNED_BESIDE_ROS)]
 
 
 def system_numpy_major() -> int:
