@@ -29,12 +29,11 @@ class Rate:
         self._times.append(time.monotonic())
 
     def per_second(self) -> float:
-        """Return the mean rate; 0 with fewer than two events."""
-        while self._times and self._times[0] < time.monotonic() - _RATE_WINDOW_S:
+        """Return the mean rate until now; 0 with fewer than two events."""
+        now = time.monotonic()
+        while self._times and self._times[0] < now - _RATE_WINDOW_S:
             self._times.popleft()
-        if len(self._times) < 2:
-            return 0.0
-        return (len(self._times) - 1) / (self._times[-1] - self._times[0])
+        return (len(self._times) - 1) / (now - self._times[0]) if len(self._times) > 1 else 0.0
 
 
 @dataclass

@@ -97,7 +97,7 @@ class VoParameters:
     qos: str = _row("sensor_data", "Quality of service of the image subscriptions", choices=("sensor_data", "reliable"))
     queue_size: int = _row(10, "Images waiting in each subscription", unit="messages", low=1, high=1000)
     process_every_frame: bool = _row(
-        False, "false: the newest frame wins, for robots; true: frames wait their turn, for replay (use qos reliable)"
+        False, "Frames wait their turn, for replay with qos reliable; false: the newest wins, for robots"
     )
     input_timeout: float = _row(
         3.0, "Silence of a topic after which the diagnostics complain", unit="s", low=0.1, high=3600.0

@@ -55,7 +55,7 @@ class VoNode(LifecycleNode):
         if not self.get_parameter("autostart").value:
             return
         for transition in (self.trigger_configure, self.trigger_activate):
-            if transition() != TransitionCallbackReturn.SUCCESS:
+            if transition() != TransitionCallbackReturn.SUCCESS and self.context.ok():
                 raise NodeStartError(self._error or f"{transition.__name__} failed")
 
     def close(self) -> None:

@@ -1,0 +1,123 @@
+"""A ROS domain of our own, processes in it, and a rendered stereo sequence with known motion."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+HERE = Path(__file__).parent
+WIDTH, HEIGHT, FOCAL, BASELINE, FRAMES = 320, 240, 260.0, 0.2, 12
+K = np.array([[FOCAL, 0, WIDTH / 2 - 0.5], [0, FOCAL, HEIGHT / 2 - 0.5], [0, 0, 1]])
+
+
+@dataclass
+class Ros:
+    """Starts programs in one ROS domain that nobody else uses, and ends them."""
+
+    environment: dict[str, str]
+    running: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def start(self, *command: object) -> subprocess.Popen[str]:
+        """Start a program; a path is a Python file, else the name of a module."""
+        name, *arguments = map(str, command)
+        program = [name] if name.endswith(".py") else ["-m", name]
+        process = subprocess.Popen(
+            [sys.executable, *program, *arguments],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.running.append(process)
+        return process
+
+    def node(self, **parameters: object) -> subprocess.Popen[str]:
+        """Start the node under test."""
+        options = [option for item in parameters.items() for option in ("-p", "{}:={}".format(*item))]
+        return self.start("loftr_ros.ros.vo_node", "--ros-args", *options)
+
+    def run(self, *command: object, timeout: float = 90) -> tuple[int, str, str]:
+        """Run a program to its end; returns its exit code and what it said on stdout and stderr."""
+        process = self.start(*command)
+        output, errors = process.communicate(timeout=timeout)
+        return process.returncode, output, errors
+
+    def stop(self, process: subprocess.Popen[str], how: signal.Signals = signal.SIGINT) -> tuple[int, str]:
+        """End a program politely; returns its exit code and what it said on stderr."""
+        process.send_signal(how)
+        _, errors = process.communicate(timeout=30)
+        return process.returncode, errors
+
+
+@pytest.fixture
+def ros() -> Iterator[Ros]:
+    domain = str(1 + os.getpid() % 100)
+    environment = {**os.environ, "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_DOMAIN_ID": domain}
+    environment |= {"OMP_NUM_THREADS": "2", "PYTHONUNBUFFERED": "1", "RCUTILS_COLORIZED_OUTPUT": "0"}
+    ros = Ros(environment)
+    yield ros
+    for process in ros.running:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def program() -> Callable[[str], Path]:
+    """Find a program of these tests by its name."""
+    return lambda name: HERE / "programs" / name
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A stereo sequence in KITTI's layout, and T_world_camera (N, 4, 4) of its left camera."""
+
+    path: Path
+    poses: np.ndarray
+    stamps_ns: list[int]
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
+    """A camera that moves forward, right, and turns before a wall and a nearer board."""
+    path = tmp_path_factory.mktemp("rendered") / "sequences" / "00"
+    walls = [(6.0, _texture(1), -8.0), (3.0, _texture(2), -8.8)]  # depth, picture, left edge in metres
+    poses = []
+    for index in range(FRAMES):
+        R = Rotation.from_euler("y", 0.4 * index, degrees=True).as_matrix()
+        centre = np.array([0.02, 0.0, 0.05]) * index
+        poses.append(np.block([[R, centre[:, None]], [np.zeros(3), 1.0]]))
+        for side in range(2):
+            file = path / f"image_{side}" / f"{index:06d}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(file), _view(walls, R, centre + R @ [BASELINE * side, 0, 0]))
+    rows = (f"P{c}: {FOCAL} 0 {K[0, 2]} {-FOCAL * BASELINE * c} 0 {FOCAL} {K[1, 2]} 0 0 0 1 0\n" for c in range(2))
+    (path / "calib.txt").write_text("".join(rows))
+    (path / "times.txt").write_text("".join(f"{1 + 0.1 * index:.1f}\n" for index in range(FRAMES)))
+    return Rendered(path, np.array(poses), [10**9 + index * 10**8 for index in range(FRAMES)])
+
+
+def _texture(seed: int) -> np.ndarray:
+    """A (1200, 1600) picture with structure at many scales; 100 pixels are a metre."""
+    rng = np.random.default_rng(seed)
+    layers = [cv2.resize(rng.random((1200 // s, 1600 // s)), (1600, 1200)) for s in (4, 8, 20, 50, 200)]
+    return cv2.normalize(sum(layers), None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
+
+
+def _view(walls: list[tuple[float, np.ndarray, float]], R: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """Draw walls that face the world's z axis, the farthest first, as seen from T_world_camera = (R, centre)."""
+    image = np.zeros((HEIGHT, WIDTH), np.uint8)
+    for depth, picture, left in walls:
+        metres = np.array([[0.01, 0, left], [0, 0.01, -6.0], [0, 0, 1]])
+        plane = np.column_stack([R.T[:, 0], R.T[:, 1], R.T @ ([0, 0, depth] - centre)])
+        H = K @ plane @ metres
+        seen = cv2.warpPerspective(np.ones_like(picture), H, (WIDTH, HEIGHT))
+        image = np.where(seen, cv2.warpPerspective(picture, H, (WIDTH, HEIGHT), flags=cv2.INTER_AREA), image)
+    return image

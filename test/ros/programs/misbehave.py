@@ -1,0 +1,53 @@
+"""Publish what the node cannot use until its diagnostics say so: misbehave.py CASE; prints the sentence."""
+
+import sys
+import time
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from sensor_msgs.msg import CameraInfo, Image
+
+case, expected = sys.argv[1:3]
+sides = ["left/", "right/"] if case in {"sizes", "no-baseline"} else [""]
+found = []
+
+
+def on_diagnostics(message):
+    status = message.status[0]
+    if status.level == DiagnosticStatus.ERROR and expected in status.message:
+        found.append(status.message)
+
+
+def image(width):
+    message = Image(height=96, width=width, step=width, encoding="32FC1" if case == "encoding" else "mono8")
+    message.data.frombytes(np.zeros(96 * width, np.uint8).tobytes())
+    return message
+
+
+def info(width):
+    matrix = [100.0, 0.0, width / 2, 0.0, 100.0, 48.0, 0.0, 0.0, 1.0]
+    projection = [100.0, 0.0, width / 2, 0.0, 0.0, 100.0, 48.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+    return CameraInfo(height=96, width=width, distortion_model="plumb_bob", d=[0.0] * 5, k=matrix, p=projection)
+
+
+rclpy.init()
+node = rclpy.create_node("misbehave", namespace="/loftr")
+node.create_subscription(DiagnosticArray, "/diagnostics", on_diagnostics, 10)
+images = [node.create_publisher(Image, f"{side}image", 10) for side in sides]
+infos = [node.create_publisher(CameraInfo, f"{side}camera_info", 10) for side in sides]
+deadline = time.monotonic() + 30
+while not found and time.monotonic() < deadline:
+    stamp = node.get_clock().now().to_msg()
+    for index in range(len(sides)):
+        width = 160 if case == "sizes" and index == 1 else 128
+        picture, calibration = image(width), info(width)
+        picture.header.stamp = calibration.header.stamp = stamp
+        if case == "sizes" and index == 1:
+            calibration.p[3] = -10.0
+        if case != "no-info":
+            infos[index].publish(calibration)
+        images[index].publish(picture)
+    rclpy.spin_once(node, timeout_sec=0.1)
+print(found[0] if found else "nothing")
+rclpy.shutdown()

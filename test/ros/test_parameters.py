@@ -1,0 +1,72 @@
+"""One table of parameters, and what is made from it."""
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from loftr_ros.ros.parameters import PARAMETERS, ParameterError, VoParameters, validated
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_file_of_defaults_is_the_table():
+    content = yaml.safe_load((ROOT / "config" / "vo.yaml").read_text())
+    values = content["/**"]["ros__parameters"]
+    assert values == {spec.name: spec.default for spec in PARAMETERS}
+    assert list(values) == [spec.name for spec in PARAMETERS]
+    for spec in PARAMETERS:
+        assert type(values[spec.name]) is type(spec.default), spec.name
+
+
+@pytest.mark.parametrize("spec", PARAMETERS, ids=lambda spec: spec.name)
+def test_every_row_is_complete(spec):
+    spec.check(spec.default)
+    assert spec.description[0].isupper()
+    if type(spec.default) in (int, float):
+        assert spec.low is not None
+        assert spec.high is not None
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"mode": "trio"}, "mode is 'trio': it must be one of mono, stereo"),
+        ({"max_pixels": 1}, "max_pixels is 1: it must be 4096 to 16777216 pixels"),
+        ({"sync_slop": 2.0}, "sync_slop is 2.0: it must be 0.0001 to 1 s"),
+        ({"sync_slop": float("nan")}, "sync_slop is nan"),
+        ({"camera_x": "1"}, "camera_x is '1', a str: it must be a float"),
+        ({"threads": True}, "threads is True, a bool: it must be a int"),
+        ({"imgae_topic": "x"}, "imgae_topic does not exist: the parameters are autostart"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_one_sentence(values, sentence):
+    with pytest.raises(ParameterError, match=sentence):
+        validated(values)
+
+
+def test_a_whole_number_is_a_length_too():
+    assert validated({"camera_x": 1}).camera_x == 1.0
+    assert type(validated({"camera_x": 1}).camera_x) is float
+
+
+def test_what_is_not_given_is_the_default():
+    assert validated({}) == VoParameters()
+    assert dataclasses.asdict(VoParameters()) == {spec.name: spec.default for spec in PARAMETERS}
+
+
+def test_the_table_can_be_read_without_ros():
+    code = "import sys, loftr_ros.ros.parameters; sys.exit('rclpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_the_launch_file_declares_every_parameter():
+    pytest.importorskip("launch_ros", reason="needs launch_ros, which the wheels do not have")
+    launch = pytest.importorskip("launch")
+    source = launch.launch_description_sources.PythonLaunchDescriptionSource(str(ROOT / "launch" / "vo.launch.py"))
+    entities = source.get_launch_description(launch.LaunchContext()).entities
+    declared = {entity.name for entity in entities if isinstance(entity, launch.actions.DeclareLaunchArgument)}
+    assert declared == {spec.name for spec in PARAMETERS} | {"params_file", "namespace", "rviz"}

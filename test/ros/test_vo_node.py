@@ -1,0 +1,180 @@
+"""The node as its users have it: a process of its own, fed and heard over DDS."""
+
+import json
+import signal
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from loftr_ros.odometry.trajectory import read_tum
+from loftr_ros.ros.frames import camera_in_base, camera_pose
+
+CAMERA = {"camera_x": 0.2, "camera_z": 0.5, "camera_pitch": 0.1}
+LOSSLESS = {"qos": "reliable", "process_every_frame": "true"}
+
+
+def played(ros, program, tmp_path, sequence, mode, **parameters):
+    """Play a sequence to the node; returns what it published, and its exit code and stderr at the end."""
+    node = ros.node(mode=mode, **LOSSLESS, **parameters)
+    collector = ros.start(program("collect.py"), tmp_path / "found.json", len(sequence.stamps_ns))
+    assert collector.stdout.readline() == "ready\n", node.poll()
+    code, said, errors = ros.run("loftr_ros.cli", "play", sequence.path, "--mode", mode, "--lockstep", "--timeout", 30)
+    assert code == 0, said + errors
+    assert collector.wait(timeout=60) == 0
+    return json.loads((tmp_path / "found.json").read_text()), ros.stop(node)
+
+
+def test_stereo_over_dds(ros, program, tmp_path, rendered):
+    found, (code, errors) = played(ros, program, tmp_path, rendered, "stereo", **CAMERA, path_length=5)
+    assert code == 0, errors
+    odometry = found["odometry"]
+    assert [m["stamp_ns"] for m in odometry] == rendered.stamps_ns
+    for message in odometry:
+        assert_consumers_take(message)
+    assert_pose_follows(odometry, rendered.poses)
+
+    first, *others = found["matches"]
+    assert first["points"] == []
+    assert [m["stamp_ns"] for m in others] == rendered.stamps_ns[1:]
+    assert others[0]["fields"] == ["u_a", "v_a", "u_b", "v_b", "confidence", "inlier"]
+    points = np.array(others[-1]["points"])
+    assert len(points) > 50
+    assert points[:, [0, 2]].max() < 320
+    assert points[:, [1, 3]].max() < 240
+    assert set(points[:, 5]) <= {0.0, 1.0}
+    assert points[:, 5].mean() > 0.5
+
+    picture = found["match_image"][-1]
+    height, width, step, size = picture["sizes"]
+    assert picture["encoding"] == "bgr8"
+    assert (width, step, size) == (640, 1920, step * height)
+    assert [m["poses"] for m in found["path"]] == [1, 2, 3, 4] + 8 * [5]
+
+    values = found["diagnostics"][-1]["values"]
+    assert values["processed"] == values["received"] == "12"
+    assert values["dropped"] == "0"
+    assert values["state"] == "tracking"
+    assert values["scale known"] == "true"
+    assert values["checkpoint"] == "compact"
+    assert float(values["latency max (ms)"]) >= float(values["latency mean (ms)"]) > 0
+
+
+def assert_consumers_take(message):
+    """Nav2's validator (nav2_util/validate_messages.hpp) and what robot_localization asks for."""
+    assert message["frames"] == ["odom", "base_link"]
+    assert abs(np.linalg.norm(message["quaternion"]) ** 2 - 1) < 1e-4
+    assert np.isfinite(message["position"] + message["twist"]).all()
+    for name in ("pose_covariance", "twist_covariance"):
+        covariance = np.reshape(message[name], (6, 6))
+        assert np.abs(covariance).max() <= 1e9
+        np.testing.assert_allclose(covariance, covariance.T, atol=1e-15)
+        assert np.linalg.eigvalsh(covariance).min() > 0, name
+
+
+def assert_pose_follows(odometry, truth):
+    """The base moves as the ground truth says the camera does, in metres."""
+    T_base_camera = camera_in_base(*(CAMERA.get(f"camera_{n}", 0.0) for n in ("x", "y", "z", "roll", "pitch", "yaw")))
+    T = np.tile(np.eye(4), (len(odometry), 1, 1))
+    T[:, :3, :3] = Rotation.from_quat([m["quaternion"] for m in odometry]).as_matrix()
+    T[:, :3, 3] = [m["position"] for m in odometry]
+    found = np.array([camera_pose(pose, T_base_camera) for pose in T])
+    length = np.linalg.norm(truth[-1, :3, 3])
+    assert np.linalg.norm(found[:, :3, 3] - truth[:, :3, 3], axis=1).max() < 0.05 * length
+    errors = Rotation.from_matrix(found[:, :3, :3] @ truth[:, :3, :3].transpose(0, 2, 1)).magnitude()
+    assert np.degrees(errors).max() < 0.5
+    # 0.05 m forward every 0.1 s, of a camera that looks down a little
+    forward = np.mean([m["twist"][0] for m in odometry[2:]])
+    assert forward == pytest.approx(0.5, rel=0.2)
+
+
+def test_mono_on_recorded_images_over_dds(ros, program, tmp_path, recorded, loftr_ros_program):
+    """Eight frames of KITTI by topic give what `loftr-ros run` gives from the disk, frame for frame."""
+    source = recorded("kitti/sequences/06")
+    node = ros.node(mode="mono", rectified="true", **LOSSLESS)
+    options = ("--frames", 8, "--timeout", 30, "--frame", "optical", "--output", tmp_path / "topic.tum")
+    recorder = ros.start("loftr_ros.cli", "record", *options, "--json", tmp_path / "record.json")
+    play = ("play", source, "--mode", "mono", "--lockstep", "--frames", 8, "--json", tmp_path / "play.json")
+    code, said, errors = ros.run("loftr_ros.cli", *play)
+    assert code == 0, said + errors
+    assert "published 8 frames" in said
+    assert "8 answered, 0 not" in said
+    assert recorder.wait(timeout=60) == 0, recorder.stderr.read()
+    ros.stop(node)
+
+    topic = read_tum(tmp_path / "topic.tum")
+    report = json.loads((tmp_path / "record.json").read_text())
+    assert report["stamps_ns"] == json.loads((tmp_path / "play.json").read_text())["stamps_ns"]
+    assert len(topic) == 8
+    run = loftr_ros_program("run", _first(source, 8, tmp_path), "--mode", "mono", "--output", tmp_path, "--no-progress")
+    assert run.returncode == 0, run.stderr
+    np.testing.assert_allclose(topic.poses, read_tum(tmp_path / "trajectory.tum").poses, atol=1e-3)
+
+
+def _first(source, count, tmp_path):
+    """Make a KITTI sequence of the first frames of another."""
+    folder = tmp_path / "sequences" / "06"
+    (folder / "image_0").mkdir(parents=True)
+    (folder / "calib.txt").symlink_to(source / "calib.txt")
+    (folder / "times.txt").write_text("\n".join((source / "times.txt").read_text().split("\n")[:count]) + "\n")
+    for index in range(count):
+        name = f"image_0/{index:06d}.png"
+        (folder / name).symlink_to(source / name)
+    return folder
+
+
+def test_the_lifecycle_can_be_walked_twice(ros, program):
+    node = ros.node(autostart="false")
+    round_trip = ["configure", "activate", "deactivate", "cleanup"]
+    code, said, errors = ros.run(program("transitions.py"), *round_trip, *round_trip)
+    assert code == 0, errors
+    labels = ["inactive", "active", "inactive", "unconfigured"]
+    assert said.split("\n")[:-1] == [f"{name} True {label}" for name, label in zip(round_trip, labels, strict=True)] * 2
+    assert ros.stop(node)[0] == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)
+def test_an_active_node_ends_cleanly(ros, how):
+    node = ros.node()
+    while "active" not in (line := node.stderr.readline()):
+        assert line, "the node ended before it was active"
+    code, errors = ros.stop(node, how)
+    assert (code, "Traceback" in errors) == (0, False), errors
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"checkpoint": "no_such_file.safetensors"}, "no_such_file.safetensors"),
+        ({"device": "cuda:77"}, "device 'cuda:77'"),
+        ({"max_pixels": 3}, "parameter max_pixels is 3: it must be 4096 to 16777216 pixels"),
+        ({"mode": "trio"}, "parameter mode is 'trio': it must be one of mono, stereo"),
+        ({"imgae_topic": "camera"}, "parameter imgae_topic does not exist"),
+    ],
+)
+def test_a_node_that_cannot_start_says_why_in_one_sentence(ros, parameters, sentence):
+    node = ros.node(**parameters)
+    _, errors = node.communicate(timeout=60)
+    assert node.returncode == 2
+    last = errors.strip().split("\n")[-1]
+    assert last.startswith("vo_node: error: ")
+    assert sentence in last
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("mode", "cases"),
+    [
+        ("mono", {"no-info": "no camera info on /loftr/camera_info", "encoding": "encoding '32FC1' is not supported"}),
+        ("stereo", {"no-baseline": "no baseline", "sizes": "160x96"}),
+    ],
+)
+def test_input_that_cannot_be_used_is_a_diagnostics_error(ros, program, mode, cases):
+    node = ros.node(mode=mode, input_timeout=1.0)
+    for case, expected in cases.items():
+        code, said, errors = ros.run(program("misbehave.py"), case, expected)
+        assert code == 0, errors
+        assert expected in said
+        assert said.count("\n") == 1
+    code, errors = ros.stop(node)
+    assert (code, "Traceback" in errors) == (0, False), errors
