@@ -33,7 +33,8 @@ def main() -> None:
     wheels = parser.parse_args().ros
     sourced = os.environ.get("ROS_DISTRO") if os.environ.get("AMENT_PREFIX_PATH") else None
     ros = f"sourced {sourced}" if sourced else f"wheels {wheels}"
-    base = {"python": sys.version, "executable": sys.executable, "place": str(ROOT), "ros": ros}
+    # The base prefix is the same inside an activated .venv.
+    base = {"python": sys.version, "prefix": sys.base_prefix, "place": str(ROOT), "ros": ros}
     wanted = {"base": base, "inputs": hash_inputs()}
     found = json.loads(STAMP.read_text()) if STAMP.exists() else None
     if found == wanted:
