@@ -30,7 +30,7 @@ class OdometryConfig:
         keyframe_parallax_px: median image motion since the keyframe that asks for a new one, pixels.
         keyframe_min_inlier_ratio: inliers, as a share of the keyframe's best count so far, below which a new one
             is taken.
-        match_noise_px: standard deviation assumed for one coordinate of a polished match, pixels.
+        match_noise_px: standard deviation of one coordinate of a match to start from, pixels; each frame's is measured.
         max_prediction_s: how long a lost camera is assumed to keep its velocity, seconds; then it is held.
         lost_frames_to_restart: lost frames in a row after which matching starts afresh from a new keyframe.
     """
@@ -42,7 +42,7 @@ class OdometryConfig:
     polish_max_shift_px: float = 3.0
     stationary_px: float = 0.3
     min_parallax_px: float = 1.0
-    keyframe_parallax_px: float = 20.0
+    keyframe_parallax_px: float = 12.0
     keyframe_min_inlier_ratio: float = 0.5
     match_noise_px: float = 0.3
     max_prediction_s: float = 0.5

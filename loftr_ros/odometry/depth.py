@@ -10,12 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import LinearNDInterpolator
-from scipy.spatial import QhullError
+from scipy.spatial import Delaunay, QhullError
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.camera import Camera
-from loftr_ros.odometry.two_view import homogeneous
+from loftr_ros.odometry.rays import homogeneous, triangulate
 
 # Two measurements of one cell further apart than this many standard deviations are of different things.
 _GATE = 3.0
@@ -23,8 +22,8 @@ _GATE = 3.0
 _DEPTH_EDGE = 0.05
 # ... and is then taken to be this exact, as a share of the depth.
 _DEPTH_IMAGE_SIGMA = 0.02
-# What interpolation between carried points adds to their uncertainty, as a share of the inverse depth.
-_INTERPOLATION_SIGMA = 0.05
+# What interpolation between carried points adds to their uncertainty, as a share of their difference.
+_INTERPOLATION_SIGMA = 0.25
 
 
 @dataclass(frozen=True)
@@ -94,47 +93,35 @@ class CellDepths:
 
 
 class CarriedDepths:
-    """Depth of an old keyframe seen from a new one, known between points that are not on the new grid.
+    """Depth of an old keyframe seen from a new one, known at points that are not on the new grid.
 
-    Inverse depth is linear in the image on a plane, so linear interpolation between the points is exact on planes.
+    Inverse depth is linear in the image on a plane, so linear interpolation in the triangles between the points
+    (Delaunay) is exact on planes; in triangles that span a depth edge it is as uncertain as their corners differ.
     """
 
     def __init__(self, rays: NDArray[np.float64], value: NDArray[np.float64], sigma: NDArray[np.float64]) -> None:
         """Take (N, 2) rays of the new keyframe, their inverse depths and standard deviations, all finite."""
-        self._interpolate: LinearNDInterpolator | None = None
-        if len(rays) >= 4:
-            try:
-                self._interpolate = LinearNDInterpolator(rays, np.column_stack([value, sigma]))
-            except QhullError:  # all points on one line
-                self._interpolate = None
+        self._value, self._sigma = value, sigma
+        try:
+            self._triangles = Delaunay(rays) if len(rays) >= 3 else None
+        except QhullError:  # all points on one line
+            self._triangles = None
 
     def at(self, rays: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return (N,) inverse depths and standard deviations; NaN outside of the points."""
-        if self._interpolate is None:
-            return np.full(len(rays), np.nan), np.full(len(rays), np.nan)
-        value, sigma = self._interpolate(rays).T
-        return value, np.hypot(sigma, _INTERPOLATION_SIGMA * value)
-
-
-def triangulate(
-    rays_a: NDArray[np.float64], rays_b: NDArray[np.float64], T_a_b: NDArray[np.float64], noise: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (N,) inverse depths in camera a, and standard deviations, of rays seen from two known poses.
-
-    The inverse depth that puts the point of image a nearest to its match in image b, whose noise is `noise` (on the
-    plane z = 1, as the (N, 2) rays). NaN where the baseline is zero or the point is not in front of both cameras.
-    """
-    at_infinity = homogeneous(rays_a) @ T_a_b[:3, :3]
-    baseline = T_a_b[:3, 3] @ T_a_b[:3, :3]
-    slope = baseline[:2] - rays_b * baseline[2]
-    offset = at_infinity[:, :2] - rays_b * at_infinity[:, 2:]
-    squared = (slope**2).sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = (slope * offset).sum(axis=1) / squared
-        in_front = at_infinity[:, 2] - value * baseline[2]
-        sigma = noise * in_front / np.sqrt(squared)
-    bad = ~(np.isfinite(value) & np.isfinite(sigma) & (in_front > 0))
-    return np.where(bad, np.nan, value), np.where(bad, np.nan, sigma)
+        value, sigma = np.full(len(rays), np.nan), np.full(len(rays), np.nan)
+        if self._triangles is None:
+            return value, sigma
+        triangle = self._triangles.find_simplex(rays)
+        inside = triangle >= 0
+        affine = self._triangles.transform[triangle[inside]]
+        two = np.einsum("nij,nj->ni", affine[:, :2], rays[inside] - affine[:, 2])
+        weights = np.column_stack([two, 1.0 - two.sum(axis=1)])
+        corners = self._triangles.simplices[triangle[inside]]
+        value[inside] = (weights * self._value[corners]).sum(axis=1)
+        own = np.linalg.norm(weights * self._sigma[corners], axis=1)
+        sigma[inside] = np.hypot(own, _INTERPOLATION_SIGMA * np.ptp(self._value[corners], axis=1))
+        return value, sigma
 
 
 def depths_from_motion(matches: Matches, camera: Camera, T_a_b: NDArray[np.float64], noise_px: float) -> CellDepths:

@@ -56,7 +56,7 @@ class Keyframe(Generic[FeaturesT]):
         depths = self.depths
         if config.mode == "mono" and motion.freedom is not Freedom.ROTATION:
             seen = matches.select(motion.inliers)
-            new = depths_from_motion(seen, self.frame.camera, motion.T_keyframe_camera, config.match_noise_px)
+            new = depths_from_motion(seen, self.frame.camera, motion.T_keyframe_camera, motion.noise_px)
             depths = depths.fused(new)
         return replace(self, depths=depths, best_inliers=max(self.best_inliers, int(motion.inliers.sum())))
 

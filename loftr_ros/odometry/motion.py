@@ -29,6 +29,7 @@ class Motion:
         inliers: (N,) bool, matches that agree with the pose.
         parallax_px: median image motion that rotation does not explain, pixels.
         freedom: what the matches determined.
+        noise_px: standard deviation of the inliers' coordinates that the residuals show, pixels.
     """
 
     T_keyframe_camera: NDArray[np.float64]
@@ -36,6 +37,7 @@ class Motion:
     inliers: NDArray[np.bool_]
     parallax_px: float
     freedom: Freedom
+    noise_px: float
 
 
 def estimate_motion(
@@ -95,7 +97,7 @@ def estimate_motion(
     if inliers.sum() < config.min_inliers or not np.isfinite(refined.T_a_b).all():
         return None
     covariance = refined.covariance + COVARIANCE_FLOOR + _undetermined(freedom, refined.T_a_b[:3, 3], baseline)
-    return Motion(refined.T_a_b, covariance, inliers, two_view.parallax_px, freedom)
+    return Motion(refined.T_a_b, covariance, inliers, two_view.parallax_px, freedom, refined.noise_px)
 
 
 def position_from_depth(

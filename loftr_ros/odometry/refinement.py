@@ -20,11 +20,14 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from loftr_ros.odometry import se3
-from loftr_ros.odometry.depth import triangulate
-from loftr_ros.odometry.two_view import homogeneous
+from loftr_ros.odometry.rays import homogeneous, triangulate
 
 _ROUNDS = 2
+# Matches are never taken to be more exact than this, pixels.
+_LEAST_NOISE_PX = 0.03
 _MAX_EVALUATIONS = 15
+# The cost is about half the number of residuals, and grows by 1/2 one standard deviation away from its minimum.
+_COST_TOLERANCE = 1e-5
 # Residuals beyond this many standard deviations lose their say (Cauchy loss).
 _LOSS_SCALE = 2.0
 
@@ -90,20 +93,17 @@ def refine(
             loss="cauchy",
             f_scale=_LOSS_SCALE,
             max_nfev=_MAX_EVALUATIONS,
-            xtol=1e-8,
-            ftol=1e-6,
+            ftol=_COST_TOLERANCE,
         )
         T = problem.pose(solution.x)
+        residuals = problem.residuals(solution.x)
+        spread = 1.4826 * float(np.median(np.abs(residuals)))
+        noise = max(noise * spread, _LEAST_NOISE_PX / focal)
     if freedom is Freedom.DIRECTION:
         T[:3, 3] *= np.linalg.norm(T_a_b[:3, 3]) / np.linalg.norm(T[:3, 3])
-    residuals = problem.residuals(solution.x)
-    spread = max(1.4826 * float(np.median(np.abs(residuals))), 1e-3)
-    return RefinedPose(
-        T,
-        spread**2 * problem.basis @ np.linalg.pinv(solution.jac.T @ solution.jac, hermitian=True) @ problem.basis.T,
-        focal * problem.distances(residuals),
-        noise_px * spread,
-    )
+    J = np.asarray(solution.jac)  # weighted by the loss
+    covariance = spread**2 * problem.basis @ np.linalg.pinv(J.T @ J, hermitian=True) @ problem.basis.T
+    return RefinedPose(T, covariance, focal * problem.errors(solution.x), focal * noise)
 
 
 @dataclass(frozen=True)
@@ -115,9 +115,10 @@ class _Problem:
     points: NDArray[np.float64]  # (N, 3)
     rays_b: NDArray[np.float64]  # (N, 2)
     rho: NDArray[np.float64]  # (N,)
+    rho_sigma: NDArray[np.float64]  # (N,)
     axes: NDArray[np.float64]  # (N, 2, 2): unit vectors across and along the epipolar line, as rows
-    sigma: NDArray[np.float64]  # (N, 2): their standard deviations
     used: NDArray[np.bool_]  # (N, 2)
+    noise: float
 
     @staticmethod
     def linearize(
@@ -129,30 +130,26 @@ class _Problem:
         noise: float,
         freedom: Freedom,
     ) -> _Problem:
-        """Fix the epipolar lines and the weights at the pose T."""
+        """Fix the epipolar lines at the pose T; the depth of a match that has none is what puts it onto its line."""
         known = np.isfinite(inverse_depth) & np.isfinite(inverse_depth_sigma)
-        if freedom is Freedom.ROTATION:
-            rho = np.where(known, inverse_depth, 0.0)
-        else:
-            triangulated, _ = triangulate(rays_a, rays_b, T, noise)
-            rho = np.where(known, inverse_depth, np.nan_to_num(np.maximum(triangulated, 0.0)))
+        triangulated, _ = triangulate(rays_a, rays_b, T, noise)
+        guess = 0.0 if freedom is Freedom.ROTATION else np.maximum(np.nan_to_num(triangulated), 0.0)
+        rho = np.where(known, inverse_depth, guess)
         points = homogeneous(rays_a)
-        slope = np.einsum("nij,j->ni", _projection(_in_b(T, points, rho)), -T[:3, :3].T @ T[:3, 3])
-        length = np.linalg.norm(slope, axis=1)
-        along = np.where(length[:, None] > 1e-12, slope / np.maximum(length, 1e-12)[:, None], [1.0, 0.0])
+        slope = _slope(T, _in_b(T, points, rho))
+        length = np.linalg.norm(slope, axis=1, keepdims=True)
+        along = np.where(length > 1e-12, slope / np.maximum(length, 1e-12), [1.0, 0.0])
         across = np.column_stack([-along[:, 1], along[:, 0]])
-        sigma_along = np.hypot(noise, length * np.where(known, inverse_depth_sigma, 0.0))
-        used = np.ones((len(points), 2), bool)
-        used[:, 1] = known | (freedom is Freedom.ROTATION)
         return _Problem(
             T,
             _basis(freedom, T[:3, 3]),
             points,
             rays_b,
             rho,
+            np.where(known, inverse_depth_sigma, 0.0),
             np.stack([across, along], axis=1),
-            np.column_stack([np.full(len(points), noise), sigma_along]),
-            used,
+            np.column_stack([np.ones(len(points), bool), known | (freedom is Freedom.ROTATION)]),
+            noise,
         )
 
     def pose(self, change: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -162,27 +159,51 @@ class _Problem:
 
     def residuals(self, change: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return all used residuals in standard deviations."""
-        in_b = _in_b(self.pose(change), self.points, self.rho)
-        difference = in_b[:, :2] / _positive(in_b[:, 2:]) - self.rays_b
-        whitened = np.einsum("nij,nj->ni", self.axes, difference) / self.sigma
-        return np.asarray(whitened[self.used])
+        distance, _, sigma_along = self._distances(self.pose(change))
+        distance[:, 0] /= self.noise
+        distance[:, 1] /= sigma_along
+        return np.asarray(distance[self.used])
 
     def jacobian(self, change: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the derivative of `residuals` by the change."""
-        T = self.pose(change)
-        R_b_a = T[:3, :3].T
-        in_a = self.points - self.rho[:, None] * T[:3, 3]
-        by_position = -self.rho[:, None, None] * R_b_a
-        by_rotation = R_b_a @ se3.skew(in_a)
-        by_pose = _projection(in_a @ T[:3, :3]) @ np.concatenate([by_position, by_rotation], axis=2)
-        whitened = self.axes @ by_pose / self.sigma[:, :, None]
-        return np.asarray(whitened[self.used] @ self.basis)
+        """Return the derivative of `residuals` by the change.
 
-    def distances(self, residuals: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the (N,) lengths of the residuals of each match, each in units of the match's own noise."""
-        both = np.zeros(self.used.shape)
-        both[self.used] = residuals
-        return np.asarray(np.linalg.norm(both, axis=1) * self.sigma[:, 0])
+        The depth enters as improved by the match itself: that is what the derivative of sigma_along comes to, and
+        without it the errors of the depths would pull the translation towards zero.
+        """
+        T = self.pose(change)
+        distance, slope, sigma_along = self._distances(T)
+        rho = self.rho - self.rho_sigma**2 * slope * distance[:, 1] / sigma_along**2
+        in_a = self.points - rho[:, None] * T[:3, 3]
+        # The derivative by the point in b, turned back to the axes of a: rows of (N, 2, 3).
+        by_point = self.axes @ _projection(in_a @ T[:3, :3]) @ T[:3, :3].T
+        by_point[:, 0] /= self.noise
+        by_point[:, 1] /= sigma_along[:, None]
+        count = self.used.sum(axis=1)
+        by_point, in_a, rho = by_point[self.used], np.repeat(in_a, count, axis=0), np.repeat(rho, count)
+        # d(R^T (x - rho p)) = R^T (-rho dp + (x - rho p) x dtheta), and g . (v x dtheta) = (g x v) . dtheta.
+        return np.hstack([-rho[:, None] * by_point, np.cross(by_point, in_a)]) @ self.basis
+
+    def errors(self, change: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the (N,) distances of the matches from where the pose puts them, depth errors discounted."""
+        distance, _, sigma_along = self._distances(self.pose(change))
+        distance[:, 1] *= self.noise / sigma_along
+        return np.asarray(np.linalg.norm(distance * self.used, axis=1))
+
+    def _distances(
+        self, T: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """(N, 2) distances across and along the line, (N,) derivative of the second by rho, (N,) its deviation."""
+        in_b = _in_b(T, self.points, self.rho)
+        distance = np.einsum("nij,nj->ni", self.axes, in_b[:, :2] / _positive(in_b[:, 2:]) - self.rays_b)
+        slope = (self.axes[:, 1] * _slope(T, in_b)).sum(axis=1)
+        return distance, slope, np.hypot(self.noise, slope * self.rho_sigma)
+
+
+def _slope(T_a_b: NDArray[np.float64], in_b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, 2) derivative of the projected points by their inverse depth: along the epipolar line."""
+    towards_a = -T_a_b[:3, 3] @ T_a_b[:3, :3]
+    z = _positive(in_b[:, 2:])
+    return np.asarray((towards_a[:2] - in_b[:, :2] / z * towards_a[2]) / z)
 
 
 def _in_b(T_a_b: NDArray[np.float64], points: NDArray[np.float64], rho: NDArray[np.float64]) -> NDArray[np.float64]:

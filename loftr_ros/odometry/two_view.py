@@ -9,6 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.odometry import se3
+from loftr_ros.odometry.rays import homogeneous, rotate, triangulate
+
 MINIMUM_MATCHES = 8
 _PROBABILITY = 0.999
 _MAX_ITERATIONS = 1000
@@ -78,7 +81,7 @@ def two_view_pose(
     if essential is None or (parallax < min_parallax_px and still.sum() >= _EXPLAINED * best):
         return TwoViewPose(TwoViewGeometry.ROTATION, R_rotation, np.zeros(3), still, parallax)
     E, inliers = essential
-    R_a_b, direction = _decompose(E, rays_a, rays_b, inliers)
+    R_a_b, direction = _decompose(E, rays_a[inliers], rays_b[inliers])
     planar = _explained_by_plane(rays_a[inliers], rays_b[inliers], threshold_px / focal)
     geometry = TwoViewGeometry.PLANAR if planar else TwoViewGeometry.GENERAL
     return TwoViewPose(geometry, R_a_b, direction, inliers, parallax)
@@ -99,17 +102,6 @@ def fit_rotation(rays_a: NDArray[np.float64], rays_b: NDArray[np.float64], scale
         error = np.linalg.norm(unit_a - unit_b @ R.T, axis=1)
         weights = 1.0 / (1.0 + (error / max(scale, float(np.median(error)))) ** 2)
     return R
-
-
-def rotate(rays: NDArray[np.float64], R: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn (N, 2) rays and bring them back to the plane z = 1; those that end up behind it become very far off."""
-    turned = homogeneous(rays) @ R.T
-    return np.asarray(turned[:, :2] / np.maximum(turned[:, 2:], 1e-6))
-
-
-def homogeneous(rays: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Append z = 1 to (N, 2) rays."""
-    return np.column_stack([rays, np.ones(len(rays))])
 
 
 def _unit(rays: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -140,12 +132,14 @@ def _essential(
 
 
 def _decompose(
-    E: NDArray[np.float64], rays_a: NDArray[np.float64], rays_b: NDArray[np.float64], inliers: NDArray[np.bool_]
+    E: NDArray[np.float64], rays_a: NDArray[np.float64], rays_b: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Of the four poses that E stands for, the one that has most inliers in front of both cameras."""
-    a, b = np.ascontiguousarray(rays_a[inliers]), np.ascontiguousarray(rays_b[inliers])
-    _, R_b_a, t, _ = cv2.recoverPose(E, a, b, np.eye(3))
-    return R_b_a.T.copy(), -R_b_a.T @ t.ravel()
+    """Of the four poses that E stands for, the one that has most points in front of both cameras."""
+    R_1, R_2, t = cv2.decomposeEssentialMat(E)  # x_b = R x_a + t
+    poses = [se3.inverse(se3.transform(R, sign * t.ravel())) for R in (R_1, R_2) for sign in (1.0, -1.0)]
+    in_front = [(triangulate(rays_a, rays_b, T, 1.0)[0] > 0).sum() for T in poses]
+    T_a_b = poses[int(np.argmax(in_front))]
+    return T_a_b[:3, :3], T_a_b[:3, 3]
 
 
 def _explained_by_plane(rays_a: NDArray[np.float64], rays_b: NDArray[np.float64], threshold: float) -> bool:

@@ -1,0 +1,39 @@
+"""Rays: points on the plane z = 1 of a camera, as (N, 2) arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def homogeneous(rays: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Append z = 1 to (N, 2) rays."""
+    return np.column_stack([rays, np.ones(len(rays))])
+
+
+def rotate(rays: NDArray[np.float64], R: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn (N, 2) rays and bring them back to the plane z = 1; those that end up behind it become very far off."""
+    turned = homogeneous(rays) @ R.T
+    return np.asarray(turned[:, :2] / np.maximum(turned[:, 2:], 1e-6))
+
+
+def triangulate(
+    rays_a: NDArray[np.float64], rays_b: NDArray[np.float64], T_a_b: NDArray[np.float64], noise: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (N,) inverse depths in camera a, and standard deviations, of rays seen from two known poses.
+
+    The inverse depth rho puts the image of the point, R^T (x_a - rho p), nearest to its match in image b, whose noise
+    is `noise` (on the plane z = 1, as the (N, 2) rays). It is negative for rays that diverge, and NaN where the baseline
+    is zero or the point is behind camera b.
+    """
+    at_infinity = homogeneous(rays_a) @ T_a_b[:3, :3]
+    baseline = T_a_b[:3, 3] @ T_a_b[:3, :3]
+    slope = baseline[:2] - rays_b * baseline[2]
+    offset = at_infinity[:, :2] - rays_b * at_infinity[:, 2:]
+    squared = (slope**2).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = (slope * offset).sum(axis=1) / squared
+        depth_in_b = at_infinity[:, 2] - value * baseline[2]
+        sigma = noise * depth_in_b / np.sqrt(squared)
+    good = np.isfinite(value) & np.isfinite(sigma) & (depth_in_b > 0)
+    return np.where(good, value, np.nan), np.where(good, sigma, np.nan)
