@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
+from loftr_ros.errors import LoftrRosError
 from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
 from loftr_ros.ros.messages import time_message
 
@@ -101,6 +102,11 @@ class Statistics:
                 "dropped": str(self._dropped),
                 "scale known": str(estimate.scale_known if estimate else False).lower(),
             }
+
+
+def sentence(error: Exception) -> str:
+    """Return what to tell the user: errors of the user's are sentences, others are ours."""
+    return str(error) if isinstance(error, LoftrRosError) else f"internal error, {type(error).__name__}: {error}"
 
 
 def diagnostics_message(

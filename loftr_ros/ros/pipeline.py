@@ -7,14 +7,13 @@ from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
 
-from loftr_ros.errors import LoftrRosError
 from loftr_ros.matches import Matcher
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 from loftr_ros.ros.camera_input import CameraInput, CameraMessages
 from loftr_ros.ros.conversions import camera_from_info, grey_from_image
-from loftr_ros.ros.diagnostics import Statistics
+from loftr_ros.ros.diagnostics import Statistics, sentence
 from loftr_ros.ros.messages import nanoseconds
 from loftr_ros.ros.outputs import Outputs
 from loftr_ros.ros.parameters import VoParameters
@@ -71,19 +70,17 @@ class Pipeline:
             frame = frame_from_messages(messages, rectified=self._rectified)
             estimate = self._odometry.process(frame)
             self._outputs.publish(frame, messages.images[0].header.frame_id, estimate)
-        except LoftrRosError as error:
-            self._fail(str(error))
         except Exception as error:
-            self._fail(f"internal error {type(error).__name__}: {error}")
+            self._fail(sentence(error))
         else:
             self.statistics.frame_processed(estimate, messages.arrival)
             self._error = None
 
-    def _fail(self, sentence: str) -> None:
+    def _fail(self, text: str) -> None:
         self.statistics.frame_dropped()
-        if sentence != self._error:
-            self._error = sentence
-            self._logger.error(sentence)
+        if text != self._error:
+            self._error = text
+            self._logger.error(text)
             self._report()
 
 

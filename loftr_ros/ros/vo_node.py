@@ -15,7 +15,7 @@ from rclpy.parameter import Parameter
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.loftr.matcher import LoftrMatcher, load_matcher
 from loftr_ros.odometry.estimate import TrackingState
-from loftr_ros.ros.diagnostics import diagnostics_message
+from loftr_ros.ros.diagnostics import diagnostics_message, sentence
 from loftr_ros.ros.outputs import Outputs
 from loftr_ros.ros.parameters import PARAMETERS, ParameterError, ParameterSpec, VoParameters, validated
 from loftr_ros.ros.pipeline import Pipeline
@@ -55,7 +55,7 @@ class VoNode(LifecycleNode):
         if not self.get_parameter("autostart").value:
             return
         for transition in (self.trigger_configure, self.trigger_activate):
-            if transition() != TransitionCallbackReturn.SUCCESS and self.context.ok():
+            if transition() != TransitionCallbackReturn.SUCCESS:
                 raise NodeStartError(self._error or f"{transition.__name__} failed")
 
     def close(self) -> None:
@@ -73,8 +73,8 @@ class VoNode(LifecycleNode):
         try:
             self._settings = validated({name: self.get_parameter(name).value for name in _SPECS})
             self._matcher = _load_matcher(self._settings)
-        except LoftrRosError as error:
-            self._error = str(error)
+        except Exception as error:
+            self._error = sentence(error)
             self.get_logger().error(self._error)
             self.report()
             return TransitionCallbackReturn.FAILURE
@@ -183,11 +183,15 @@ def main(argv: list[str] | None = None) -> int:
     rclpy.init(args=argv)
     try:
         _spin()
-    except LoftrRosError as error:
-        print(f"vo_node: error: {error}", file=sys.stderr)
-        return 2
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except Exception as error:
+        # A signal in the middle of the start makes the next call of ROS fail, which is no error then.
+        if rclpy.ok():
+            if not isinstance(error, LoftrRosError):
+                raise
+            print(f"vo_node: error: {error}", file=sys.stderr)
+            return 2
     finally:
         rclpy.try_shutdown()
     return 0
