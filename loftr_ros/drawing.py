@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
 
-MAX_LINES = 150  # more lines hide the images
+MAX_LINES = 80  # more lines hide the images
 _OUTLIER = (60, 60, 230)
 _BAR_HEIGHT = 26
 _SUBPIXEL_BITS = 3
@@ -48,14 +48,15 @@ def draw_matches(
 
 
 def _canvas(image_a: NDArray[np.uint8], image_b: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-    """Return both images on one, (H, W, 3), and the pixel (x, y) at which image b starts."""
+    """Return both images on one, dimmed, (H, W, 3), and the pixel (x, y) at which image b starts."""
     (height_a, width_a), (height_b, width_b) = image_a.shape, image_b.shape
     stacked = width_a > 2 * height_a
     x, y = (0, height_a) if stacked else (width_a, 0)
     canvas = np.zeros((max(height_a, y + height_b), max(width_a, x + width_b)), np.uint8)
     canvas[:height_a, :width_a] = image_a
     canvas[y : y + height_b, x : x + width_b] = image_b
-    return np.repeat(canvas[:, :, None], 3, axis=2), (x, y)
+    dimmed = (canvas * 0.7).astype(np.uint8)
+    return np.repeat(dimmed[:, :, None], 3, axis=2), (x, y)
 
 
 def _fixed_point(points: NDArray[np.float32]) -> list[tuple[int, int]]:

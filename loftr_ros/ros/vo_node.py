@@ -8,7 +8,7 @@ from typing import Any
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
@@ -199,11 +199,14 @@ def main(argv: list[str] | None = None) -> int:
 
 def _spin() -> None:
     node = VoNode()
+    executor = SingleThreadedExecutor()
     try:
+        executor.add_node(node)
         node.start()
-        rclpy.spin(node)
+        executor.spin()
     finally:
         node.close()
+        executor.shutdown()
         node.destroy_node()
 
 
