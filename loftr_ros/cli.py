@@ -28,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"loftr-ros: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
+        print("loftr-ros: interrupted", file=sys.stderr)
         return 130
 
 
