@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import traceback
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
@@ -23,14 +23,7 @@ from loftr_ros.ros.worker import Worker
 class Pipeline:
     """One run of the odometry, from activation to deactivation."""
 
-    def __init__(
-        self,
-        node: LifecycleNode,
-        parameters: VoParameters,
-        matcher: Matcher[Any],
-        outputs: Outputs,
-        report: Callable[[], None],
-    ) -> None:
+    def __init__(self, node: LifecycleNode, parameters: VoParameters, matcher: Matcher[Any], outputs: Outputs) -> None:
         """Subscribe and start the worker.
 
         Args:
@@ -38,14 +31,12 @@ class Pipeline:
             parameters: of the node.
             matcher: used by the worker alone.
             outputs: where estimates go.
-            report: publishes the diagnostics; called when an error appears.
         """
         self.statistics = Statistics()
-        self._logger = node.get_logger()
+        self._node = node
         self._rectified = parameters.rectified or parameters.mode == "stereo"
         self._odometry = VisualOdometry(matcher, OdometryConfig(mode=parameters.mode))
         self._outputs = outputs
-        self._report = report
         self._error: str | None = None
         capacity = parameters.queue_size if parameters.process_every_frame else None
         self._worker = Worker(self._process, self.statistics.frame_dropped, capacity)
@@ -71,7 +62,9 @@ class Pipeline:
             estimate = self._odometry.process(frame)
             self._outputs.publish(frame, messages.images[0].header.frame_id, estimate)
         except Exception as error:
-            self._fail(sentence(error))
+            if self._node.context.ok():  # else ROS was shut down in the middle of the frame
+                self._node.get_logger().debug(traceback.format_exc())
+                self._fail(sentence(error))
         else:
             self.statistics.frame_processed(estimate, messages.arrival)
             self._error = None
@@ -80,8 +73,7 @@ class Pipeline:
         self.statistics.frame_dropped()
         if text != self._error:
             self._error = text
-            self._logger.error(text)
-            self._report()
+            self._node.get_logger().error(text)
 
 
 def frame_from_messages(messages: CameraMessages, *, rectified: bool) -> Frame:

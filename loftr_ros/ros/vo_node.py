@@ -90,7 +90,7 @@ class VoNode(LifecycleNode):
         assert self._outputs is not None
         result = super().on_activate(state)
         self._outputs.forget_path()
-        self._pipeline = Pipeline(self, self._settings, self._matcher, self._outputs, self.report)
+        self._pipeline = Pipeline(self, self._settings, self._matcher, self._outputs)
         self.get_logger().info(f"active: waiting for {self._settings.mode} images")
         return result
 

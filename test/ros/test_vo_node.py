@@ -146,7 +146,7 @@ def test_an_active_node_ends_cleanly(ros, how):
     ("parameters", "sentence"),
     [
         ({"checkpoint": "no_such_file.safetensors"}, "no_such_file.safetensors"),
-        ({"device": "cuda:77"}, "device 'cuda:77'"),
+        ({"device": "abacus"}, "device 'abacus'"),
         ({"max_pixels": 3}, "parameter max_pixels is 3: it must be 4096 to 16777216 pixels"),
         ({"mode": "trio"}, "parameter mode is 'trio': it must be one of mono, stereo"),
         ({"imgae_topic": "camera"}, "parameter imgae_topic does not exist"),
