@@ -98,6 +98,7 @@ class RunLog:
             "median_milliseconds": self._median_milliseconds(),
             "scale_known": self.metric,
             "path_length": self.trajectory.length,
+            "ground_truth": self.truth is not None,
             "errors": asdict(errors) if errors else None,
         }
 

@@ -115,5 +115,7 @@ def _print_summary(summary: dict[str, Any], output: Path) -> None:
         ate = "{ate_m:.3f} m, {ate_percent:.2f} % of {path_m:.2f} m".format(**errors)
         table.add_row("ATE", f"{ate}, {alignment}")
         table.add_row("rotation error", f"{errors['rotation_mean_deg']:.3f}° a frame (mean)")
+    elif summary["ground_truth"]:
+        table.add_row("ATE", "unknown: the ground truth covers fewer than two of these frames")
     table.add_row("results", str(output))
     Console(soft_wrap=True).print(table)

@@ -68,6 +68,16 @@ def test_run_without_ground_truth(sideways: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("matcher")
+def test_ground_truth_that_does_not_cover_the_run(
+    sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "poses" / "00.txt").write_text("1 0 0 0 0 1 0 0 0 0 1 0\n")
+    assert run(sideways, tmp_path / "out", "--mode", "stereo") == 0
+    assert report(tmp_path / "out")["summary"]["errors"] is None
+    assert "covers fewer than two" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("matcher")
 def test_picture_shows_the_estimate_and_the_truth(sideways: Path, tmp_path: Path) -> None:
     run(sideways, tmp_path / "with", "--mode", "stereo")
     (tmp_path / "poses" / "00.txt").unlink()

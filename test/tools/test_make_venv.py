@@ -1,0 +1,104 @@
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def make_venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Load the script for a checkout in tmp_path, with the two slow steps replaced by notes of what they did."""
+    spec = importlib.util.spec_from_file_location("make_venv", ROOT / "tools" / "make_venv.py")
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    script.ROOT, script.VENV = tmp_path, tmp_path / ".venv"
+    script.STAMP = script.VENV / script.STAMP.name
+    script.VENV.mkdir()
+    (tmp_path / "tools").mkdir()
+    for name in script.INPUTS:
+        (tmp_path / name).write_text(name)
+    script.done = []
+    script.create = lambda clear, system_packages: script.done.append(f"create {clear=} {system_packages=}")
+    script.install = lambda wheels: script.done.append(f"install {wheels}")
+    monkeypatch.delenv("ROS_DISTRO", raising=False)
+    monkeypatch.delenv("AMENT_PREFIX_PATH", raising=False)
+    monkeypatch.setattr(sys, "argv", ["make_venv"])
+    return script
+
+
+def steps(make_venv: ModuleType) -> list[str]:
+    make_venv.done.clear()
+    make_venv.main()
+    return list(make_venv.done)
+
+
+def test_second_call_does_nothing(make_venv: ModuleType) -> None:
+    assert steps(make_venv) == ["create clear=False system_packages=False", "install kilted"]
+    assert steps(make_venv) == []
+
+
+def test_changed_requirements_are_installed_over_the_old_ones(make_venv: ModuleType, tmp_path: Path) -> None:
+    steps(make_venv)
+    (tmp_path / "constraints.txt").write_text("numpy==9\n")
+    assert steps(make_venv) == ["create clear=False system_packages=False", "install kilted"]
+    assert steps(make_venv) == []
+
+
+def test_other_wheels_need_a_new_environment(make_venv: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps(make_venv)
+    monkeypatch.setattr(sys, "argv", ["make_venv", "--ros", "jazzy"])
+    assert steps(make_venv) == ["create clear=True system_packages=False", "install jazzy"]
+
+
+def test_sourced_ros_is_used_instead_of_wheels(make_venv: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps(make_venv)
+    monkeypatch.setenv("ROS_DISTRO", "kilted")
+    monkeypatch.setenv("AMENT_PREFIX_PATH", "/opt/ros/kilted")
+    assert steps(make_venv) == ["create clear=True system_packages=True", "install None"]
+
+
+def test_interrupted_install_is_taken_up_again(make_venv: ModuleType) -> None:
+    def interrupt(wheels: str) -> None:
+        raise KeyboardInterrupt
+
+    install, make_venv.install = make_venv.install, interrupt
+    with pytest.raises(KeyboardInterrupt):
+        make_venv.main()
+    make_venv.install = install
+    assert steps(make_venv)[-1] == "install kilted"
+
+
+def test_missing_venv_module_is_one_sentence(
+    make_venv: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match="2"):
+        make_venv.main()
+    assert "apt install python3-venv" in capsys.readouterr().err
+    assert make_venv.done == []
+
+
+def test_old_python_is_one_sentence(
+    make_venv: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(make_venv, "MINIMUM", (99, 0))
+    with pytest.raises(SystemExit, match="2"):
+        make_venv.main()
+    assert "or newer is needed" in capsys.readouterr().err
+
+
+def test_pins_beside_a_sourced_ros_leave_its_numpy_alone(
+    make_venv: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = subprocess.CompletedProcess([], 0, stdout="1\n")
+    monkeypatch.setattr(make_venv.subprocess, "run", lambda *_, **__: answer)
+    pins = make_venv.pins_beside_ros()
+    assert pins[0] == "numpy<2"
+    assert any(pin.startswith("torch==") for pin in pins)
+    assert not any(pin.startswith(("numpy==", "scipy==", "opencv")) for pin in pins)
