@@ -37,11 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Publish until the end of the sequence. Returns 0, or 1 if frames stayed unanswered in lockstep."""
+    """Publish until the end of the sequence, or until a frame stays unanswered in lockstep."""
     import rclpy
 
     from loftr_ros.ros.player import PlayOptions, play
-    from loftr_ros.ros.replay import write_report
+    from loftr_ros.ros.replay import ReplayError, write_report
     from loftr_ros.sequences.formats import open_sequence
 
     sequence = open_sequence(args.source, args.mode, args.fps).every(args.stride)
@@ -64,7 +64,9 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         write_report(args.json, report)
     print(report)
-    return 1 if report.unanswered else 0
+    if report.unanswered:
+        raise ReplayError(f"no odometry came on {args.lockstep} for the last frame: see what /diagnostics says")
+    return 0
 
 
 def _positive(text: str) -> float:

@@ -50,7 +50,7 @@ class PlayOptions:
 
 
 def play(sequence: Sequence, options: PlayOptions) -> PlayReport:
-    """Publish a sequence to its end, or until ROS shuts down.
+    """Publish a sequence to its end, until ROS shuts down, or until a frame stays unanswered in lockstep.
 
     Raises:
         ReplayError: nobody subscribes in time.
@@ -66,7 +66,10 @@ def play(sequence: Sequence, options: PlayOptions) -> PlayReport:
             report.sent_ns.append(time.time_ns())
             player.publish(frame, stamp_ns)
             if options.lockstep:
-                report.answered_ns.append(player.wait_for_answer(stamp_ns))
+                report.answered_ns.append(0)
+                report.answered_ns[-1] = player.wait_for_answer(stamp_ns)
+                if report.unanswered:
+                    break
         player.flush()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass

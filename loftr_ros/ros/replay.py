@@ -22,7 +22,7 @@ class PlayReport:
     Attributes:
         stamps_ns: their stamps, as published.
         sent_ns: when each was published, system clock.
-        answered_ns: when its odometry came, system clock; 0 where it did not; empty unless in lockstep.
+        answered_ns: when the odometry of each came, system clock, 0 if it did not; empty unless in lockstep.
     """
 
     stamps_ns: list[int]
@@ -31,7 +31,7 @@ class PlayReport:
 
     @property
     def unanswered(self) -> int:
-        """Number of frames that were given up waiting for."""
+        """Number of frames whose odometry did not come."""
         return self.answered_ns.count(0)
 
     def __str__(self) -> str:
