@@ -46,6 +46,8 @@ class Outputs:
         """Remove the publishers."""
         for publisher in (self._odometry, self._matches, self._match_image, self._path):
             self._node.destroy_lifecycle_publisher(publisher)
+        if self._broadcaster:
+            self._node.destroy_publisher(self._broadcaster.pub_tf)
 
     def forget_path(self) -> None:
         """Start a new path."""
