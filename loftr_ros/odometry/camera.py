@@ -113,7 +113,7 @@ class Camera:
         """Undistort (N, 2) pixels to (N, 2) coordinates on the plane z = 1 of the camera."""
         pixels = np.asarray(points, np.float64).reshape(-1, 1, 2)
         if self.distortion_model == "none" or len(pixels) == 0:
-            return (pixels[:, 0] - self.K[:2, 2]) @ np.linalg.inv(self.K[:2, :2]).T
+            return np.asarray((pixels[:, 0] - self.K[:2, 2]) @ np.linalg.inv(self.K[:2, :2]).T)
         if self.distortion_model == "equidistant":
             rays = cv2.fisheye.undistortPoints(pixels, self.K, self.distortion)
         else:
@@ -124,7 +124,7 @@ class Camera:
         """Project (N, 3) points in front of the camera, in its frame, to (N, 2) pixels."""
         xyz = np.asarray(points, np.float64).reshape(-1, 1, 3)
         if self.distortion_model == "none" or len(xyz) == 0:
-            return xyz[:, 0, :2] / xyz[:, 0, 2:] @ self.K[:2, :2].T + self.K[:2, 2]
+            return np.asarray(xyz[:, 0, :2] / xyz[:, 0, 2:] @ self.K[:2, :2].T + self.K[:2, 2])
         model = cv2.fisheye.projectPoints if self.distortion_model == "equidistant" else cv2.projectPoints
         pixels, _ = model(xyz, np.zeros((3, 1)), np.zeros((3, 1)), self.K, self.distortion)
         return np.asarray(pixels, np.float64).reshape(-1, 2)
@@ -146,7 +146,7 @@ def stereo_baseline(p_right: Sequence[float]) -> float:
     """
     if len(p_right) != 12 or p_right[0] <= 0 or not p_right[3] < 0:
         raise CameraError(
-            "The right camera info holds no baseline: its P[3] must be negative (-fx * baseline); calibrate the pair as "
-            "stereo, and check that left and right are not swapped."
+            "The right camera info holds no baseline: its P[3] must be negative (-fx * baseline); calibrate the pair "
+            "as stereo, and check that left and right are not swapped."
         )
     return -float(p_right[3]) / float(p_right[0])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 from scipy.spatial import Delaunay, QhullError
 
 from loftr_ros.matches import Matches
@@ -24,6 +25,12 @@ _DEPTH_EDGE = 0.05
 _DEPTH_IMAGE_SIGMA = 0.02
 # What interpolation between carried points adds to their uncertainty, as a share of their difference.
 _INTERPOLATION_SIGMA = 0.25
+
+
+# Deviations beyond this many standard deviations lose their say.
+_LOSS_SCALE = 2.0
+# A baseline that is already a robust fit is corrected by this at most.
+_LARGEST_LOG_RATIO = 0.1
 
 
 @dataclass(frozen=True)
@@ -122,6 +129,30 @@ class CarriedDepths:
         own = np.linalg.norm(weights * self._sigma[corners], axis=1)
         sigma[inside] = np.hypot(own, _INTERPOLATION_SIGMA * np.ptp(self._value[corners], axis=1))
         return value, sigma
+
+
+def length_ratio(
+    known: NDArray[np.float64],
+    known_sigma: NDArray[np.float64],
+    measured: NDArray[np.float64],
+    measured_sigma: NDArray[np.float64],
+) -> float:
+    """Return by how much a baseline must grow for the (N,) inverse depths triangulated with it to fit the known ones.
+
+    A line through the origin, measured = ratio * known, fitted with errors in both (Deming), Cauchy loss. Least squares
+    that take the known depths for exact come out short by the ratio of error to depth, squared: a fraction of a per
+    cent, but the same way at every keyframe.
+    """
+    both = np.isfinite(known) & np.isfinite(measured)
+    x, x_sigma, y, y_sigma = known[both], known_sigma[both], measured[both], measured_sigma[both]
+
+    def cost(log_ratio: float) -> float:
+        ratio = np.exp(log_ratio)
+        deviations = (ratio * x - y) / np.hypot(ratio * x_sigma, y_sigma)
+        return float(np.log1p((deviations / _LOSS_SCALE) ** 2).sum())
+
+    best = minimize_scalar(cost, bounds=(-_LARGEST_LOG_RATIO, _LARGEST_LOG_RATIO), method="bounded")
+    return float(np.exp(best.x))
 
 
 def depths_from_motion(matches: Matches, camera: Camera, T_a_b: NDArray[np.float64], noise_px: float) -> CellDepths:

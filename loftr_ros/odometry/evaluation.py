@@ -25,7 +25,7 @@ class Similarity:
 
     def apply(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Transform (N, 3) points."""
-        return self.scale * points @ self.R.T + self.t
+        return np.asarray(self.scale * points @ self.R.T + self.t)
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class TrajectoryErrors:
         path_m: length of the true path, metres.
         scaled: whether the estimate was aligned with a scale (Sim(3)), as for a single camera, or without (SE(3)).
         ate_m, ate_percent: root mean square position error after alignment, metres and per cent of the path.
-        end_m, end_percent: error of the motion from the first to the last pose, without alignment.
+        end_m, end_percent: error of the motion from the first to the last pose, not aligned (scaled if `scaled`).
         rotation_mean_deg, rotation_median_deg: rotation error per frame, degrees.
         translation_mean_m: length of the translation error per frame, metres (scaled if `scaled`).
         direction_median_deg: angle between estimated and true translation per frame, degrees.
@@ -64,9 +64,7 @@ def associate(estimate: Trajectory, truth: Trajectory, max_difference_s: float =
     Raises:
         TrajectoryError: fewer than two pairs are left.
     """
-    differences = np.abs(truth.stamps_ns[None] - estimate.stamps_ns[:, None])
-    nearest = differences.argmin(axis=1) if differences.size else np.zeros(0, np.int64)
-    paired = differences[np.arange(len(nearest)), nearest] <= max_difference_s * 1e9
+    nearest, paired = _nearest(truth.stamps_ns, estimate.stamps_ns, 1e9 * max_difference_s)
     if paired.sum() < 2:
         raise TrajectoryError(
             f"Fewer than two poses of the estimate are within {max_difference_s} s of the ground truth: "
@@ -122,6 +120,18 @@ def evaluate(
         translation_mean_m=float(translation.mean()),
         direction_median_deg=float(np.median(direction[moved])) if moved.any() else 0.0,
     )
+
+
+def _nearest(
+    among: NDArray[np.int64], stamps: NDArray[np.int64], max_difference: float
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """(N,) index of the stamp nearest to each of N, and whether it is near enough. `among` increases."""
+    if len(among) == 0:
+        return np.zeros(len(stamps), np.int64), np.zeros(len(stamps), bool)
+    after = np.clip(np.searchsorted(among, stamps), 0, len(among) - 1)
+    before = np.maximum(after - 1, 0)
+    nearest = np.where(np.abs(among[before] - stamps) < np.abs(among[after] - stamps), before, after)
+    return nearest, np.asarray(np.abs(among[nearest] - stamps) <= max_difference)
 
 
 def _relative(poses: NDArray[np.float64]) -> NDArray[np.float64]:

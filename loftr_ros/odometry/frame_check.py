@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.odometry.config import Mode
@@ -59,7 +62,7 @@ def _check_stereo(frame: Frame, size: tuple[int, int]) -> None:
         )
 
 
-def _check_image(name: str, image: np.ndarray, size: tuple[int, int], dtype: type) -> None:  # type: ignore[type-arg]
+def _check_image(name: str, image: NDArray[Any], size: tuple[int, int], dtype: type[np.generic]) -> None:
     if image.ndim != 2 or image.dtype != dtype:
         raise FrameError(
             f"The {name} is {image.dtype} of shape {image.shape}; it must be {np.dtype(dtype)} of one channel."

@@ -13,6 +13,7 @@ from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.depth import CarriedDepths, CellDepths, depths_from_image, depths_from_motion
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.motion import Motion
+from loftr_ros.odometry.rays import RayMatches
 from loftr_ros.odometry.refinement import Freedom
 
 
@@ -37,6 +38,13 @@ class Keyframe(Generic[FeaturesT]):
     depths: CellDepths
     carried: CarriedDepths | None = None
     best_inliers: int = 0
+
+    def rays(self, matches: Matches) -> RayMatches:
+        """Return the matches with this keyframe as rays, with the depth of their cells."""
+        camera = self.frame.camera
+        return RayMatches(
+            camera.normalize(matches.points_a), camera.normalize(matches.points_b), *self.depths.at(matches.cell_a)
+        )
 
     def with_depth_of(self, matches: Matches) -> Keyframe[FeaturesT]:
         """Look up the matched cells that have no depth yet in the depth image, or in the keyframe before."""

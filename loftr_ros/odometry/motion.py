@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from loftr_ros.matches import Matches
 from loftr_ros.odometry import se3
-from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.odometry.refinement import Freedom, refine
-from loftr_ros.odometry.two_view import TwoViewGeometry, TwoViewPose, two_view_pose
+from loftr_ros.odometry.depth import length_ratio
+from loftr_ros.odometry.rays import RayMatches, homogeneous, triangulate
+from loftr_ros.odometry.refinement import Freedom, RefinedPose, refine
+from loftr_ros.odometry.two_view import TwoViewGeometry, two_view_pose
 
 # No covariance is smaller than this: standard deviations of 0.1 mm (or 1e-4 units) and 1e-5 rad. Calibration and the
 # shutter alone cost more.
 COVARIANCE_FLOOR = np.diag([1e-4, 1e-4, 1e-4, 1e-5, 1e-5, 1e-5]) ** 2
+
+# Matches are never taken to be more exact than this, pixels.
+_LEAST_NOISE_PX = 0.03
+# Depth that a single camera found by its own motion has errors in common from frame to frame; no number of frames makes
+# it more exact than this share of the depth, as far as rotation and direction are concerned.
+_OWN_DEPTH_SIGMA = 0.15
 
 
 @dataclass(frozen=True)
@@ -41,10 +47,8 @@ class Motion:
 
 
 def estimate_motion(
-    matches: Matches,
-    camera: Camera,
-    inverse_depth: NDArray[np.float64],
-    inverse_depth_sigma: NDArray[np.float64],
+    rays: RayMatches,
+    focal: float,
     position: NDArray[np.float64],
     baseline: float,
     config: OdometryConfig,
@@ -52,9 +56,8 @@ def estimate_motion(
     """Measure the motion between keyframe (image a) and frame (image b).
 
     Args:
-        matches: N matches.
-        camera: of both images.
-        inverse_depth, inverse_depth_sigma: (N,) in the keyframe and standard deviation; NaN where unknown.
+        rays: N matches and what is known of their depth.
+        focal: pixels per unit of the plane z = 1.
         position: (3,) of the camera in the keyframe, kept if the matches show a rotation only.
         baseline: length of the translation, where depth does not tell it.
         config: thresholds.
@@ -62,76 +65,63 @@ def estimate_motion(
     Returns:
         None if too few matches agree on a motion.
     """
-    rays_a, rays_b = camera.normalize(matches.points_a), camera.normalize(matches.points_b)
     two_view = two_view_pose(
-        rays_a,
-        rays_b,
-        camera.focal,
-        config.ransac_threshold_px,
-        config.min_parallax_px,
-        config.min_inliers,
+        rays.a, rays.b, focal, config.ransac_threshold_px, config.min_parallax_px, config.min_inliers
     )
     if two_view is None:
         return None
-    chosen = two_view.inliers
-    freedom = _freedom(two_view, int(np.isfinite(inverse_depth[chosen]).sum()) >= config.min_inliers)
-    if freedom is Freedom.POSE:
-        position = position_from_depth(
-            two_view.R_a_b, rays_a[chosen], rays_b[chosen], inverse_depth[chosen], config.match_noise_px / camera.focal
-        )
+    agreeing = rays.select(two_view.inliers)
+    noise, least_noise = config.match_noise_px / focal, _LEAST_NOISE_PX / focal
+    if agreeing.known.sum() >= config.min_inliers:
+        freedom = Freedom.POSE
+        start = se3.transform(two_view.R_a_b, position_from_depth(two_view.R_a_b, agreeing, noise))
+        refine_pose = _refine_with_own_depth if config.mode == "mono" else refine
+        refined = refine_pose(start, agreeing, noise, least_noise)
     else:
-        inverse_depth = inverse_depth_sigma = np.full(len(matches), np.nan)
-        position = position if freedom is Freedom.ROTATION else baseline * two_view.direction
-    refined = refine(
-        se3.transform(two_view.R_a_b, position),
-        rays_a[chosen],
-        rays_b[chosen],
-        inverse_depth[chosen],
-        inverse_depth_sigma[chosen],
-        camera.focal,
-        config.match_noise_px,
-        freedom,
-    )
-    inliers = np.zeros(len(matches), bool)
-    inliers[chosen] = refined.error_px < max(config.ransac_threshold_px, 3.0 * refined.noise_px)
+        rotation_only = two_view.geometry is TwoViewGeometry.ROTATION
+        freedom = Freedom.ROTATION if rotation_only else Freedom.DIRECTION
+        start = se3.transform(two_view.R_a_b, position if rotation_only else baseline * two_view.direction)
+        refined = refine(start, agreeing.without_depth(), noise, least_noise, freedom)
+    inliers = two_view.inliers.copy()
+    inliers[inliers] = refined.errors < max(config.ransac_threshold_px / focal, 3.0 * refined.noise)
     if inliers.sum() < config.min_inliers or not np.isfinite(refined.T_a_b).all():
         return None
     covariance = refined.covariance + COVARIANCE_FLOOR + _undetermined(freedom, refined.T_a_b[:3, 3], baseline)
-    return Motion(refined.T_a_b, covariance, inliers, two_view.parallax_px, freedom, refined.noise_px)
+    return Motion(refined.T_a_b, covariance, inliers, two_view.parallax_px, freedom, focal * refined.noise)
 
 
-def position_from_depth(
-    R_a_b: NDArray[np.float64],
-    rays_a: NDArray[np.float64],
-    rays_b: NDArray[np.float64],
-    inverse_depth: NDArray[np.float64],
-    noise: float,
-) -> NDArray[np.float64]:
-    """Return the (3,) position of camera b in a, its rotation being known, from points with depth.
+def position_from_depth(R_a_b: NDArray[np.float64], rays: RayMatches, noise: float) -> NDArray[np.float64]:
+    """Return the (3,) position of camera b in a, its rotation being known, from matches with depth.
 
     With u = R^T x_a and q = R^T p the image of the point is (u - rho q), so the two equations of each match are linear
     in q; they are solved by least squares, reweighted five times (Cauchy).
     """
-    known = np.isfinite(inverse_depth)
-    rho, b = inverse_depth[known], rays_b[known]
-    u = np.column_stack([rays_a[known], np.ones(known.sum())]) @ R_a_b
+    known = rays.select(rays.known)
+    rho, b = known.inverse_depth, known.b
+    u = homogeneous(known.a) @ R_a_b
     A = np.zeros((len(rho), 2, 3))
     A[:, 0, 0] = A[:, 1, 1] = rho
     A[:, :, 2] = -rho[:, None] * b
     y = u[:, :2] - b * u[:, 2:]
-    weights = np.ones(len(rho))
-    q = np.zeros(3)
+    weights: NDArray[np.float64] = np.ones(len(rho))
+    q: NDArray[np.float64] = np.zeros(3)
     for _ in range(5):
-        q = np.linalg.lstsq((A * weights[:, None, None]).reshape(-1, 3), (y * weights[:, None]).ravel(), rcond=None)[0]
+        weighted, target = A * weights[:, None, None], y * weights[:, None]
+        q = np.asarray(np.linalg.lstsq(weighted.reshape(-1, 3), target.ravel(), rcond=None)[0], np.float64)
         error = np.linalg.norm(A @ q - y, axis=1)
-        weights = (1.0 + (error / max(2.0 * noise, float(np.median(error)))) ** 2) ** -0.5
+        weights = np.asarray((1.0 + (error / max(2.0 * noise, float(np.median(error)))) ** 2) ** -0.5)
     return np.asarray(R_a_b @ q)
 
 
-def _freedom(two_view: TwoViewPose, has_depth: bool) -> Freedom:
-    if has_depth:
-        return Freedom.POSE
-    return Freedom.ROTATION if two_view.geometry is TwoViewGeometry.ROTATION else Freedom.DIRECTION
+def _refine_with_own_depth(
+    start: NDArray[np.float64], rays: RayMatches, noise: float, least_noise: float
+) -> RefinedPose:
+    """Refine a pose with depth that comes from the camera's own motion: not too trusting, and keeping the scale."""
+    cautious = replace(rays, sigma=np.maximum(rays.sigma, _OWN_DEPTH_SIGMA * rays.inverse_depth))
+    refined = refine(start, cautious, noise, least_noise)
+    measured = triangulate(rays.a, rays.b, refined.T_a_b, refined.noise)
+    ratio = length_ratio(rays.inverse_depth, rays.sigma, *measured)
+    return replace(refined, T_a_b=se3.transform(refined.T_a_b[:3, :3], ratio * refined.T_a_b[:3, 3]))
 
 
 def _undetermined(freedom: Freedom, position: NDArray[np.float64], baseline: float) -> NDArray[np.float64]:

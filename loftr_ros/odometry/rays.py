@@ -2,8 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class RayMatches:
+    """Matches as rays, and what is known of their depth.
+
+    Attributes:
+        a, b: (N, 2) undistorted points of the two images on the plane z = 1.
+        inverse_depth: (N,) 1/z in camera a, NaN where unknown.
+        sigma: (N,) its standard deviation, NaN where unknown.
+    """
+
+    a: NDArray[np.float64]
+    b: NDArray[np.float64]
+    inverse_depth: NDArray[np.float64]
+    sigma: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.a)
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """(N,) where there is depth."""
+        return np.asarray(np.isfinite(self.inverse_depth) & np.isfinite(self.sigma))
+
+    def select(self, mask: NDArray[np.bool_]) -> RayMatches:
+        """Return the matches picked by a mask."""
+        return RayMatches(self.a[mask], self.b[mask], self.inverse_depth[mask], self.sigma[mask])
+
+    def without_depth(self) -> RayMatches:
+        """Return the same matches with all depth unknown."""
+        unknown = np.full(len(self), np.nan)
+        return RayMatches(self.a, self.b, unknown, unknown)
 
 
 def homogeneous(rays: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -23,8 +58,8 @@ def triangulate(
     """Return (N,) inverse depths in camera a, and standard deviations, of rays seen from two known poses.
 
     The inverse depth rho puts the image of the point, R^T (x_a - rho p), nearest to its match in image b, whose noise
-    is `noise` (on the plane z = 1, as the (N, 2) rays). It is negative for rays that diverge, and NaN where the baseline
-    is zero or the point is behind camera b.
+    is `noise` (on the plane z = 1, as the (N, 2) rays). It is negative for rays that diverge, and NaN where the
+    baseline is zero or the point is behind camera b.
     """
     at_infinity = homogeneous(rays_a) @ T_a_b[:3, :3]
     baseline = T_a_b[:3, 3] @ T_a_b[:3, :3]

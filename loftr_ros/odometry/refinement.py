@@ -20,11 +20,9 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from loftr_ros.odometry import se3
-from loftr_ros.odometry.rays import homogeneous, triangulate
+from loftr_ros.odometry.rays import RayMatches, homogeneous, triangulate
 
 _ROUNDS = 2
-# Matches are never taken to be more exact than this, pixels.
-_LEAST_NOISE_PX = 0.03
 _MAX_EVALUATIONS = 15
 # The cost is about half the number of residuals, and grows by 1/2 one standard deviation away from its minimum.
 _COST_TOLERANCE = 1e-5
@@ -51,41 +49,32 @@ class RefinedPose:
         T_a_b: (4, 4) pose of camera b in camera a.
         covariance: (6, 6) of (x, y, z, rot_x, rot_y, rot_z) in the axes of a (see `se3`); singular where a part of the
             pose is not determined.
-        error_px: (N,) distance of each match from where the pose puts it: across the epipolar line only, where the
-            depth is unknown.
-        noise_px: robust standard deviation of the matches that the residuals show.
+        errors: (N,) distance of each match from where the pose puts it, on the plane z = 1: across the epipolar line
+            only where the depth is unknown, and the less along it the less the depth is certain.
+        noise: robust standard deviation of the matches that the residuals show, on the plane z = 1.
     """
 
     T_a_b: NDArray[np.float64]
     covariance: NDArray[np.float64]
-    error_px: NDArray[np.float64]
-    noise_px: float
+    errors: NDArray[np.float64]
+    noise: float
 
 
 def refine(
-    T_a_b: NDArray[np.float64],
-    rays_a: NDArray[np.float64],
-    rays_b: NDArray[np.float64],
-    inverse_depth: NDArray[np.float64],
-    inverse_depth_sigma: NDArray[np.float64],
-    focal: float,
-    noise_px: float,
-    freedom: Freedom = Freedom.POSE,
+    T_a_b: NDArray[np.float64], rays: RayMatches, noise: float, least_noise: float, freedom: Freedom = Freedom.POSE
 ) -> RefinedPose:
     """Refine a relative pose.
 
     Args:
         T_a_b: (4, 4) start.
-        rays_a, rays_b: (N, 2) undistorted points on the plane z = 1.
-        inverse_depth, inverse_depth_sigma: (N,) 1/z in camera a and its standard deviation; NaN where unknown.
-        focal: pixels per unit of the plane z = 1.
-        noise_px: standard deviation of one coordinate of a match.
+        rays: N matches.
+        noise: standard deviation of one coordinate of a match, to start from, on the plane z = 1.
+        least_noise: matches are never taken to be more exact than this.
         freedom: which part of the pose is free.
     """
     T = T_a_b
-    noise = noise_px / focal
     for _ in range(_ROUNDS):
-        problem = _Problem.linearize(T, rays_a, rays_b, inverse_depth, inverse_depth_sigma, noise, freedom)
+        problem = _Problem.linearize(T, rays, noise, freedom)
         solution = least_squares(
             problem.residuals,
             np.zeros(problem.basis.shape[1]),
@@ -96,14 +85,13 @@ def refine(
             ftol=_COST_TOLERANCE,
         )
         T = problem.pose(solution.x)
-        residuals = problem.residuals(solution.x)
-        spread = 1.4826 * float(np.median(np.abs(residuals)))
-        noise = max(noise * spread, _LEAST_NOISE_PX / focal)
+        spread = 1.4826 * float(np.median(np.abs(problem.residuals(solution.x))))
+        noise = max(noise * spread, least_noise)
     if freedom is Freedom.DIRECTION:
         T[:3, 3] *= np.linalg.norm(T_a_b[:3, 3]) / np.linalg.norm(T[:3, 3])
     J = np.asarray(solution.jac)  # weighted by the loss
     covariance = spread**2 * problem.basis @ np.linalg.pinv(J.T @ J, hermitian=True) @ problem.basis.T
-    return RefinedPose(T, covariance, focal * problem.errors(solution.x), focal * noise)
+    return RefinedPose(T, covariance, problem.errors(solution.x), noise)
 
 
 @dataclass(frozen=True)
@@ -115,41 +103,32 @@ class _Problem:
     points: NDArray[np.float64]  # (N, 3)
     rays_b: NDArray[np.float64]  # (N, 2)
     rho: NDArray[np.float64]  # (N,)
-    rho_sigma: NDArray[np.float64]  # (N,)
     axes: NDArray[np.float64]  # (N, 2, 2): unit vectors across and along the epipolar line, as rows
+    sigma: NDArray[np.float64]  # (N, 2): the standard deviations across and along
     used: NDArray[np.bool_]  # (N, 2)
-    noise: float
 
     @staticmethod
-    def linearize(
-        T: NDArray[np.float64],
-        rays_a: NDArray[np.float64],
-        rays_b: NDArray[np.float64],
-        inverse_depth: NDArray[np.float64],
-        inverse_depth_sigma: NDArray[np.float64],
-        noise: float,
-        freedom: Freedom,
-    ) -> _Problem:
-        """Fix the epipolar lines at the pose T; the depth of a match that has none is what puts it onto its line."""
-        known = np.isfinite(inverse_depth) & np.isfinite(inverse_depth_sigma)
-        triangulated, _ = triangulate(rays_a, rays_b, T, noise)
+    def linearize(T: NDArray[np.float64], rays: RayMatches, noise: float, freedom: Freedom) -> _Problem:
+        """Fix the epipolar lines and weights at the pose T; a match without depth gets what puts it onto its line."""
+        known = rays.known
+        triangulated, _ = triangulate(rays.a, rays.b, T, noise)
         guess = 0.0 if freedom is Freedom.ROTATION else np.maximum(np.nan_to_num(triangulated), 0.0)
-        rho = np.where(known, inverse_depth, guess)
-        points = homogeneous(rays_a)
+        rho = np.where(known, rays.inverse_depth, guess)
+        points = homogeneous(rays.a)
         slope = _slope(T, _in_b(T, points, rho))
         length = np.linalg.norm(slope, axis=1, keepdims=True)
         along = np.where(length > 1e-12, slope / np.maximum(length, 1e-12), [1.0, 0.0])
         across = np.column_stack([-along[:, 1], along[:, 0]])
+        sigma_along = np.hypot(noise, length[:, 0] * np.where(known, rays.sigma, 0.0))
         return _Problem(
             T,
             _basis(freedom, T[:3, 3]),
             points,
-            rays_b,
+            rays.b,
             rho,
-            np.where(known, inverse_depth_sigma, 0.0),
             np.stack([across, along], axis=1),
+            np.column_stack([np.full(len(points), noise), sigma_along]),
             np.column_stack([np.ones(len(points), bool), known | (freedom is Freedom.ROTATION)]),
-            noise,
         )
 
     def pose(self, change: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -159,44 +138,28 @@ class _Problem:
 
     def residuals(self, change: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return all used residuals in standard deviations."""
-        distance, _, sigma_along = self._distances(self.pose(change))
-        distance[:, 0] /= self.noise
-        distance[:, 1] /= sigma_along
-        return np.asarray(distance[self.used])
+        return np.asarray((self._distances(change) / self.sigma)[self.used])
 
     def jacobian(self, change: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the derivative of `residuals` by the change.
-
-        The depth enters as improved by the match itself: that is what the derivative of sigma_along comes to, and
-        without it the errors of the depths would pull the translation towards zero.
-        """
+        """Return the derivative of `residuals` by the change."""
         T = self.pose(change)
-        distance, slope, sigma_along = self._distances(T)
-        rho = self.rho - self.rho_sigma**2 * slope * distance[:, 1] / sigma_along**2
-        in_a = self.points - rho[:, None] * T[:3, 3]
+        in_a = self.points - self.rho[:, None] * T[:3, 3]
         # The derivative by the point in b, turned back to the axes of a: rows of (N, 2, 3).
-        by_point = self.axes @ _projection(in_a @ T[:3, :3]) @ T[:3, :3].T
-        by_point[:, 0] /= self.noise
-        by_point[:, 1] /= sigma_along[:, None]
+        by_point = self.axes @ _projection(in_a @ T[:3, :3]) @ T[:3, :3].T / self.sigma[:, :, None]
         count = self.used.sum(axis=1)
-        by_point, in_a, rho = by_point[self.used], np.repeat(in_a, count, axis=0), np.repeat(rho, count)
+        by_point, in_a, rho = by_point[self.used], np.repeat(in_a, count, axis=0), np.repeat(self.rho, count)
         # d(R^T (x - rho p)) = R^T (-rho dp + (x - rho p) x dtheta), and g . (v x dtheta) = (g x v) . dtheta.
         return np.hstack([-rho[:, None] * by_point, np.cross(by_point, in_a)]) @ self.basis
 
     def errors(self, change: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the (N,) distances of the matches from where the pose puts them, depth errors discounted."""
-        distance, _, sigma_along = self._distances(self.pose(change))
-        distance[:, 1] *= self.noise / sigma_along
-        return np.asarray(np.linalg.norm(distance * self.used, axis=1))
+        discounted = self._distances(change) * self.sigma[:, :1] / self.sigma
+        return np.asarray(np.linalg.norm(discounted * self.used, axis=1))
 
-    def _distances(
-        self, T: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """(N, 2) distances across and along the line, (N,) derivative of the second by rho, (N,) its deviation."""
-        in_b = _in_b(T, self.points, self.rho)
-        distance = np.einsum("nij,nj->ni", self.axes, in_b[:, :2] / _positive(in_b[:, 2:]) - self.rays_b)
-        slope = (self.axes[:, 1] * _slope(T, in_b)).sum(axis=1)
-        return distance, slope, np.hypot(self.noise, slope * self.rho_sigma)
+    def _distances(self, change: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N, 2) distances of the matches from their places, across and along their epipolar lines."""
+        in_b = _in_b(self.pose(change), self.points, self.rho)
+        return np.asarray(np.einsum("nij,nj->ni", self.axes, in_b[:, :2] / _positive(in_b[:, 2:]) - self.rays_b))
 
 
 def _slope(T_a_b: NDArray[np.float64], in_b: NDArray[np.float64]) -> NDArray[np.float64]:

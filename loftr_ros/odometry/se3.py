@@ -34,7 +34,7 @@ def skew(v: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def exp_rotation(v: ArrayLike) -> NDArray[np.float64]:
     """Return the (3, 3) rotation by |v| radians about v."""
-    return np.asarray(Rotation.from_rotvec(v).as_matrix())
+    return np.asarray(Rotation.from_rotvec(np.asarray(v, np.float64)).as_matrix())
 
 
 def log_rotation(R: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -57,8 +57,8 @@ def _left_jacobian(w: NDArray[np.float64]) -> NDArray[np.float64]:
     """Integral of exp(s w) over s from 0 to 1 (Barfoot, State Estimation for Robotics, equation 8.33)."""
     angle, W = float(np.linalg.norm(w)), skew(w)
     if angle < 1e-4:
-        return np.eye(3) + W / 2 + W @ W / 6
-    return np.eye(3) + (1 - np.cos(angle)) / angle**2 * W + (angle - np.sin(angle)) / angle**3 * W @ W
+        return np.asarray(np.eye(3) + W / 2 + W @ W / 6)
+    return np.asarray(np.eye(3) + (1 - np.cos(angle)) / angle**2 * W + (angle - np.sin(angle)) / angle**3 * W @ W)
 
 
 def composed_covariance(
@@ -87,4 +87,4 @@ def inverse_covariance(T_a_b: NDArray[np.float64], covariance_a_b: NDArray[np.fl
 
 def symmetric(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """Remove the asymmetry that rounding leaves in a covariance."""
-    return (matrix + matrix.T) / 2
+    return np.asarray((matrix + matrix.T) / 2)

@@ -89,7 +89,7 @@ class Track:
         """Keep the last measured pose of a camera that stands still."""
         self.lost_frames = 0
         shift = np.linalg.norm(matches.points_b - self._points_then(matches), axis=1)
-        inliers = shift < self._config.ransac_threshold_px  # NaN, a new cell, is none
+        inliers = np.asarray(shift < self._config.ransac_threshold_px)  # NaN, a new cell, is none
         fix = replace(
             self._anchor.fix,
             state=TrackingState.STATIONARY,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import cv2
 import numpy as np
@@ -143,7 +144,7 @@ def _decompose(
 
 
 def _explained_by_plane(rays_a: NDArray[np.float64], rays_b: NDArray[np.float64], threshold: float) -> bool:
-    H, _ = cv2.findHomography(rays_a, rays_b, method=0)
+    H: NDArray[Any] | None = cv2.findHomography(rays_a, rays_b, method=0)[0]
     if H is None:
         return False
     error = np.linalg.norm(rotate(rays_a, H) - rays_b, axis=1)

@@ -83,9 +83,8 @@ class VisualOdometry(Generic[FeaturesT]):
         if self._track.is_still(matches):
             return self._track.hold(frame.stamp_ns, matches)
         motion = estimate_motion(
-            matches,
-            frame.camera,
-            *keyframe.depths.at(matches.cell_a),
+            keyframe.rays(matches),
+            frame.camera.focal,
             self._track.last.T_keyframe_camera[:3, 3],
             self._track.baseline(1e-9 * (frame.stamp_ns - keyframe.frame.stamp_ns)),
             self._config,
@@ -171,7 +170,8 @@ def _in_odom(keyframe: Keyframe[FeaturesT], fix: Fix) -> tuple[NDArray[np.float6
 
 def _finite(matches: Matches) -> Matches:
     """Drop matches with a coordinate that is no number, as half precision may give."""
-    return matches.select(np.isfinite(matches.points_a).all(axis=1) & np.isfinite(matches.points_b).all(axis=1))
+    coordinates = np.hstack([matches.points_a, matches.points_b])
+    return matches.select(np.asarray(np.isfinite(coordinates).all(axis=1)))
 
 
 def _no_matches() -> Matches:
