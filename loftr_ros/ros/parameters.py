@@ -95,7 +95,13 @@ class VoParameters:
     sync: str = _row("exact", "How left and right images are paired by stamp", choices=("exact", "approximate"))
     sync_slop: float = _row(0.01, "Largest stamp difference of an approximate pair", unit="s", low=0.0001, high=1.0)
     qos: str = _row("sensor_data", "Quality of service of the image subscriptions", choices=("sensor_data", "reliable"))
-    queue_size: int = _row(10, "Images waiting in each subscription", unit="messages", low=1, high=1000)
+    queue_size: int = _row(
+        10,
+        "Images that may wait in each subscription; with process_every_frame, how far to lag",
+        unit="messages",
+        low=1,
+        high=1000,
+    )
     process_every_frame: bool = _row(
         False, "Frames wait their turn, for replay with qos reliable; false: the newest wins, for robots"
     )
