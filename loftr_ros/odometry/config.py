@@ -24,7 +24,7 @@ class OdometryConfig:
         min_inliers: fewer than this many inliers and the frame is lost.
         polish: refine each match on the images by Lucas-Kanade, which buys most of the sub-pixel accuracy.
         polish_max_shift_px: a polished match that walked further than this is put back, pixels.
-        stationary_px: median image motion below which the camera stands still, pixels.
+        stationary_px: image motion below which the camera stands still, pixels; noise of single matches averaged out.
         min_parallax_px: median parallax (image motion left after removing rotation) below which no translation
             and no depth can be had without known depth, pixels.
         keyframe_parallax_px: median image motion since the keyframe that asks for a new one, pixels.
@@ -40,7 +40,7 @@ class OdometryConfig:
     min_inliers: int = 25
     polish: bool = True
     polish_max_shift_px: float = 3.0
-    stationary_px: float = 0.3
+    stationary_px: float = 0.5
     min_parallax_px: float = 1.0
     keyframe_parallax_px: float = 12.0
     keyframe_min_inlier_ratio: float = 0.5

@@ -11,10 +11,11 @@ from loftr_ros.matches import Matches
 from loftr_ros.odometry import se3
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.estimate import TrackingState
-from loftr_ros.odometry.keyframe import image_motion
 from loftr_ros.odometry.motion import Motion
 from loftr_ros.odometry.refinement import Freedom
 
+# Rows and columns of parts of the image.
+_TILES = 4
 # A lost camera may have changed its velocity by as much as it had, and by this: 1/s along each axis, and rad/s.
 _UNKNOWN_MOTION = np.full(6, 0.1)
 # The uncertainty of a lost camera stops growing after this time, seconds, so that it stays a number one can use.
@@ -82,8 +83,11 @@ class Track:
 
     def is_still(self, matches: Matches) -> bool:
         """Tell whether the image is where it was at the last measured pose, so that slow motion still adds up."""
-        then, now = self._common(matches)
-        return len(now) >= self._config.min_inliers and image_motion(then, now) < self._config.stationary_px
+        then = self._points_then(matches)
+        seen = np.isfinite(then[:, 0])
+        if seen.sum() < self._config.min_inliers:
+            return False
+        return smooth_motion(then[seen], matches.points_b[seen]) < self._config.stationary_px
 
     def hold(self, stamp_ns: int, matches: Matches) -> Fix:
         """Keep the last measured pose of a camera that stands still."""
@@ -176,7 +180,15 @@ class Track:
         points[now_index] = then.points_b[then_index]
         return points
 
-    def _common(self, matches: Matches) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        then = self._points_then(matches)
-        seen = np.isfinite(then[:, 0])
-        return then[seen], matches.points_b[seen]
+
+def smooth_motion(points_a: NDArray[np.float32], points_b: NDArray[np.float32]) -> float:
+    """Return the median motion of the image from (N, 2) points a to b, pixels, with the noise of points averaged out.
+
+    The noise of a match is larger than the motion of a camera that stands still, but a true motion is common to
+    neighbours: the median over the parts of the image of the length of the median motion of each.
+    """
+    extent = np.ptp(points_a, axis=0) + 1e-3
+    column, row = (_TILES * (points_a - points_a.min(axis=0)) / extent).astype(int).T
+    tile = _TILES * row + column
+    moved = points_b - points_a
+    return float(np.median([np.linalg.norm(np.median(moved[tile == t], axis=0)) for t in np.unique(tile)]))
