@@ -144,7 +144,9 @@ def _decompose(
 
 
 def _explained_by_plane(rays_a: NDArray[np.float64], rays_b: NDArray[np.float64], threshold: float) -> bool:
-    H: NDArray[Any] | None = cv2.findHomography(rays_a, rays_b, method=0)[0]
+    H: NDArray[Any] | None = cv2.findHomography(
+        np.ascontiguousarray(rays_a), np.ascontiguousarray(rays_b), cv2.USAC_MAGSAC, threshold, maxIters=100
+    )[0]
     if H is None:
         return False
     error = np.linalg.norm(rotate(rays_a, H) - rays_b, axis=1)

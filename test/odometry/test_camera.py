@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loftr_ros.odometry.camera import Camera, CameraError, stereo_baseline
+
+K = np.array([[458.0, 0.0, 367.0], [0.0, 457.0, 248.0], [0.0, 0.0, 1.0]])
+MODELS = {
+    "none": [],
+    "plumb_bob": [-0.283, 0.0739, 0.0002, 0.00002, 0.0],
+    "rational_polynomial": [0.3, 0.05, 0.0004, 0.0001, 0.0, 0.55, 0.1, 0.0],
+    "equidistant": [-0.01, 0.02, -0.01, 0.002],
+}
+P = [500.0, 0.0, 320.0, 0.0, 0.0, 500.0, 240.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize("model", MODELS)
+@given(x=st.floats(0, 751), y=st.floats(0, 479), z=st.floats(0.1, 100))
+def test_pixels_survive_normalize_and_project(model: str, x: float, y: float, z: float) -> None:
+    camera = Camera(752, 480, K, model, np.array(MODELS[model]))
+    ray = np.append(camera.normalize([[x, y]])[0], 1.0)
+    np.testing.assert_allclose(camera.project([z * ray]), [[x, y]], atol=1e-3)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_no_points_are_no_error(model: str) -> None:
+    camera = Camera(752, 480, K, model, np.array(MODELS[model]))
+    assert camera.normalize(np.zeros((0, 2))).shape == (0, 2)
+    assert camera.project(np.zeros((0, 3))).shape == (0, 2)
+
+
+def test_scaling_keeps_the_rays_of_the_image_corners() -> None:
+    camera = Camera(752, 480, K)
+    small = camera.scaled(376, 160)
+    # The outer corner of the top-left pixel is at (-0.5, -0.5) at every size.
+    np.testing.assert_allclose(small.normalize([[-0.5, -0.5]]), camera.normalize([[-0.5, -0.5]]))
+    np.testing.assert_allclose(small.normalize([[375.5, 159.5]]), camera.normalize([[751.5, 479.5]]))
+
+
+def test_a_slice_of_a_projection_matrix_becomes_contiguous() -> None:
+    assert Camera(640, 480, np.reshape(P, (3, 4))[:, :3]).K.flags.c_contiguous
+
+
+def test_camera_info_raw_and_rectified() -> None:
+    raw = Camera.from_camera_info(752, 480, K.ravel(), MODELS["plumb_bob"], "plumb_bob", P, rectified=False)
+    assert raw.distortion_model == "plumb_bob"
+    assert raw.focal == 457.5
+    rectified = Camera.from_camera_info(752, 480, K.ravel(), MODELS["plumb_bob"], "plumb_bob", P, rectified=True)
+    assert rectified.distortion_model == "none"
+    assert rectified.focal == 500.0
+
+
+def test_zero_distortion_of_any_model_is_none() -> None:
+    camera = Camera.from_camera_info(752, 480, K.ravel(), [0.0] * 5, "", P, rectified=False)
+    assert camera.distortion_model == "none"
+
+
+def test_baseline_of_the_right_camera() -> None:
+    assert stereo_baseline([*P[:3], -60.0, *P[4:]]) == pytest.approx(0.12)
+
+
+@pytest.mark.parametrize("p", [P, [*P[:3], 60.0, *P[4:]], [0.0] * 12, []])
+def test_no_baseline(p: list[float]) -> None:
+    with pytest.raises(CameraError, match="baseline"):
+        stereo_baseline(p)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"width": 0}, "size"),
+        ({"K": np.zeros((3, 3))}, "focal"),
+        ({"K": np.full((3, 3), np.nan)}, "focal"),
+        ({"distortion_model": "fov"}, "fov"),
+        ({"distortion_model": "plumb_bob"}, "0 coefficients"),
+        ({"distortion_model": "equidistant", "distortion": np.full(4, np.nan)}, "finite"),
+        ({"baseline": 0.0}, "baseline"),
+        ({"baseline": -0.1}, "swapped"),
+    ],
+)
+def test_impossible_cameras_are_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(CameraError, match=message):
+        Camera(**{"width": 752, "height": 480, "K": K, **change})  # type: ignore[arg-type]
+
+
+def test_an_uncalibrated_camera_is_refused() -> None:
+    with pytest.raises(CameraError, match="calibrate"):
+        Camera.from_camera_info(752, 480, [0.0] * 9, [], "plumb_bob", [0.0] * 12, rectified=False)

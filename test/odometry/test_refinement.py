@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.optimize import approx_fprime
+
+from loftr_ros.odometry import se3
+from loftr_ros.odometry.rays import RayMatches, homogeneous
+from loftr_ros.odometry.refinement import Freedom, RefinedPose, _Problem, refine
+
+T_A_B = se3.transform(se3.exp_rotation([0.02, 0.1, -0.03]), [0.3, -0.1, 0.6])
+NOISE = 1e-3
+FREEDOMS = [Freedom.POSE, Freedom.DIRECTION, Freedom.ROTATION]
+
+
+def matches(T: NDArray[np.float64], seed: int, depth_sigma: float = 0.003, outliers: float = 0.0) -> RayMatches:
+    """300 matches, the first 200 with depth."""
+    rng = np.random.default_rng(seed)
+    a = rng.uniform((-0.8, -0.6), (0.8, 0.6), (300, 2))
+    rho = 1.0 / rng.uniform(3, 15, 300)
+    in_b = (homogeneous(a) - rho[:, None] * T[:3, 3]) @ T[:3, :3]
+    b = in_b[:, :2] / in_b[:, 2:] + NOISE * rng.normal(size=(300, 2))
+    b[rng.random(300) < outliers] += 0.05
+    known = np.arange(300) < 200
+    measured = rho + depth_sigma * rng.normal(size=300)
+    return RayMatches(a, b, np.where(known, measured, np.nan), np.where(known, depth_sigma, np.nan))
+
+
+def solve(rays: RayMatches, freedom: Freedom, truth: NDArray[np.float64] = T_A_B) -> RefinedPose:
+    start = se3.transform(se3.exp_rotation([0.01, -0.01, 0.01]) @ truth[:3, :3], truth[:3, 3])
+    if freedom is not Freedom.ROTATION:
+        start[:3, 3] += [0.02, 0.02, -0.01]
+    if freedom is Freedom.DIRECTION:
+        start[:3, 3] *= np.linalg.norm(truth[:3, 3]) / np.linalg.norm(start[:3, 3])
+    return refine(start, rays if freedom is Freedom.POSE else rays.without_depth(), NOISE, 1e-5, freedom)
+
+
+def error_of(T: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.concatenate([T[:3, 3] - truth[:3, 3], se3.log_rotation(T[:3, :3] @ truth[:3, :3].T)])
+
+
+@pytest.mark.parametrize("freedom", FREEDOMS)
+def test_the_jacobian_is_the_derivative(freedom: Freedom) -> None:
+    rays = matches(T_A_B, 0)
+    problem = _Problem.linearize(T_A_B, rays, NOISE, freedom)
+    change = np.zeros(problem.basis.shape[1])
+    numeric = approx_fprime(change, problem.residuals, 1e-8)
+    np.testing.assert_allclose(problem.jacobian(change), numeric, atol=1e-5 * np.abs(numeric).max())
+
+
+@pytest.mark.parametrize("freedom", FREEDOMS)
+def test_the_pose_is_found_among_outliers(freedom: Freedom) -> None:
+    truth = se3.transform(T_A_B[:3, :3], np.zeros(3)) if freedom is Freedom.ROTATION else T_A_B
+    refined = solve(matches(truth, 1, outliers=0.1), freedom, truth)
+    error = error_of(refined.T_a_b, truth)
+    assert np.linalg.norm(error[:3]) < 0.02
+    assert np.linalg.norm(error[3:]) < 0.002
+    assert refined.noise == pytest.approx(NOISE, rel=0.3)
+    assert (refined.errors > 5 * NOISE).mean() == pytest.approx(0.1, abs=0.06)
+
+
+def test_the_length_is_kept_where_only_the_direction_is_free() -> None:
+    refined = solve(matches(T_A_B, 2), Freedom.DIRECTION)
+    assert np.linalg.norm(refined.T_a_b[:3, 3]) == pytest.approx(np.linalg.norm(T_A_B[:3, 3]))
+
+
+@pytest.mark.parametrize("freedom", FREEDOMS)
+def test_the_covariance_is_that_of_the_errors(freedom: Freedom) -> None:
+    """The mean of e' C^-1 e over many draws is the number of free parameters, if C is the covariance of e."""
+    truth = se3.transform(T_A_B[:3, :3], np.zeros(3)) if freedom is Freedom.ROTATION else T_A_B
+    free = {Freedom.POSE: 6, Freedom.DIRECTION: 5, Freedom.ROTATION: 3}[freedom]
+    scores = []
+    for seed in range(60):
+        refined = solve(matches(truth, seed), freedom, truth)
+        error = error_of(refined.T_a_b, truth)
+        np.testing.assert_allclose(refined.covariance, refined.covariance.T, atol=1e-12)
+        scores.append(error @ np.linalg.pinv(refined.covariance, rcond=1e-9, hermitian=True) @ error)
+    assert np.mean(scores) == pytest.approx(free, rel=0.35)
+
+
+def test_uncertain_depth_still_gives_the_direction() -> None:
+    """Depths that are wrong by half do no harm if they say so."""
+    rays = matches(T_A_B, 3)
+    rays = RayMatches(rays.a, rays.b, 1.5 * rays.inverse_depth, rays.inverse_depth)
+    p = solve(rays, Freedom.POSE).T_a_b[:3, 3]
+    cosine = p @ T_A_B[:3, 3] / np.linalg.norm(p) / np.linalg.norm(T_A_B[:3, 3])
+    assert np.degrees(np.arccos(cosine)) < 1.0
