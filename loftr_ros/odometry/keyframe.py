@@ -46,9 +46,9 @@ class Keyframe(Generic[FeaturesT]):
             camera.normalize(matches.points_a), camera.normalize(matches.points_b), *self.depths.at(matches.cell_a)
         )
 
-    def with_depth_of(self, matches: Matches) -> Keyframe[FeaturesT]:
+    def with_depth_of(self, matches: Matches, config: OdometryConfig) -> Keyframe[FeaturesT]:
         """Look up the matched cells that have no depth yet in the depth image, or in the keyframe before."""
-        if self.frame.depth is not None:
+        if config.mode == "rgbd" and self.frame.depth is not None:
             found = depths_from_image(matches, self.frame.depth)
         elif self.carried is not None:
             rays = self.frame.camera.normalize(matches.points_a)
@@ -62,7 +62,8 @@ class Keyframe(Generic[FeaturesT]):
         if motion is None:
             return self
         depths = self.depths
-        if config.mode == "mono" and motion.freedom is not Freedom.ROTATION:
+        moved = motion.freedom is not Freedom.ROTATION and motion.parallax_px >= config.min_parallax_px
+        if config.mode == "mono" and moved:
             seen = matches.select(motion.inliers)
             new = depths_from_motion(seen, self.frame.camera, motion.T_keyframe_camera, motion.noise_px)
             depths = depths.fused(new)

@@ -61,7 +61,7 @@ class VisualOdometry(Generic[FeaturesT]):
         with clock("polish"):
             matches = self._polish(self._keyframe.frame.image, frame.image, matches)
         with clock("pose"):
-            keyframe = self._keyframe.with_depth_of(matches)
+            keyframe = self._keyframe.with_depth_of(matches, self._config)
             fix = self._locate(keyframe, frame, matches)
         with clock("keyframe"):
             keyframe = keyframe.learned(matches, fix.motion, self._config)
