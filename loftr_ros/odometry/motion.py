@@ -11,8 +11,8 @@ from loftr_ros.odometry import se3
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.depth import length_ratio
 from loftr_ros.odometry.rays import RayMatches, homogeneous, triangulate
-from loftr_ros.odometry.refinement import Freedom, RefinedPose, refine
-from loftr_ros.odometry.two_view import TwoViewGeometry, two_view_pose
+from loftr_ros.odometry.refinement import Freedom, RefinedPose, refine, robust_cost
+from loftr_ros.odometry.two_view import TwoViewGeometry, TwoViewPose, two_view_pose
 
 # No covariance is smaller than this: standard deviations of 0.1 mm (or 1e-4 units) and 1e-5 rad. Calibration and the
 # shutter alone cost more.
@@ -23,6 +23,9 @@ _LEAST_NOISE_PX = 0.03
 # Depth that a single camera found by its own motion has errors in common from frame to frame; no number of frames makes
 # it more exact than this share of the depth, as far as rotation and direction are concerned.
 _OWN_DEPTH_SIGMA = 0.15
+
+# Inverse depths of at least this many standard deviations tell the length of a translation.
+_NEAR = 3.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def estimate_motion(
     noise, least_noise = config.match_noise_px / focal, _LEAST_NOISE_PX / focal
     if agreeing.known.sum() >= config.min_inliers:
         freedom = Freedom.POSE
-        start = se3.transform(two_view.R_a_b, position_from_depth(two_view.R_a_b, agreeing, noise))
+        start = _start_with_depth(two_view, agreeing, noise)
         refine_pose = _refine_with_own_depth if config.mode == "mono" else refine
         refined = refine_pose(start, agreeing, noise, least_noise)
     else:
@@ -111,6 +114,22 @@ def position_from_depth(R_a_b: NDArray[np.float64], rays: RayMatches, noise: flo
         error = np.linalg.norm(A @ q - y, axis=1)
         weights = np.asarray((1.0 + (error / max(2.0 * noise, float(np.median(error)))) ** 2) ** -0.5)
     return np.asarray(R_a_b @ q)
+
+
+def _start_with_depth(two_view: TwoViewPose, rays: RayMatches, noise: float) -> NDArray[np.float64]:
+    """Find the translation that the depths ask for: the better of two.
+
+    One is along the direction of the essential matrix, as long as the median of the depths says, which no outlier
+    spoils; the other needs no direction, which a rotation does not give and a plane gives wrongly.
+    """
+    unit = se3.transform(two_view.R_a_b, two_view.direction)
+    candidates = [se3.transform(two_view.R_a_b, position_from_depth(two_view.R_a_b, rays, noise))]
+    measured, _ = triangulate(rays.a, rays.b, unit, noise)
+    near = np.isfinite(measured) & (rays.inverse_depth > _NEAR * rays.sigma)
+    if near.any():
+        length = float(np.median(measured[near] / rays.inverse_depth[near]))
+        candidates.append(se3.transform(two_view.R_a_b, length * two_view.direction))
+    return min(candidates, key=lambda T: robust_cost(T, rays, noise))
 
 
 def _refine_with_own_depth(

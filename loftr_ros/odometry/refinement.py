@@ -94,6 +94,13 @@ def refine(
     return RefinedPose(T, covariance, problem.errors(solution.x), noise)
 
 
+def robust_cost(T_a_b: NDArray[np.float64], rays: RayMatches, noise: float) -> float:
+    """Return what `refine` makes small, at a pose, to compare starts with."""
+    problem = _Problem.linearize(T_a_b, rays, noise, Freedom.POSE)
+    residuals = problem.residuals(np.zeros(6))
+    return float(np.log1p((residuals / _LOSS_SCALE) ** 2).sum())
+
+
 @dataclass(frozen=True)
 class _Problem:
     """Residuals in standard deviations, as a function of a small change of the pose around `T`."""
