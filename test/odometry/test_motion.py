@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from loftr_ros.odometry import se3
+from loftr_ros.odometry.config import OdometryConfig
+from loftr_ros.odometry.motion import Motion, estimate_motion
+from loftr_ros.odometry.rays import RayMatches, homogeneous
+from loftr_ros.odometry.refinement import Freedom
+
+FOCAL = 700.0
+# A car that drives 6 m between two frames, and what a stereo pair of 0.5 m sees of it.
+FORWARD = se3.transform(se3.exp_rotation([0.0, 0.01, 0.0]), [0.1, 0.0, 6.0])
+SIGMA = 0.3 / (FOCAL * 0.5)
+
+
+def road(T_a_b: NDArray[np.float64], count: int = 150, wrong_depth: float = 0.15) -> RayMatches:
+    """Mostly far points; some have the depth of something much nearer."""
+    rng = np.random.default_rng(0)
+    a = rng.uniform((-0.8, -0.25), (0.8, 0.25), (count, 2))
+    rho = 1.0 / rng.uniform(12, 80, count)
+    in_b = (homogeneous(a) - rho[:, None] * T_a_b[:3, 3]) @ T_a_b[:3, :3]
+    b = in_b[:, :2] / in_b[:, 2:] + rng.normal(size=(count, 2)) * 0.3 / FOCAL
+    measured = rho + SIGMA * rng.normal(size=count)
+    wrong = rng.random(count) < wrong_depth
+    measured[wrong] = rng.uniform(0.2, 1.0, wrong.sum())
+    return RayMatches(a, b, measured, np.full(count, SIGMA))
+
+
+def solve(rays: RayMatches, mode: str = "stereo", position: tuple[float, ...] = (0.0, 0.0, 0.0)) -> Motion | None:
+    config = OdometryConfig(mode=mode)  # type: ignore[arg-type]
+    return estimate_motion(rays, FOCAL, np.array(position), 2.0, config)
+
+
+@pytest.mark.parametrize("mode", ["stereo", "mono"])
+def test_wrong_depths_do_not_hold_the_camera_back(mode: str) -> None:
+    motion = solve(road(FORWARD), mode)
+    assert motion is not None
+    assert motion.freedom is Freedom.POSE
+    np.testing.assert_allclose(motion.T_keyframe_camera[:3, 3], FORWARD[:3, 3], atol=0.3)
+
+
+def test_depth_makes_a_pure_rotation_a_measured_pose() -> None:
+    turn = se3.transform(se3.exp_rotation([0.0, 0.05, 0.0]), np.zeros(3))
+    motion = solve(road(turn))
+    assert motion is not None
+    assert motion.freedom is Freedom.POSE
+    assert np.linalg.norm(motion.T_keyframe_camera[:3, 3]) < 0.1
+
+
+def test_without_depth_the_length_is_what_was_asked_for() -> None:
+    motion = solve(road(FORWARD).without_depth())
+    assert motion is not None
+    assert motion.freedom is Freedom.DIRECTION
+    assert np.linalg.norm(motion.T_keyframe_camera[:3, 3]) == pytest.approx(2.0)
+    along = motion.T_keyframe_camera[:3, 3] / 2.0
+    across = np.linalg.svd(along[None])[2][1]
+    position = motion.covariance[:3, :3]
+    assert along @ position @ along == pytest.approx(4.0, rel=0.01)  # as unknown as it is long
+    assert across @ position @ across < 0.1
+
+
+def test_without_depth_a_pure_rotation_keeps_the_position() -> None:
+    turn = se3.transform(se3.exp_rotation([0.0, 0.05, 0.0]), np.zeros(3))
+    motion = solve(road(turn).without_depth(), position=(1.0, 2.0, 3.0))
+    assert motion is not None
+    assert motion.freedom is Freedom.ROTATION
+    np.testing.assert_array_equal(motion.T_keyframe_camera[:3, 3], [1.0, 2.0, 3.0])
+    assert np.linalg.norm(se3.log_rotation(motion.T_keyframe_camera[:3, :3].T @ turn[:3, :3])) < 1e-3
+
+
+def test_too_few_matches_are_no_motion() -> None:
+    assert solve(road(FORWARD, count=20)) is None
+    assert solve(road(FORWARD, count=0)) is None
