@@ -25,7 +25,7 @@ from loftr_ros.odometry.rays import RayMatches, homogeneous, triangulate
 _ROUNDS = 2
 _MAX_EVALUATIONS = 15
 # The cost is about half the number of residuals, and grows by 1/2 one standard deviation away from its minimum.
-_COST_TOLERANCE = 1e-5
+_COST_TOLERANCE = 1e-4
 # Residuals beyond this many standard deviations lose their say (Cauchy loss).
 _LOSS_SCALE = 2.0
 
