@@ -134,7 +134,7 @@ def preset(name: str) -> LoFTRConfig:
     presets = {
         "compact": LoFTRConfig(
             backbone=BackboneConfig(
-                stem_dim=16, block_dims=(16, 32, 64), blocks_per_stage=1, fine_dim=32, align_corners=False
+                stem_dim=16, block_dims=(16, 32, 64), fine_dim=32, align_corners=False
             ),
             coarse=TransformerConfig(dim=64, heads=4, layers=("self", "cross") * 2, attention="full", pool=4),
             fine=TransformerConfig(dim=32, heads=4, layers=()),

@@ -107,7 +107,7 @@ def load_matcher(checkpoint: str = "compact", device: str = "auto", max_pixels: 
         CheckpointError: the weights cannot be used.
         MatcherError: the device does not exist.
     """
-    return LoftrMatcher(load_model(checkpoint), _device(device), checkpoint, max_pixels)
+    return LoftrMatcher(load_model(checkpoint), find_device(device), checkpoint, max_pixels)
 
 
 def network_size(height: int, width: int, max_pixels: int | None = None) -> tuple[int, int]:
@@ -134,7 +134,12 @@ def _to_original(points: Tensor, scale: tuple[float, float], centre: float) -> N
     return array
 
 
-def _device(name: str) -> torch.device:
+def find_device(name: str) -> torch.device:
+    """Return a torch device by name; "auto" is a GPU if there is one.
+
+    Raises:
+        MatcherError: the device does not exist.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

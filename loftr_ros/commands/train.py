@@ -1,0 +1,55 @@
+"""`loftr-ros train`: a checkpoint from rendered scenes; may be stopped and continued at any time."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="YAML file of the run")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for state, weights and log")
+    parser.add_argument("--resume", type=Path, metavar="FILE", help="state.pt of an earlier run to continue")
+    parser.add_argument("--minutes", type=float, metavar="N", help="stop and save after so many minutes")
+    parser.add_argument("--steps", type=int, metavar="N", help="length of the schedule, instead of the config's")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument("--no-progress", action="store_true", help="show no progress line")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Train, then print where the results are."""
+    from dataclasses import replace
+
+    from loftr_ros.loftr.matcher import find_device
+    from loftr_ros.training.config import read_config
+    from loftr_ros.training.loop import Trainer
+
+    config = read_config(args.config)
+    if args.steps is not None:
+        config = replace(config, steps=args.steps)
+    trainer = Trainer(config, find_device(args.device))
+    if args.resume is not None:
+        trainer.resume(args.resume)
+    _run_with_progress(trainer, args)
+    print(f"{trainer.step} steps, {trainer.pairs} pairs: {args.output / 'model.safetensors'}")
+    return 0
+
+
+def _run_with_progress(trainer: Any, args: argparse.Namespace) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    note = (
+        "loss {coarse_loss:.2f} + {fine_loss:.3f}  true matches: confidence {confidence:.2f}, "
+        "error {fine_error_px:.2f} px  {pairs_per_second:.1f} pairs/s"
+    )
+    columns = (BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), disable=args.no_progress) as bar:
+        task = bar.add_task("", total=trainer.config.steps, completed=trainer.step)
+
+        def report(figures: dict[str, Any]) -> None:
+            bar.update(task, completed=figures["step"], description=note.format(**figures))
+
+        trainer.run(args.output, args.minutes, report)

@@ -1,0 +1,91 @@
+"""The configuration of a training run, read from YAML."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from loftr_ros.errors import LoftrRosError
+
+
+class TrainingConfigError(LoftrRosError):
+    """A training configuration that cannot be used."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """One training run.
+
+    Attributes:
+        preset: architecture, a name known to `loftr_ros.loftr.config.preset`.
+        photos: folder of photos for textures; environment variables are expanded; empty for made patterns.
+        patterns: number of made patterns, used when there are no photos.
+        sizes: image sizes (width, height) in pixels, one drawn for every step; sides multiples of 8.
+        batch: pairs in a step at the first size; other sizes get as many as give the same number of pixels.
+        steps: length of the schedule.
+        learning_rate: peak, after the warm-up; then a half cosine down to one hundredth.
+        warmup: steps of linear growth.
+        weight_decay: of AdamW.
+        focal_gamma: see `loftr_ros.training.losses.coarse_loss`.
+        fine_weight: factor of the fine loss.
+        fine_matches: true matches refined in a step.
+        average: decay of the moving average of the weights that is saved for inference.
+        bfloat16: run the network in mixed precision.
+        seed: of everything random.
+        save_every, validate_every: steps.
+    """
+
+    preset: str = "compact"
+    photos: str = ""
+    patterns: int = 64
+    sizes: tuple[tuple[int, int], ...] = ((256, 192),)
+    batch: int = 8
+    steps: int = 10_000
+    learning_rate: float = 2e-3
+    warmup: int = 200
+    weight_decay: float = 1e-2
+    focal_gamma: float = 2.0
+    fine_weight: float = 1.0
+    fine_matches: int = 1024
+    average: float = 0.998
+    bfloat16: bool = True
+    seed: int = 0
+    save_every: int = 250
+    validate_every: int = 1000
+
+    def __post_init__(self) -> None:
+        if any(side % 8 or side < 64 for size in self.sizes for side in size) or not self.sizes:
+            raise TrainingConfigError("sizes: every side must be a multiple of 8 and at least 64 pixels")
+        for name in ("batch", "steps", "patterns", "fine_matches", "save_every", "validate_every"):
+            if getattr(self, name) < 1:
+                raise TrainingConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for files."""
+        return asdict(self)
+
+
+def read_config(path: Path) -> TrainingConfig:
+    """Read a YAML file of `TrainingConfig` fields.
+
+    Raises:
+        TrainingConfigError: the file is missing, no YAML mapping, or has an unknown key.
+    """
+    try:
+        values = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise TrainingConfigError(f"training config {path} cannot be read: {error}") from error
+    if not isinstance(values, dict):
+        raise TrainingConfigError(f"training config {path} must be a mapping of settings")
+    known = {entry.name for entry in fields(TrainingConfig)}
+    if unknown := sorted(set(values) - known):
+        raise TrainingConfigError(f"{path}: unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")
+    if "sizes" in values:
+        values["sizes"] = tuple((int(width), int(height)) for width, height in values["sizes"])
+    try:
+        return TrainingConfig(**values)
+    except TypeError as error:
+        raise TrainingConfigError(f"{path}: a value has the wrong type ({error})") from error

@@ -1,0 +1,161 @@
+"""Random rooms and random pairs of views of them: the training distribution."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from loftr_ros.training.random import Draw
+from loftr_ros.training.rendering import Scene, View, render
+from loftr_ros.training.textures import TextureAtlas
+
+BOXES, PANELS = 2, 5  # furniture (five faces each) and free rectangles in every room
+MARGIN = 0.3  # metres that a camera keeps from the walls
+
+
+@dataclass(frozen=True)
+class ViewPair:
+    """B pairs of views a and b of one scene each.
+
+    Attributes:
+        a, b: images and depths.
+        K: (B, 3, 3) camera matrix of both.
+        T_b_a: (B, 4, 4), takes points in the frame of camera a to camera b.
+    """
+
+    a: View
+    b: View
+    K: Tensor
+    T_b_a: Tensor
+
+
+def random_pairs(draw: Draw, atlas: TextureAtlas, batch: int, size: tuple[int, int]) -> ViewPair:
+    """Render a batch of pairs: rooms, corridors and street-sized boxes under hand-held, driving and stereo motion."""
+    half_size = _room_sizes(draw, batch)
+    scene = random_rooms(draw, atlas.count, half_size)
+    K = random_cameras(draw, batch, size)
+    T_world_a = _random_poses(draw, half_size)
+    a = render(scene, atlas, K, T_world_a, size)
+    T_world_b = _moved(draw, T_world_a, a.depth.flatten(1).median(dim=1).values, half_size)
+    b = render(scene, atlas, K, T_world_b, size)
+    return ViewPair(a, b, K, torch.linalg.inv(T_world_b) @ T_world_a)
+
+
+def random_rooms(draw: Draw, textures: int, half_size: Tensor) -> Scene:
+    """Fill rooms of half sizes (B, 3), metres (x right, y down, z along the room), with boxes and panels."""
+    walls = _box_faces(torch.zeros_like(half_size)[:, None], half_size[:, None], torch.eye(3, device=draw.device), 6)
+    batch = len(half_size)
+    place = half_size[:, None] * draw.uniform(-0.85, 0.85, batch, BOXES + PANELS, 3)
+    extent = half_size.amin(1)[:, None, None] * draw.log_uniform(0.08, 0.5, batch, BOXES + PANELS, 3)
+    # Furniture stands upright on the floor; panels hang anywhere.
+    place[:, :BOXES, 1] = half_size[:, None, 1] - extent[:, :BOXES, 1]
+    boxes = _box_faces(place[:, :BOXES], extent[:, :BOXES], rotation_y(draw.uniform(0, math.pi, batch, BOXES)), 5)
+    turn = rotation(draw.direction(batch, PANELS) * draw.uniform(0, math.pi, batch, PANELS, 1))
+    panels = (place[:, BOXES:], turn[..., 0] * extent[:, BOXES:, :1], turn[..., 1] * extent[:, BOXES:, 1:2])
+    centre, right, up = (torch.cat(parts, dim=1) for parts in zip(walls, boxes, panels, strict=True))
+
+    count = centre.shape[1]
+    longest = torch.maximum(right.norm(dim=2), up.norm(dim=2))
+    # From one photo over the whole surface to many repetitions; never so many that a texel is under a millimetre.
+    repeats = (draw.log_uniform(0.7, 14, batch, count) / (2 * longest)).clamp(max=4.0)
+    plain = draw.chance(0.3, batch, 1)  # rooms with hardly any texture, like white corridors
+    contrast = torch.where(plain, draw.log_uniform(0.04, 0.5, batch, count), draw.log_uniform(0.3, 1.2, batch, count))
+    return Scene(
+        centre=centre,
+        right=right,
+        up=up,
+        texture=draw.integers(textures, batch, count),
+        repeats_per_metre=repeats,
+        contrast=contrast,
+        shade=draw.uniform(0.25, 0.75, batch, count),
+    )
+
+
+def random_cameras(draw: Draw, batch: int, size: tuple[int, int]) -> Tensor:
+    """Camera matrices (B, 3, 3) from wide to normal lenses."""
+    height, width = size
+    focal = draw.log_uniform(0.42, 1.1, batch) * max(width, 4 / 3 * height)
+    K = torch.eye(3, device=draw.device).repeat(batch, 1, 1)
+    K[:, 0, 0] = K[:, 1, 1] = focal
+    K[:, 0, 2] = width / 2 - 0.5 + draw.uniform(-0.04, 0.04, batch) * width
+    K[:, 1, 2] = height / 2 - 0.5 + draw.uniform(-0.04, 0.04, batch) * height
+    return K
+
+
+def _room_sizes(draw: Draw, batch: int) -> Tensor:
+    """Half sizes (B, 3): rooms and corridors, one in four the size of a street."""
+    size = torch.stack(
+        [draw.log_uniform(1.2, 5, batch), draw.log_uniform(1.1, 2.5, batch), draw.log_uniform(1.5, 15, batch)], dim=1
+    )
+    street = draw.chance(0.25, batch)[:, None]
+    return size * torch.where(street, torch.tensor([4.0, 1.8, 3.0], device=draw.device), 1.0)
+
+
+def _random_poses(draw: Draw, half_size: Tensor) -> Tensor:
+    """Cameras inside the rooms (B, 4, 4), mostly upright, half of them looking along the room."""
+    batch = len(half_size)
+    along = draw.chance(0.5, batch)
+    yaw = torch.where(along, draw.normal(batch) * 0.3, draw.uniform(-math.pi, math.pi, batch))
+    tilt = draw.normal(batch, 3) * torch.tensor([0.2, 0.0, 0.12], device=draw.device)
+    pose = torch.eye(4, device=draw.device).repeat(batch, 1, 1)
+    pose[:, :3, :3] = rotation_y(yaw) @ rotation(tilt)
+    pose[:, :3, 3] = half_size * draw.uniform(-0.8, 0.8, batch, 3)
+    # A camera that looks along a corridor starts at its near end.
+    pose[:, 2, 3] = torch.where(along, -half_size[:, 2] * draw.uniform(0.2, 0.9, batch), pose[:, 2, 3])
+    return pose
+
+
+def _moved(draw: Draw, T_world_a: Tensor, depth: Tensor, half_size: Tensor) -> Tensor:
+    """Second poses: hand-held motion, driving forward, or the right camera of a stereo rig."""
+    batch = len(depth)
+    kind = draw.uniform(0, 1, batch)[:, None]
+    forward = torch.tensor([0.0, 0.0, 1.0], device=draw.device)
+    sideways = torch.tensor([1.0, 0.0, 0.0], device=draw.device)
+    wander, drive = draw.direction(batch), forward + 0.15 * draw.normal(batch, 3)
+    direction = torch.where(kind < 0.55, wander, torch.where(kind < 0.9, drive, sideways.expand(batch, 3)))
+    length = depth.clamp(max=40.0) * draw.uniform(0, 1, batch) ** 1.5 * torch.where(kind[:, 0] < 0.9, 0.4, 0.15)
+
+    axis = draw.direction(batch) + torch.tensor([0.0, 1.0, 0.0], device=draw.device) * draw.chance(0.5, batch)[:, None]
+    angle = math.radians(30) * draw.uniform(0, 1, batch) ** 2
+    turn = torch.nn.functional.normalize(axis, dim=1) * angle[:, None]
+    turn = torch.where(kind < 0.9, turn, 0.0)
+
+    T_a_b = torch.eye(4, device=draw.device).repeat(batch, 1, 1)
+    T_a_b[:, :3, :3] = rotation(turn)
+    T_a_b[:, :3, 3] = direction * length[:, None]
+    T_world_b = T_world_a @ T_a_b
+    limit = (half_size - MARGIN).clamp(min=0.1)
+    T_world_b[:, :3, 3] = T_world_b[:, :3, 3].clamp(-limit, limit)
+    return T_world_b
+
+
+def _box_faces(centre: Tensor, half: Tensor, axes: Tensor, faces: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Faces of N boxes: centres, right and up vectors, each (B, N * faces, 3).
+
+    Args:
+        centre, half: (B, N, 3) centres and half sizes.
+        axes: (..., 3, 3), columns are the directions of the boxes' sides.
+        faces: 6, or 5 to leave out the one that a box stands on.
+    """
+    sides = axes.expand(*centre.shape, 3) * half[..., None, :]  # columns are half edges
+    x, y, z = sides.unbind(-1)
+    parts = [(-y, x, z), (x, y, z), (-x, y, z), (z, x, y), (-z, x, y), (y, x, z)][:faces]
+    centres, rights, ups = (torch.stack([part[i] for part in parts], dim=2) for i in range(3))
+    return (centres + centre[:, :, None]).flatten(1, 2), rights.flatten(1, 2), ups.flatten(1, 2)
+
+
+def rotation(vector: Tensor) -> Tensor:
+    """Rotation matrices (..., 3, 3) of rotation vectors (..., 3), radians."""
+    x, y, z = vector.unbind(-1)
+    zero = torch.zeros_like(x)
+    skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
+    return torch.linalg.matrix_exp(skew)
+
+
+def rotation_y(angle: Tensor) -> Tensor:
+    """Rotation matrices (..., 3, 3) about the y axis (down in the optical frame), radians."""
+    zero = torch.zeros_like(angle)
+    return rotation(torch.stack([zero, angle, zero], dim=-1))

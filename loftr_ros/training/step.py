@@ -1,0 +1,77 @@
+"""One pass over a batch of pairs: features, both losses, and how well the network does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from loftr_ros.loftr.coarse_matching import CoarseMatches, log_dual_softmax_at, similarity
+from loftr_ros.loftr.model import FeatureMaps, LoFTR
+from loftr_ros.training.losses import coarse_loss, fine_loss
+from loftr_ros.training.random import Draw
+from loftr_ros.training.scenes import ViewPair
+from loftr_ros.training.supervision import TrueMatches, fine_targets, true_matches
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """Losses of a batch and the figures for the progress line.
+
+    Attributes:
+        coarse, fine: the two losses, scalars with gradients.
+        confidence: mean probability at the true matches.
+        fine_error: median distance to the true point inside the window, pixels.
+        matches: number of true matches.
+    """
+
+    coarse: Tensor
+    fine: Tensor
+    confidence: Tensor
+    fine_error: Tensor
+    matches: int
+
+
+def train_step(
+    model: LoFTR, pairs: ViewPair, images: Tensor, draw: Draw, focal_gamma: float, fine_matches: int
+) -> StepResult:
+    """Compute the losses of B pairs.
+
+    Args:
+        model: in training mode.
+        pairs: geometry of the pairs.
+        images: (2B, 1, H, W), augmented images of all a, then of all b.
+        draw: picks the matches that are refined.
+        focal_gamma: see `coarse_loss`.
+        fine_matches: how many true matches are refined.
+    """
+    truth = true_matches(pairs.a.depth, pairs.b.depth, pairs.K, pairs.K, pairs.T_b_a)
+    a, b = _halves(model.extract(images))
+    tokens = model.transform(a, b)
+    with torch.autocast(images.device.type, enabled=False):  # half precision cannot tell likely from certain
+        scores = similarity(tokens[0].float(), tokens[1].float(), model.config.matching.temperature)
+        log_confidence = log_dual_softmax_at(scores, truth.batch, truth.cell_a, truth.cell_b)
+
+    chosen = truth.pick(draw.integers(max(len(truth.batch), 1), fine_matches)) if len(truth.batch) else truth
+    offsets = model.refine(a, b, tokens, _as_coarse(chosen))
+    target = fine_targets(chosen, b.grid, model.window_radius)
+    with torch.no_grad():
+        error = (offsets.mean - target).norm(dim=1) * model.window_radius
+    return StepResult(
+        coarse=coarse_loss(log_confidence, focal_gamma),
+        fine=fine_loss(offsets, target),
+        confidence=log_confidence.detach().exp().mean(),
+        fine_error=error.median() if len(error) else error.sum(),
+        matches=len(truth.batch),
+    )
+
+
+def _halves(maps: FeatureMaps) -> tuple[FeatureMaps, FeatureMaps]:
+    (coarse_a, coarse_b), (fine_a, fine_b) = maps.coarse.chunk(2), maps.fine.chunk(2)
+    return FeatureMaps(coarse_a, fine_a), FeatureMaps(coarse_b, fine_b)
+
+
+def _as_coarse(matches: TrueMatches) -> CoarseMatches:
+    ones = torch.ones(len(matches.batch), device=matches.batch.device)
+    return CoarseMatches(matches.batch, matches.cell_a, matches.cell_b, ones)

@@ -1,0 +1,133 @@
+"""Grey textures with mip levels: photos from a folder, or patterns made here, for rendering without aliasing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+from torch.nn import functional as F
+
+from loftr_ros.errors import LoftrRosError
+from loftr_ros.training.random import Draw
+
+SIDE = 256  # texels of the finest level; the coarsest is a single texel
+SUFFIXES = {".jpg", ".jpeg", ".png"}
+
+
+class TextureError(LoftrRosError):
+    """A folder of photos that cannot be used."""
+
+
+@dataclass(frozen=True)
+class TextureAtlas:
+    """K square textures and their mip levels, flattened into one buffer.
+
+    Attributes:
+        texels: (sum over levels of K * side^2,) uint8.
+        starts: index of the first texel of each level.
+        count: K.
+    """
+
+    texels: Tensor
+    starts: tuple[int, ...]
+    count: int
+
+    @classmethod
+    def from_images(cls, images: Tensor) -> TextureAtlas:
+        """Build the levels of (K, SIDE, SIDE) uint8 textures."""
+        levels, starts, total = [], [], 0
+        level = images
+        while True:
+            levels.append(level.flatten())
+            starts.append(total)
+            total += level.numel()
+            if level.shape[1] == 1:
+                return cls(torch.cat(levels), tuple(starts), len(images))
+            level = F.avg_pool2d(level[:, None].float(), 2)[:, 0].round().to(torch.uint8)
+
+    def to(self, device: torch.device) -> TextureAtlas:
+        """Return the atlas on another device."""
+        return TextureAtlas(self.texels.to(device), self.starts, self.count)
+
+    def sample(self, texture: Tensor, uv: Tensor, texels_per_pixel: Tensor) -> Tensor:
+        """Sample trilinearly; textures repeat.
+
+        Args:
+            texture: (P,) int64, which texture.
+            uv: (P, 2), one unit is one repetition.
+            texels_per_pixel: (P,) size of a pixel's footprint on the finest level.
+
+        Returns:
+            (P,) float32 in [0, 1].
+        """
+        level = texels_per_pixel.clamp(1, SIDE).log2().clamp(max=len(self.starts) - 1.001)
+        lower = level.floor()
+        blend = level - lower
+        lower = lower.long()
+        fine, coarse = (self._bilinear(texture, uv, lower + step) for step in (0, 1))
+        return (fine + blend * (coarse - fine)) / 255
+
+    def _bilinear(self, texture: Tensor, uv: Tensor, level: Tensor) -> Tensor:
+        side = SIDE >> level
+        start = torch.tensor(self.starts, device=uv.device)[level] + texture * side**2
+        position = uv * side[:, None] - 0.5
+        corner = position.floor()
+        weight = position - corner
+        x0, y0 = corner.long().unbind(1)
+        mask = side - 1  # sides are powers of two, so & wraps
+        x1, y1 = (x0 + 1) & mask, (y0 + 1) & mask
+        x0, y0 = x0 & mask, y0 & mask
+        top = torch.lerp(self.texels[start + y0 * side + x0].float(), self.texels[start + y0 * side + x1].float(), weight[:, 0])
+        low = torch.lerp(self.texels[start + y1 * side + x0].float(), self.texels[start + y1 * side + x1].float(), weight[:, 0])
+        return torch.lerp(top, low, weight[:, 1])
+
+
+def photo_atlas(folder: Path) -> TextureAtlas:
+    """Read every photo of a folder, cropped to its central square.
+
+    Raises:
+        TextureError: the folder holds no photo, or one that cannot be decoded.
+    """
+    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise TextureError(f"{folder} holds no .jpg or .png photo: give the folder of photos in the training config")
+    return TextureAtlas.from_images(torch.from_numpy(np.stack([_read_square(path) for path in paths])))
+
+
+def _read_square(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    try:
+        with Image.open(path) as photo:
+            width, height = photo.size
+            side = min(width, height)
+            left, top = (width - side) // 2, (height - side) // 2
+            square = photo.convert("L").crop((left, top, left + side, top + side)).resize((SIDE, SIDE), Image.Resampling.BOX)
+            return np.asarray(square, dtype=np.uint8)
+    except (UnidentifiedImageError, OSError) as error:
+        raise TextureError(f"{path} cannot be decoded as a photo ({error}): remove it from the folder") from error
+
+
+def pattern_atlas(draw: Draw, count: int) -> TextureAtlas:
+    """Make textures without any photo: fractal noise, blots, and tiles with random shades."""
+    noise = _fractal_noise(draw, count)
+    blots = (noise > 0.1).float() * 0.6 + noise * 0.3
+    cells = F.interpolate(draw.uniform(-1, 1, count, 1, 16, 16), (SIDE, SIDE), mode="nearest")[:, 0]
+    tiles = 0.7 * cells + 0.4 * noise
+    kind = draw.integers(3, count)[:, None, None]
+    images = torch.where(kind == 0, noise, torch.where(kind == 1, blots, tiles))
+    low, high = images.amin((1, 2), keepdim=True), images.amax((1, 2), keepdim=True)
+    return TextureAtlas.from_images(((images - low) / (high - low) * 255).to(torch.uint8))
+
+
+def _fractal_noise(draw: Draw, count: int) -> Tensor:
+    """Octaves of periodic noise, so that repetitions join: (count, SIDE, SIDE)."""
+    total = torch.zeros(count, SIDE, SIDE, device=draw.device)
+    for octave in range(2, 8):
+        grid = F.pad(draw.normal(count, 1, 2**octave, 2**octave), (1, 1, 1, 1), mode="circular")
+        step = SIDE >> octave
+        smooth = F.interpolate(grid, scale_factor=float(step), mode="bilinear")[:, 0, step:-step, step:-step]
+        total += smooth * 0.6 ** (octave - 2)
+    return total

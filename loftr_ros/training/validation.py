@@ -1,0 +1,60 @@
+"""How good the matches are on scenes that training never draws."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+
+from loftr_ros.loftr.model import LoFTR
+from loftr_ros.training.augmentation import photometric
+from loftr_ros.training.random import Draw
+from loftr_ros.training.scenes import random_pairs
+from loftr_ros.training.supervision import warp
+from loftr_ros.training.textures import TextureAtlas
+
+HELD_OUT_SEED = 1_000_003
+PAIRS, BATCH, SIZE = 64, 8, (256, 320)
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Figures over the held-out pairs.
+
+    Attributes:
+        matches: mean number of matches a pair whose truth is known.
+        recall: share of the visible cells of a that are matched within 8 pixels.
+        precision: share of the matches within 4 pixels of the truth.
+        error: median distance to the truth of the matches within 8 pixels, pixels.
+    """
+
+    matches: float
+    recall: float
+    precision: float
+    error: float
+
+    def to_dict(self) -> dict[str, float]:
+        """Return plain values, for logs."""
+        return asdict(self)
+
+
+@torch.no_grad()
+def validate(model: LoFTR, atlas: TextureAtlas, device: torch.device, pairs: int = PAIRS) -> Validation:
+    """Match held-out pairs, rendered with a seed of their own; the model must be in evaluation mode."""
+    draw = Draw(HELD_OUT_SEED, device)
+    distances, visible = [], 0
+    for _ in range(-(-pairs // BATCH)):
+        views = random_pairs(draw, atlas, BATCH, SIZE)
+        found = model(photometric(draw, views.a.image), photometric(draw, views.b.image))
+        truth, valid = warp(views.a.depth, views.b.depth, views.K, views.K, views.T_b_a)
+        batch, cell = found.coarse.batch, found.coarse.cell_a
+        distances.append((found.points_b - truth[batch, cell]).norm(dim=1)[valid[batch, cell]])
+        visible += int(valid.sum())
+    distance = torch.cat(distances)
+    close = distance[distance < 8]
+    return Validation(
+        matches=len(distance) / pairs,
+        recall=len(close) / max(visible, 1),
+        precision=float((distance < 4).float().mean()) if len(distance) else 0.0,
+        error=float(close.median()) if len(close) else float("nan"),
+    )
