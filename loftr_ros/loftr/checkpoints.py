@@ -89,7 +89,6 @@ def _load_strictly(model: LoFTR, state: dict[str, Tensor], path: Path) -> None:
     reshaped = [key for key in expected if key in state and state[key].shape != expected[key].shape]
     for what, keys in (("lacks", missing), ("has an unknown", unexpected), ("has another shape of", reshaped)):
         if keys:
-            raise CheckpointError(
-                f"{path} does not fit its network: it {what} {keys[0]!r}" + (f" and {len(keys) - 1} more" * (len(keys) > 1))
-            )
+            more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
+            raise CheckpointError(f"{path} does not fit its network: it {what} {keys[0]!r}{more}")
     model.load_state_dict(state)

@@ -92,7 +92,9 @@ class LoFTRConfig:
         if self.backbone.block_dims[2] != self.coarse.dim or self.backbone.fine_dim != self.fine.dim:
             raise ModelConfigError("backbone.block_dims[2] must equal coarse.dim and backbone.fine_dim fine.dim")
         if self.coarse.dim % 4:
-            raise ModelConfigError(f"coarse.dim must be a multiple of 4 for the position encoding, not {self.coarse.dim}")
+            raise ModelConfigError(
+                f"coarse.dim {self.coarse.dim} is not a multiple of 4, as the position encoding needs"
+            )
         for name, part in (("coarse", self.coarse), ("fine", self.fine)):
             if part.dim % part.heads:
                 raise ModelConfigError(f"{name}.dim {part.dim} is not a multiple of {name}.heads {part.heads}")
@@ -133,9 +135,7 @@ def preset(name: str) -> LoFTRConfig:
     """
     presets = {
         "compact": LoFTRConfig(
-            backbone=BackboneConfig(
-                stem_dim=16, block_dims=(16, 32, 64), fine_dim=32, align_corners=False
-            ),
+            backbone=BackboneConfig(stem_dim=16, block_dims=(16, 32, 64), fine_dim=32, align_corners=False),
             coarse=TransformerConfig(dim=64, heads=4, layers=("self", "cross") * 2, attention="full", pool=4),
             fine=TransformerConfig(dim=32, heads=4, layers=()),
             matching=CoarseMatchingConfig(border=1),

@@ -91,7 +91,9 @@ class LoFTR(nn.Module):
         out: tuple[Tensor, Tensor] = self.loftr_coarse(tokens_a, tokens_b, a.grid, b.grid)
         return out
 
-    def refine(self, a: FeatureMaps, b: FeatureMaps, tokens: tuple[Tensor, Tensor], cells: CoarseMatches) -> FineOffsets:
+    def refine(
+        self, a: FeatureMaps, b: FeatureMaps, tokens: tuple[Tensor, Tensor], cells: CoarseMatches
+    ) -> FineOffsets:
         """Run the fine level for matched cells; offsets are in half windows."""
         return refine(
             self.fine_preprocess,

@@ -108,9 +108,7 @@ class Trainer:
         images = photometric(self.draw, torch.cat([pairs.a.image, pairs.b.image]))
         self.pairs += batch
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bfloat16):
-            return train_step(
-                self.model, pairs, images, self.draw, self.config.focal_gamma, self.config.fine_matches
-            )
+            return train_step(self.model, pairs, images, self.draw, self.config.focal_gamma, self.config.fine_matches)
 
     def evaluate(self) -> dict[str, Any]:
         """Validate the averaged weights."""

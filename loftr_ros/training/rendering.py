@@ -49,9 +49,7 @@ class View:
 
 def pixel_rays(K: Tensor, height: int, width: int) -> Tensor:
     """Rays of unit depth through every pixel centre, optical frame: (B, H * W, 3) of camera matrices (B, 3, 3)."""
-    y, x = torch.meshgrid(
-        torch.arange(height, device=K.device), torch.arange(width, device=K.device), indexing="ij"
-    )
+    y, x = torch.meshgrid(torch.arange(height, device=K.device), torch.arange(width, device=K.device), indexing="ij")
     pixels = torch.stack([x, y, torch.ones_like(x)], dim=-1).reshape(-1, 3).to(K.dtype)
     return pixels @ torch.linalg.inv(K).transpose(1, 2)
 

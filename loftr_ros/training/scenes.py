@@ -46,13 +46,13 @@ def random_pairs(draw: Draw, atlas: TextureAtlas, batch: int, size: tuple[int, i
 
 def random_rooms(draw: Draw, textures: int, half_size: Tensor) -> Scene:
     """Fill rooms of half sizes (B, 3), metres (x right, y down, z along the room), with boxes and panels."""
-    walls = _box_faces(torch.zeros_like(half_size)[:, None], half_size[:, None], torch.eye(3, device=draw.device), 6)
+    walls = box_faces(torch.zeros_like(half_size)[:, None], half_size[:, None], torch.eye(3, device=draw.device), 6)
     batch = len(half_size)
     place = half_size[:, None] * draw.uniform(-0.85, 0.85, batch, BOXES + PANELS, 3)
     extent = half_size.amin(1)[:, None, None] * draw.log_uniform(0.08, 0.5, batch, BOXES + PANELS, 3)
     # Furniture stands upright on the floor; panels hang anywhere.
     place[:, :BOXES, 1] = half_size[:, None, 1] - extent[:, :BOXES, 1]
-    boxes = _box_faces(place[:, :BOXES], extent[:, :BOXES], rotation_y(draw.uniform(0, math.pi, batch, BOXES)), 5)
+    boxes = box_faces(place[:, :BOXES], extent[:, :BOXES], rotation_y(draw.uniform(0, math.pi, batch, BOXES)), 5)
     turn = rotation(draw.direction(batch, PANELS) * draw.uniform(0, math.pi, batch, PANELS, 1))
     panels = (place[:, BOXES:], turn[..., 0] * extent[:, BOXES:, :1], turn[..., 1] * extent[:, BOXES:, 1:2])
     centre, right, up = (torch.cat(parts, dim=1) for parts in zip(walls, boxes, panels, strict=True))
@@ -132,7 +132,7 @@ def _moved(draw: Draw, T_world_a: Tensor, depth: Tensor, half_size: Tensor) -> T
     return T_world_b
 
 
-def _box_faces(centre: Tensor, half: Tensor, axes: Tensor, faces: int) -> tuple[Tensor, Tensor, Tensor]:
+def box_faces(centre: Tensor, half: Tensor, axes: Tensor, faces: int) -> tuple[Tensor, Tensor, Tensor]:
     """Faces of N boxes: centres, right and up vectors, each (B, N * faces, 3).
 
     Args:

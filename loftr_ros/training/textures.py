@@ -81,8 +81,12 @@ class TextureAtlas:
         mask = side - 1  # sides are powers of two, so & wraps
         x1, y1 = (x0 + 1) & mask, (y0 + 1) & mask
         x0, y0 = x0 & mask, y0 & mask
-        top = torch.lerp(self.texels[start + y0 * side + x0].float(), self.texels[start + y0 * side + x1].float(), weight[:, 0])
-        low = torch.lerp(self.texels[start + y1 * side + x0].float(), self.texels[start + y1 * side + x1].float(), weight[:, 0])
+
+        def texel(x: Tensor, y: Tensor) -> Tensor:
+            return self.texels[start + y * side + x].float()
+
+        top = torch.lerp(texel(x0, y0), texel(x1, y0), weight[:, 0])
+        low = torch.lerp(texel(x0, y1), texel(x1, y1), weight[:, 0])
         return torch.lerp(top, low, weight[:, 1])
 
 
@@ -104,8 +108,8 @@ def _read_square(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
             width, height = photo.size
             side = min(width, height)
             left, top = (width - side) // 2, (height - side) // 2
-            square = photo.convert("L").crop((left, top, left + side, top + side)).resize((SIDE, SIDE), Image.Resampling.BOX)
-            return np.asarray(square, dtype=np.uint8)
+            square = photo.convert("L").crop((left, top, left + side, top + side))
+            return np.asarray(square.resize((SIDE, SIDE), Image.Resampling.BOX), dtype=np.uint8)
     except (UnidentifiedImageError, OSError) as error:
         raise TextureError(f"{path} cannot be decoded as a photo ({error}): remove it from the folder") from error
 

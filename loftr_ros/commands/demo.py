@@ -1,0 +1,100 @@
+"""`loftr-ros demo`: the whole chain on a rendered room, in real processes over real topics, and how well it did."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from loftr_ros.demo.session import SessionResult
+    from loftr_ros.odometry.evaluation import TrajectoryErrors
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--output", type=Path, default=Path("out/demo"), metavar="DIR", help="default: %(default)s")
+    parser.add_argument("--frames", type=int, default=120, metavar="N", help="poses on the loop (default: 120)")
+    parser.add_argument(
+        "--domain",
+        type=int,
+        default=1 + os.getpid() % 100,
+        metavar="ID",
+        help="ROS_DOMAIN_ID of the demo (default: one of its own)",
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Render, play to the node, record, measure."""
+    from rich.console import Console
+
+    from loftr_ros.demo.session import play_to_node
+    from loftr_ros.odometry.evaluation import evaluate
+    from loftr_ros.plotting import plot_trajectory
+    from loftr_ros.sequences.formats import open_sequence
+
+    console = Console()
+    args.output.mkdir(parents=True, exist_ok=True)
+    folder = _render(args.output / "sequence", args.frames, console)
+    with console.status(f"playing {args.frames} stereo frames to the node, in lockstep"):
+        result = play_to_node(folder, args.output, args.domain)
+    truth = open_sequence(folder, "stereo").ground_truth
+    assert truth is not None  # it was written with the sequence
+    plot_trajectory(args.output / "trajectory.png", result.trajectory, truth, "Rendered room, stereo", metric=True)
+    _draw_matches(folder, args.output / "matches.png")
+    console.print(_table(result, evaluate(result.trajectory, truth, with_scale=False)))
+    console.print(f"pictures and recording: {args.output}")
+    return 0
+
+
+def _render(root: Path, frames: int, console: object) -> Path:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from loftr_ros.demo.room import write_sequence
+
+    assert isinstance(console, Console)
+    with Progress(console=console) as bar:
+        task = bar.add_task("rendering the room", total=frames)
+        return write_sequence(root, frames, lambda: bar.advance(task))
+
+
+def _draw_matches(folder: Path, path: Path) -> None:
+    """Draw the matches between two frames that are some way apart."""
+    from itertools import islice
+
+    import cv2
+
+    from loftr_ros.drawing import draw_matches
+    from loftr_ros.loftr.matcher import load_matcher
+    from loftr_ros.odometry.config import OdometryConfig
+    from loftr_ros.odometry.visual_odometry import VisualOdometry
+    from loftr_ros.sequences.formats import open_sequence
+
+    odometry = VisualOdometry(load_matcher(), OdometryConfig(mode="stereo"))
+    first, second = islice(open_sequence(folder, "stereo").every(3), 2)
+    odometry.process(first)
+    estimate = odometry.process(second)
+    caption = f"{estimate.state.value}: {estimate.num_inliers} inliers of {len(estimate.matches)} matches"
+    cv2.imwrite(str(path), draw_matches(first.image, second.image, estimate.matches, estimate.inliers, caption))
+
+
+def _table(result: SessionResult, errors: TrajectoryErrors) -> Table:
+    import numpy as np
+    from rich.table import Table
+
+    from loftr_ros.ros.replay import latencies_ms, rate
+
+    latency = latencies_ms(result.played, result.recorded)
+    table = Table(title="loftr_ros demo", show_header=False)
+    table.add_row("frames played", str(len(result.played.stamps_ns)))
+    table.add_row("odometry received", str(len(result.recorded.stamps_ns)))
+    table.add_row("rate", f"{rate(result.recorded.arrived_ns):.2f} Hz, as fast as this machine answers")
+    table.add_row("latency", f"{np.median(latency):.0f} ms median, {max(latency):.0f} ms max")
+    table.add_row("path", f"{errors.path_m:.2f} m, closed")
+    table.add_row("ATE", f"{errors.ate_m:.3f} m, {errors.ate_percent:.2f} % of the path")
+    table.add_row("rotation error", f"{errors.rotation_mean_deg:.3f}° a frame (mean)")
+    return table

@@ -1,0 +1,94 @@
+"""Three processes in a ROS domain of their own: the node, a player and a recorder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from loftr_ros.errors import LoftrRosError
+from loftr_ros.odometry.trajectory import Trajectory, read_tum
+from loftr_ros.ros.replay import PlayReport, RecordReport, read_play_report, read_record_report
+
+PATIENCE_S = 60  # how long a process may take to start, to answer, or to end
+
+
+class SessionError(LoftrRosError):
+    """A process of the demo that failed; the message says which and where its output is."""
+
+
+@dataclass(frozen=True)
+class SessionResult:
+    """What went over the topics.
+
+    Attributes:
+        trajectory: as recorded from /loftr/odometry, T_odom_camera in the optical frame.
+        played, recorded: times of every frame and message.
+    """
+
+    trajectory: Trajectory
+    played: PlayReport
+    recorded: RecordReport
+
+
+def play_to_node(sequence: Path, output: Path, domain: int) -> SessionResult:
+    """Play a stereo sequence to the node in lockstep and record its odometry.
+
+    Args:
+        sequence: folder of the sequence.
+        output: folder for the recording and for what each process prints.
+        domain: ROS_DOMAIN_ID that nobody else uses.
+
+    Raises:
+        SessionError: a process failed or did not end in time.
+    """
+    environment = {**os.environ, "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_DOMAIN_ID": str(domain)}
+    program = [sys.executable, "-m", "loftr_ros.cli"]
+    node = [sys.executable, "-m", "loftr_ros.ros.vo_node", "--ros-args"]
+    for parameter in ("mode:=stereo", "qos:=reliable", "process_every_frame:=true"):
+        node += ["-p", parameter]
+    recording, recorded, played = (output / name for name in ("odometry.tum", "record.json", "play.json"))
+    record = [*program, "record", "--frame", "optical", "--output", str(recording), "--json", str(recorded)]
+    play = [*program, "play", str(sequence), "--mode", "stereo", "--lockstep", "--json", str(played)]
+    with (
+        _process("node", node, output, environment),
+        _process("recorder", record, output, environment) as recorder,
+        _process("player", play, output, environment) as player,
+    ):
+        _wait(player, "player", output, None)
+        recorder.send_signal(signal.SIGINT)  # it has what there is: in lockstep every answer came before the next frame
+        _wait(recorder, "recorder", output, PATIENCE_S)
+    return SessionResult(read_tum(recording), read_play_report(played), read_record_report(recorded))
+
+
+@contextmanager
+def _process(
+    name: str, command: list[str], output: Path, environment: dict[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program with its output in a log file, and end it on the way out."""
+    with (output / f"{name}.log").open("w") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], name: str, output: Path, seconds: float | None) -> None:
+    log = output / f"{name}.log"
+    try:
+        code = process.wait(seconds)
+    except subprocess.TimeoutExpired as error:
+        raise SessionError(f"the {name} of the demo did not end in {seconds} s: see {log}") from error
+    if code != 0:
+        raise SessionError(f"the {name} of the demo ended with exit code {code}: see {log} and {output / 'node.log'}")
