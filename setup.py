@@ -15,10 +15,9 @@ REQUIREMENTS = [
     # Any build of OpenCV does, no window is ever opened. Where another one provides cv2 (apt's python3-opencv,
     # opencv-python), install with --no-deps or build with colcon, which takes the dependencies from package.xml.
     "opencv-python-headless>=4.6",
+    "pillow>=9.1",
     "PyYAML>=5.4",
     "rich>=11.2",
-    "rosbags>=0.10",
-    "rosbags-image>=0.10",
     "safetensors>=0.4",
     "scipy>=1.8",
     "torch>=2.2",

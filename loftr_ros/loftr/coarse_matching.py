@@ -28,9 +28,13 @@ class CoarseMatches:
 
 
 def similarity(tokens_a: Tensor, tokens_b: Tensor, temperature: float) -> Tensor:
-    """Scaled inner products of (B, L, C) and (B, S, C) tokens: (B, L, S)."""
+    """Scaled inner products of (B, L, C) and (B, S, C) tokens: (B, L, S), always in single precision.
+
+    Half precision would round the larger scores so far that a likely and a certain match look alike.
+    """
     scale = 1.0 / (tokens_a.shape[2] * temperature)
-    return (tokens_a * scale) @ tokens_b.transpose(1, 2)
+    with torch.autocast(tokens_a.device.type, enabled=False):
+        return (tokens_a.float() * scale) @ tokens_b.float().transpose(1, 2)
 
 
 def dual_softmax(scores: Tensor) -> Tensor:

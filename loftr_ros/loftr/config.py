@@ -7,6 +7,9 @@ from typing import Any
 
 from loftr_ros.errors import LoftrRosError
 
+# Larger images are shrunk to about this many pixels for matching: memory and time grow with the square of it.
+MAX_PIXELS = 1_000_000
+
 
 class ModelConfigError(LoftrRosError):
     """A network configuration that cannot be built."""

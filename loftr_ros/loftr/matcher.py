@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.loftr.checkpoints import load_model
+from loftr_ros.loftr.config import MAX_PIXELS
 from loftr_ros.loftr.model import COARSE_STRIDE, FeatureMaps, LoFTR
 from loftr_ros.matches import Matches
 
@@ -43,14 +44,14 @@ class LoftrMatcher:
         device: where the network runs.
     """
 
-    def __init__(self, model: LoFTR, device: torch.device, checkpoint: str, max_pixels: int | None = None) -> None:
+    def __init__(self, model: LoFTR, device: torch.device, checkpoint: str, max_pixels: int = MAX_PIXELS) -> None:
         """Prepare a network for inference.
 
         Args:
             model: in evaluation mode.
             device: to run on.
             checkpoint: its name, for reports.
-            max_pixels: larger images are shrunk to about this many pixels; None keeps them.
+            max_pixels: larger images are shrunk to about this many pixels for matching.
         """
         self.model = model.to(device)
         self.device = device
@@ -72,36 +73,29 @@ class LoftrMatcher:
         height, width = image.shape
         rows, columns = network_size(height, width, self.max_pixels)
         tensor = torch.from_numpy(np.ascontiguousarray(image)).to(self.device)[None, None].float() / 255
-        with self._precision():
-            maps = self.model.extract(_resize(tensor, rows, columns))
+        maps = self.model.extract(_resize(tensor, rows, columns))
         return Features(maps, (width / columns, height / rows))
 
     @torch.inference_mode()
     def match(self, features_a: Features, features_b: Features) -> Matches:
         """Match two images; points come back in the pixels of the original images."""
-        with self._precision():
-            found = self.model.match(features_a.maps, features_b.maps)
+        found = self.model.match(features_a.maps, features_b.maps)
         centre = self.model.config.pixel_centre
         return Matches(
             points_a=_to_original(found.points_a, features_a.scale, centre),
             points_b=_to_original(found.points_b, features_b.scale, centre),
-            confidence=found.coarse.confidence.float().cpu().numpy(),
+            confidence=found.coarse.confidence.cpu().numpy(),
             cell_a=found.coarse.cell_a.cpu().numpy(),
         )
 
-    def _precision(self) -> torch.autocast:
-        """Half precision on a GPU; on a CPU only for the compact network, where bfloat16 has been measured."""
-        on_gpu = self.device.type == "cuda"
-        return torch.autocast(self.device.type, torch.float16 if on_gpu else torch.bfloat16, enabled=on_gpu)
 
-
-def load_matcher(checkpoint: str = "compact", device: str = "auto", max_pixels: int | None = None) -> LoftrMatcher:
+def load_matcher(checkpoint: str = "compact", device: str = "auto", max_pixels: int = MAX_PIXELS) -> LoftrMatcher:
     """Load a checkpoint and put it on a device.
 
     Args:
         checkpoint: see `loftr_ros.loftr.checkpoints.load_model`.
         device: "auto" (a GPU if there is one), or a torch device such as "cpu" or "cuda:0".
-        max_pixels: larger images are shrunk to about this many pixels before matching.
+        max_pixels: larger images are shrunk to about this many pixels for matching.
 
     Raises:
         CheckpointError: the weights cannot be used.
@@ -110,9 +104,9 @@ def load_matcher(checkpoint: str = "compact", device: str = "auto", max_pixels: 
     return LoftrMatcher(load_model(checkpoint), find_device(device), checkpoint, max_pixels)
 
 
-def network_size(height: int, width: int, max_pixels: int | None = None) -> tuple[int, int]:
+def network_size(height: int, width: int, max_pixels: int) -> tuple[int, int]:
     """Rows and columns at which an image is matched: the nearest multiples of 8, within the budget of pixels."""
-    shrink = 1.0 if max_pixels is None else min(1.0, (max_pixels / (height * width)) ** 0.5)
+    shrink = min(1.0, (max_pixels / (height * width)) ** 0.5)
     rows, columns = (max(round(side * shrink / COARSE_STRIDE) * COARSE_STRIDE, MIN_SIDE) for side in (height, width))
     return rows, columns
 
@@ -130,7 +124,7 @@ def _to_original(points: Tensor, scale: tuple[float, float], centre: float) -> N
     """
     corner = 0.5 - centre
     scaled = (points + corner) * torch.tensor(scale, device=points.device) - 0.5
-    array: NDArray[np.float32] = scaled.float().cpu().numpy()
+    array: NDArray[np.float32] = scaled.cpu().numpy()
     return array
 
 

@@ -75,7 +75,7 @@ class LoFTR(nn.Module):
         """Match two images by their features; the batches must be of one size."""
         tokens = self.transform(a, b)
         scores = similarity(*tokens, self.config.matching.temperature)
-        cells = select_matches(dual_softmax(scores.float()), a.grid, b.grid, self.config.matching)
+        cells = select_matches(dual_softmax(scores), a.grid, b.grid, self.config.matching)
         offsets = self.refine(a, b, tokens, cells)
         points_a = cell_points(cells.cell_a, a.grid)
         points_b = cell_points(cells.cell_b, b.grid) + offsets.mean * self.window_radius

@@ -11,6 +11,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Literal
 
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.loftr.config import MAX_PIXELS
 
 
 class ParameterError(LoftrRosError):
@@ -81,7 +82,7 @@ class VoParameters:
     checkpoint: str = _row("compact", "Weights: compact (inside the package) or the path of a checkpoint file")
     device: str = _row("auto", "Where the network runs: auto (a GPU if there is one), cpu, cuda, cuda:1 ...")
     max_pixels: int = _row(
-        1_000_000, "Larger images are shrunk to about this for matching", unit="pixels", low=64 * 64, high=2**24
+        MAX_PIXELS, "Larger images are shrunk to about this for matching", unit="pixels", low=64 * 64, high=2**24
     )
     threads: int = _row(0, "CPU threads of the network; 0 leaves the choice to torch", low=0, high=256)
 

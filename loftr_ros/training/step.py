@@ -49,9 +49,8 @@ def train_step(
     truth = true_matches(pairs.a.depth, pairs.b.depth, pairs.K, pairs.K, pairs.T_b_a)
     a, b = _halves(model.extract(images))
     tokens = model.transform(a, b)
-    with torch.autocast(images.device.type, enabled=False):  # half precision cannot tell likely from certain
-        scores = similarity(tokens[0].float(), tokens[1].float(), model.config.matching.temperature)
-        log_confidence = log_dual_softmax_at(scores, truth.batch, truth.cell_a, truth.cell_b)
+    scores = similarity(*tokens, model.config.matching.temperature)
+    log_confidence = log_dual_softmax_at(scores, truth.batch, truth.cell_a, truth.cell_b)
 
     chosen = truth.pick(draw.integers(max(len(truth.batch), 1), fine_matches)) if len(truth.batch) else truth
     offsets = model.refine(a, b, tokens, _as_coarse(chosen))
