@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +62,7 @@ def _read_safetensors(path: Path) -> tuple[LoFTRConfig, dict[str, Tensor]]:
         raise CheckpointError(f"{path} is damaged or no safetensors file ({error}): copy it again") from error
     try:
         config = LoFTRConfig.from_dict(json.loads(header["config"]))
-    except (KeyError, ValueError, TypeError, LoftrRosError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, LoftrRosError) as error:
         raise CheckpointError(f"{path} has no LoFTR configuration in its header: it was not written here") from error
     return config, state
 
@@ -72,7 +71,7 @@ def _read_published(path: Path) -> tuple[LoFTRConfig, dict[str, Tensor]]:
     """Read the authors' or kornia's file; the position encoding that it needs is told by its name."""
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+    except Exception as error:  # a damaged pickle ends in nearly any exception
         raise CheckpointError(f"{path} is damaged or holds more than plain weights: it was not loaded") from error
     state = content.get("state_dict", content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):

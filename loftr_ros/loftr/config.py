@@ -92,19 +92,26 @@ class LoFTRConfig:
     fine_context: bool = True
 
     def __post_init__(self) -> None:
-        if self.backbone.block_dims[2] != self.coarse.dim or self.backbone.fine_dim != self.fine.dim:
+        backbone = self.backbone
+        if len(backbone.block_dims) != 3:
+            raise ModelConfigError(f"backbone.block_dims are three numbers, not {len(backbone.block_dims)}")
+        if min(backbone.stem_dim, *backbone.block_dims, backbone.blocks_per_stage) < 1:
+            raise ModelConfigError("backbone: every number of channels and of blocks must be at least 1")
+        if backbone.block_dims[2] != self.coarse.dim or backbone.fine_dim != self.fine.dim:
             raise ModelConfigError("backbone.block_dims[2] must equal coarse.dim and backbone.fine_dim fine.dim")
         if self.coarse.dim % 4:
             raise ModelConfigError(
                 f"coarse.dim {self.coarse.dim} is not a multiple of 4, as the position encoding needs"
             )
         for name, part in (("coarse", self.coarse), ("fine", self.fine)):
+            if min(part.dim, part.heads, part.pool) < 1:
+                raise ModelConfigError(f"{name}.dim, {name}.heads and {name}.pool must be at least 1")
             if part.dim % part.heads:
                 raise ModelConfigError(f"{name}.dim {part.dim} is not a multiple of {name}.heads {part.heads}")
             if set(part.layers) - {"self", "cross"} or part.attention not in {"linear", "full"}:
                 raise ModelConfigError(f"{name}: layers are 'self' or 'cross', attention is 'linear' or 'full'")
-        if self.fine_window % 2 == 0:
-            raise ModelConfigError(f"fine_window must be odd, not {self.fine_window}")
+        if self.fine_window < 3 or self.fine_window % 2 == 0:
+            raise ModelConfigError(f"fine_window must be odd and at least 3, not {self.fine_window}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain nested values, for files."""
@@ -127,7 +134,12 @@ def _build(cls: type[Any], values: dict[str, Any], where: str) -> Any:
     known = {entry.name for entry in fields(cls)}
     if unknown := sorted(set(values) - known):
         raise ModelConfigError(f"unknown key {unknown[0]!r} in {where}; known: {', '.join(sorted(known))}")
-    return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    for key, value in values.items():
+        expected = type(getattr(cls, key, value))  # of the default; parts of the model have none
+        if not isinstance(value, (int, float) if expected is float else expected):
+            raise ModelConfigError(f"{key} in {where} must be a {expected.__name__}, not {value!r}")
+    return cls(**values)
 
 
 def preset(name: str) -> LoFTRConfig:

@@ -139,7 +139,7 @@ def find_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, ImportError) as error:
         reason = str(error).splitlines()[0]
         raise MatcherError(f"device {name!r} cannot be used here ({reason}): use 'auto' or 'cpu'") from error
     return device
