@@ -36,6 +36,7 @@ class TrainingConfig:
         bfloat16: run the network in mixed precision.
         seed: of everything random.
         save_every, validate_every: steps.
+        validation_pairs: held-out pairs of a validation.
     """
 
     preset: str = "compact"
@@ -55,13 +56,19 @@ class TrainingConfig:
     seed: int = 0
     save_every: int = 250
     validate_every: int = 1000
+    validation_pairs: int = 64
 
     def __post_init__(self) -> None:
         if any(side % 8 or side < 64 for size in self.sizes for side in size) or not self.sizes:
             raise TrainingConfigError("sizes: every side must be a multiple of 8 and at least 64 pixels")
-        for name in ("batch", "steps", "patterns", "fine_matches", "save_every", "validate_every"):
+        for name in ("batch", "steps", "patterns", "fine_matches", "save_every", "validate_every", "validation_pairs"):
             if getattr(self, name) < 1:
                 raise TrainingConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in ("learning_rate", "warmup", "weight_decay", "focal_gamma", "fine_weight"):
+            if getattr(self, name) < 0:
+                raise TrainingConfigError(f"{name} must not be negative, but is {getattr(self, name)}")
+        if not 0 <= self.average < 1:
+            raise TrainingConfigError(f"average must be at least 0 and less than 1, not {self.average}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for files."""
@@ -72,20 +79,32 @@ def read_config(path: Path) -> TrainingConfig:
     """Read a YAML file of `TrainingConfig` fields.
 
     Raises:
-        TrainingConfigError: the file is missing, no YAML mapping, or has an unknown key.
+        TrainingConfigError: the file is missing, no YAML mapping, or has an unknown key or a bad value.
     """
     try:
-        values = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise TrainingConfigError(f"training config {path} cannot be read: {error}") from error
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise TrainingConfigError(f"training config {path} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise TrainingConfigError(f"training config {path} must be a mapping of settings")
     known = {entry.name for entry in fields(TrainingConfig)}
-    if unknown := sorted(set(values) - known):
+    if unknown := sorted(map(str, set(values) - known)):
         raise TrainingConfigError(f"{path}: unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")
-    if "sizes" in values:
-        values["sizes"] = tuple((int(width), int(height)) for width, height in values["sizes"])
     try:
-        return TrainingConfig(**values)
-    except TypeError as error:
-        raise TrainingConfigError(f"{path}: a value has the wrong type ({error})") from error
+        return TrainingConfig(**{name: _checked(name, value) for name, value in values.items()})
+    except TrainingConfigError as error:
+        raise TrainingConfigError(f"{path}: {error}") from error
+
+
+def _checked(name: str, value: Any) -> Any:
+    """Return a value from YAML as the type of its field."""
+    if name == "sizes":
+        try:
+            return tuple((int(width), int(height)) for width, height in value)
+        except (TypeError, ValueError) as error:
+            raise TrainingConfigError(f"sizes must be a list of [width, height], not {value!r}") from error
+    expected = type(getattr(TrainingConfig, name))  # of the default
+    if type(value) is not expected and not (expected is float and type(value) is int):
+        hint = " (YAML reads 2e-3 as text: write 2.0e-3)" if expected is float else ""
+        raise TrainingConfigError(f"{name} must be of type {expected.__name__}, not {value!r}{hint}")
+    return value

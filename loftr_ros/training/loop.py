@@ -33,6 +33,10 @@ class ResumeError(LoftrRosError):
     """A training state that cannot be continued."""
 
 
+class OutputError(LoftrRosError):
+    """A folder that cannot be written to."""
+
+
 class Trainer:
     """Owns all that changes during training; `run` may be stopped and continued at any step.
 
@@ -62,8 +66,14 @@ class Trainer:
             output: folder of `state.pt` (to continue), `model.safetensors` (to use) and `log.jsonl`.
             minutes: of wall-clock time for this call; None for no limit.
             report: called with the figures of every step.
+
+        Raises:
+            OutputError: the folder cannot be made.
         """
-        output.mkdir(parents=True, exist_ok=True)
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"the output folder {output} cannot be made: {error.strerror}") from error
         deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
         while self.step < self.config.steps and time.monotonic() < deadline:
             report(self.advance())
@@ -114,7 +124,7 @@ class Trainer:
         """Validate the averaged weights."""
         averaged: LoFTR = self.average.module  # type: ignore[assignment]
         averaged.eval()
-        figures = validate(averaged, self.atlas, self.device)
+        figures = validate(averaged, self.atlas, self.device, self.config.validation_pairs)
         return {"step": self.step, "pairs": self.pairs, "hours": self.seconds / 3600, **figures.to_dict()}
 
     def save(self, output: Path) -> None:
@@ -129,11 +139,10 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "generator": self.draw.generator.get_state(),
         }
-        partial = output / "state.pt.partial"
-        torch.save(state, partial)
-        partial.replace(output / "state.pt")
         averaged: LoFTR = self.average.module  # type: ignore[assignment]
-        save_model(output / "model.safetensors", averaged, {"steps": str(self.step), "pairs": str(self.pairs)})
+        counts = {"steps": str(self.step), "pairs": str(self.pairs)}
+        _replace(output / "state.pt", lambda path: torch.save(state, path))
+        _replace(output / "model.safetensors", lambda path: save_model(path, averaged, counts))
 
     def resume(self, path: Path) -> None:
         """Continue from a saved state; the schedule is this run's own.
@@ -147,14 +156,21 @@ class Trainer:
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.draw.generator.set_state(state["generator"].cpu())
-        except (OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
-            raise ResumeError(f"cannot continue from {path}: {str(error).splitlines()[0]}") from error
-        self.step, self.seconds, self.pairs = state["step"], state["seconds"], state["pairs"]
+            self.step, self.seconds, self.pairs = state["step"], state["seconds"], state["pairs"]
+        except Exception as error:  # a damaged pickle ends in nearly any exception
+            raise ResumeError(f"cannot continue from {path}: it is missing, damaged or of another network") from error
 
     @staticmethod
     def _log(output: Path, figures: dict[str, Any]) -> None:
         with (output / "log.jsonl").open("a") as file:
             file.write(json.dumps(figures) + "\n")
+
+
+def _replace(path: Path, write: Callable[[Path], None]) -> None:
+    """Write a file under another name first, so that a crash leaves the old one whole."""
+    partial = path.with_name(path.name + ".partial")
+    write(partial)
+    partial.replace(path)
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:

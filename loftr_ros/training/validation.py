@@ -14,7 +14,7 @@ from loftr_ros.training.supervision import warp
 from loftr_ros.training.textures import TextureAtlas
 
 HELD_OUT_SEED = 1_000_003
-PAIRS, BATCH, SIZE = 64, 8, (256, 320)
+BATCH, SIZE = 8, (256, 320)
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,15 @@ class Validation:
 
 
 @torch.no_grad()
-def validate(model: LoFTR, atlas: TextureAtlas, device: torch.device, pairs: int = PAIRS) -> Validation:
-    """Match held-out pairs, rendered with a seed of their own; the model must be in evaluation mode."""
+def validate(model: LoFTR, atlas: TextureAtlas, device: torch.device, pairs: int) -> Validation:
+    """Match held-out pairs, rendered with a seed of their own; the model must be in evaluation mode.
+
+    There are as many pairs as asked for, rounded up to whole batches.
+    """
     draw = Draw(HELD_OUT_SEED, device)
     distances, visible = [], 0
-    for _ in range(-(-pairs // BATCH)):
+    batches = -(-pairs // BATCH)
+    for _ in range(batches):
         views = random_pairs(draw, atlas, BATCH, SIZE)
         found = model(photometric(draw, views.a.image), photometric(draw, views.b.image))
         truth, valid = warp(views.a.depth, views.b.depth, views.K, views.K, views.T_b_a)
@@ -53,7 +57,7 @@ def validate(model: LoFTR, atlas: TextureAtlas, device: torch.device, pairs: int
     distance = torch.cat(distances)
     close = distance[distance < 8]
     return Validation(
-        matches=len(distance) / pairs,
+        matches=len(distance) / (batches * BATCH),
         recall=len(close) / max(visible, 1),
         precision=float((distance < 4).float().mean()) if len(distance) else 0.0,
         error=float(close.median()) if len(close) else float("nan"),

@@ -77,7 +77,7 @@ def test_shift_by_one_cell(local_matcher: LoftrMatcher, texture: Gray) -> None:
     centres = np.median(moved[inside], axis=0)
     np.testing.assert_allclose(centres, [16, 8], atol=2.0)
     again = match(local_matcher, texture, texture)
-    where = {cell: point for cell, point in zip(again.cell_a, again.points_b, strict=True)}
+    where = dict(zip(again.cell_a, again.points_b, strict=True))
     same = [
         (where[cell], point) for cell, point in zip(found.cell_a[inside], found.points_b[inside], strict=True)
         if cell in where

@@ -1,0 +1,72 @@
+"""`loftr-ros train` as a process: from a configuration to weights that load."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Program = Callable[..., "subprocess.CompletedProcess[str]"]
+TINY = "patterns: 2\nsizes: [[64, 64]]\nbatch: 1\nsteps: 2\nbfloat16: false\nfine_matches: 16\nvalidation_pairs: 8\n"
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that wait for each other on a busy machine take many times as long as one."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY)
+    return path
+
+
+def test_trains_continues_and_loads(loftr_ros_program: Program, tiny: Path, tmp_path: Path) -> None:
+    from loftr_ros.loftr.checkpoints import load_model
+    from loftr_ros.loftr.config import preset
+
+    output = tmp_path / "out"
+    options = ("--config", tiny, "--output", output, "--device", "cpu", "--no-progress")
+    result = loftr_ros_program("train", *options)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("2 steps, 2 pairs: ")
+    assert {path.name for path in output.iterdir()} == {"state.pt", "model.safetensors", "log.jsonl"}
+
+    result = loftr_ros_program("train", *options, "--resume", output / "state.pt", "--steps", 3)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("3 steps, 3 pairs: ")
+    assert [json.loads(line)["step"] for line in (output / "log.jsonl").read_text().splitlines()] == [2, 3]
+    assert load_model(str(output / "model.safetensors")).config == preset("compact")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("wings: 2", "unknown key 'wings'"),
+        ("photos: nowhere", "nowhere holds no .jpg or .png photo"),
+        ("preset: huge", "unknown preset 'huge'"),
+    ],
+)
+def test_bad_configuration(loftr_ros_program: Program, tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    assert_refused(loftr_ros_program("train", "--config", path, "--output", tmp_path / "out"), words)
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_arguments(loftr_ros_program: Program, tiny: Path, tmp_path: Path) -> None:
+    options = ("train", "--config", tiny, "--output", tmp_path / "out")
+    assert_refused(loftr_ros_program(*options, "--steps", 0), "steps must be at least 1")
+    tiny.with_name("state.pt").write_bytes(b"nothing of use")
+    assert_refused(loftr_ros_program(*options, "--resume", tiny.with_name("state.pt")), "cannot continue from")
+    assert_refused(loftr_ros_program("train", "--config", tiny, "--output", tiny, "--no-progress"), "cannot be made")
+
+
+def assert_refused(result: "subprocess.CompletedProcess[str]", words: str) -> None:
+    assert result.returncode == 2, result.stderr
+    assert result.stderr.startswith("loftr-ros: error: ")
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert words in result.stderr

@@ -1,0 +1,51 @@
+"""One pass over a batch: both losses reach the whole network."""
+
+import pytest
+import torch
+
+from loftr_ros.loftr.config import preset
+from loftr_ros.loftr.model import LoFTR
+from loftr_ros.training.random import Draw
+from loftr_ros.training.rendering import View
+from loftr_ros.training.scenes import ViewPair, random_pairs
+from loftr_ros.training.step import train_step
+from loftr_ros.training.textures import TextureAtlas
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def model() -> LoFTR:
+    torch.manual_seed(0)
+    return LoFTR(preset("compact")).train()
+
+
+def test_every_parameter_gets_a_gradient(model: LoFTR, patterns: TextureAtlas) -> None:
+    pairs = random_pairs(Draw(0, CPU), patterns, 2, (64, 64))
+    result = train_step(model, pairs, torch.cat([pairs.a.image, pairs.b.image]), Draw(0, CPU), 2.0, 64)
+    assert result.matches > 20
+    assert 0 < result.confidence < 1
+    (result.coarse + result.fine).backward()
+    assert [name for name, value in model.named_parameters() if value.grad is None or not value.grad.any()] == []
+
+
+@pytest.mark.parametrize("part", ["coarse", "fine"])
+def test_each_loss_trains_its_level(model: LoFTR, patterns: TextureAtlas, part: str) -> None:
+    pairs = random_pairs(Draw(0, CPU), patterns, 2, (64, 64))
+    result = train_step(model, pairs, torch.cat([pairs.a.image, pairs.b.image]), Draw(0, CPU), 2.0, 64)
+    getattr(result, part).backward()
+    trained = {name for name, value in model.named_parameters() if value.grad is not None and value.grad.any()}
+    assert any("loftr_coarse" in name for name in trained) == (part == "coarse")
+    assert ("backbone.layer1_outconv2.3.weight" in trained) == (part == "fine")
+    assert "backbone.conv1.weight" in trained
+
+
+def test_batch_without_a_true_match(model: LoFTR) -> None:
+    """Two cameras that share nothing: no loss, and a gradient of zeros."""
+    view = View(torch.rand(2, 1, 64, 64), torch.full((2, 64, 64), torch.inf))
+    K = torch.tensor([[64.0, 0, 32], [0, 64, 32], [0, 0, 1]]).expand(2, 3, 3)
+    pairs = ViewPair(view, view, K, torch.eye(4).expand(2, 4, 4))
+    result = train_step(model, pairs, torch.cat([view.image, view.image]), Draw(0, CPU), 2.0, 64)
+    (result.coarse + result.fine).backward()
+    assert (result.matches, result.coarse.item(), result.fine.item()) == (0, 0, 0)
+    assert all(value.grad is None or value.grad.isfinite().all() for value in model.parameters())

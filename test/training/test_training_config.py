@@ -1,0 +1,65 @@
+"""The YAML file of a run, and what is wrong with it."""
+
+from pathlib import Path
+
+import pytest
+
+from loftr_ros.training.config import TrainingConfig, TrainingConfigError, read_config
+
+
+def write(folder: Path, text: str | bytes) -> Path:
+    path = folder / "run.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_values_and_defaults(tmp_path: Path) -> None:
+    text = "sizes: [[256, 192], [320, 160]]\nlearning_rate: 1\nbfloat16: false\nphotos: $DIR/photos\n"
+    expected = TrainingConfig(sizes=((256, 192), (320, 160)), learning_rate=1, bfloat16=False, photos="$DIR/photos")
+    assert read_config(write(tmp_path, text)) == expected
+
+
+def test_configuration_of_the_embedded_checkpoint() -> None:
+    config = read_config(Path(__file__).parents[2] / "config" / "train_compact.yaml")
+    assert config.preset == "compact"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("wings: 2", "unknown key 'wings'"),
+        ("1: 2\nwings: 2", "unknown key '1'"),
+        ("", "must be a mapping"),
+        ("- batch", "must be a mapping"),
+        ("batch: [", "cannot be read"),
+        (b"\xff\xfe\x00", "cannot be read"),
+        ("batch: '3'", "batch must be of type int, not '3'"),
+        ("batch: 1.5", "batch must be of type int"),
+        ("batch: true", "batch must be of type int"),
+        ("batch: 0", "batch must be at least 1"),
+        ("steps:", "steps must be of type int, not None"),
+        ("learning_rate: 2e-3", "write 2.0e-3"),
+        ("learning_rate: -1.0", "learning_rate must not be negative"),
+        ("average: 1.0", "average must be"),
+        ("bfloat16: 1", "bfloat16 must be of type bool"),
+        ("photos: 5", "photos must be of type str"),
+        ("sizes: 64", "list of [width, height]"),
+        ("sizes: [64, 64]", "list of [width, height]"),
+        ("sizes: [[64]]", "list of [width, height]"),
+        ("sizes: [[a, b]]", "list of [width, height]"),
+        ("sizes: []", "multiple of 8"),
+        ("sizes: [[100, 64]]", "multiple of 8"),
+        ("sizes: [[64, 56]]", "at least 64"),
+    ],
+)
+def test_refused(tmp_path: Path, text: str | bytes, words: str) -> None:
+    with pytest.raises(TrainingConfigError) as caught:
+        read_config(write(tmp_path, text))
+    assert words in str(caught.value)
+    assert "run.yaml" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(TrainingConfigError, match=r"nothing\.yaml cannot be read"):
+        read_config(tmp_path / "nothing.yaml")
