@@ -3,12 +3,15 @@
 import pytest
 import torch
 
+from loftr_ros.loftr.coarse_matching import CoarseMatches
 from loftr_ros.loftr.config import preset
+from loftr_ros.loftr.fine_matching import FineOffsets
 from loftr_ros.loftr.model import LoFTR
 from loftr_ros.training.random import Draw
 from loftr_ros.training.rendering import View
 from loftr_ros.training.scenes import ViewPair, random_pairs
 from loftr_ros.training.step import train_step
+from loftr_ros.training.supervision import fine_targets, true_matches
 from loftr_ros.training.textures import TextureAtlas
 
 CPU = torch.device("cpu")
@@ -38,6 +41,26 @@ def test_each_loss_trains_its_level(model: LoFTR, patterns: TextureAtlas, part: 
     assert any("loftr_coarse" in name for name in trained) == (part == "coarse")
     assert ("backbone.layer1_outconv2.3.weight" in trained) == (part == "fine")
     assert "backbone.conv1.weight" in trained
+
+
+def test_windows_and_targets_belong_together(model: LoFTR, patterns: TextureAtlas) -> None:
+    """A fine level that knows the true point of every cell pair it is asked about makes no error."""
+    pairs = random_pairs(Draw(0, CPU), patterns, 2, (64, 64))
+    truth = true_matches(pairs.a.depth, pairs.b.depth, pairs.K, pairs.K, pairs.T_b_a)
+    targets = torch.full((2, 64, 2), torch.nan)
+    targets[truth.batch, truth.cell_a] = fine_targets(truth, (8, 8), model.window_radius)
+    asked: list[CoarseMatches] = []
+
+    def refine(a: object, b: object, tokens: object, cells: CoarseMatches) -> FineOffsets:
+        asked.append(cells)
+        return FineOffsets(targets[cells.batch, cells.cell_a], torch.ones(len(cells.batch)))
+
+    model.refine = refine  # type: ignore[assignment,method-assign]
+    result = train_step(model, pairs, torch.cat([pairs.a.image, pairs.b.image]), Draw(0, CPU), 2.0, 64)
+    assert (result.fine.item(), result.fine_error.item()) == (0, 0)
+    (cells,) = asked
+    assert len(cells.batch) == 64
+    assert set(cells.batch.tolist()) == {0, 1}
 
 
 def test_batch_without_a_true_match(model: LoFTR) -> None:
