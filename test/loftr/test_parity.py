@@ -108,12 +108,6 @@ def test_same_matches_as_kornia(twins: Callable[[str], Twins], name: str, size: 
     assert_same_matches(twins(name).ours_at(*pair), twins(name).reference(*pair), least)
 
 
-def test_presets_differ(twins: Callable[[str], Twins]) -> None:
-    pair = _pair(192, 320)
-    points, other = twins("indoor").ours_at(*pair), twins("outdoor").ours_at(*pair)
-    assert len(points[0]) != len(other[0]) or np.abs(points[2] - other[2]).max() > 1e-3
-
-
 def test_odd_size_through_the_matcher(twins: Callable[[str], Twins]) -> None:
     """Kornia sees what our network sees; our points are then those of the original image, axis by axis."""
     height, width = 221, 309
