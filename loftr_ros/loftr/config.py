@@ -153,7 +153,7 @@ def preset(name: str) -> LoFTRConfig:
             backbone=BackboneConfig(stem_dim=16, block_dims=(16, 32, 64), fine_dim=32, align_corners=False),
             coarse=TransformerConfig(dim=64, heads=4, layers=("self", "cross") * 2, attention="full", pool=4),
             fine=TransformerConfig(dim=32, heads=4, layers=()),
-            matching=CoarseMatchingConfig(border=1),
+            matching=CoarseMatchingConfig(threshold=0.1, border=1),
             fine_context=False,
         ),
         "outdoor": LoFTRConfig(legacy_position_encoding=True, pixel_centre=0.5),
