@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loftr_ros.commands.arguments import positive_int
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--output", type=Path, default=Path("out/demo"), metavar="DIR", help="default: %(default)s")
-    parser.add_argument("--frames", type=int, default=120, metavar="N", help="poses on the loop (default: 120)")
+    parser.add_argument(
+        "--frames", type=positive_int, default=120, metavar="N", help="poses on the loop (default: 120)"
+    )
     parser.add_argument(
         "--domain",
         type=int,

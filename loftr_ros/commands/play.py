@@ -5,18 +5,20 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from loftr_ros.commands.arguments import positive, positive_int
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("source", type=Path, metavar="SOURCE", help="KITTI or TUM sequence, or folder of images")
     parser.add_argument("--mode", choices=("mono", "stereo"), required=True, help="the cameras to publish")
     parser.add_argument("--namespace", default="/loftr", help="of the topics (default: /loftr)")
-    parser.add_argument("--stride", type=int, default=1, metavar="N", help="play every Nth frame (default: 1)")
-    parser.add_argument("--frames", type=_positive_int, metavar="N", help="stop after N frames")
-    parser.add_argument("--fps", type=float, default=30.0, help="of images whose names are no stamps (default: 30)")
+    parser.add_argument("--stride", type=positive_int, default=1, metavar="N", help="play every Nth frame (default: 1)")
+    parser.add_argument("--frames", type=positive_int, metavar="N", help="stop after N frames")
+    parser.add_argument("--fps", type=positive, default=30.0, help="of images whose names are no stamps (default: 30)")
     pace = parser.add_mutually_exclusive_group()
-    pace.add_argument("--rate", type=_positive, metavar="HZ", help="frames a second, whatever the stamps say")
-    pace.add_argument("--speed", type=_positive, default=1.0, metavar="X", help="times real time (default: 1)")
+    pace.add_argument("--rate", type=positive, metavar="HZ", help="frames a second, whatever the stamps say")
+    pace.add_argument("--speed", type=positive, default=1.0, metavar="X", help="times real time (default: 1)")
     pace.add_argument(
         "--lockstep",
         nargs="?",
@@ -28,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--now", action="store_true", help="stamp frames with the time of publishing")
     parser.add_argument(
         "--timeout",
-        type=_positive,
+        type=positive,
         default=60.0,
         metavar="S",
         help="wait so long for subscribers or answers (default: 60)",
@@ -67,17 +69,3 @@ def main(args: argparse.Namespace) -> int:
     if report.unanswered:
         raise ReplayError(f"no odometry came on {args.lockstep} for the last frame: see what /diagnostics says")
     return 0
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
-
-
-def _positive_int(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value

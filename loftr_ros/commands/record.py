@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from loftr_ros.commands.arguments import positive, positive_int
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--topic", default="/loftr/odometry", help="nav_msgs/Odometry (default: %(default)s)")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.tum", help="trajectory, TUM format")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write stamps and times of arrival")
-    parser.add_argument("--frames", type=int, metavar="N", help="end after N messages")
-    parser.add_argument("--timeout", type=float, metavar="S", help="end after S seconds without a message")
+    parser.add_argument("--frames", type=positive_int, metavar="N", help="end after N messages")
+    parser.add_argument("--timeout", type=positive, metavar="S", help="end after S seconds without a message")
     parser.add_argument(
         "--frame",
         choices=("base", "optical"),

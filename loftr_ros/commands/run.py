@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loftr_ros.commands.arguments import positive, positive_int
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.loftr.config import MAX_PIXELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="compact|outdoor|indoor|FILE",
         help="weights of LoFTR (default: compact, which comes with the package)",
     )
-    parser.add_argument("--stride", type=int, default=1, metavar="N", help="use every Nth frame (default: 1)")
-    parser.add_argument("--fps", type=float, default=30.0, help="of images whose names are no stamps (default: 30)")
+    parser.add_argument("--stride", type=positive_int, default=1, metavar="N", help="use every Nth frame (default: 1)")
+    parser.add_argument("--fps", type=positive, default=30.0, help="of images whose names are no stamps (default: 30)")
+    parser.add_argument(
+        "--max-pixels",
+        type=positive_int,
+        default=MAX_PIXELS,
+        metavar="N",
+        help="shrink larger images to about this for matching (default: %(default)s)",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
 
@@ -48,7 +57,7 @@ def main(args: argparse.Namespace) -> int:
 
     sequence = open_sequence(args.source, args.mode, args.fps).every(args.stride)
     _make_folder(args.output)
-    matcher = load_matcher(args.checkpoint, args.device)
+    matcher = load_matcher(args.checkpoint, args.device, args.max_pixels)
     config = OdometryConfig(mode=args.mode)
     records: list[FrameRecord] = []
     try:
@@ -90,6 +99,7 @@ def _settings(args: argparse.Namespace, matcher: Any, config: Any, frames: int) 
         "frames_in_source": frames,
         "mode": args.mode,
         "stride": args.stride,
+        "max_pixels": args.max_pixels,
         "checkpoint": matcher.checkpoint,
         "device": str(matcher.device),
         "config": asdict(config),

@@ -6,14 +6,18 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from loftr_ros.commands.arguments import positive, positive_int
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="YAML file of the run")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for state, weights and log")
     parser.add_argument("--resume", type=Path, metavar="FILE", help="state.pt of an earlier run to continue")
-    parser.add_argument("--minutes", type=float, metavar="N", help="stop and save after so many minutes")
-    parser.add_argument("--steps", type=int, metavar="N", help="length of the schedule, instead of the config's")
+    parser.add_argument("--minutes", type=positive, metavar="N", help="stop and save after so many minutes")
+    parser.add_argument(
+        "--steps", type=positive_int, metavar="N", help="length of the schedule, instead of the config's"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument("--no-progress", action="store_true", help="show no progress line")
 
