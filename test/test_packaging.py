@@ -15,5 +15,5 @@ def test_every_requirement_is_pinned() -> None:
     setup = (ROOT / "setup.py").read_text()
     required = re.findall(r'^    "([\w-]+)>=', setup, re.MULTILINE)
     pinned = {line.split("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
-    assert len(required) >= 10
+    assert {"numpy", "torch"} <= set(required)
     assert set(required) - pinned == set()
