@@ -51,6 +51,7 @@ def save_model(path: Path, model: LoFTR, metadata: dict[str, str] | None = None)
     header = {**(metadata or {}), "config": json.dumps(model.config.to_dict())}
     state = {key: value.detach().contiguous().cpu() for key, value in model.state_dict().items()}
     save_file(state, path, metadata=header)
+    path.chmod(0o644)  # the library makes it private to the user, and so would installing it
 
 
 def _read_safetensors(path: Path) -> tuple[LoFTRConfig, dict[str, Tensor]]:
