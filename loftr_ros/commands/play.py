@@ -26,6 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TOPIC",
         help="wait for the odometry of each frame before the next, so that nothing is lost (default topic: %(const)s)",
     )
+    parser.add_argument(
+        "--listeners",
+        type=int,
+        default=0,
+        metavar="N",
+        help="with --lockstep, start when N others, such as `loftr-ros record`, listen to the odometry (default: 0)",
+    )
     parser.add_argument("--loop", action="store_true", help="start over at the end, with stamps that go on")
     parser.add_argument("--now", action="store_true", help="stamp frames with the time of publishing")
     parser.add_argument(
@@ -56,6 +63,7 @@ def main(args: argparse.Namespace) -> int:
         loop=args.loop,
         restamp=args.now,
         lockstep=args.lockstep,
+        listeners=args.listeners,
         timeout=args.timeout,
     )
     rclpy.init()

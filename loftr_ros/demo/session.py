@@ -1,4 +1,4 @@
-"""Three processes in a ROS domain of their own: a recorder, the node and a player."""
+"""Three processes in a ROS domain of their own: the node, a recorder and a player."""
 
 from __future__ import annotations
 
@@ -54,10 +54,11 @@ def play_to_node(sequence: Path, output: Path, domain: int) -> SessionResult:
         node += ["-p", parameter]
     recording, recorded, played = (output / name for name in ("odometry.tum", "record.json", "play.json"))
     record = [*program, "record", "--frame", "optical", "--output", str(recording), "--json", str(recorded)]
-    play = [*program, "play", str(sequence), "--mode", "stereo", "--lockstep", "--json", str(played)]
+    play = [*program, "play", str(sequence), "--mode", "stereo", "--lockstep", "--listeners", "1"]
+    play += ["--json", str(played)]
     with (
-        _process("recorder", record, output, environment) as recorder,  # first: nothing may come before it listens
         _process("node", node, output, environment),
+        _process("recorder", record, output, environment) as recorder,
         _process("player", play, output, environment) as player,
     ):
         _wait(player, "player", output, None)

@@ -35,6 +35,7 @@ class PlayOptions:
         loop: start over at the end, with stamps that go on.
         restamp: stamp frames with the time of publishing.
         lockstep: topic of the odometry to wait for after every frame, instead of the clock; None plays by the clock.
+        listeners: in lockstep, how many others must subscribe to the odometry before the first frame.
         timeout: seconds to wait for subscribers, and for each answer in lockstep.
     """
 
@@ -46,6 +47,7 @@ class PlayOptions:
     loop: bool = False
     restamp: bool = False
     lockstep: str | None = None
+    listeners: int = 0
     timeout: float = 60.0
 
 
@@ -120,6 +122,12 @@ class _Player:
         lockstep = self._options.lockstep
         if lockstep and not self._spin_until(lambda: self._node.count_publishers(lockstep) > 0):
             raise ReplayError(f"nobody publishes {lockstep} after {self._options.timeout:g} s: check --lockstep")
+        listeners = self._options.listeners  # this node is one more
+        if lockstep and not self._spin_until(lambda: self._node.count_subscribers(lockstep) > listeners):
+            raise ReplayError(
+                f"fewer than {listeners} others subscribe to {lockstep} after {self._options.timeout:g} s: start them, "
+                "or lower --listeners"
+            )
 
     def wait_until_due(self, stamp_ns: int) -> None:
         """Sleep until it is the turn of a frame; in lockstep that is at once."""
