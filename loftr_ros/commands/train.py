@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from loftr_ros.commands.arguments import positive, positive_int
+from loftr_ros.commands.arguments import positive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,9 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for state, weights and log")
     parser.add_argument("--resume", type=Path, metavar="FILE", help="state.pt of an earlier run to continue")
     parser.add_argument("--minutes", type=positive, metavar="N", help="stop and save after so many minutes")
-    parser.add_argument(
-        "--steps", type=positive_int, metavar="N", help="length of the schedule, instead of the config's"
-    )
+    parser.add_argument("--steps", type=int, metavar="N", help="length of the schedule, instead of the config's")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument("--no-progress", action="store_true", help="show no progress line")
 
