@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loftr_ros.commands.arguments import positive_int
+from loftr_ros.commands.output import make_folder
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from loftr_ros.demo.session import SessionResult
@@ -41,7 +43,7 @@ def main(args: argparse.Namespace) -> int:
     from loftr_ros.sequences.formats import open_sequence
 
     console = Console()
-    args.output.mkdir(parents=True, exist_ok=True)
+    make_folder(args.output)
     folder = _render(args.output / "sequence", args.frames, console)
     with console.status(f"playing {args.frames} stereo frames to the node, in lockstep"):
         result = play_to_node(folder, args.output, args.domain)
@@ -54,13 +56,11 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def _render(root: Path, frames: int, console: object) -> Path:
-    from rich.console import Console
+def _render(root: Path, frames: int, console: Console) -> Path:
     from rich.progress import Progress
 
     from loftr_ros.demo.room import write_sequence
 
-    assert isinstance(console, Console)
     with Progress(console=console) as bar:
         task = bar.add_task("rendering the room", total=frames)
         return write_sequence(root, frames, lambda: bar.advance(task))

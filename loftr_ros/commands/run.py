@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loftr_ros.commands.arguments import positive, positive_int
-from loftr_ros.errors import LoftrRosError
+from loftr_ros.commands.output import make_folder
 from loftr_ros.loftr.config import MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from loftr_ros.odometry.estimate import OdometryEstimate
     from loftr_ros.odometry.visual_odometry import VisualOdometry
     from loftr_ros.sequences.sequence import Sequence
-
-
-class OutputError(LoftrRosError):
-    """A folder that cannot be written to."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +52,7 @@ def main(args: argparse.Namespace) -> int:
     from loftr_ros.sequences.formats import open_sequence
 
     sequence = open_sequence(args.source, args.mode, args.fps).every(args.stride)
-    _make_folder(args.output)
+    make_folder(args.output)
     matcher = load_matcher(args.checkpoint, args.device, args.max_pixels)
     config = OdometryConfig(mode=args.mode)
     records: list[FrameRecord] = []
@@ -68,13 +64,6 @@ def main(args: argparse.Namespace) -> int:
             log = RunLog(sequence.name, _settings(args, matcher, config, len(sequence)), records, sequence.ground_truth)
             _print_summary(log.write(args.output), args.output)
     return 0
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"The output folder {path} cannot be made: {error.strerror}.") from error
 
 
 def _estimates(odometry: VisualOdometry[Any], sequence: Sequence, show: bool) -> Iterator[OdometryEstimate]:
