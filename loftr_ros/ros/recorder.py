@@ -56,10 +56,14 @@ def record(options: RecordOptions) -> tuple[Trajectory, RecordReport]:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        node.create_subscription(Odometry, options.topic, on_message, QoSProfile(depth=1000))
+        subscription = None
         last_count, last_time = 0, time.monotonic()
         while options.frames is None or len(stamps) < options.frames:
             executor.spin_once(timeout_sec=0.1)
+            if subscription is None and node.count_publishers(options.topic):
+                # Only now: who sees this subscription may start, and no message is lost while the publisher and this
+                # process still look for each other, which can take seconds.
+                subscription = node.create_subscription(Odometry, options.topic, on_message, QoSProfile(depth=1000))
             if len(stamps) > last_count:
                 last_count, last_time = len(stamps), time.monotonic()
             elif options.timeout is not None and time.monotonic() - last_time > options.timeout:

@@ -94,8 +94,8 @@ def test_mono_on_recorded_images_over_dds(ros, program, tmp_path, recorded, loft
     node = ros.node(mode="mono", rectified="true", **LOSSLESS)
     options = ("--frames", 8, "--timeout", 30, "--frame", "optical", "--output", tmp_path / "topic.tum")
     recorder = ros.start("loftr_ros.cli", "record", *options, "--json", tmp_path / "record.json")
-    play = ("play", source, "--mode", "mono", "--lockstep", "--frames", 8, "--json", tmp_path / "play.json")
-    code, said, errors = ros.run("loftr_ros.cli", *play)
+    play = ("play", source, "--mode", "mono", "--lockstep", "--listeners", 1, "--frames", 8)
+    code, said, errors = ros.run("loftr_ros.cli", *play, "--json", tmp_path / "play.json")
     assert code == 0, said + errors
     assert "published 8 frames" in said
     assert "8 answered, 0 not" in said
