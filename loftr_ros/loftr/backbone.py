@@ -53,6 +53,8 @@ class ResNetFPN(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        # Convolutions on CPUs and tensor cores want the channels of a pixel side by side.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @staticmethod
     def _stage(inputs: int, outputs: int, blocks: int, stride: int) -> nn.Sequential:
@@ -77,6 +79,7 @@ class ResNetFPN(nn.Module):
         Returns:
             The coarse map (B, C, H/8, W/8) and the fine map (B, C', H/2, W/2).
         """
+        image = image.contiguous(memory_format=torch.channels_last)
         half = self.layer1(F.relu(self.bn1(self.conv1(image))))
         quarter = self.layer2(half)
         eighth = self.layer3(quarter)

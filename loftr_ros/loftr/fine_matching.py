@@ -74,7 +74,7 @@ class FineMatching(nn.Module):
     def forward(self, windows_a: Tensor, windows_b: Tensor) -> FineOffsets:
         """Correlate the centre of each window of a with the whole window of b, both (M, window^2, C')."""
         centre = windows_a[:, self.window**2 // 2]
-        scores = torch.einsum("mc,mwc->mw", centre, windows_b) / centre.shape[1] ** 0.5
+        scores = (centre[:, None] * windows_b).sum(dim=2) / centre.shape[1] ** 0.5
         heat = scores.float().softmax(dim=1)
         axis = torch.linspace(-1, 1, self.window, device=heat.device)
         grid = torch.cartesian_prod(axis, axis).flip(1)  # (window^2, 2) as x, y
