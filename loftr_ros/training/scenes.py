@@ -22,14 +22,21 @@ class ViewPair:
 
     Attributes:
         a, b: images and depths.
-        K: (B, 3, 3) camera matrix of both.
+        K: (B, 3, 3) camera matrix of a.
         T_b_a: (B, 4, 4), takes points in the frame of camera a to camera b.
+        K_b: (B, 3, 3) camera matrix of b; None where it is that of a.
     """
 
     a: View
     b: View
     K: Tensor
     T_b_a: Tensor
+    K_b: Tensor | None = None
+
+    @property
+    def geometry(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """All that the ground truth follows from: the arguments of `loftr_ros.training.supervision.warp`."""
+        return self.a.depth, self.b.depth, self.K, self.K if self.K_b is None else self.K_b, self.T_b_a
 
 
 def random_pairs(draw: Draw, atlas: TextureAtlas, batch: int, size: tuple[int, int]) -> ViewPair:

@@ -46,7 +46,7 @@ def train_step(
         focal_gamma: see `coarse_loss`.
         fine_matches: how many true matches are refined.
     """
-    truth = true_matches(pairs.a.depth, pairs.b.depth, pairs.K, pairs.K, pairs.T_b_a)
+    truth = true_matches(*pairs.geometry)
     a, b = _halves(model.extract(images))
     tokens = model.transform(a, b)
     scores = similarity(*tokens, model.config.matching.temperature)

@@ -50,7 +50,7 @@ def validate(model: LoFTR, atlas: TextureAtlas, device: torch.device, pairs: int
     for _ in range(batches):
         views = random_pairs(draw, atlas, BATCH, SIZE)
         found = model(photometric(draw, views.a.image), photometric(draw, views.b.image))
-        truth, valid = warp(views.a.depth, views.b.depth, views.K, views.K, views.T_b_a)
+        truth, valid = warp(*views.geometry)
         batch, cell = found.coarse.batch, found.coarse.cell_a
         distances.append((found.points_b - truth[batch, cell]).norm(dim=1)[valid[batch, cell]])
         visible += int(valid.sum())
