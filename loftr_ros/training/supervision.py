@@ -55,7 +55,8 @@ def warp(depth_a: Tensor, depth_b: Tensor, K_a: Tensor, K_b: Tensor, T_b_a: Tens
     pixels = projected[..., :2] / distance.clamp(min=1e-6)[..., None]
 
     limit = torch.tensor([depth_b.shape[2] - 1, depth_b.shape[1] - 1], device=pixels.device)
-    inside = ((pixels >= 0) & (pixels <= limit)).all(dim=2) & (distance > 1e-3)
+    # A pixel reaches half a pixel beyond its centre; rounding alone moves points of the first row out by 1e-6.
+    inside = ((pixels >= -0.5) & (pixels <= limit + 0.5)).all(dim=2) & (distance > 1e-3)
     nearest = pixels.clamp(torch.zeros_like(limit), limit).round().long()
     seen = depth_b.flatten(1).gather(1, nearest[..., 1] * depth_b.shape[2] + nearest[..., 0])
     visible = (seen - distance).abs() < DEPTH_TOLERANCE * distance

@@ -23,11 +23,19 @@ def _moved(x: float, y: float, z: float = 0.0) -> torch.Tensor:
     return T_b_a
 
 
-def test_same_view_matches_every_cell_with_itself() -> None:
-    K = torch.tensor([[[64.0, 0, 48], [0, 64.0, 32], [0, 0, 1]]])  # powers of two: no rounding at the rim
-    found = true_matches(_plane(2.0), _plane(2.0), K, K, EYE)
+@pytest.mark.parametrize("depth", [2.0, 3.7])
+def test_same_view_matches_every_cell_with_itself(camera: torch.Tensor, depth: float) -> None:
+    """Also at the rim, where rounding puts points outside."""
+    found = true_matches(_plane(depth), _plane(depth), camera, camera, EYE)
     assert found.cell_a.tolist() == found.cell_b.tolist() == list(range(96))
-    torch.testing.assert_close(found.point_b, cell_points(found.cell_a, GRID))
+    torch.testing.assert_close(found.point_b, cell_points(found.cell_a, GRID), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(("shift", "kept"), [(-0.4, 12), (-0.6, 11), (7.4, 12), (7.6, 11)])
+def test_image_ends_half_a_pixel_beyond_the_outer_centres(camera: torch.Tensor, shift: float, kept: int) -> None:
+    """Cells start at pixels 0 to 88 of 96: the first leaves after half a pixel, the last one after seven and a half."""
+    _, valid = warp(_plane(1.0), _plane(1.0), camera, camera, _moved(shift / 80, 0))
+    assert valid.view(8, 12).sum(dim=1).tolist() == [kept] * 8
 
 
 def test_sideways_motion_moves_cells(camera: torch.Tensor) -> None:
@@ -36,7 +44,7 @@ def test_sideways_motion_moves_cells(camera: torch.Tensor) -> None:
     rows, columns = found.cell_a // 12, found.cell_a % 12
     assert torch.equal(found.cell_b, found.cell_a + 2)
     assert set(columns.tolist()) == set(range(10))
-    assert set(rows.tolist()) >= set(range(1, 8))
+    assert set(rows.tolist()) == set(range(8))
     torch.testing.assert_close(found.point_b, cell_points(found.cell_a, GRID) + torch.tensor([16.0, 0]))
 
 
@@ -46,7 +54,7 @@ def test_two_cameras(camera: torch.Tensor) -> None:
     pixels, valid = warp(_plane(1.0), torch.ones(1, 32, 48), camera, K_b, EYE)
     expected = (cell_points(torch.arange(96), GRID) - torch.tensor([47.5, 31.5])) / 2 + torch.tensor([23.5, 15.5])
     torch.testing.assert_close(pixels[0], expected, rtol=0, atol=1e-4)
-    assert valid.float().mean() > 0.8
+    assert valid.all()
 
 
 def test_hidden_cells_are_not_matched(camera: torch.Tensor) -> None:
@@ -56,7 +64,7 @@ def test_hidden_cells_are_not_matched(camera: torch.Tensor) -> None:
     _, valid = warp(_plane(2.0), depth_b, camera, camera, EYE)
     columns = torch.arange(96) % 12
     assert not valid[0, columns < 6].any()
-    assert valid[0, (columns >= 6) & (torch.arange(96) >= 12)].all()
+    assert valid[0, columns >= 6].all()
     assert (true_matches(_plane(2.0), depth_b, camera, camera, EYE).cell_a % 12 >= 6).all()
 
 
@@ -80,7 +88,7 @@ def test_points_behind_the_camera_are_not_matched(camera: torch.Tensor) -> None:
 
 def test_matches_are_mutual_and_near(patterns: TextureAtlas) -> None:
     pairs = random_pairs(Draw(3, torch.device("cpu")), patterns, 4, (96, 128))
-    forth = true_matches(pairs.a.depth, pairs.b.depth, pairs.K, pairs.K, pairs.T_b_a)
+    forth = true_matches(*pairs.geometry)
     back = true_matches(pairs.b.depth, pairs.a.depth, pairs.K, pairs.K, torch.linalg.inv(pairs.T_b_a))
 
     def triples(batch: torch.Tensor, first: torch.Tensor, second: torch.Tensor) -> set[tuple[int, int, int]]:
