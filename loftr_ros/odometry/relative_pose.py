@@ -1,0 +1,80 @@
+"""Relative pose of two images from their matches alone: what the odometry does where no depth is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros.matches import Matches
+from loftr_ros.odometry import se3
+from loftr_ros.odometry.camera import Camera
+from loftr_ros.odometry.config import OdometryConfig
+from loftr_ros.odometry.rays import RayMatches
+from loftr_ros.odometry.refinement import Freedom, refine
+from loftr_ros.odometry.two_view import TwoViewGeometry, two_view_pose
+
+# Matches are never taken to be more exact than this, pixels.
+_LEAST_NOISE_PX = 0.03
+
+
+@dataclass(frozen=True)
+class RelativePose:
+    """Pose of camera b in camera a, optical frames; the length of the translation is unknown.
+
+    Attributes:
+        geometry: what the matches can tell.
+        T_a_b: (4, 4); its translation is a unit vector, or zero where the geometry is ROTATION.
+        inliers: (N,) bool, matches that agree with the pose.
+        parallax_px: median image motion of the inliers that rotation does not explain, pixels.
+        noise_px: standard deviation of the inliers' coordinates that the residuals show, pixels.
+    """
+
+    geometry: TwoViewGeometry
+    T_a_b: NDArray[np.float64]
+    inliers: NDArray[np.bool_]
+    parallax_px: float
+    noise_px: float
+
+
+def relative_pose(
+    matches: Matches, camera_a: Camera, camera_b: Camera | None = None, config: OdometryConfig | None = None
+) -> RelativePose | None:
+    """Estimate the relative pose: essential matrix by MAGSAC++, then refinement over all inliers.
+
+    Args:
+        matches: N matches.
+        camera_a: that took image a.
+        camera_b: that took image b, if it is another one.
+        config: thresholds and noise; its mode does not matter.
+
+    Returns:
+        None if too few matches agree on a motion.
+    """
+    camera_b, config = camera_b or camera_a, config or OdometryConfig()
+    focal = (camera_a.focal + camera_b.focal) / 2
+    rays = _rays(matches, camera_a, camera_b)
+    start = two_view_pose(rays.a, rays.b, focal, config.ransac_threshold_px, config.min_parallax_px, config.min_inliers)
+    if start is None:
+        return None
+    freedom = Freedom.ROTATION if start.geometry is TwoViewGeometry.ROTATION else Freedom.DIRECTION
+    refined = refine(
+        se3.transform(start.R_a_b, start.direction),
+        rays.select(start.inliers),
+        config.match_noise_px / focal,
+        _LEAST_NOISE_PX / focal,
+        freedom,
+    )
+    if not np.isfinite(refined.T_a_b).all():
+        return None
+    inliers = start.inliers.copy()
+    inliers[inliers] = refined.errors < max(config.ransac_threshold_px / focal, 3.0 * refined.noise)
+    if inliers.sum() < config.min_inliers:
+        return None
+    return RelativePose(start.geometry, refined.T_a_b, inliers, start.parallax_px, focal * refined.noise)
+
+
+def _rays(matches: Matches, camera_a: Camera, camera_b: Camera) -> RayMatches:
+    unknown = np.full(len(matches), np.nan)
+    return RayMatches(camera_a.normalize(matches.points_a), camera_b.normalize(matches.points_b), unknown, unknown)
