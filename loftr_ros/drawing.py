@@ -1,4 +1,4 @@
-"""A picture of matches for people: two images, the matches between them, and a line of text. OpenCV only."""
+"""A picture of matches for people: two images, the matches between them, a line of text and a legend. OpenCV only."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from loftr_ros.matches import Matches
 MAX_LINES = 80  # more lines hide the images
 _OUTLIER = (60, 60, 230)
 _BAR_HEIGHT = 26
+_LEGEND_WIDTH = 250  # left out of pictures narrower than three times this
 _SUBPIXEL_BITS = 3
 
 
@@ -66,9 +67,14 @@ def _fixed_point(points: NDArray[np.float32]) -> list[tuple[int, int]]:
 
 
 def _colours(confidence: NDArray[np.float32], inliers: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
+    colours = np.where(inliers[:, None], _scale(confidence), _OUTLIER)
+    return [(int(b), int(g), int(r)) for b, g, r in colours]
+
+
+def _scale(confidence: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Colour of each confidence: (..., 3) BGR."""
     sure = np.clip(confidence, 0, 1)
-    green = np.stack([255 * (1 - sure), 80 + 175 * sure, np.full_like(sure, 40)], axis=1).astype(int)
-    return [(int(b), int(g), int(r)) for b, g, r in np.where(inliers[:, None], green, _OUTLIER)]
+    return np.stack([255 * (1 - sure), 80 + 175 * sure, np.full_like(sure, 40)], axis=-1).astype(np.uint8)
 
 
 def _spread(indices: NDArray[np.int64], count: int) -> NDArray[np.int64]:
@@ -78,9 +84,24 @@ def _spread(indices: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 
 
 def _bar(caption: str, width: int) -> NDArray[np.uint8]:
-    """Draw the caption on black, shrunk if it is too long."""
-    bar = np.zeros((_BAR_HEIGHT, width, 3), np.uint8)
+    """Draw the caption on black, shrunk if it is too long, and the legend to its right where there is room."""
+    legend = _legend()[:, : _LEGEND_WIDTH if width >= 3 * _LEGEND_WIDTH else 0]
+    room = width - legend.shape[1]
+    bar = np.zeros((_BAR_HEIGHT, room, 3), np.uint8)
     (length, _), _ = cv2.getTextSize(caption, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
-    size = 0.5 * min(1.0, (width - 12) / max(length, 1))
-    cv2.putText(bar, caption, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, size, (255, 255, 255), 1, cv2.LINE_AA)
-    return bar
+    _write(bar, caption, 6, 0.5 * min(1.0, (room - 12) / max(length, 1)))
+    return np.hstack([bar, legend])
+
+
+def _legend() -> NDArray[np.uint8]:
+    legend = np.zeros((_BAR_HEIGHT, _LEGEND_WIDTH, 3), np.uint8)
+    _write(legend, "confidence 0", 0, 0.4)
+    legend[9:18, 92:156] = _scale(np.linspace(0, 1, 64, dtype=np.float32))
+    _write(legend, "1", 161, 0.4)
+    cv2.circle(legend, (186, 13), 4, _OUTLIER, -1, cv2.LINE_AA)
+    _write(legend, "outlier", 195, 0.4)
+    return legend
+
+
+def _write(bar: NDArray[np.uint8], text: str, x: int, size: float) -> None:
+    cv2.putText(bar, text, (x, 18), cv2.FONT_HERSHEY_SIMPLEX, size, (255, 255, 255), 1, cv2.LINE_AA)

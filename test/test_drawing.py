@@ -53,6 +53,19 @@ def test_confidence_goes_from_blue_to_green():
     assert body[80, 10].argmax() == 1
 
 
+def test_legend_shows_the_colours_where_there_is_room():
+    found = matches((10, 20, 30, 40, 1.0))
+    image = np.zeros((380, 760), np.uint8)
+    wide = draw_matches(image, image, found, np.array([True]), "")
+    bar = wide[:26, -250:].astype(int)
+    sure, outlier = bar[13, 155], bar[13, 186]
+    assert sure.argmax() == 1
+    assert bar[13, 93].argmax() == 0
+    assert outlier.argmax() == 2
+    narrow = draw_matches(BLACK, BLACK, found, np.array([True]), "")
+    assert not narrow[:26].any()
+
+
 def test_images_of_different_sizes_and_a_long_caption_fit():
     picture = draw_matches(BLACK, np.zeros((60, 50), np.uint8), matches((1, 1, 2, 2, 0.5)), np.array([True]), "w" * 400)
     assert picture.shape[1:] == (170, 3)
