@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from loftr_ros.errors import LoftrRosError
-
-
-class TrainingConfigError(LoftrRosError):
-    """A training configuration that cannot be used."""
+from loftr_ros.training.settings import TrainingConfigError, build
+from loftr_ros.training.source_config import RenderedConfig, SourceConfig, read_sources
 
 
 @dataclass(frozen=True)
@@ -23,6 +20,7 @@ class TrainingConfig:
         preset: architecture, a name known to `loftr_ros.loftr.config.preset`.
         photos: folder of photos for textures; environment variables are expanded; empty for made patterns.
         patterns: number of made patterns, used when there are no photos.
+        sources: where pairs come from; rendered scenes where none is given.
         sizes: image sizes (width, height) in pixels, one drawn for every step; sides multiples of 8.
         batch: pairs in a step at the first size; other sizes get as many as give the same number of pixels.
         steps: length of the schedule.
@@ -42,6 +40,7 @@ class TrainingConfig:
     preset: str = "compact"
     photos: str = ""
     patterns: int = 64
+    sources: tuple[SourceConfig, ...] = (RenderedConfig(),)
     sizes: tuple[tuple[int, int], ...] = ((256, 192),)
     batch: int = 8
     steps: int = 10_000
@@ -67,6 +66,8 @@ class TrainingConfig:
         for name in ("learning_rate", "warmup", "weight_decay", "focal_gamma", "fine_weight"):
             if getattr(self, name) < 0:
                 raise TrainingConfigError(f"{name} must not be negative, but is {getattr(self, name)}")
+        if not self.sources:
+            raise TrainingConfigError("sources must name one at least, for example - kind: rendered")
         if not 0 <= self.average < 1:
             raise TrainingConfigError(f"average must be at least 0 and less than 1, not {self.average}")
 
@@ -87,24 +88,20 @@ def read_config(path: Path) -> TrainingConfig:
         raise TrainingConfigError(f"training config {path} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise TrainingConfigError(f"training config {path} must be a mapping of settings")
-    known = {entry.name for entry in fields(TrainingConfig)}
-    if unknown := sorted(map(str, set(values) - known)):
-        raise TrainingConfigError(f"{path}: unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")
     try:
-        return TrainingConfig(**{name: _checked(name, value) for name, value in values.items()})
+        return build(TrainingConfig, _converted(values))
     except TrainingConfigError as error:
         raise TrainingConfigError(f"{path}: {error}") from error
 
 
-def _checked(name: str, value: Any) -> Any:
-    """Return a value from YAML as the type of its field."""
-    if name == "sizes":
-        try:
-            return tuple((int(width), int(height)) for width, height in value)
-        except (TypeError, ValueError) as error:
-            raise TrainingConfigError(f"sizes must be a list of [width, height], not {value!r}") from error
-    expected = type(getattr(TrainingConfig, name))  # of the default
-    if type(value) is not expected and not (expected is float and type(value) is int):
-        hint = " (YAML reads 2e-3 as text: write 2.0e-3)" if expected is float else ""
-        raise TrainingConfigError(f"{name} must be of type {expected.__name__}, not {value!r}{hint}")
-    return value
+def _converted(values: dict[Any, Any]) -> dict[Any, Any]:
+    """Turn the lists of YAML into what the fields hold."""
+    converters = {"sizes": _read_sizes, "sources": read_sources}
+    return {name: converters[name](value) if name in converters else value for name, value in values.items()}
+
+
+def _read_sizes(value: Any) -> tuple[tuple[int, int], ...]:
+    try:
+        return tuple((int(width), int(height)) for width, height in value)
+    except (TypeError, ValueError) as error:
+        raise TrainingConfigError(f"sizes must be a list of [width, height], not {value!r}") from error

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from loftr_ros.training.config import TrainingConfig, TrainingConfigError, read_config
+from loftr_ros.training.config import TrainingConfig, read_config
+from loftr_ros.training.settings import TrainingConfigError
+from loftr_ros.training.source_config import HomographyConfig, MegaDepthConfig, RecordedConfig, RenderedConfig
 
 
 def write(folder: Path, text: str | bytes) -> Path:
@@ -17,6 +19,23 @@ def test_values_and_defaults(tmp_path: Path) -> None:
     text = "sizes: [[256, 192], [320, 160]]\nlearning_rate: 1\nbfloat16: false\nphotos: $DIR/photos\n"
     expected = TrainingConfig(sizes=((256, 192), (320, 160)), learning_rate=1, bfloat16=False, photos="$DIR/photos")
     assert read_config(write(tmp_path, text)) == expected
+
+
+def test_sources(tmp_path: Path) -> None:
+    text = """
+    sources:
+      - {kind: rendered, weight: 3}
+      - {kind: homographies}
+      - {kind: sequence, folder: $DATA/tum/desk, max_gap: 5, weight: 0.5}
+      - {kind: megadepth, images: train, index: index, min_overlap: 0.2}
+    """
+    assert read_config(write(tmp_path, text)).sources == (
+        RenderedConfig(weight=3),
+        HomographyConfig(),
+        RecordedConfig(folder="$DATA/tum/desk", max_gap=5, weight=0.5),
+        MegaDepthConfig(images="train", index="index", min_overlap=0.2),
+    )
+    assert read_config(write(tmp_path, "photos: here")).sources == (RenderedConfig(),)
 
 
 def test_configuration_of_the_embedded_checkpoint() -> None:
@@ -50,6 +69,18 @@ def test_configuration_of_the_embedded_checkpoint() -> None:
         ("sizes: []", "multiple of 8"),
         ("sizes: [[100, 64]]", "multiple of 8"),
         ("sizes: [[64, 56]]", "at least 64"),
+        ("sources: rendered", "sources must be a list"),
+        ("sources: [rendered]", "sources must be a list"),
+        ("sources: []", "sources must name one"),
+        ("sources: [{weight: 1}]", "source 1: unknown kind None"),
+        ("sources: [{kind: rendered}, {kind: films}]", "source 2: unknown kind 'films'"),
+        ("sources: [{kind: [rendered]}]", "source 1: unknown kind ['rendered']"),
+        ("sources: [{kind: rendered, folder: here}]", "source 1 (rendered): unknown key 'folder'"),
+        ("sources: [{kind: rendered, weight: 0}]", "weight must be above 0"),
+        ("sources: [{kind: sequence}]", "source 1 (sequence): a sequence needs its folder"),
+        ("sources: [{kind: sequence, folder: here, max_gap: 0}]", "max_gap of at least 1"),
+        ("sources: [{kind: sequence, folder: here, max_gap: 1.5}]", "max_gap must be of type int"),
+        ("sources: [{kind: megadepth, images: here}]", "images and index"),
     ],
 )
 def test_refused(tmp_path: Path, text: str | bytes, words: str) -> None:

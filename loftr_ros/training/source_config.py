@@ -1,0 +1,100 @@
+"""Where the pairs of a run come from: the entries of `sources` in its YAML file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from loftr_ros.training.settings import TrainingConfigError, build
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """What all sources have.
+
+    Attributes:
+        kind: which source it is.
+        weight: how often steps take their pairs from it, relative to the other sources.
+    """
+
+    kind: str = ""
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.weight > 0:
+            raise TrainingConfigError(f"weight must be above 0, not {self.weight}")
+
+
+@dataclass(frozen=True)
+class RenderedConfig(SourceConfig):
+    """Rooms and streets, rendered with the textures of the run."""
+
+    kind: str = "rendered"
+
+
+@dataclass(frozen=True)
+class HomographyConfig(SourceConfig):
+    """Flat pictures seen from two sides: the textures of the run, warped by homographies."""
+
+    kind: str = "homographies"
+
+
+@dataclass(frozen=True)
+class RecordedConfig(SourceConfig):
+    """A recorded RGB-D sequence with ground truth, such as one of the TUM RGB-D benchmark.
+
+    Attributes:
+        folder: the sequence; environment variables are expanded.
+        max_gap: frames between the images of a pair are 1 to so many.
+    """
+
+    kind: str = "sequence"
+    folder: str = ""
+    max_gap: int = 10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.folder or self.max_gap < 1:
+            raise TrainingConfigError("a sequence needs its folder, and a max_gap of at least 1")
+
+
+@dataclass(frozen=True)
+class MegaDepthConfig(SourceConfig):
+    """MegaDepth as prepared for the training of LoFTR.
+
+    Attributes:
+        images: folder that holds `Undistorted_SfM` and `phoenix`; environment variables are expanded.
+        index: folder of the scenes' `.npz` files.
+        min_overlap, max_overlap: which pairs are used, by the overlap that the index gives them.
+    """
+
+    kind: str = "megadepth"
+    images: str = ""
+    index: str = ""
+    min_overlap: float = 0.1
+    max_overlap: float = 0.7
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.images or not self.index:
+            raise TrainingConfigError("megadepth needs the folders images and index")
+
+
+KINDS = {entry.kind: entry for entry in (RenderedConfig, HomographyConfig, RecordedConfig, MegaDepthConfig)}
+
+
+def read_sources(entries: Any) -> tuple[SourceConfig, ...]:
+    """Check the list of sources of a YAML file. Raises TrainingConfigError."""
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise TrainingConfigError(f"sources must be a list of mappings, each with a kind: {', '.join(KINDS)}")
+    return tuple(_read_source(number, entry) for number, entry in enumerate(entries, start=1))
+
+
+def _read_source(number: int, entry: dict[Any, Any]) -> SourceConfig:
+    kind = entry.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise TrainingConfigError(f"source {number}: unknown kind {kind!r}; known: {', '.join(KINDS)}")
+    try:
+        return build(KINDS[kind], entry)
+    except TrainingConfigError as error:
+        raise TrainingConfigError(f"source {number} ({kind}): {error}") from error
