@@ -1,0 +1,166 @@
+"""`loftr-ros match`: the matches of two images as a picture, and the pose between them if the camera is known."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from loftr_ros.commands.arguments import positive_int
+from loftr_ros.commands.output import make_folder
+from loftr_ros.errors import LoftrRosError
+from loftr_ros.loftr.config import MAX_PIXELS
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from loftr_ros.matches import Matches
+    from loftr_ros.odometry.camera import Camera
+
+
+class MatchError(LoftrRosError):
+    """Two images that cannot be matched, or whose matches give no pose."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("image_a", type=Path, metavar="A", help="the first image")
+    parser.add_argument("image_b", type=Path, metavar="B", help="the second image")
+    parser.add_argument("--output", type=_picture, required=True, metavar="FILE", help="picture to write (png or jpg)")
+    parser.add_argument(
+        "--camera",
+        type=Path,
+        metavar="YAML",
+        help="calibration as camera_calibration writes it: adds the pose of b in a",
+    )
+    parser.add_argument("--camera-b", type=Path, metavar="YAML", help="of the second image, if another camera took it")
+    parser.add_argument(
+        "--checkpoint",
+        default="compact",
+        metavar="compact|outdoor|indoor|FILE",
+        help="weights of LoFTR (default: compact, which comes with the package)",
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument(
+        "--max-pixels",
+        type=positive_int,
+        default=MAX_PIXELS,
+        metavar="N",
+        help="shrink larger images to about this for matching (default: %(default)s)",
+    )
+    parser.add_argument("--max-matches", type=positive_int, metavar="N", help="keep the N most confident matches")
+    parser.add_argument("--no-polish", action="store_true", help="leave the matches as the network gives them")
+    parser.add_argument("--matches", type=_table_file, metavar="FILE", help="write the matches (csv or npz)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Match, draw, print; the picture is written even if the matches give no pose."""
+    import numpy as np
+
+    from loftr_ros.commands.match_output import figures_of, print_figures, write_matches, write_picture
+    from loftr_ros.loftr.matcher import load_matcher
+    from loftr_ros.odometry.relative_pose import relative_pose
+
+    images = _read_image(args.image_a), _read_image(args.image_b)
+    cameras = _read_cameras(args, images)
+    for path in (args.output, args.matches):
+        if path is not None:
+            make_folder(path.parent)
+    matcher = load_matcher(args.checkpoint, args.device, args.max_pixels)
+    matches, milliseconds = _match(matcher, *images, polished=not args.no_polish)
+    if args.max_matches is not None:
+        matches = matches.select(np.sort(np.argsort(-matches.confidence, kind="stable")[: args.max_matches]))
+    pose = relative_pose(matches, *cameras) if cameras else None
+    inliers = pose.inliers if pose else np.full(len(matches), cameras is None)
+    figures = figures_of(matches, milliseconds, pose)
+    write_picture(args.output, *images, matches, inliers, figures)
+    if args.matches is not None:
+        write_matches(args.matches, matches, inliers)
+    if cameras and pose is None:
+        raise MatchError(
+            f"{args.image_a} and {args.image_b} have {len(matches)} matches, of which too few agree on a motion: the "
+            f"images must overlap, show texture and fit the calibration (the matches are drawn in {args.output})."
+        )
+    print_figures(figures, args.output, as_json=args.json)
+    return 0
+
+
+def _picture(text: str) -> Path:
+    return _with_suffix(text, ".png", ".jpg", ".jpeg")
+
+
+def _table_file(text: str) -> Path:
+    return _with_suffix(text, ".csv", ".npz")
+
+
+def _with_suffix(text: str, *suffixes: str) -> Path:
+    path = Path(text)
+    if path.suffix not in suffixes:
+        raise argparse.ArgumentTypeError(f"{text} does not end in {' or '.join(suffixes)}")
+    return path
+
+
+def _read_image(path: Path) -> NDArray[np.uint8]:
+    from loftr_ros.loftr.matcher import MIN_SIDE
+    from loftr_ros.sequences.images import read_grey
+
+    image = read_grey(path)
+    if min(image.shape) < MIN_SIDE:
+        raise MatchError(f"{path} is {_size(image)} pixels; LoFTR needs at least {MIN_SIDE}x{MIN_SIDE}.")
+    return image
+
+
+def _read_cameras(args: argparse.Namespace, images: tuple[NDArray[np.uint8], ...]) -> tuple[Camera, Camera] | None:
+    """Return the cameras of both images, or None without --camera."""
+    from loftr_ros.sequences.camera_yaml import read_calibration
+
+    if args.camera is None:
+        if args.camera_b is not None:
+            raise MatchError("--camera-b is of the second image only; give --camera for the first.")
+        return None
+    files = args.camera, args.camera_b or args.camera
+    cameras = read_calibration(files[0]).raw, read_calibration(files[1]).raw
+    for path, image, file, camera in zip((args.image_a, args.image_b), images, files, cameras, strict=True):
+        if image.shape != (camera.height, camera.width):
+            raise MatchError(
+                f"{path} is {_size(image)} pixels, but {file} is the calibration of {camera.width}x{camera.height}; "
+                "calibrate at this resolution, or give --camera-b if the images come from two cameras."
+            )
+    return cameras
+
+
+def _size(image: NDArray[np.uint8]) -> str:
+    return f"{image.shape[1]}x{image.shape[0]}"
+
+
+def _match(
+    matcher: Any, image_a: NDArray[np.uint8], image_b: NDArray[np.uint8], polished: bool
+) -> tuple[Matches, dict[str, float]]:
+    """Return the matches, and the milliseconds of each stage."""
+    from time import perf_counter
+
+    import numpy as np
+
+    from loftr_ros.odometry.config import OdometryConfig
+    from loftr_ros.odometry.polish import polish
+
+    times = [perf_counter()]
+    features = matcher.extract(image_a), matcher.extract(image_b)
+    times.append(perf_counter())
+    matches = matcher.match(*features)
+    times.append(perf_counter())
+    if polished:
+        matches = polish(*_of_one_size(image_a, image_b), matches, OdometryConfig().polish_max_shift_px)
+    times.append(perf_counter())
+    milliseconds = (1e3 * np.diff(times)).round(1).tolist()
+    return matches, dict(zip(("extract", "match", "polish"), milliseconds, strict=True))
+
+
+def _of_one_size(*images: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """Extend images to the right and below, for optical flow; all pixels stay where they are."""
+    import numpy as np
+
+    height, width = np.max([image.shape for image in images], axis=0)
+    return [np.pad(image, ((0, height - len(image)), (0, width - len(image[0]))), mode="edge") for image in images]
