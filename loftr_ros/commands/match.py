@@ -158,9 +158,13 @@ def _match(
     return matches, dict(zip(("extract", "match", "polish"), milliseconds, strict=True))
 
 
-def _of_one_size(*images: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+def _of_one_size(image_a: NDArray[np.uint8], image_b: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Extend images to the right and below, for optical flow; all pixels stay where they are."""
     import numpy as np
 
-    height, width = np.max([image.shape for image in images], axis=0)
-    return [np.pad(image, ((0, height - len(image)), (0, width - len(image[0]))), mode="edge") for image in images]
+    height, width = np.maximum(image_a.shape, image_b.shape)
+
+    def extended(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return np.pad(image, ((0, height - image.shape[0]), (0, width - image.shape[1])), mode="edge")
+
+    return extended(image_a), extended(image_b)
