@@ -54,6 +54,7 @@ def make_room() -> Room:
         repeats_per_metre=draw.uniform(0.4, 0.8, 1, count),
         contrast=draw.uniform(0.5, 1.0, 1, count),
         shade=draw.uniform(0.4, 0.6, 1, count),
+        moving=torch.zeros(1, count, dtype=torch.bool),
     )
     return Room(scene, atlas)
 

@@ -9,12 +9,14 @@ from torch.nn import functional as F
 from loftr_ros.training.random import Draw
 
 KERNEL = 7  # pixels, side of the blur kernels
+SPOTS = 2  # reflections in an image
 
 
 @torch.no_grad()
 def photometric(draw: Draw, images: Tensor) -> Tensor:
     """Return (B, 1, H, W) images as another camera at another time might have taken them."""
     images = _uneven_light(draw, images)
+    images = _glare(draw, images)
     images = _blur(draw, images)
     return _exposure_and_noise(draw, images)
 
@@ -23,6 +25,20 @@ def _uneven_light(draw: Draw, images: Tensor) -> Tensor:
     strength = draw.uniform(0, 0.25, len(images), 1, 1, 1)
     coarse = draw.uniform(-1, 1, len(images), 1, 4, 4) * strength
     return images * (1 + F.interpolate(coarse, images.shape[2:], mode="bicubic", align_corners=False))
+
+
+def _glare(draw: Draw, images: Tensor) -> Tensor:
+    """Bright spots on two images in ten: reflections, which move with the camera and not with the surface."""
+    batch, _, height, width = images.shape
+    y = torch.linspace(0, 1, height, device=images.device).view(1, height, 1)
+    x = torch.linspace(0, 1, width, device=images.device).view(1, 1, width)
+    for _ in range(SPOTS):
+        centre_x, centre_y = draw.uniform(0, 1, 2, batch, 1, 1)
+        radius_x, radius_y = draw.log_uniform(0.02, 0.2, 2, batch, 1, 1)
+        strength = draw.uniform(0.1, 0.8, batch, 1, 1) * draw.chance(0.2, batch, 1, 1)
+        spot = torch.exp(-((x - centre_x) ** 2) / radius_x**2) * torch.exp(-((y - centre_y) ** 2) / radius_y**2)
+        images = images + (strength * spot)[:, None]
+    return images
 
 
 def _blur(draw: Draw, images: Tensor) -> Tensor:
@@ -45,8 +61,9 @@ def _blur(draw: Draw, images: Tensor) -> Tensor:
 
 def _exposure_and_noise(draw: Draw, images: Tensor) -> Tensor:
     shape = (len(images), 1, 1, 1)
-    gamma = (0.25 * draw.normal(*shape)).exp()
-    gain = (0.2 * draw.normal(*shape)).exp()
-    bias = 0.05 * draw.normal(*shape)
+    change = draw.uniform(0, 1.5, *shape)  # most frames of a video look alike, some do not
+    gamma = (0.25 * change * draw.normal(*shape)).exp()
+    gain = (0.2 * change * draw.normal(*shape)).exp()
+    bias = 0.05 * change * draw.normal(*shape)
     noise = draw.log_uniform(0.002, 0.04, *shape) * draw.normal(*images.shape)
     return (images.clamp(0, 1) ** gamma * gain + bias + noise).clamp(0, 1)

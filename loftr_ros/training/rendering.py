@@ -23,6 +23,7 @@ class Scene:
         texture: (B, Q) int64, index in the atlas.
         repeats_per_metre: (B, Q), how often the texture repeats.
         contrast, shade: (B, Q), grey value = shade + contrast * (texture - 0.5).
+        moving: (B, Q) bool, whether the rectangle moves between views: it is seen, but its depth is not told.
     """
 
     centre: Tensor
@@ -32,6 +33,7 @@ class Scene:
     repeats_per_metre: Tensor
     contrast: Tensor
     shade: Tensor
+    moving: Tensor
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class View:
 
     Attributes:
         image: (B, 1, H, W) in [0, 1].
-        depth: (B, H, W) metres along the optical axis; infinite where nothing is seen.
+        depth: (B, H, W) metres along the optical axis; infinite where nothing is seen, or something that moves.
     """
 
     image: Tensor
@@ -70,6 +72,7 @@ def render(scene: Scene, atlas: TextureAtlas, K: Tensor, T_world_camera: Tensor,
     depth, hit, s, t = _cast(scene, T_world_camera[:, :3, 3], rays)
     grey = _shade(scene, atlas, rays, K[:, 0, 0], depth, hit, s, t)
     grey = torch.where(depth.isfinite(), grey, 0.0)
+    depth = depth.masked_fill(scene.moving.gather(1, hit), torch.inf)
     return View(grey.clamp(0, 1).view(-1, 1, height, width), depth.view(-1, height, width))
 
 

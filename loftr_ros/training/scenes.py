@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -40,14 +40,17 @@ class ViewPair:
 
 
 def random_pairs(draw: Draw, atlas: TextureAtlas, batch: int, size: tuple[int, int]) -> ViewPair:
-    """Render a batch of pairs: rooms, corridors and street-sized boxes under hand-held, driving and stereo motion."""
+    """Render a batch of pairs: rooms, corridors and street-sized boxes under hand-held, driving and stereo motion.
+
+    In some of them a part of what hangs in the room moves on its own between the views.
+    """
     half_size = _room_sizes(draw, batch)
     scene = random_rooms(draw, atlas.count, half_size)
     K = random_cameras(draw, batch, size)
     T_world_a = _random_poses(draw, half_size)
     a = render(scene, atlas, K, T_world_a, size)
     T_world_b = _moved(draw, T_world_a, a.depth.flatten(1).median(dim=1).values, half_size)
-    b = render(scene, atlas, K, T_world_b, size)
+    b = render(_stirred(draw, scene), atlas, K, T_world_b, size)
     return ViewPair(a, b, K, torch.linalg.inv(T_world_b) @ T_world_a)
 
 
@@ -78,7 +81,22 @@ def random_rooms(draw: Draw, textures: int, half_size: Tensor) -> Scene:
         repeats_per_metre=repeats,
         contrast=contrast,
         shade=draw.uniform(0.25, 0.75, batch, count),
+        moving=_on_the_move(draw, batch, count),
     )
+
+
+def _on_the_move(draw: Draw, batch: int, count: int) -> Tensor:
+    """Which rectangles move, (B, Q) bool: some of the panels, which come last, in one room of four."""
+    moving = torch.zeros(batch, count, dtype=torch.bool, device=draw.device)
+    moving[:, -PANELS:] = draw.chance(0.5, batch, PANELS) & draw.chance(0.25, batch, 1)
+    return moving
+
+
+def _stirred(draw: Draw, scene: Scene) -> Scene:
+    """Return the scene a moment later: what moves has gone by up to its own size."""
+    size = torch.maximum(scene.right.norm(dim=2), scene.up.norm(dim=2))
+    step = draw.direction(*size.shape) * (size * draw.uniform(0.05, 1, *size.shape))[..., None]
+    return replace(scene, centre=scene.centre + torch.where(scene.moving[..., None], step, 0.0))
 
 
 def random_cameras(draw: Draw, batch: int, size: tuple[int, int]) -> Tensor:
@@ -123,7 +141,9 @@ def _moved(draw: Draw, T_world_a: Tensor, depth: Tensor, half_size: Tensor) -> T
     sideways = torch.tensor([1.0, 0.0, 0.0], device=draw.device)
     wander, drive = draw.direction(batch), forward + 0.15 * draw.normal(batch, 3)
     direction = torch.where(kind < 0.55, wander, torch.where(kind < 0.9, drive, sideways.expand(batch, 3)))
-    length = depth.clamp(max=40.0) * draw.uniform(0, 1, batch) ** 1.5 * torch.where(kind[:, 0] < 0.9, 0.4, 0.15)
+    # Up to every eighth frame of a car or every tenth of a drone; most steps are shorter.
+    most = torch.where(kind[:, 0] < 0.55, 0.5, torch.where(kind[:, 0] < 0.9, 0.8, 0.15))
+    length = depth.clamp(max=40.0) * draw.uniform(0, 1, batch) ** 1.5 * most
 
     axis = draw.direction(batch) + torch.tensor([0.0, 1.0, 0.0], device=draw.device) * draw.chance(0.5, batch)[:, None]
     angle = math.radians(30) * draw.uniform(0, 1, batch) ** 2

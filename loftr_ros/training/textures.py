@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +49,11 @@ class TextureAtlas:
             if level.shape[1] == 1:
                 return cls(torch.cat(levels), tuple(starts), len(images))
             level = F.avg_pool2d(level[:, None].float(), 2)[:, 0].round().to(torch.uint8)
+
+    @classmethod
+    def joined(cls, atlases: Sequence[TextureAtlas]) -> TextureAtlas:
+        """Put the textures of several atlases into one."""
+        return cls.from_images(torch.cat([atlas.texels[: atlas.starts[1]].view(-1, SIDE, SIDE) for atlas in atlases]))
 
     def to(self, device: torch.device) -> TextureAtlas:
         """Return the atlas on another device."""
@@ -124,6 +130,50 @@ def pattern_atlas(draw: Draw, count: int) -> TextureAtlas:
     images = torch.where(kind == 0, noise, torch.where(kind == 1, blots, tiles))
     low, high = images.amin((1, 2), keepdim=True), images.amax((1, 2), keepdim=True)
     return TextureAtlas.from_images(((images - low) / (high - low) * 255).to(torch.uint8))
+
+
+def line_atlas(draw: Draw, count: int) -> TextureAtlas:
+    """Make the surfaces of buildings: plain panels and tiles between thin seams, rails, frames, signs.
+
+    Hardly any texture, long straight edges and much repetition, which photos rarely have.
+    """
+    columns, rows = draw.integers(6, 2, count) + 1
+    across, column = _seams(draw, columns)
+    down, row = _seams(draw, rows)
+    kind = draw.uniform(0, 1, count)  # panels have seams both ways, boards and rails only one way
+    across = across * (kind < 0.75)[:, None]
+    down = down * (kind > 0.15)[:, None]
+    shades = draw.uniform(-0.5, 0.5, count, 8, 8) * draw.log_uniform(0.02, 0.5, count, 1, 1)
+    index = torch.arange(count, device=draw.device)[:, None, None]
+    grey = shades[index, row[:, :, None], column[:, None, :]]
+    seams = torch.maximum(across[:, None, :], down[:, :, None])
+    sign = torch.where(draw.chance(0.75, count, 1, 1), -1.0, 1.0)  # most seams are dark
+    grey = grey + sign * seams * draw.uniform(0.2, 0.8, count, 1, 1) + _plates(draw, count)
+    grey = grey + draw.log_uniform(0.003, 0.1, count, 1, 1) * _fractal_noise(draw, count)
+    return TextureAtlas.from_images(((0.6 + 0.5 * grey).clamp(0, 1) * 255).to(torch.uint8))
+
+
+def _seams(draw: Draw, cells: Tensor) -> tuple[Tensor, Tensor]:
+    """One line at each border of `cells` (K,) equal cells: their profile (K, SIDE), and each texel's cell."""
+    place = (torch.arange(SIDE, device=draw.device) / SIDE + draw.uniform(0, 1, len(cells), 1)) % 1 * cells[:, None]
+    distance = (place - place.round()).abs() / cells[:, None] * SIDE  # texels
+    half_width = draw.log_uniform(0.6, 5, len(cells), 1)
+    return (1 + half_width - distance).clamp(0, 1), place.long()
+
+
+def _plates(draw: Draw, count: int, plates: int = 4) -> Tensor:
+    """Doors, frames and signs: a few rectangles of another shade, (count, SIDE, SIDE)."""
+    total = torch.zeros(count, SIDE, SIDE, device=draw.device)
+    steps = torch.arange(SIDE, device=draw.device) / SIDE
+    for _ in range(plates):
+        centre = draw.uniform(0, 1, 2, count, 1)
+        half = draw.log_uniform(0.02, 0.3, 2, count, 1)
+        apart = half - (steps - centre).abs()  # inside of the rectangle, by axis: positive
+        depth = torch.minimum(apart[0][:, None, :], apart[1][:, :, None]) * SIDE
+        frame = draw.chance(0.3, count, 1, 1) & (depth > draw.uniform(2, 8, count, 1, 1))
+        shade = draw.uniform(-1, 1, count, 1, 1) * draw.chance(0.35, count, 1, 1)
+        total += shade * torch.where(frame, 0.0, depth.clamp(0, 1))
+    return total
 
 
 def _fractal_noise(draw: Draw, count: int) -> Tensor:

@@ -16,7 +16,7 @@ def rectangles(*faces: tuple[list[float], list[float], list[float]], texture: in
     """One scene of rectangles given as centre, right and up."""
     centre, right, up = (torch.tensor([[face[i] for face in faces]]) for i in range(3))
     ones = torch.ones(1, len(faces))
-    return Scene(centre, right, up, torch.full((1, len(faces)), texture), ones, ones, 0.5 * ones)
+    return Scene(centre, right, up, torch.full((1, len(faces)), texture), ones, ones, 0.5 * ones, ones < 0)
 
 
 def test_rays_go_through_pixel_centres(camera: torch.Tensor) -> None:
