@@ -6,18 +6,21 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def linear_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+def linear_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
     """Attention with the kernel elu(x) + 1, linear in the number of tokens (paper, section 3.2; arXiv 2006.16236).
 
     Args:
         query: (B, H, L, D).
         key, value: (B, H, S, D).
+        mask: (B, S) bool, keys to attend to, at least one for each query.
 
     Returns:
         (B, H, L, D).
     """
     query = F.elu(query) + 1
     key = F.elu(key) + 1
+    if mask is not None:
+        key = key.masked_fill(~mask[:, None, :, None], 0.0)
     tokens = key.shape[2]
     # Averages instead of sums keep the products inside the range of half precision.
     context = key.transpose(2, 3) @ (value / tokens)
@@ -25,6 +28,6 @@ def linear_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     return (query @ context) / normaliser
 
 
-def full_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Softmax attention; shapes as for `linear_attention`."""
-    return F.scaled_dot_product_attention(query, key, value)
+def full_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Softmax attention; arguments as for `linear_attention`."""
+    return F.scaled_dot_product_attention(query, key, value, None if mask is None else mask[:, None, None])

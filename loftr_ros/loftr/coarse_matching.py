@@ -1,14 +1,15 @@
-"""Matches between coarse cells: dual-softmax, threshold, mutual nearest neighbours (paper, section 3.3)."""
+"""Matches between coarse cells: confidence, threshold, mutual nearest neighbours (paper, section 3.3)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from loftr_ros.loftr.config import CoarseMatchingConfig
-from loftr_ros.loftr.transformer import Grid
+from loftr_ros.loftr.optimal_transport import likeliest_unmatched, log_optimal_transport, log_unmatched
+from loftr_ros.loftr.pooling import Grid, Masks
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,49 @@ class CoarseMatches:
     confidence: Tensor
 
 
+class CoarseMatching(nn.Module):
+    """Dual-softmax or optimal transport, as the configuration says; only the latter has a parameter."""
+
+    def __init__(self, config: CoarseMatchingConfig) -> None:
+        super().__init__()
+        self.config = config
+        if config.kind == "optimal_transport":
+            self.bin_score = nn.Parameter(torch.tensor(1.0))
+
+    def forward(
+        self, tokens_a: Tensor, tokens_b: Tensor, grid_a: Grid, grid_b: Grid, masks: Masks | None = None
+    ) -> CoarseMatches:
+        """Match the cells of (B, L, C) and (B, S, C) tokens; masked cells have no match."""
+        scores = similarity(tokens_a, tokens_b, self.config.temperature)
+        return select_matches(self.confidence(scores, masks), grid_a, grid_b, self.config)
+
+    def confidence(self, scores: Tensor, masks: Masks | None = None) -> Tensor:
+        """Probability of every cell pair, (B, L, S); zero for masked cells."""
+        if self.config.kind == "dual_softmax":
+            return dual_softmax(scores, masks)
+        assignment = log_optimal_transport(scores, self.bin_score, self.config.sinkhorn_iterations, masks)
+        confidence = assignment[:, :-1, :-1].exp()
+        if self.config.prefilter:
+            unmatched_a, unmatched_b = likeliest_unmatched(assignment)
+            confidence = confidence.masked_fill(unmatched_a[:, :, None] | unmatched_b[:, None], 0.0)
+        return confidence
+
+    def log_likelihood(
+        self, tokens_a: Tensor, tokens_b: Tensor, batch: Tensor, cell_a: Tensor, cell_b: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Logarithms of the probabilities of what is true, for the loss.
+
+        Returns:
+            That of the M true matches, (M,), and that of the other cells of both images having none, (U,); dual-softmax
+            has no such probability, and U is 0.
+        """
+        scores = similarity(tokens_a, tokens_b, self.config.temperature)
+        if self.config.kind == "dual_softmax":
+            return log_dual_softmax_at(scores, batch, cell_a, cell_b), scores.new_zeros(0)
+        assignment = log_optimal_transport(scores, self.bin_score, self.config.sinkhorn_iterations)
+        return assignment[batch, cell_a, cell_b], log_unmatched(assignment, batch, cell_a, cell_b)
+
+
 def similarity(tokens_a: Tensor, tokens_b: Tensor, temperature: float) -> Tensor:
     """Scaled inner products of (B, L, C) and (B, S, C) tokens: (B, L, S), always in single precision.
 
@@ -37,9 +81,17 @@ def similarity(tokens_a: Tensor, tokens_b: Tensor, temperature: float) -> Tensor
         return (tokens_a.float() * scale) @ tokens_b.float().transpose(1, 2)
 
 
-def dual_softmax(scores: Tensor) -> Tensor:
-    """Probability that a cell pair is a mutual match: softmax over rows times softmax over columns (equation 2)."""
-    return scores.softmax(dim=1) * scores.softmax(dim=2)
+def dual_softmax(scores: Tensor, masks: Masks | None = None) -> Tensor:
+    """Probability that a cell pair is a mutual match: softmax over rows times softmax over columns (equation 2).
+
+    Masked cells are no rivals of the others, and their own probability is zero.
+    """
+    if masks is None:
+        return scores.softmax(dim=1) * scores.softmax(dim=2)
+    ignored = ~(masks[0][:, :, None] & masks[1][:, None])
+    # The least number instead of minus infinity: a row without any rival would not be a number.
+    scores = scores.masked_fill(ignored, torch.finfo(scores.dtype).min)
+    return dual_softmax(scores).masked_fill(ignored, 0.0)
 
 
 def log_dual_softmax_at(scores: Tensor, batch: Tensor, cell_a: Tensor, cell_b: Tensor) -> Tensor:
@@ -53,7 +105,7 @@ def select_matches(confidence: Tensor, grid_a: Grid, grid_b: Grid, config: Coars
     """Keep the mutual nearest neighbours above the threshold and inside the border.
 
     Args:
-        confidence: (B, L, S) probabilities.
+        confidence: (B, L, S) probabilities; a cell whose are all zero has no match.
         grid_a, grid_b: rows and columns of the coarse grids, of L and S cells.
     """
     best, cell_of_a = confidence.max(dim=2)

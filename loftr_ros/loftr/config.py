@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from loftr_ros.errors import LoftrRosError
@@ -56,17 +56,23 @@ class TransformerConfig:
 
 @dataclass(frozen=True)
 class CoarseMatchingConfig:
-    """Dual-softmax matching with mutual nearest neighbours (paper, section 3.3).
+    """Matching of coarse cells with mutual nearest neighbours (paper, section 3.3).
 
     Attributes:
-        temperature: divides the similarity before the softmax.
-        threshold: least confidence of a match.
+        temperature: divides the similarity; the published optimal-transport weights were trained without, which is 1.
+        threshold: confidence that a match exceeds.
         border: cells at the rim of the coarse grid that are never matched.
+        kind: "dual_softmax" or "optimal_transport".
+        sinkhorn_iterations: of optimal transport.
+        prefilter: optimal transport leaves out every cell whose likeliest match is the dustbin.
     """
 
     temperature: float = 0.1
     threshold: float = 0.2
     border: int = 2
+    kind: str = "dual_softmax"
+    sinkhorn_iterations: int = 3
+    prefilter: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,7 @@ class LoFTRConfig:
 
     Attributes:
         legacy_position_encoding: use the frequencies of the authors' first release, whose normaliser is wrong; the
-            published outdoor weights need it.
+            published weights need it, but for the later "indoor" ones.
         pixel_centre: coordinate that the checkpoint's training gave to the centre of the top-left pixel, in pixels:
             0.5 for the published weights, 0 for those trained here.
         fine_window: side of the square of fine cells in which a coarse match is refined; odd.
@@ -110,6 +116,12 @@ class LoFTRConfig:
                 raise ModelConfigError(f"{name}.dim {part.dim} is not a multiple of {name}.heads {part.heads}")
             if set(part.layers) - {"self", "cross"} or part.attention not in {"linear", "full"}:
                 raise ModelConfigError(f"{name}: layers are 'self' or 'cross', attention is 'linear' or 'full'")
+        if self.matching.kind not in {"dual_softmax", "optimal_transport"}:
+            raise ModelConfigError(
+                f"matching.kind is 'dual_softmax' or 'optimal_transport', not {self.matching.kind!r}"
+            )
+        if self.matching.sinkhorn_iterations < 1 or self.matching.threshold < 0:
+            raise ModelConfigError("matching: at least 1 sinkhorn_iterations, and a threshold of at least 0")
         if self.fine_window < 3 or self.fine_window % 2 == 0:
             raise ModelConfigError(f"fine_window must be odd and at least 3, not {self.fine_window}")
 
@@ -143,11 +155,15 @@ def _build(cls: type[Any], values: dict[str, Any], where: str) -> Any:
 
 
 def preset(name: str) -> LoFTRConfig:
-    """Return the configuration called `name`: "compact", "outdoor" or "indoor".
+    """Return the configuration called `name`.
 
-    "outdoor" and "indoor" are the published architecture to the last layer (paper, section 4); they differ in the
-    position encoding of their checkpoints. "compact" is the network trained by this package.
+    "compact" is the network trained by this package. All others are the published architecture to the last layer
+    (paper, section 4): "outdoor" and "indoor" match by dual-softmax, "outdoor_ot" and "indoor_ot" by optimal transport.
+    Of the published weights only those of "indoor" (indoor_ds_new) were trained with the corrected position encoding.
     """
+    corrected = LoFTRConfig(pixel_centre=0.5)
+    published = replace(corrected, legacy_position_encoding=True)
+    transport = replace(published, matching=CoarseMatchingConfig(kind="optimal_transport", temperature=1.0))
     presets = {
         "compact": LoFTRConfig(
             backbone=BackboneConfig(stem_dim=16, block_dims=(16, 32, 64), fine_dim=32, align_corners=False),
@@ -156,8 +172,10 @@ def preset(name: str) -> LoFTRConfig:
             matching=CoarseMatchingConfig(threshold=0.1, border=1),
             fine_context=False,
         ),
-        "outdoor": LoFTRConfig(legacy_position_encoding=True, pixel_centre=0.5),
-        "indoor": LoFTRConfig(pixel_centre=0.5),
+        "outdoor": published,
+        "indoor": corrected,
+        "outdoor_ot": transport,
+        "indoor_ot": transport,
     }
     if name not in presets:
         raise ModelConfigError(f"unknown preset {name!r}; known: {', '.join(presets)}")

@@ -59,21 +59,28 @@ class LoftrMatcher:
         self.max_pixels = max_pixels
 
     @torch.inference_mode()
-    def extract(self, image: NDArray[np.uint8]) -> Features:
+    def extract(self, image: NDArray[np.uint8], mask: NDArray[np.uint8] | NDArray[np.bool_] | None = None) -> Features:
         """Compute the features of an (H, W) grey image of any size from 64 x 64.
 
+        Args:
+            image: to match.
+            mask: (H, W), not zero where the image is of use; a coarse cell is used if its whole 8 x 8 block is.
+
         Raises:
-            MatcherError: the image is no grey uint8 image or too small.
+            MatcherError: the image is no grey uint8 image or too small, or the mask is of another size.
         """
         if image.ndim != 2 or image.dtype != np.uint8 or min(image.shape) < MIN_SIDE:
             raise MatcherError(
                 f"the matcher needs a grey uint8 image of at least {MIN_SIDE} x {MIN_SIDE} pixels, "
                 f"not shape {image.shape} of {image.dtype}"
             )
+        if mask is not None and mask.shape != image.shape:
+            raise MatcherError(f"the mask must have the shape of its image, {image.shape}, not {mask.shape}")
         height, width = image.shape
         rows, columns = network_size(height, width, self.max_pixels)
         tensor = torch.from_numpy(np.ascontiguousarray(image)).to(self.device)[None, None].float() / 255
-        maps = self.model.extract(_resize(tensor, rows, columns))
+        cells = None if mask is None else _whole_blocks(mask, rows, columns).to(self.device)
+        maps = self.model.extract(_resize(tensor, rows, columns), cells)
         return Features(maps, (width / columns, height / rows))
 
     @torch.inference_mode()
@@ -115,6 +122,12 @@ def _resize(image: Tensor, rows: int, columns: int) -> Tensor:
     if image.shape[2:] == (rows, columns):
         return image
     return F.interpolate(image, (rows, columns), mode="bilinear", align_corners=False, antialias=True)
+
+
+def _whole_blocks(mask: NDArray[np.uint8] | NDArray[np.bool_], rows: int, columns: int) -> Tensor:
+    """(1, rows/8, columns/8) bool: cells of the network's image of which every original pixel is of use."""
+    unused = torch.from_numpy(np.equal(mask, 0))[None].float()
+    return F.adaptive_max_pool2d(unused, (rows // COARSE_STRIDE, columns // COARSE_STRIDE)) == 0
 
 
 def _to_original(points: Tensor, scale: tuple[float, float], centre: float) -> NDArray[np.float32]:

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from loftr_ros.loftr.backbone import ResNetFPN
-from loftr_ros.loftr.coarse_matching import CoarseMatches, dual_softmax, select_matches, similarity
+from loftr_ros.loftr.coarse_matching import CoarseMatches, CoarseMatching
 from loftr_ros.loftr.config import LoFTRConfig
 from loftr_ros.loftr.fine_matching import FineMatching, FineOffsets, FinePreprocess, refine
+from loftr_ros.loftr.pooling import Grid, Masks
 from loftr_ros.loftr.position_encoding import sine_position_encoding
-from loftr_ros.loftr.transformer import Grid, LocalFeatureTransformer
+from loftr_ros.loftr.transformer import LocalFeatureTransformer
 
 COARSE_STRIDE = 8
 FINE_STRIDE = 2
@@ -25,15 +26,23 @@ class FeatureMaps:
     Attributes:
         coarse: (B, C, H/8, W/8), position encoding added.
         fine: (B, C', H/2, W/2).
+        mask: (B, H/8, W/8) bool, cells to use; None for all.
     """
 
     coarse: Tensor
     fine: Tensor
+    mask: Tensor | None = None
 
     @property
     def grid(self) -> Grid:
         """Rows and columns of the coarse map."""
         return self.coarse.shape[2], self.coarse.shape[3]
+
+    @property
+    def used(self) -> Tensor:
+        """(B, L) bool, cells to use."""
+        shape, device = (self.coarse.shape[0], self.grid[0] * self.grid[1]), self.coarse.device
+        return torch.ones(shape, dtype=torch.bool, device=device) if self.mask is None else self.mask.flatten(1)
 
 
 @dataclass(frozen=True)
@@ -59,23 +68,29 @@ class LoFTR(nn.Module):
         self.config = config
         self.backbone = ResNetFPN(config.backbone)
         self.loftr_coarse = LocalFeatureTransformer(config.coarse)
+        self.coarse_matching = CoarseMatching(config.matching)
         self.fine_preprocess = FinePreprocess(config)
         self.loftr_fine = LocalFeatureTransformer(config.fine)
         self.fine_matching = FineMatching(config)
 
-    def extract(self, image: Tensor) -> FeatureMaps:
-        """Compute all that depends on one image alone: (B, 1, H, W) in [0, 1], sides multiples of 8."""
+    def extract(self, image: Tensor, mask: Tensor | None = None) -> FeatureMaps:
+        """Compute all that depends on one image alone.
+
+        Args:
+            image: (B, 1, H, W) in [0, 1], sides multiples of 8.
+            mask: (B, H/8, W/8) bool, cells to use. The others neither match nor inform the transformer; the backbone
+                sees them, as it sees the whole image.
+        """
         coarse, fine = self.backbone(image)
         channels, height, width = coarse.shape[1:]
         legacy = self.config.legacy_position_encoding
         encoding = sine_position_encoding(channels, height, width, legacy=legacy, device=coarse.device)
-        return FeatureMaps(coarse + encoding, fine)
+        return FeatureMaps(coarse + encoding, fine, mask)
 
     def match(self, a: FeatureMaps, b: FeatureMaps) -> NetworkMatches:
         """Match two images by their features; the batches must be of one size."""
         tokens = self.transform(a, b)
-        scores = similarity(*tokens, self.config.matching.temperature)
-        cells = select_matches(dual_softmax(scores), a.grid, b.grid, self.config.matching)
+        cells: CoarseMatches = self.coarse_matching(*tokens, a.grid, b.grid, _masks(a, b))
         offsets = self.refine(a, b, tokens, cells)
         points_a = cell_points(cells.cell_a, a.grid)
         points_b = cell_points(cells.cell_b, b.grid) + offsets.mean * self.window_radius
@@ -88,7 +103,7 @@ class LoFTR(nn.Module):
     def transform(self, a: FeatureMaps, b: FeatureMaps) -> tuple[Tensor, Tensor]:
         """Run the coarse transformer; returns tokens (B, L, C) and (B, S, C)."""
         tokens_a, tokens_b = (maps.coarse.flatten(2).transpose(1, 2).contiguous() for maps in (a, b))
-        out: tuple[Tensor, Tensor] = self.loftr_coarse(tokens_a, tokens_b, a.grid, b.grid)
+        out: tuple[Tensor, Tensor] = self.loftr_coarse(tokens_a, tokens_b, a.grid, b.grid, _masks(a, b))
         return out
 
     def refine(
@@ -109,6 +124,11 @@ class LoFTR(nn.Module):
     def window_radius(self) -> int:
         """Pixels from the centre of a fine window to its rim."""
         return self.config.fine_window // 2 * FINE_STRIDE
+
+
+def _masks(a: FeatureMaps, b: FeatureMaps) -> Masks | None:
+    """Both masks, or none where all cells are used."""
+    return None if a.mask is None and b.mask is None else (a.used, b.used)
 
 
 def cell_points(cells: Tensor, grid: Grid) -> Tensor:

@@ -10,15 +10,28 @@ from loftr_ros.loftr.fine_matching import FineOffsets
 SMALLEST_DEVIATION = 0.05  # half windows; keeps the weight of a very sure match bounded
 
 
-def coarse_loss(log_confidence: Tensor, focal_gamma: float) -> Tensor:
-    """Negative log-likelihood of the true matches (equation 5), focused on the unsure ones.
+def coarse_loss(log_confidence: Tensor, log_unmatched: Tensor, focal_gamma: float) -> Tensor:
+    """Negative log-likelihood of what is true (equation 5), focused on the unsure.
+
+    With dual-softmax the paper takes the true matches alone. With optimal transport it takes SuperGlue's loss (arXiv
+    1911.11763, equation 10), the plain sum of the likelihoods of the matches and of the dustbins of what is unmatched.
+    Here, as in the authors' code, each of the two is focused and averaged by itself, so that a pair with little overlap
+    does not teach the dustbins alone, and all cells without a true match count as unmatched.
 
     Args:
-        log_confidence: (M,) logarithm of the dual-softmax probability at the true cell pairs.
-        focal_gamma: exponent of the focal weight (arXiv 1708.02002); 0 gives the paper's plain likelihood.
+        log_confidence: (M,) logarithm of the confidence at the true cell pairs.
+        log_unmatched: (U,) logarithm of the dustbins' share of the other cells; empty with dual-softmax.
+        focal_gamma: exponent of the focal weight (arXiv 1708.02002); 0 gives the plain likelihood.
     """
-    confidence = log_confidence.exp()
-    return -((1 - confidence) ** focal_gamma * log_confidence).sum() / max(len(log_confidence), 1)
+    return _focal(log_confidence, focal_gamma) + _focal(log_unmatched, focal_gamma)
+
+
+def _focal(log_probability: Tensor, gamma: float) -> Tensor:
+    """Mean over what is true, zero where nothing is."""
+    # After few Sinkhorn iterations a dustbin may hold a little more than the whole cell: that is as good as certain.
+    log_probability = log_probability.clamp(max=0)
+    weight = (-log_probability.expm1()).clamp(min=1e-6) ** gamma  # a root of zero has no gradient
+    return -(weight * log_probability).sum() / max(len(log_probability), 1)
 
 
 def fine_loss(offsets: FineOffsets, target: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from loftr_ros.loftr.coarse_matching import CoarseMatches, log_dual_softmax_at, similarity
+from loftr_ros.loftr.coarse_matching import CoarseMatches
 from loftr_ros.loftr.model import FeatureMaps, LoFTR
 from loftr_ros.training.losses import coarse_loss, fine_loss
 from loftr_ros.training.random import Draw
@@ -49,8 +49,9 @@ def train_step(
     truth = true_matches(*pairs.geometry)
     a, b = _halves(model.extract(images))
     tokens = model.transform(a, b)
-    scores = similarity(*tokens, model.config.matching.temperature)
-    log_confidence = log_dual_softmax_at(scores, truth.batch, truth.cell_a, truth.cell_b)
+    log_confidence, log_unmatched = model.coarse_matching.log_likelihood(
+        *tokens, truth.batch, truth.cell_a, truth.cell_b
+    )
 
     chosen = truth.pick(draw.integers(max(len(truth.batch), 1), fine_matches)) if len(truth.batch) else truth
     offsets = model.refine(a, b, tokens, _as_coarse(chosen))
@@ -58,7 +59,7 @@ def train_step(
     with torch.no_grad():
         error = (offsets.mean - target).norm(dim=1) * model.window_radius
     return StepResult(
-        coarse=coarse_loss(log_confidence, focal_gamma),
+        coarse=coarse_loss(log_confidence, log_unmatched, focal_gamma),
         fine=fine_loss(offsets, target),
         confidence=log_confidence.detach().exp().mean(),
         fine_error=error.median() if len(error) else error.sum(),

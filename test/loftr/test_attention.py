@@ -51,3 +51,33 @@ def test_linear_attention_of_many_tokens_in_half_precision() -> None:
     half = linear_attention(query.half(), key.half(), value.half()).float()
     assert (F.elu(key) + 1).transpose(2, 3).matmul(value).abs().max() > torch.finfo(torch.float16).max
     torch.testing.assert_close(half, exact, rtol=1e-2, atol=0.1)
+
+
+@pytest.mark.parametrize("attention", [linear_attention, full_attention])
+def test_masked_keys_might_as_well_not_exist(
+    attention, inputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+) -> None:
+    query, key, value = inputs
+    used = torch.tensor([True, False, True, True, False])
+    masked = attention(query, key, value, used.expand(2, -1))
+    torch.testing.assert_close(masked, attention(query, key[:, :, used], value[:, :, used]), rtol=1e-5, atol=1e-6)
+
+
+def test_full_attention_is_that_of_torch(inputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> None:
+    """Its multi-head module with projections that change nothing, and its own convention of masks."""
+    query, key, value = inputs
+    module = torch.nn.MultiheadAttention(12, 3, bias=False, batch_first=True, dtype=torch.float64)
+    with torch.no_grad():
+        module.in_proj_weight.copy_(torch.eye(12).repeat(3, 1))
+        module.out_proj.weight.copy_(torch.eye(12))
+    used = torch.tensor([[True, False, True, True, False], [True] * 5])
+    tokens = [heads.transpose(1, 2).flatten(2) for heads in (query, key, value)]
+    expected, _ = module(*tokens, key_padding_mask=~used)
+    torch.testing.assert_close(full_attention(query, key, value, used).transpose(1, 2).flatten(2), expected)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_gradient_of_linear_attention(inputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor], masked: bool) -> None:
+    used = torch.tensor([[True, False, True, True, False]]) if masked else None
+    small = [heads[:1, :2, :, :2].clone().requires_grad_() for heads in inputs]
+    assert torch.autograd.gradcheck(lambda *heads: linear_attention(*heads, used), small)

@@ -9,7 +9,7 @@ import pytest
 from loftr_ros.loftr.config import LoFTRConfig, ModelConfigError, preset
 from loftr_ros.loftr.model import LoFTR
 
-PRESETS = ("compact", "outdoor", "indoor")
+PRESETS = ("compact", "outdoor", "indoor", "outdoor_ot", "indoor_ot")
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -20,6 +20,26 @@ def test_round_trip_through_json(name: str) -> None:
 
 def test_published_size() -> None:
     assert sum(parameter.numel() for parameter in LoFTR(preset("outdoor")).parameters()) == 11_561_456
+
+
+@pytest.mark.parametrize("name", ["outdoor_ot", "indoor_ot"])
+def test_published_optimal_transport_adds_the_bin_score(name: str) -> None:
+    """They are of the first release, so both have its position encoding."""
+    states = [LoFTR(preset(name)).state_dict() for name in ("outdoor", name)]
+    assert states[1].keys() - states[0].keys() == {"coarse_matching.bin_score"}
+    assert states[0].keys() < states[1].keys()
+    config = preset(name)
+    assert (config.matching.kind, config.matching.temperature) == ("optimal_transport", 1.0)
+    assert (config.matching.sinkhorn_iterations, config.matching.threshold, config.matching.border) == (3, 0.2, 2)
+    assert config.legacy_position_encoding
+
+
+def test_header_without_the_newer_keys() -> None:
+    """Files from before optimal transport are dual-softmax networks."""
+    values = preset("compact").to_dict()
+    for key in ("kind", "sinkhorn_iterations", "prefilter"):
+        del values["matching"][key]
+    assert LoFTRConfig.from_dict(values) == preset("compact")
 
 
 def test_compact_is_small() -> None:
@@ -50,6 +70,10 @@ def test_frozen() -> None:
         ({"coarse": {"layers": ["self", "other"]}}, "'self' or 'cross'"),
         ({"fine": {"attention": "some"}}, "'linear' or 'full'"),
         ({"coarse": {"pool": 0}}, "coarse.pool"),
+        ({"matching": {"kind": "guess"}}, "matching.kind.*'guess'"),
+        ({"matching": {"kind": 3}}, "kind in matching must be a str"),
+        ({"matching": {"sinkhorn_iterations": 0}}, "sinkhorn_iterations"),
+        ({"matching": {"threshold": -0.1}}, "threshold"),
         ({"fine_window": 4}, "fine_window"),
         ({"fine_window": -1}, "fine_window"),
     ],

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from loftr_ros.loftr.config import preset
 from loftr_ros.loftr.position_encoding import sine_position_encoding
 
 
@@ -30,3 +31,11 @@ def test_legacy_frequencies_fall_by_e_squared() -> None:
 
 def test_larger_map_continues_the_smaller() -> None:
     torch.testing.assert_close(sine_position_encoding(8, 9, 7)[:, :4, :5], sine_position_encoding(8, 4, 5))
+
+
+@pytest.mark.parametrize(("name", "legacy"), [("outdoor", True), ("indoor", False), ("outdoor_ot", True)])
+def test_same_as_kornia(name: str, legacy: bool) -> None:
+    module = pytest.importorskip("kornia.feature.loftr.utils.position_encoding", reason="kornia is needed for parity")
+    theirs = module.PositionEncodingSine(256, (30, 41), temp_bug_fix=not legacy).pe[0]
+    assert preset(name).legacy_position_encoding == legacy
+    torch.testing.assert_close(sine_position_encoding(256, 30, 41, legacy=legacy), theirs, rtol=0, atol=1e-5)

@@ -1,4 +1,4 @@
-"""The encoder layer, pooling, and the order of the updates."""
+"""The encoder layer, the order of the updates, and what masks keep away."""
 
 from dataclasses import replace
 
@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from loftr_ros.loftr.config import TransformerConfig
-from loftr_ros.loftr.transformer import EncoderLayer, LocalFeatureTransformer, _pool, _unpool
+from loftr_ros.loftr.pooling import Blocks
+from loftr_ros.loftr.transformer import EncoderLayer, LocalFeatureTransformer
 
+CPU = torch.device("cpu")
 CONFIG = TransformerConfig(dim=8, heads=2, layers=("self", "cross"), attention="full")
 
 
@@ -15,31 +17,10 @@ def _tokens(count: int, seed: int) -> torch.Tensor:
     return torch.randn(1, count, 8, generator=torch.Generator().manual_seed(seed))
 
 
-def test_pool_averages_blocks_and_what_is_left_at_the_rim() -> None:
-    grid = (3, 5)
-    tokens = torch.arange(15.0).reshape(1, 15, 1)
-    pooled = _pool(tokens, grid, 2).flatten().tolist()
-    rows = tokens.reshape(3, 5)
-    expected = [rows[r : r + 2, c : c + 2].mean().item() for r in (0, 2) for c in (0, 2, 4)]
-    assert pooled == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("grid", [(8, 8), (7, 9), (5, 4), (9, 11)])
-def test_unpool_restores_the_grid(grid: tuple[int, int]) -> None:
-    count = grid[0] * grid[1]
-    constant = torch.full((1, count, 3), 2.0)
-    restored = _unpool(_pool(constant, grid, 4), grid, 4)
-    torch.testing.assert_close(restored, constant)
-    # A ramp survives away from the rim: block means, spread bilinearly, lie on the same line.
-    ramp = torch.arange(16.0).repeat(16, 1).reshape(1, 256, 1)
-    restored = _unpool(_pool(ramp, (16, 16), 4), (16, 16), 4)
-    torch.testing.assert_close(restored.reshape(16, 16)[:, 2:14], ramp.reshape(16, 16)[:, 2:14])
-
-
 def test_pooled_layer_with_a_grid_that_blocks_do_not_divide() -> None:
     torch.manual_seed(0)
     layer = EncoderLayer(replace(CONFIG, pool=4))
-    out = layer(_tokens(7 * 9, 0), _tokens(5 * 6, 1), (7, 9), (5, 6))
+    out = layer(_tokens(7 * 9, 0), _tokens(5 * 6, 1), Blocks((7, 9), 4, CPU), Blocks((5, 6), 4, CPU))
     assert out.shape == (1, 63, 8)
     assert out.isfinite().all()
 
@@ -55,7 +36,7 @@ def test_pool_of_one_is_attention_between_all_tokens() -> None:
     ]
     message = layer.norm1(layer.merge(torch.cat(heads, dim=2)))
     expected = x + layer.norm2(layer.mlp(torch.cat([x, message], dim=2)))
-    torch.testing.assert_close(layer(x, source, (2, 3), (2, 2)), expected)
+    torch.testing.assert_close(layer(x, source, Blocks((2, 3), 1, CPU), Blocks((2, 2), 1, CPU)), expected)
 
 
 def test_b_attends_to_the_updated_a() -> None:
@@ -63,10 +44,11 @@ def test_b_attends_to_the_updated_a() -> None:
     transformer = LocalFeatureTransformer(replace(CONFIG, layers=("cross",)))
     a, b = _tokens(6, 0), _tokens(4, 1)
     (layer,) = transformer.layers
-    new_a = layer(a, b, (2, 3), (2, 2))
+    blocks_a, blocks_b = Blocks((2, 3), 1, CPU), Blocks((2, 2), 1, CPU)
+    new_a = layer(a, b, blocks_a, blocks_b)
     out_a, out_b = transformer(a, b, (2, 3), (2, 2))
     torch.testing.assert_close(out_a, new_a)
-    torch.testing.assert_close(out_b, layer(b, new_a, (2, 2), (2, 3)))
+    torch.testing.assert_close(out_b, layer(b, new_a, blocks_b, blocks_a))
 
 
 def test_self_layers_keep_the_images_apart() -> None:
@@ -83,3 +65,47 @@ def test_no_layers_change_nothing() -> None:
     out_a, out_b = LocalFeatureTransformer(replace(CONFIG, layers=()))(a, b, (2, 3), (2, 2))
     assert torch.equal(out_a, a)
     assert torch.equal(out_b, b)
+
+
+@pytest.mark.parametrize("attention", ["linear", "full"])
+@pytest.mark.parametrize("pool", [1, 4])
+def test_what_is_masked_is_not_seen(attention: str, pool: int) -> None:
+    """Anything may be under the masks: the tokens to use come out the same, in single bits."""
+    torch.manual_seed(0)
+    transformer = LocalFeatureTransformer(replace(CONFIG, attention=attention, pool=pool))
+    used_a, used_b = torch.rand(1, 7 * 9) < 0.4, torch.rand(1, 5 * 6) < 0.4
+    a, b = _tokens(7 * 9, 0), _tokens(5 * 6, 1)
+    other_a, other_b = a.clone(), b.clone()
+    other_a[~used_a] = 1000 * torch.randn(8)
+    other_b[~used_b] = torch.nan
+    with torch.inference_mode():
+        out_a, out_b = transformer(a, b, (7, 9), (5, 6), (used_a, used_b))
+        again_a, again_b = transformer(other_a, other_b, (7, 9), (5, 6), (used_a, used_b))
+        without, _ = transformer(a, b, (7, 9), (5, 6))
+    torch.testing.assert_close(again_a[used_a], out_a[used_a], rtol=0, atol=0)
+    torch.testing.assert_close(again_b[used_b], out_b[used_b], rtol=0, atol=0)
+    assert (without[used_a] - out_a[used_a]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("attention", ["linear", "full"])
+@pytest.mark.parametrize("pool", [1, 2, 4])
+def test_masked_border_might_as_well_be_cut_off(attention: str, pool: int) -> None:
+    """Of 9 x 11 tokens only 8 x 8 are used: as if the image had ended there."""
+    torch.manual_seed(0)
+    transformer = LocalFeatureTransformer(replace(CONFIG, attention=attention, pool=pool))
+    a, b = _tokens(9 * 11, 0), _tokens(5 * 6, 1)
+    used = torch.zeros(1, 9, 11, dtype=torch.bool)
+    used[:, :8, :8] = True
+    with torch.inference_mode():
+        out_a, out_b = transformer(a, b, (9, 11), (5, 6), (used.flatten(1), torch.ones(1, 30, dtype=torch.bool)))
+        cut_a, cut_b = transformer(a[used.flatten(1)][None], b, (8, 8), (5, 6))
+    torch.testing.assert_close(out_a[used.flatten(1)][None], cut_a)
+    torch.testing.assert_close(out_b, cut_b)
+
+
+def test_layers_do_not_change_what_they_are_given() -> None:
+    torch.manual_seed(0)
+    a, b = _tokens(6, 0), _tokens(4, 1)
+    LocalFeatureTransformer(CONFIG)(a, b, (2, 3), (2, 2))
+    assert torch.equal(a, _tokens(6, 0))
+    assert torch.equal(b, _tokens(4, 1))
