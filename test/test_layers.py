@@ -12,7 +12,7 @@ FORBIDDEN = {
     "loftr": {"cv2", "rclpy", "matplotlib", "loftr_ros.odometry", "loftr_ros.sequences"},
     "odometry": {"torch", "rclpy", "matplotlib", "loftr_ros.loftr", "loftr_ros.sequences"},
     "sequences": {"torch", "rclpy", "matplotlib", "loftr_ros.loftr"},
-    "training": {"rclpy", "matplotlib", "loftr_ros.odometry", "loftr_ros.sequences"},
+    "training": {"rclpy", "matplotlib", "h5py", "tensorboard"},
     "commands": {"torch", "cv2", "numpy", "rclpy", "matplotlib", "rich"},
     "cli": {"torch", "cv2", "numpy", "rclpy", "matplotlib", "rich"},
 }

@@ -60,6 +60,10 @@ class Sequence:
     def __len__(self) -> int:
         return len(self.entries)
 
+    def __getitem__(self, index: int) -> Frame:
+        """Decode one frame. Raises SequenceError as iterating does."""
+        return self._load(self.entries[index])
+
     def __iter__(self) -> Iterator[Frame]:
         """Decode frame after frame. Raises SequenceError for an image that cannot be read or has another size."""
         return map(self._load, self.entries)

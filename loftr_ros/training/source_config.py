@@ -65,12 +65,14 @@ class MegaDepthConfig(SourceConfig):
     Attributes:
         images: folder that holds `Undistorted_SfM` and `phoenix`; environment variables are expanded.
         index: folder of the scenes' `.npz` files.
+        scenes: text file with the name of one scene a line, so that test scenes are left out; empty for all.
         min_overlap, max_overlap: which pairs are used, by the overlap that the index gives them.
     """
 
     kind: str = "megadepth"
     images: str = ""
     index: str = ""
+    scenes: str = ""
     min_overlap: float = 0.1
     max_overlap: float = 0.7
 
