@@ -109,3 +109,20 @@ def test_layers_do_not_change_what_they_are_given() -> None:
     LocalFeatureTransformer(CONFIG)(a, b, (2, 3), (2, 2))
     assert torch.equal(a, _tokens(6, 0))
     assert torch.equal(b, _tokens(4, 1))
+
+
+def test_same_as_kornia_with_masks() -> None:
+    """Linear attention only: where a query is masked, their softmax is over nothing, and no number."""
+    module = pytest.importorskip("kornia.feature.loftr.loftr_module.transformer", reason="kornia is needed for parity")
+    torch.manual_seed(0)
+    settings = {"d_model": 8, "nhead": 2, "layer_names": ["self", "cross"] * 2, "attention": "linear"}
+    theirs = module.LocalFeatureTransformer(settings).eval()
+    ours = LocalFeatureTransformer(replace(CONFIG, layers=("self", "cross") * 2, attention="linear")).eval()
+    ours.load_state_dict(theirs.state_dict())
+    a, b = _tokens(7 * 9, 0), _tokens(5 * 6, 1)
+    used_a, used_b = torch.rand(1, 7 * 9) < 0.6, torch.rand(1, 5 * 6) < 0.6
+    with torch.inference_mode():
+        out_a, out_b = ours(a, b, (7, 9), (5, 6), (used_a, used_b))
+        expected_a, expected_b = theirs(a, b, used_a, used_b)
+    torch.testing.assert_close(out_a[used_a], expected_a[used_a], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(out_b[used_b], expected_b[used_b], rtol=1e-4, atol=1e-5)
