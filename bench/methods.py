@@ -1,0 +1,71 @@
+"""Who competes: LoFTR, and OpenCV's ORB and SIFT behind the same two methods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros.matches import Matcher, Matches
+
+FEATURES = 4000
+RATIO = 0.8  # of the distances to the nearest and second nearest descriptor (Lowe, IJCV 2004, section 7.1)
+
+Described = tuple[NDArray[np.float32], NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is made of the matches of one matcher: one row of the table."""
+
+    name: str
+    polished: bool = False
+    plain: bool = False
+
+
+@dataclass(frozen=True)
+class Competitor:
+    """A matcher, and the recipes for its matches."""
+
+    matcher: Matcher[Any]
+    recipes: tuple[Recipe, ...]
+
+
+class DescriptorMatcher:
+    """Keypoints and descriptors of OpenCV; nearest neighbours that pass the ratio test."""
+
+    def __init__(self, detector: cv2.Feature2D, norm: int) -> None:
+        """Use a detector, and the norm in which its descriptors are compared."""
+        self._detector = detector
+        self._nearest = cv2.BFMatcher(norm)
+
+    def extract(self, image: NDArray[np.uint8]) -> Described:
+        """Return the (N, 2) keypoints and (N, D) descriptors of an image."""
+        keypoints, descriptors = self._detector.detectAndCompute(image, None)
+        points = np.array([keypoint.pt for keypoint in keypoints], np.float32).reshape(-1, 2)
+        return points, np.zeros((0, 1)) if descriptors is None else descriptors
+
+    def match(self, features_a: Described, features_b: Described) -> Matches:
+        """Match by descriptors; `cell_a` is the number of the keypoint, confidence what the ratio leaves to 1."""
+        (points_a, descriptors_a), (points_b, descriptors_b) = features_a, features_b
+        found = self._nearest.knnMatch(descriptors_a, descriptors_b, k=2) if min(len(points_a), len(points_b)) else ()
+        rows = [
+            (m.queryIdx, m.trainIdx, m.distance / max(n.distance, 1e-9)) for m, n in (p for p in found if len(p) == 2)
+        ]
+        table = np.array([row for row in rows if row[2] < RATIO], np.float64).reshape(-1, 3)
+        index_a, index_b = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
+        return Matches(points_a[index_a], points_b[index_b], (1.0 - table[:, 2]).astype(np.float32), index_a)
+
+
+def competitors(loftr: Matcher[Any], checkpoint: str) -> tuple[Competitor, ...]:
+    """All rows of the table, in order."""
+    orb = DescriptorMatcher(cv2.ORB.create(FEATURES), cv2.NORM_HAMMING)
+    sift = DescriptorMatcher(cv2.SIFT.create(FEATURES), cv2.NORM_L2)
+    return (
+        Competitor(loftr, (Recipe(f"LoFTR {checkpoint}, polished", polished=True), Recipe(f"LoFTR {checkpoint}, raw"))),
+        Competitor(orb, (Recipe(f"ORB {FEATURES}"),)),
+        Competitor(sift, (Recipe(f"SIFT {FEATURES}"), Recipe(f"SIFT {FEATURES}, plain recipe", plain=True))),
+    )

@@ -1,0 +1,172 @@
+"""What is measured on: pairs of images from recorded sequences and from lists of pairs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from problems import HomographyProblem, PoseProblem, Problem
+
+from loftr_ros.errors import LoftrRosError
+from loftr_ros.odometry import se3
+from loftr_ros.odometry.camera import Camera
+from loftr_ros.odometry.evaluation import associate
+from loftr_ros.odometry.trajectory import Trajectory
+from loftr_ros.sequences.formats import open_sequence
+from loftr_ros.sequences.images import read_grey
+
+SCANNET_SIZE = (640, 480)  # at which the literature matches its images of 1296 x 968
+
+
+class BenchError(LoftrRosError):
+    """Data that is not there or cannot be used."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two image files and what is asked of their matches."""
+
+    image_a: Path
+    image_b: Path
+    problem: Problem
+
+
+@dataclass(frozen=True)
+class PairSet:
+    """One table of the report.
+
+    Attributes:
+        title: its heading.
+        pairs: at least one, all of one kind of problem.
+        size: (width, height) that the images are brought to, or None for their own.
+    """
+
+    title: str
+    pairs: tuple[Pair, ...]
+    size: tuple[int, int] | None = None
+
+    def read(self, path: Path) -> NDArray[np.uint8]:
+        """Read an image, (H, W) grey, at the size of the set."""
+        image = read_grey(path)
+        return image if self.size is None else np.asarray(cv2.resize(image, self.size, interpolation=cv2.INTER_AREA))
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A sequence of the data folder.
+
+    Attributes:
+        path: below the data folder.
+        strides: between the frames of a pair.
+        least_stride: below it the ground truth says too little.
+        plain_threshold_px: of the plain recipe.
+    """
+
+    path: Path
+    strides: tuple[int, ...] = (1, 3, 5, 8)
+    least_stride: int = 1
+    plain_threshold_px: float = 1.0
+
+    def pair_sets(self, strides: Sequence[int] | None, overlapping: bool) -> Iterator[PairSet]:
+        """One set a stride: each frame and the one `stride` later, going on from there or, overlapping, from the next.
+
+        Raises:
+            BenchError: no ground truth, or too few frames.
+            SequenceError: the sequence cannot be read.
+        """
+        sequence = open_sequence(self.path)
+        if sequence.ground_truth is None:
+            raise BenchError(f"{self.path} has no ground truth to measure against.")
+        images = {entry.stamp_ns: entry.image for entry in sequence.entries}
+        stamps = np.array(list(images), np.int64)
+        known, truth = associate(Trajectory(stamps, np.tile(np.eye(4), (len(stamps), 1, 1))), sequence.ground_truth)
+        paths = [images[int(stamp)] for stamp in known.stamps_ns]
+        for stride in strides or self.strides:
+            if stride < self.least_stride:
+                continue
+            starts = range(0, len(paths) - stride, 1 if overlapping else stride)
+            if not starts:
+                raise BenchError(
+                    f"{self.path} has {len(paths)} frames with ground truth, too few for --strides {stride}."
+                )
+            pairs = (
+                Pair(paths[i], paths[i + stride], self._problem(sequence.camera, truth.poses[[i, i + stride]]))
+                for i in starts
+            )
+            yield PairSet(f"{sequence.name}, stride {stride}", tuple(pairs))
+
+    def _problem(self, camera: Camera, T_world_camera: NDArray[np.float64]) -> PoseProblem:
+        T_a_b = se3.inverse(T_world_camera[0]) @ T_world_camera[1]
+        return PoseProblem(camera, camera, T_a_b, self.plain_threshold_px)
+
+
+RECORDINGS = {
+    "kitti06": Recording(Path("kitti/sequences/06"), plain_threshold_px=0.7),
+    "corridor": Recording(Path("tum/tartanair_corridor")),
+    # Its colour camera is calibrated only approximately.
+    "kitchen": Recording(Path("tum/7scenes_kitchen"), strides=(10, 20), least_stride=10),
+}
+
+
+def scannet_pairs(data: Path) -> Iterator[PairSet]:
+    """Wide baselines indoors: the 15 pairs that SuperGlue's authors published."""
+    folder = data / "pairs" / "scannet15_superglue"
+    pairs = []
+    for row in _read_pairs(folder):
+        a, b = folder / "images" / row["a"], folder / "images" / row["b"]
+        T_a_b = se3.inverse(np.array(row["T_0to1"], np.float64))
+        problem = PoseProblem(_scannet_camera(a, row["K0"]), _scannet_camera(b, row["K1"]), T_a_b, 1.0)
+        pairs.append(Pair(a, b, problem))
+    yield PairSet("ScanNet, wide baselines, at {}x{}".format(*SCANNET_SIZE), tuple(pairs), SCANNET_SIZE)
+
+
+def _scannet_camera(image: Path, K: list[list[float]]) -> Camera:
+    height, width = read_grey(image).shape
+    return Camera(width, height, np.array(K)).scaled(*SCANNET_SIZE)
+
+
+def graf_pairs(data: Path) -> Iterator[PairSet]:
+    """One wall seen from six places: the homographies 1 to 2 ... 6 of the Oxford affine set."""
+    folder = data / "pairs" / "graf"
+    pairs = []
+    for row in _read_pairs(folder):
+        a, b = folder / "images" / row["a"], folder / "images" / row["b"]
+        height, width = read_grey(a).shape
+        pairs.append(Pair(a, b, HomographyProblem(np.array(row["H_1to2"], np.float64), width, height)))
+    yield PairSet("graf, homographies", tuple(pairs))
+
+
+LISTS = {"scannet": scannet_pairs, "graf": graf_pairs}
+
+
+def open_sets(name: str, data: Path | None, strides: Sequence[int] | None, overlapping: bool) -> Iterator[PairSet]:
+    """Open what a name stands for: a part of the data folder, or any sequence folder with ground truth.
+
+    Raises:
+        BenchError, SequenceError: something is missing or cannot be used.
+    """
+    if name not in RECORDINGS and name not in LISTS:
+        return Recording(Path(name)).pair_sets(strides, overlapping)
+    if data is None or not data.is_dir():
+        raise BenchError(
+            f"The data folder {data or ''} is missing: set LOFTR_ROS_DATA, or give folders of your own to --sequences."
+        )
+    if name in LISTS:
+        return LISTS[name](data)
+    recording = RECORDINGS[name]
+    return replace(recording, path=data / recording.path).pair_sets(strides, overlapping)
+
+
+def _read_pairs(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "pairs.json"
+    try:
+        rows: list[dict[str, Any]] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BenchError(f"{path} cannot be read ({error}); leave this set out with --sequences.") from error
+    return rows
