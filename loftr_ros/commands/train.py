@@ -1,12 +1,20 @@
-"""`loftr-ros train`: a checkpoint from rendered scenes; may be stopped and continued at any time."""
+"""`loftr-ros train`: a checkpoint from images with depth and pose; may be stopped and continued at any time.
+
+On several devices: `torchrun --nproc-per-node 2 -m loftr_ros.cli train ...`.
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loftr_ros.commands.arguments import positive
+
+if TYPE_CHECKING:
+    from loftr_ros.training.loop import Trainer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,25 +29,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Train, then print where the results are."""
+    """Train, then print where the results are. Returns 0, or 128 + N after signal N."""
     from dataclasses import replace
 
     from loftr_ros.loftr.matcher import find_device
     from loftr_ros.training.config import read_config
+    from loftr_ros.training.distributed import joined, local_device
+    from loftr_ros.training.interruption import Interruption
     from loftr_ros.training.loop import Trainer
 
     config = read_config(args.config)
     if args.steps is not None:
         config = replace(config, steps=args.steps)
-    trainer = Trainer(config, find_device(args.device))
-    if args.resume is not None:
-        trainer.resume(args.resume)
-    _run_with_progress(trainer, args)
-    print(f"{trainer.step} steps, {trainer.pairs} pairs: {args.output / 'model.safetensors'}")
-    return 0
+    device = find_device(local_device(args.device))
+    with joined(device) as workers:
+        trainer = Trainer(config, device, workers)
+        notes = trainer.resume(args.resume) if args.resume is not None else []
+        for note in notes if workers.leads else []:
+            print(f"continuing from {args.resume}: {note}", file=sys.stderr)
+        with Interruption() as interruption:
+            _run_with_progress(trainer, args, lambda: interruption.signal != 0)
+        if workers.leads:
+            print(f"{trainer.step} steps, {trainer.pairs} pairs: {args.output / 'model.safetensors'}")
+        if interruption.signal and workers.leads:
+            print(f"interrupted; to go on, add --resume {args.output / 'state.pt'}", file=sys.stderr)
+    return 128 + interruption.signal if interruption.signal else 0
 
 
-def _run_with_progress(trainer: Any, args: argparse.Namespace) -> None:
+def _run_with_progress(trainer: Trainer, args: argparse.Namespace, interrupted: Callable[[], bool]) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -48,10 +65,11 @@ def _run_with_progress(trainer: Any, args: argparse.Namespace) -> None:
         "error {fine_error_px:.2f} px  {pairs_per_second:.1f} pairs/s"
     )
     columns = (BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(stderr=True), disable=args.no_progress) as bar:
+    hidden = args.no_progress or not trainer.workers.leads
+    with Progress(*columns, console=Console(stderr=True), disable=hidden) as bar:
         task = bar.add_task("", total=trainer.config.steps, completed=trainer.step)
 
         def report(figures: dict[str, Any]) -> None:
             bar.update(task, completed=figures["step"], description=note.format(**figures))
 
-        trainer.run(args.output, args.minutes, report)
+        trainer.run(args.output, args.minutes, report, interrupted)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from loftr_ros.errors import LoftrRosError
@@ -19,18 +19,18 @@ from loftr_ros.loftr.config import preset
 from loftr_ros.loftr.model import LoFTR
 from loftr_ros.training.augmentation import photometric
 from loftr_ros.training.config import TrainingConfig
+from loftr_ros.training.distributed import ALONE, Workers, synchronize_normalisation
+from loftr_ros.training.log import RunLog
 from loftr_ros.training.random import Draw
-from loftr_ros.training.scenes import random_pairs
+from loftr_ros.training.sources import open_sources
+from loftr_ros.training.state import ResumeError, changes, read_state, replace_file
 from loftr_ros.training.step import StepResult, train_step
-from loftr_ros.training.textures import TextureAtlas, pattern_atlas, photo_atlas
+from loftr_ros.training.textures import TextureAtlas, line_atlas, pattern_atlas, photo_atlas
 from loftr_ros.training.validation import validate
 
 GRADIENT_LIMIT = 1.0  # norm
 FLOOR = 0.01  # of the learning rate, at the end of the schedule
-
-
-class ResumeError(LoftrRosError):
-    """A training state that cannot be continued."""
+LINE_TEXTURES = 400  # that are added to the photos
 
 
 class OutputError(LoftrRosError):
@@ -42,30 +42,42 @@ class Trainer:
 
     Attributes:
         step: steps done.
+        pairs: pairs seen by all workers.
     """
 
-    def __init__(self, config: TrainingConfig, device: torch.device) -> None:
+    def __init__(self, config: TrainingConfig, device: torch.device, workers: Workers = ALONE) -> None:
         torch.manual_seed(config.seed)
+        torch.set_flush_denormal(True)
         self.config = config
         self.device = device
+        self.workers = workers
         self.model = LoFTR(preset(config.preset)).to(device).train()
+        synchronize_normalisation(self.model, workers, device)
         self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.average), use_buffers=True)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
-        self.draw = Draw(config.seed, device)
+        self.draw = Draw(config.seed + workers.rank, device)
         self.atlas = _textures(config, device)
+        self.source = open_sources(config.sources, self.atlas)
         self.step = 0
         self.seconds = 0.0
         self.pairs = 0
 
-    def run(self, output: Path, minutes: float | None, report: Callable[[dict[str, Any]], None]) -> None:
-        """Train until the schedule ends or the time is up, then save.
+    def run(
+        self,
+        output: Path,
+        minutes: float | None,
+        report: Callable[[dict[str, Any]], None],
+        interrupted: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Train until the schedule ends, the time is up or somebody interrupts, then save.
 
         Args:
-            output: folder of `state.pt` (to continue), `model.safetensors` (to use) and `log.jsonl`.
+            output: folder of `state.pt` (to continue), `model.safetensors` (to use), `log.jsonl` and `tensorboard`.
             minutes: of wall-clock time for this call; None for no limit.
-            report: called with the figures of every step.
+            report: called with the figures of every step, by the worker that leads.
+            interrupted: asked before every step whether to stop; then the last validation is left out.
 
         Raises:
             OutputError: the folder cannot be made.
@@ -75,28 +87,46 @@ class Trainer:
         except OSError as error:
             raise OutputError(f"the output folder {output} cannot be made: {error.strerror}") from error
         deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
-        while self.step < self.config.steps and time.monotonic() < deadline:
-            report(self.advance())
-            if self.step % self.config.validate_every == 0:
-                self._log(output, self.evaluate())
+        log = RunLog(output, self.step) if self.workers.leads else None
+        validated = -1
+        while self.step < self.config.steps and not self._agreed(interrupted() or time.monotonic() >= deadline):
+            figures = self.advance()
+            if log:
+                report(figures)
+                log.step(figures)
+            if log and self.step % self.config.validate_every == 0:
+                log.validation(self.evaluate())
+                validated = self.step
             if self.step % self.config.save_every == 0:
                 self.save(output)
         self.save(output)
-        self._log(output, self.evaluate())
+        if log:
+            if validated != self.step and not interrupted():
+                log.validation(self.evaluate())
+            log.close()
+
+    def _agreed(self, stop: bool) -> bool:
+        """Whether any worker wants to stop: all have to do so after the same step."""
+        return self.workers.total(int(stop), self.device) > 0
 
     def advance(self) -> dict[str, Any]:
-        """Make one step; returns its figures."""
+        """Make one step; returns its figures, of this worker's own pairs."""
         start = time.monotonic()
         rate = learning_rate(self.config, self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        statistics = [buffer.clone() for buffer in self.model.buffers()]
         result = self._losses()
         self.optimizer.zero_grad(set_to_none=True)
         (result.coarse + self.config.fine_weight * result.fine).backward()
+        self.workers.average(self._shared())
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), GRADIENT_LIMIT)
-        if norm.isfinite():  # a step with an overflow is skipped, not applied
+        if norm.isfinite():
             self.optimizer.step()
             self.average.update_parameters(self.model)
+        else:  # a step with an overflow is skipped, and what it did to the statistics of normalisation undone
+            for buffer, before in zip(self.model.buffers(), statistics, strict=True):
+                buffer.copy_(before)
         self.step += 1
         self.seconds += time.monotonic() - start
         return {
@@ -114,11 +144,19 @@ class Trainer:
         width, height = self.config.sizes[int(self.draw.integers(len(self.config.sizes), 1))]
         first_width, first_height = self.config.sizes[0]
         batch = max(1, round(self.config.batch * first_width * first_height / (width * height)))
-        pairs = random_pairs(self.draw, self.atlas, batch, (height, width))
+        pairs = self.source.draw(self.draw, batch, (height, width))
         images = photometric(self.draw, torch.cat([pairs.a.image, pairs.b.image]))
-        self.pairs += batch
+        self.pairs += self.workers.total(batch, self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bfloat16):
             return train_step(self.model, pairs, images, self.draw, self.config.focal_gamma, self.config.fine_matches)
+
+    def _shared(self) -> list[Tensor]:
+        """All that the workers must agree on after a step: gradients and running statistics."""
+        for value in self.model.parameters():
+            if value.grad is None:  # here, but perhaps not with the pairs of another worker
+                value.grad = torch.zeros_like(value)
+        gradients = [value.grad for value in self.model.parameters() if value.grad is not None]
+        return gradients + [buffer for buffer in self.model.buffers() if buffer.is_floating_point()]
 
     def evaluate(self) -> dict[str, Any]:
         """Validate the averaged weights."""
@@ -128,7 +166,13 @@ class Trainer:
         return {"step": self.step, "pairs": self.pairs, "hours": self.seconds / 3600, **figures.to_dict()}
 
     def save(self, output: Path) -> None:
-        """Write the state to continue from, and the averaged weights to use; old files are replaced at once or not."""
+        """Write the state to continue from, and the averaged weights to use; old files are replaced at once or not.
+
+        Every worker has to call this, as each has a generator of its own; the one that leads writes.
+        """
+        generators = self.workers.gather(self.draw.generator.get_state())
+        if not self.workers.leads:
+            return
         state = {
             "config": self.config.to_dict(),
             "step": self.step,
@@ -137,40 +181,44 @@ class Trainer:
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "generator": self.draw.generator.get_state(),
+            "generator": generators,
         }
         averaged: LoFTR = self.average.module  # type: ignore[assignment]
         counts = {"steps": str(self.step), "pairs": str(self.pairs)}
-        _replace(output / "state.pt", lambda path: torch.save(state, path))
-        _replace(output / "model.safetensors", lambda path: save_model(path, averaged, counts))
+        replace_file(output / "state.pt", lambda path: torch.save(state, path))
+        replace_file(output / "model.safetensors", lambda path: save_model(path, averaged, counts))
 
-    def resume(self, path: Path) -> None:
-        """Continue from a saved state; the schedule is this run's own.
+    def resume(self, path: Path) -> list[str]:
+        """Continue from a saved state; the settings are this run's own.
+
+        Returns:
+            What is not as it was when the state was saved, in words.
 
         Raises:
             ResumeError: the file is damaged or of another network.
         """
+        state = read_state(path, self.config, self.device)
         try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
             self.model.load_state_dict(state["model"])
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.draw.generator.set_state(state["generator"].cpu())
+            for group in self.optimizer.param_groups:
+                group["weight_decay"] = self.config.weight_decay
             self.step, self.seconds, self.pairs = state["step"], state["seconds"], state["pairs"]
-        except Exception as error:  # a damaged pickle ends in nearly any exception
-            raise ResumeError(f"cannot continue from {path}: it is missing, damaged or of another network") from error
+            return changes(state["config"], self.config) + self._restore_draw(
+                torch.atleast_2d(state["generator"].cpu())
+            )
+        except Exception as error:  # whatever the tensors and their names may be
+            raise ResumeError(f"cannot continue from {path}: it is damaged or of another network") from error
 
-    @staticmethod
-    def _log(output: Path, figures: dict[str, Any]) -> None:
-        with (output / "log.jsonl").open("a") as file:
-            file.write(json.dumps(figures) + "\n")
-
-
-def _replace(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a file under another name first, so that a crash leaves the old one whole."""
-    partial = path.with_name(path.name + ".partial")
-    write(partial)
-    partial.replace(path)
+    def _restore_draw(self, states: Tensor) -> list[str]:
+        """Go on with the same random numbers, where there are as many workers on the same kind of device as before."""
+        if states.shape == (self.workers.count, len(self.draw.generator.get_state())):
+            # A copy: given a view, torch 2.13 reads from the start of what it is a view of, and crashes.
+            self.draw.generator.set_state(states[self.workers.rank].clone())
+            return []
+        self.draw = Draw(self.config.seed + self.step + self.workers.rank, self.device)
+        return ["another number of processes, or another kind of device: other pairs are drawn from here on"]
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:
@@ -182,5 +230,7 @@ def learning_rate(config: TrainingConfig, step: int) -> float:
 
 def _textures(config: TrainingConfig, device: torch.device) -> TextureAtlas:
     if config.photos:
-        return photo_atlas(Path(os.path.expandvars(config.photos))).to(device)
+        photos = photo_atlas(Path(os.path.expandvars(config.photos)))
+        lines = line_atlas(Draw(config.seed, torch.device("cpu")), LINE_TEXTURES)
+        return TextureAtlas.joined([photos, lines]).to(device)
     return pattern_atlas(Draw(config.seed, device), config.patterns)

@@ -13,7 +13,10 @@ import torch
 from loftr_ros.loftr.checkpoints import load_model
 from loftr_ros.loftr.config import ModelConfigError
 from loftr_ros.training.config import TrainingConfig
-from loftr_ros.training.loop import OutputError, ResumeError, Trainer, learning_rate
+from loftr_ros.training.distributed import Workers
+from loftr_ros.training.loop import OutputError, Trainer, learning_rate
+from loftr_ros.training.source_config import HomographyConfig, RecordedConfig, RenderedConfig, SourceConfig
+from loftr_ros.training.state import ResumeError
 from loftr_ros.training.textures import TextureError
 from loftr_ros.training.validation import Validation
 
@@ -37,7 +40,12 @@ def quick_validation(monkeypatch: pytest.MonkeyPatch) -> None:
 def weights(trainer: Trainer) -> dict[str, torch.Tensor]:
     """Copies of all that a step changes."""
     averaged = {f"average.{key}": value for key, value in trainer.average.state_dict().items()}
-    return {key: value.clone() for key, value in (averaged | trainer.model.state_dict()).items()}
+    moments = {
+        f"optimizer.{index}.{name}": value
+        for index, state in trainer.optimizer.state_dict()["state"].items()
+        for name, value in state.items()
+    }
+    return {key: value.clone() for key, value in (averaged | moments | trainer.model.state_dict()).items()}
 
 
 def test_loss_falls() -> None:
@@ -54,26 +62,61 @@ def test_half_precision_steps_are_finite() -> None:
     assert {value.dtype for value in trainer.model.parameters()} == {torch.float32}
 
 
-@pytest.mark.usefixtures("quick_validation")
-def test_continued_run_is_the_uninterrupted_one(tmp_path: Path) -> None:
-    whole = Trainer(CONFIG, CPU)
+@pytest.fixture(params=["rendered", "homographies", "sequence", "mixture"])
+def sources(request: pytest.FixtureRequest, recorded_room: Path) -> tuple[SourceConfig, ...]:
+    sequence = RecordedConfig(folder=str(recorded_room), max_gap=3)
+    kinds = {"rendered": RenderedConfig(), "homographies": HomographyConfig(), "sequence": sequence}
+    return tuple(kinds.values()) if request.param == "mixture" else (kinds[request.param],)
+
+
+def test_continued_run_is_the_uninterrupted_one(tmp_path: Path, sources: tuple[SourceConfig, ...]) -> None:
+    config = replace(CONFIG, sources=sources)
+    whole = Trainer(config, CPU)
     for _ in range(6):
         whole.advance()
 
-    first = Trainer(CONFIG, CPU)
+    first = Trainer(config, CPU)
     for _ in range(3):
         first.advance()
     first.save(tmp_path)
     torch.manual_seed(99)  # nothing may depend on the state that the process happens to be in
-    second = Trainer(CONFIG, CPU)
-    second.resume(tmp_path / "state.pt")
+    second = Trainer(config, CPU)
+    assert second.resume(tmp_path / "state.pt") == []
     assert (second.step, second.pairs) == (first.step, first.pairs)
     for _ in range(3):
         second.advance()
 
     expected, actual = weights(whole), weights(second)
+    assert expected.keys() == actual.keys()
     assert [key for key in expected if not torch.equal(expected[key], actual[key])] == []
     assert not torch.equal(expected["backbone.conv1.weight"], weights(first)["backbone.conv1.weight"])
+
+
+def test_changed_settings_are_told(tmp_path: Path) -> None:
+    Trainer(CONFIG, CPU).save(tmp_path)
+    changed = replace(CONFIG, steps=90, weight_decay=0.5, sources=(HomographyConfig(),))
+    trainer = Trainer(changed, CPU)
+    sources, steps, decay = sorted(trainer.resume(tmp_path / "state.pt"))
+    assert steps == "steps was 60, now 90"
+    assert decay == "weight_decay was 0.01, now 0.5"
+    assert "homographies" in sources
+    assert [group["weight_decay"] for group in trainer.optimizer.param_groups] == [0.5]
+
+
+def test_other_number_of_workers_draws_other_pairs(tmp_path: Path) -> None:
+    alone = Trainer(CONFIG, CPU)
+    alone.save(tmp_path)
+    (note,) = Trainer(CONFIG, CPU, Workers(1, 2)).resume(tmp_path / "state.pt")
+    assert "other pairs" in note
+
+
+def test_state_of_another_preset(tmp_path: Path) -> None:
+    Trainer(CONFIG, CPU).save(tmp_path)
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    state["config"]["preset"] = "outdoor"
+    torch.save(state, tmp_path / "state.pt")
+    with pytest.raises(ResumeError, match="of the preset 'outdoor', but the config says 'compact'"):
+        Trainer(CONFIG, CPU).resume(tmp_path / "state.pt")
 
 
 @pytest.mark.usefixtures("quick_validation")
@@ -83,7 +126,7 @@ def test_run_writes_what_it_says(tmp_path: Path) -> None:
     trainer.run(tmp_path / "a" / "b", None, lambda figures: steps.append(figures["step"]))
     output = tmp_path / "a" / "b"
     assert steps == [1, 2, 3, 4]
-    assert {path.name for path in output.iterdir()} == {"state.pt", "model.safetensors", "log.jsonl"}
+    assert {path.name for path in output.iterdir()} - {"tensorboard"} == {"state.pt", "model.safetensors", "log.jsonl"}
     assert [json.loads(line)["step"] for line in (output / "log.jsonl").read_text().splitlines()] == [3, 4]
     saved = load_model(str(output / "model.safetensors")).state_dict()
     averaged = trainer.average.module.state_dict()
@@ -96,6 +139,20 @@ def test_time_limit_stops_between_steps_and_saves(tmp_path: Path) -> None:
     trainer.run(tmp_path, 0.0, ignore)
     assert trainer.step == 0
     assert (tmp_path / "state.pt").is_file()
+
+
+@pytest.mark.usefixtures("quick_validation")
+def test_every_step_is_validated_once(tmp_path: Path) -> None:
+    Trainer(replace(CONFIG, steps=4, validate_every=2), CPU).run(tmp_path, None, ignore)
+    assert [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == [2, 4]
+
+
+@pytest.mark.usefixtures("quick_validation")
+def test_interrupted_run_saves_and_stops(tmp_path: Path) -> None:
+    trainer = Trainer(CONFIG, CPU)
+    trainer.run(tmp_path, None, ignore, interrupted=lambda: trainer.step == 2)
+    assert torch.load(tmp_path / "state.pt", weights_only=True)["step"] == trainer.step == 2
+    assert not (tmp_path / "log.jsonl").exists()
 
 
 @pytest.mark.usefixtures("quick_validation")
@@ -133,11 +190,11 @@ def test_average_follows_the_weights() -> None:
 def test_step_with_an_overflow_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = Trainer(CONFIG, CPU)
     trainer.advance()
-    before = {name: value.clone() for name, value in trainer.model.named_parameters()}
+    before = weights(trainer)
     monkeypatch.setattr("loftr_ros.training.loop.photometric", lambda draw, images: images * torch.inf)
     trainer.advance()
     assert trainer.step == 2
-    assert all(torch.equal(value, before[name]) for name, value in trainer.model.named_parameters())
+    assert all(torch.equal(value, before[name]) for name, value in weights(trainer).items())
 
 
 def test_schedule() -> None:

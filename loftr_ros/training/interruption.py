@@ -1,0 +1,33 @@
+"""Ctrl-C and SIGTERM as a wish to stop between two steps."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType, TracebackType
+
+
+class Interruption:
+    """Notes the first signal, as a context manager; the second one acts as if this were not here.
+
+    Attributes:
+        signal: number of the signal; 0 as long as there was none.
+    """
+
+    def __init__(self) -> None:
+        self.signal = 0
+        self._handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def __enter__(self) -> Interruption:
+        for number in self._handlers:
+            signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.signal = number
+        self.__exit__(None, None, None)

@@ -1,0 +1,50 @@
+"""The file from which a run is continued."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from loftr_ros.errors import LoftrRosError
+from loftr_ros.training.config import TrainingConfig
+
+
+class ResumeError(LoftrRosError):
+    """A training state that cannot be continued."""
+
+
+def replace_file(path: Path, write: Callable[[Path], None]) -> None:
+    """Write a file under another name first, so that a crash leaves the old one whole."""
+    partial = path.with_name(path.name + ".partial")
+    write(partial)
+    partial.replace(path)
+
+
+def read_state(path: Path, config: TrainingConfig, device: torch.device) -> dict[str, Any]:
+    """Read a state; nothing in it is executed.
+
+    Raises:
+        ResumeError: the file is damaged, or of another preset than `config`.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        saved_preset = state["config"]["preset"]
+    except Exception as error:  # a damaged pickle ends in nearly any exception
+        raise ResumeError(f"cannot continue from {path}: it is missing or damaged") from error
+    if saved_preset != config.preset:
+        raise ResumeError(
+            f"cannot continue from {path}: it is of the preset {saved_preset!r}, but the config says {config.preset!r}"
+        )
+    return state
+
+
+def changes(saved: dict[str, Any], config: TrainingConfig) -> list[str]:
+    """Tell which settings of a continued run differ from those that it was saved with."""
+    return [
+        f"{name} was {saved[name]!r}, now {value!r}"
+        for name, value in config.to_dict().items()
+        if name in saved and saved[name] != value
+    ]

@@ -1,0 +1,33 @@
+"""Signals are wishes at first."""
+
+import os
+import signal
+
+import pytest
+
+from loftr_ros.training.interruption import Interruption
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_first_signal_is_noted_and_the_second_acts(number: signal.Signals) -> None:
+    def act(*_: object) -> None:
+        raise InterruptedError
+
+    before = signal.signal(number, act)
+    try:
+        with Interruption() as interruption:
+            assert interruption.signal == 0
+            os.kill(os.getpid(), number)
+            assert interruption.signal == number
+            with pytest.raises(InterruptedError):
+                os.kill(os.getpid(), number)
+        assert signal.getsignal(number) is act
+    finally:
+        signal.signal(number, before)
+
+
+def test_handlers_are_put_back() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with Interruption():
+        assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] != before
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
