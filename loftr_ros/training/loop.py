@@ -6,6 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,8 @@ class Trainer:
         self.config = config
         self.device = device
         self.workers = workers
-        self.model = LoFTR(preset(config.preset)).to(device).train()
+        # The published weights count pixels from the corner of the image; the ground truth here does not.
+        self.model = LoFTR(replace(preset(config.preset), pixel_centre=0.0)).to(device).train()
         synchronize_normalisation(self.model, workers, device)
         self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.average), use_buffers=True)
         self.optimizer = torch.optim.AdamW(

@@ -261,6 +261,16 @@ def test_photos_by_an_environment_variable(tmp_path: Path, monkeypatch: pytest.M
         Trainer(replace(CONFIG, photos="$PLACE_OF_PHOTOS/photos"), CPU)
 
 
+@pytest.mark.parametrize("name", ["indoor", "outdoor_ot"])
+def test_published_architectures_learn(name: str) -> None:
+    trainer = Trainer(replace(CONFIG, preset=name, batch=1, sizes=((64, 64),)), CPU)
+    before = trainer.model.backbone.conv1.weight.clone()
+    figures = trainer.advance()
+    assert all(value == value for value in figures.values())
+    assert not torch.equal(trainer.model.backbone.conv1.weight, before)
+    assert trainer.model.config.pixel_centre == 0  # as in the ground truth
+
+
 def test_unknown_preset() -> None:
     with pytest.raises(ModelConfigError, match="'huge'"):
         Trainer(replace(CONFIG, preset="huge"), CPU)

@@ -38,9 +38,10 @@ def test_sources(tmp_path: Path) -> None:
     assert read_config(write(tmp_path, "photos: here")).sources == (RenderedConfig(),)
 
 
-def test_configuration_of_the_embedded_checkpoint() -> None:
-    config = read_config(Path(__file__).parents[2] / "config" / "train_compact.yaml")
-    assert config.preset == "compact"
+@pytest.mark.parametrize("name", ["compact", "megadepth", "rgbd"])
+def test_configurations_of_the_package(name: str) -> None:
+    config = read_config(Path(__file__).parents[2] / "config" / f"train_{name}.yaml")
+    assert config.photos == "$LOFTR_ROS_DATA/photos"
 
 
 @pytest.mark.parametrize(
