@@ -207,9 +207,8 @@ class Trainer:
             for group in self.optimizer.param_groups:
                 group["weight_decay"] = self.config.weight_decay
             self.step, self.seconds, self.pairs = state["step"], state["seconds"], state["pairs"]
-            return changes(state["config"], self.config) + self._restore_draw(
-                torch.atleast_2d(state["generator"].cpu())
-            )
+            generators = torch.atleast_2d(state["generator"].cpu())  # states of earlier versions hold a single one
+            return changes(state["config"], self.config) + self._restore_draw(generators)
         except Exception as error:  # whatever the tensors and their names may be
             raise ResumeError(f"cannot continue from {path}: it is damaged or of another network") from error
 

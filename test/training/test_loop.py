@@ -103,6 +103,19 @@ def test_changed_settings_are_told(tmp_path: Path) -> None:
     assert [group["weight_decay"] for group in trainer.optimizer.param_groups] == [0.5]
 
 
+def test_state_of_an_earlier_version(tmp_path: Path) -> None:
+    """It held the generator of the one process."""
+    trainer = Trainer(CONFIG, CPU)
+    trainer.advance()
+    trainer.save(tmp_path)
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    state["generator"] = state["generator"][0].clone()
+    torch.save(state, tmp_path / "state.pt")
+    again = Trainer(CONFIG, CPU)
+    assert again.resume(tmp_path / "state.pt") == []
+    assert torch.equal(again.draw.generator.get_state(), trainer.draw.generator.get_state())
+
+
 def test_other_number_of_workers_draws_other_pairs(tmp_path: Path) -> None:
     alone = Trainer(CONFIG, CPU)
     alone.save(tmp_path)
