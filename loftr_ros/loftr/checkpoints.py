@@ -1,49 +1,96 @@
-"""Files of weights: our safetensors with the configuration inside, and the published PyTorch files."""
+"""From a checkpoint, by name or by file, to the network that it fits."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.loftr.catalogue import EMBEDDED, PUBLISHED, recognise
 from loftr_ros.loftr.config import LoFTRConfig, preset
 from loftr_ros.loftr.model import LoFTR
+from loftr_ros.loftr.state_dict import PYTORCH_SUFFIXES, CheckpointError, Difference, describe, differences, read_state
 
-EMBEDDED = Path(__file__).parent / "weights" / "compact.safetensors"
 
+@dataclass(frozen=True)
+class Checkpoint:
+    """The content of a file of weights, which need not fit.
 
-class CheckpointError(LoftrRosError):
-    """A file of weights that cannot be used; the message names the file and what does not fit."""
+    Attributes:
+        path: of the file.
+        config: of the network that the weights are meant for.
+        state: the weights, by the authors' names.
+        header: what else a safetensors file says of itself.
+    """
+
+    path: Path
+    config: LoFTRConfig
+    state: dict[str, Tensor]
+    header: dict[str, str] = field(default_factory=dict)
+
+    def differences(self) -> list[Difference]:
+        """List every key that the file and the network do not have in common, or not in one shape."""
+        return differences(self.network().state_dict(), self.state)
+
+    def network(self) -> LoFTR:
+        """Build the network without values, as the header of a file may claim one of any size.
+
+        Raises:
+            CheckpointError: not even that can be done.
+        """
+        try:
+            with torch.device("meta"):
+                return LoFTR(self.config)
+        except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+            raise CheckpointError(f"{self.path} has a configuration in its header that cannot be built") from error
 
 
 def load_model(checkpoint: str) -> LoFTR:
     """Build the network of a checkpoint, in evaluation mode, on the CPU.
 
     Args:
-        checkpoint: "compact" for the weights inside the package, or the path of a `.safetensors` file written by
-            `save_model` or of a published PyTorch file (`.ckpt`, `.pt`, `.pth`), which is never unpickled as code.
+        checkpoint: see `read_checkpoint`.
 
     Raises:
         CheckpointError: the file is missing, damaged, or does not fit its network.
     """
-    if checkpoint in {"outdoor", "indoor"}:
-        raise CheckpointError(
-            f"the published {checkpoint!r} weights are not part of this package: "
-            f"download them and give the path of the file, for example --checkpoint loftr_{checkpoint}.ckpt"
-        )
-    path = EMBEDDED if checkpoint == "compact" else Path(checkpoint)
-    if not path.is_file():
-        raise CheckpointError(f"checkpoint {checkpoint!r} is neither 'compact' nor a file: give the path of a file")
-    config, state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_published(path)
-    model = LoFTR(config)
-    _load_strictly(model, state, path)
+    found = read_checkpoint(checkpoint)
+    if different := found.differences():
+        advice = f"`loftr-ros weights info {checkpoint}` lists every key"
+        raise CheckpointError(f"{found.path} does not fit its network, it {describe(different)}: {advice}")
+    model = LoFTR(found.config)
+    model.load_state_dict(found.state)
     return model.eval()
+
+
+def read_checkpoint(checkpoint: str) -> Checkpoint:
+    """Find and read a checkpoint. Published weights do not say which network they want, and the wrong position encoding
+    would only show as bad matches: so it is known from the name or the content of the file, or the user says it.
+
+    Args:
+        checkpoint: one of
+            "compact", the weights inside the package;
+            "outdoor", "indoor", "outdoor_ot", "indoor_ot", published weights that `loftr-ros weights fetch` has stored;
+            FILE, a `.safetensors` file written by `save_model`, or a published PyTorch file (`.ckpt`, `.pt`, `.pth`)
+            with its well-known content or name, which is never unpickled as code;
+            PRESET=FILE, such as "outdoor=my.ckpt", any other file for a published network.
+
+    Raises:
+        CheckpointError: the file is missing or damaged, or nothing tells its network.
+    """
+    path, name = _locate(checkpoint)
+    state, header = read_state(path)
+    if name is None and path.suffix in PYTORCH_SUFFIXES:
+        name = recognise(path)
+        if name is None:
+            ways = ", ".join(f"{known}={path}" for known in PUBLISHED)
+            raise CheckpointError(f"{path} does not tell which network it is for: say so with one of {ways}")
+    return Checkpoint(path, preset(name) if name else _config_in(header, path), state, header)
 
 
 def save_model(path: Path, model: LoFTR, metadata: dict[str, str] | None = None) -> None:
@@ -54,41 +101,24 @@ def save_model(path: Path, model: LoFTR, metadata: dict[str, str] | None = None)
     path.chmod(0o644)  # the library makes it private to the user, and so would installing it
 
 
-def _read_safetensors(path: Path) -> tuple[LoFTRConfig, dict[str, Tensor]]:
+def _locate(checkpoint: str) -> tuple[Path, str | None]:
+    """Path of the file, and the preset if it was named."""
+    if checkpoint == "compact":
+        return EMBEDDED, None
+    if checkpoint in PUBLISHED:
+        path = PUBLISHED[checkpoint].stored
+        if not path.is_file():
+            raise CheckpointError(
+                f"the published {checkpoint!r} weights are not here: run `loftr-ros weights fetch {checkpoint}`, "
+                f"or give a file that you have as {checkpoint}=FILE"
+            )
+        return path, checkpoint
+    name, _, file = checkpoint.partition("=")
+    return (Path(file).expanduser(), name) if file and name in PUBLISHED else (Path(checkpoint).expanduser(), None)
+
+
+def _config_in(header: dict[str, str], path: Path) -> LoFTRConfig:
     try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no mapping
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is damaged or no safetensors file ({error}): copy it again") from error
-    try:
-        config = LoFTRConfig.from_dict(json.loads(header["config"]))
-    except (KeyError, ValueError, TypeError, AttributeError, LoftrRosError) as error:
+        return LoFTRConfig.from_dict(json.loads(header["config"]))
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError, LoftrRosError) as error:
         raise CheckpointError(f"{path} has no LoFTR configuration in its header: it was not written here") from error
-    return config, state
-
-
-def _read_published(path: Path) -> tuple[LoFTRConfig, dict[str, Tensor]]:
-    """Read the authors' or kornia's file; the position encoding that it needs is told by its name."""
-    try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle ends in nearly any exception
-        raise CheckpointError(f"{path} is damaged or holds more than plain weights: it was not loaded") from error
-    state = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise CheckpointError(f"{path} holds no state dict: expected the published LoFTR weights")
-    name = "indoor" if "indoor_ds_new" in path.name else "outdoor"
-    return preset(name), {key.removeprefix("matcher."): value for key, value in state.items()}
-
-
-def _load_strictly(model: LoFTR, state: dict[str, Tensor], path: Path) -> None:
-    """Load a state dict of which every key and every shape must fit."""
-    expected = model.state_dict()
-    missing = [key for key in expected if key not in state]
-    unexpected = [key for key in state if key not in expected]
-    reshaped = [key for key in expected if key in state and state[key].shape != expected[key].shape]
-    for what, keys in (("lacks", missing), ("has an unknown", unexpected), ("has another shape of", reshaped)):
-        if keys:
-            more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
-            raise CheckpointError(f"{path} does not fit its network: it {what} {keys[0]!r}{more}")
-    model.load_state_dict(state)

@@ -137,13 +137,3 @@ def test_published_file(twins: Callable[[str], Twins], tmp_path: Path) -> None:
     assert not model.training
     assert model.state_dict().keys() == theirs.keys()
     assert all(torch.equal(value, theirs[key]) for key, value in model.state_dict().items())
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"), [("loftr_outdoor.ckpt", "outdoor"), ("indoor_ds_new.ckpt", "indoor"), ("any.pt", "outdoor")]
-)
-def test_position_encoding_is_told_by_the_name(
-    twins: Callable[[str], Twins], tmp_path: Path, name: str, expected: str
-) -> None:
-    torch.save(twins("outdoor").theirs.state_dict(), tmp_path / name)
-    assert load_model(str(tmp_path / name)).config == preset(expected)
