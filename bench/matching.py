@@ -32,6 +32,7 @@ from loftr_ros.errors import LoftrRosError
 from loftr_ros.loftr.matcher import load_matcher
 
 NAMES = (*RECORDINGS, *LISTS)
+TABLE_WIDTH = 150  # a narrower terminal may break lines, a table must not lose figures
 
 
 def main(argv: Sequence[str]) -> int:
@@ -99,7 +100,7 @@ def _run(args: argparse.Namespace, command: str) -> Report:
     loftr = load_matcher(args.checkpoint, args.device)
     rows = competitors(loftr, Path(args.checkpoint).stem)
     facts = machine(loftr.device, next(loftr.model.parameters()).dtype)
-    console = Console()
+    console = Console(width=max(Console().width, TABLE_WIDTH))
     for name, value in facts.items():
         console.print(f"{name}: {value}", highlight=False)
     reports = []

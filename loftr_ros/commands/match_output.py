@@ -71,7 +71,8 @@ def write_matches(path: Path, matches: Matches, inliers: NDArray[np.bool_]) -> N
     """
     try:
         if path.suffix == ".npz":
-            np.savez(path, **vars(matches), inlier=inliers)
+            known = {name: array for name, array in vars(matches).items() if array is not None}
+            np.savez(path, **known, inlier=inliers)
             return
         rows = np.column_stack([matches.points_a, matches.points_b, matches.confidence, inliers])
         header, formats = "u_a,v_a,u_b,v_b,confidence,inlier", ["%.3f"] * 4 + ["%.4f", "%d"]

@@ -40,7 +40,7 @@ def test_motion_is_found_with_its_sign(make_world: MakeWorld, step: NDArray[np.f
     assert pose is not None
     assert pose.geometry is TwoViewGeometry.GENERAL
     assert rotation_error_deg(pose.T_a_b[:3, :3], step[:3, :3]) < 0.1
-    assert angle_deg(pose.T_a_b[:3, 3], step[:3, 3]) < 1.0
+    assert angle_deg(pose.T_a_b[:3, 3], step[:3, 3]) < 1.5
     assert np.linalg.norm(pose.T_a_b[:3, 3]) == pytest.approx(1.0)
     assert 0.7 * len(matches) < pose.inliers.sum() < 0.9 * len(matches)
     assert 0.1 < pose.noise_px < 0.3

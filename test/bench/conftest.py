@@ -1,0 +1,90 @@
+"""The modules of bench/, and a data folder in which everything is rendered."""
+
+import importlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from loftr_ros.demo.room import make_room
+from loftr_ros.odometry import se3
+from loftr_ros.training.rendering import render
+
+BENCH = Path(__file__).resolve().parents[2] / "bench"
+WIDTH, HEIGHT = 256, 192
+K = np.array([[170.0, 0, WIDTH / 2 - 0.5], [0, 170.0, HEIGHT / 2 - 0.5], [0, 0, 1]])
+START = se3.transform(se3.exp_rotation([0.0, 0.6, 0.0]), [2.2, 0.0, 0.0])
+STEP = se3.transform(se3.exp_rotation([0.01, -0.03, 0.005]), [0.1, -0.03, 0.15])  # T_a_b of frames after each other
+H_B_A = np.array([[1.05, 0.04, 3.0], [-0.02, 0.98, 5.0], [1e-4, -5e-5, 1.0]])
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """Import a module of bench/ as its script does."""
+    monkeypatch.syspath_prepend(str(BENCH))
+    return importlib.import_module
+
+
+@pytest.fixture
+def step() -> NDArray[np.float64]:
+    """T_a_b of rendered images after each other."""
+    return STEP
+
+
+@pytest.fixture(scope="session")
+def rendered_views() -> list[NDArray[np.uint8]]:
+    """Five images of a camera that goes on by STEP."""
+    room, pose, views = make_room(), START, []
+    for _ in range(5):
+        camera = torch.from_numpy(K).float()[None]
+        view = render(room.scene, room.atlas, camera, torch.from_numpy(pose).float()[None], (HEIGHT, WIDTH))
+        views.append((255 * view.image[0, 0].numpy()).astype(np.uint8))
+        pose = pose @ STEP
+    return views
+
+
+@pytest.fixture
+def data(
+    tmp_path: Path,
+    rendered_views: list[NDArray[np.uint8]],
+    texture: NDArray[np.uint8],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """A data folder with KITTI 06, ScanNet's pairs and graf; LOFTR_ROS_DATA names it."""
+    root = tmp_path / "data"
+    _write_kitti(root / "kitti", rendered_views)
+    scannet = root / "pairs" / "scannet15_superglue"
+    pair = {"K0": K.tolist(), "K1": K.tolist(), "T_0to1": se3.inverse(STEP).tolist()}
+    _write_pairs(scannet, rendered_views[:2], pair)
+    size = (texture.shape[1], texture.shape[0])
+    _write_pairs(
+        root / "pairs" / "graf", [texture, cv2.warpPerspective(texture, H_B_A, size)], {"H_1to2": H_B_A.tolist()}
+    )
+    monkeypatch.setenv("LOFTR_ROS_DATA", str(root))
+    return root
+
+
+def _write_kitti(root: Path, views: list[NDArray[np.uint8]]) -> None:
+    folder = root / "sequences" / "06"
+    (folder / "image_0").mkdir(parents=True)
+    for i, view in enumerate(views):
+        cv2.imwrite(str(folder / "image_0" / f"{i:06d}.png"), view)
+    P = np.column_stack([K, np.zeros(3)])
+    (folder / "calib.txt").write_text("P0: " + " ".join(map(str, P.ravel())) + "\n")
+    (folder / "times.txt").write_text("".join(f"{0.1 * i}\n" for i in range(len(views))))
+    poses = [np.linalg.matrix_power(STEP, i)[:3].ravel() for i in range(len(views))]
+    (root / "poses").mkdir()
+    np.savetxt(root / "poses" / "06.txt", poses)
+
+
+def _write_pairs(folder: Path, images: list[NDArray[np.uint8]], truth: dict[str, object]) -> None:
+    (folder / "images").mkdir(parents=True)
+    for name, image in zip("ab", images, strict=True):
+        cv2.imwrite(str(folder / "images" / f"{name}.png"), image)
+    (folder / "pairs.json").write_text(json.dumps([{"a": "a.png", "b": "b.png", **truth}]))
