@@ -17,6 +17,7 @@ COMMANDS = {
     "record": "record odometry from a ROS topic",
     "demo": "run the node on a rendered room and measure it",
     "train": "train a checkpoint on rendered scenes",
+    "weights": "list, describe and fetch checkpoints",
 }
 
 

@@ -158,6 +158,7 @@ def _receive(url: str, partial: _Partial, report: Report, timeout: float) -> Non
                 done += file.write(block)
                 report(done, total)
                 if done > MAX_BYTES:
+                    partial.discard()
                     raise DownloadError(f"longer than {MAX_BYTES >> 20} MiB")
     if total is not None and done < total:
         raise ConnectionError(f"{done} of {total} bytes came")

@@ -23,7 +23,7 @@ class Published:
 
     Attributes:
         name: the user's word for them, and the preset that they belong to.
-        about: one line.
+        trained_on: data set, and the way of matching.
         file_name: the authors' name of the file.
         digests: each of them proves a file to be the published one; empty where none is known.
         sources: addresses of the file, tried in this order; empty where only the authors' folder has it.
@@ -31,7 +31,7 @@ class Published:
     """
 
     name: str
-    about: str
+    trained_on: str
     file_name: str
     digests: frozenset[str] = frozenset()
     sources: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ PUBLISHED = {
     for entry in (
         Published(
             "outdoor",
-            "trained on MegaDepth, dual-softmax",
+            "MegaDepth, dual-softmax",
             "outdoor_ds.ckpt",
             frozenset(
                 {
@@ -67,7 +67,7 @@ PUBLISHED = {
         ),
         Published(
             "indoor",
-            "trained on ScanNet, dual-softmax, corrected position encoding",
+            "ScanNet, dual-softmax",
             "indoor_ds_new.ckpt",
             frozenset(
                 {
@@ -82,8 +82,8 @@ PUBLISHED = {
                 f"{_DRIVE}19s3QvcCWQ6g-N1PrYlDCg-2mOJZ3kkgS",
             ),
         ),
-        Published("outdoor_ot", "trained on MegaDepth, optimal transport", "outdoor_ot.ckpt"),
-        Published("indoor_ot", "trained on ScanNet, optimal transport", "indoor_ot.ckpt"),
+        Published("outdoor_ot", "MegaDepth, optimal transport", "outdoor_ot.ckpt"),
+        Published("indoor_ot", "ScanNet, optimal transport", "indoor_ot.ckpt"),
     )
 }
 
