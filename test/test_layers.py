@@ -9,7 +9,7 @@ import pytest
 import loftr_ros
 
 FORBIDDEN = {
-    "loftr": {"cv2", "rclpy", "matplotlib", "loftr_ros.odometry", "loftr_ros.sequences"},
+    "loftr": {"cv2", "rclpy", "matplotlib", "loftr_ros.odometry", "loftr_ros.sequences", "loftr_ros.download"},
     "odometry": {"torch", "rclpy", "matplotlib", "loftr_ros.loftr", "loftr_ros.sequences"},
     "sequences": {"torch", "rclpy", "matplotlib", "loftr_ros.loftr"},
     "training": {"rclpy", "matplotlib", "h5py", "tensorboard"},
