@@ -22,7 +22,8 @@ REQUIREMENTS = [
     "scipy>=1.8",
     "torch>=2.2",
 ]
-DEVELOPMENT = ["hypothesis", "kornia", "mypy", "pytest>=7.2", "ruff", "scipy-stubs", "types-PyYAML"]
+TRAINING = ["h5py", "tensorboard"]
+DEVELOPMENT = ["hypothesis", "kornia", "mypy", "POT", "pytest>=7.2", "ruff", "scipy-stubs", "types-PyYAML", *TRAINING]
 
 
 def ros_wheels(distro: str) -> list[str]:
@@ -52,7 +53,12 @@ setup(
         shared("config"),
     ],
     install_requires=REQUIREMENTS,
-    extras_require={"dev": DEVELOPMENT, "kilted": ros_wheels("kilted"), "jazzy": ros_wheels("jazzy")},
+    extras_require={
+        "train": TRAINING,
+        "dev": DEVELOPMENT,
+        "kilted": ros_wheels("kilted"),
+        "jazzy": ros_wheels("jazzy"),
+    },
     entry_points={
         "console_scripts": ["loftr-ros = loftr_ros.cli:main", "vo_node = loftr_ros.ros.vo_node:main"],
     },

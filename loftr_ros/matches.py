@@ -21,19 +21,23 @@ class Matches:
         confidence: (N,) float32 in [0, 1].
         cell_a: (N,) int64, index of the coarse cell of image a that each match starts from. All images matched
             against the same image a share its cells, so this number identifies a track.
+        spread_b: (N, 2, 2) float64, covariance of points_b as a multiple of that of a typical match: along an edge a
+            point is less certain than across it. None where nothing is known, and all count the same.
     """
 
     points_a: NDArray[np.float32]
     points_b: NDArray[np.float32]
     confidence: NDArray[np.float32]
     cell_a: NDArray[np.int64]
+    spread_b: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.cell_a)
 
     def select(self, index: NDArray[np.bool_] | NDArray[np.int64]) -> Matches:
         """Return the matches picked by a boolean mask (N,) or by integer indices."""
-        return Matches(self.points_a[index], self.points_b[index], self.confidence[index], self.cell_a[index])
+        spread = None if self.spread_b is None else self.spread_b[index]
+        return Matches(self.points_a[index], self.points_b[index], self.confidence[index], self.cell_a[index], spread)
 
 
 class Matcher(Protocol[FeaturesT]):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loftr_ros.commands.arguments import positive_int
-from loftr_ros.commands.output import make_folder
+from loftr_ros.output import make_folder
 
 if TYPE_CHECKING:
     from rich.console import Console

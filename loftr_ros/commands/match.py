@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loftr_ros.commands.arguments import positive_int
-from loftr_ros.commands.output import make_folder
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.loftr.config import MAX_PIXELS
+from loftr_ros.output import make_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,8 +59,8 @@ def main(args: argparse.Namespace) -> int:
     """Match, draw, print; the picture is written even if the matches give no pose."""
     import numpy as np
 
-    from loftr_ros.commands.match_output import figures_of, print_figures, write_matches, write_picture
     from loftr_ros.loftr.matcher import load_matcher
+    from loftr_ros.match_report import figures_of, print_figures, write_matches, write_picture
     from loftr_ros.odometry.relative_pose import relative_pose
 
     images = _read_image(args.image_a), _read_image(args.image_b)

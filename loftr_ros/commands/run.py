@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loftr_ros.commands.arguments import positive, positive_int
-from loftr_ros.commands.output import make_folder
 from loftr_ros.loftr.config import MAX_PIXELS
+from loftr_ros.output import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

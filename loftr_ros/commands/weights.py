@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loftr_ros.commands.output import make_folder
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.loftr.catalogue import (
     AUTHORS_FOLDER,
@@ -20,6 +19,7 @@ from loftr_ros.loftr.catalogue import (
     record_digest,
     recorded_digest,
 )
+from loftr_ros.output import make_folder
 
 if TYPE_CHECKING:
     from loftr_ros.loftr.checkpoints import Checkpoint

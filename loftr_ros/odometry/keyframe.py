@@ -43,7 +43,10 @@ class Keyframe(Generic[FeaturesT]):
         """Return the matches with this keyframe as rays, with the depth of their cells."""
         camera = self.frame.camera
         return RayMatches(
-            camera.normalize(matches.points_a), camera.normalize(matches.points_b), *self.depths.at(matches.cell_a)
+            camera.normalize(matches.points_a),
+            camera.normalize(matches.points_b),
+            *self.depths.at(matches.cell_a),
+            matches.spread_b,
         )
 
     def with_depth_of(self, matches: Matches, config: OdometryConfig) -> Keyframe[FeaturesT]:

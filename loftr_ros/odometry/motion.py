@@ -68,9 +68,7 @@ def estimate_motion(
     Returns:
         None if too few matches agree on a motion.
     """
-    two_view = two_view_pose(
-        rays.a, rays.b, focal, config.ransac_threshold_px, config.min_parallax_px, config.min_inliers
-    )
+    two_view = two_view_pose(rays, focal, config.ransac_threshold_px, config.min_parallax_px, config.min_inliers)
     if two_view is None:
         return None
     agreeing = rays.select(two_view.inliers)
@@ -79,14 +77,14 @@ def estimate_motion(
         freedom = Freedom.POSE
         start = _start_with_depth(two_view, agreeing, noise)
         refine_pose = _refine_with_own_depth if config.mode == "mono" else refine
-        refined = refine_pose(start, agreeing, noise, least_noise)
+        refined = refine_pose(start, rays, noise, least_noise)
     else:
         rotation_only = two_view.geometry is TwoViewGeometry.ROTATION
         freedom = Freedom.ROTATION if rotation_only else Freedom.DIRECTION
         start = se3.transform(two_view.R_a_b, position if rotation_only else baseline * two_view.direction)
-        refined = refine(start, agreeing.without_depth(), noise, least_noise, freedom)
-    inliers = two_view.inliers.copy()
-    inliers[inliers] = refined.errors < max(config.ransac_threshold_px / focal, 3.0 * refined.noise)
+        refined = refine(start, rays.without_depth(), noise, least_noise, freedom)
+    # All matches have their say in the refinement, which is robust; those that only a rough start left out come back.
+    inliers = np.asarray(refined.errors < max(config.ransac_threshold_px / focal, 3.0 * refined.noise))
     if inliers.sum() < config.min_inliers or not np.isfinite(refined.T_a_b).all():
         return None
     covariance = refined.covariance + COVARIANCE_FLOOR + _undetermined(freedom, refined.T_a_b[:3, 3], baseline)

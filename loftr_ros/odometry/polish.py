@@ -1,4 +1,4 @@
-"""Sub-pixel polish of matches on the images themselves."""
+"""Sub-pixel polish of matches on the images themselves, and how certain that makes each of them."""
 
 from __future__ import annotations
 
@@ -10,30 +10,68 @@ from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
 
-_WINDOW = (15, 15)
+_WINDOW = 15  # pixels, side of the patches that are compared
 _CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 15, 0.01)
+# Of this many agreeing matches on, the others are dropped.
+_ENOUGH = 100
+# A point that comes back from image b to another place than it left from, pixels, was not the same patch.
+_LARGEST_RETURN_ERROR_PX = 0.5
+# Differences between two images of one patch, grey levels; neighbouring pixels err together, in blocks of so many.
+_GREY_NOISE, _COMMON_PIXELS = 2.0, 9.0
+# A point is known this well without any texture, by the matcher, and not better than this with the best, pixels.
+_UNPOLISHED_PX, _BEST_PX = 3.0, 0.05
 
 
 def polish(image_a: NDArray[np.uint8], image_b: NDArray[np.uint8], matches: Matches, max_shift_px: float) -> Matches:
     """Move each point in image b to where the patch around its point in image a fits best.
 
     Lucas-Kanade (Bouguet's formulation, cv2.calcOpticalFlowPyrLK) started at the match, at full resolution only: the
-    match is already within a pixel or two. A point that is lost, or walks further than `max_shift_px`, stays what the
-    matcher said.
+    match is already within a pixel or two. A point agrees if it is found, walks no further than `max_shift_px`, and
+    comes back to where it started when sought from image b in image a. Where enough points agree the others are left
+    out; where not, they stay what the matcher said. The result carries `spread_b`.
     """
     if len(matches) == 0:
         return matches
+    polished, found = _seek(image_a, image_b, matches.points_a, matches.points_b)
+    walked = np.linalg.norm(polished - matches.points_b, axis=1)
+    accepted = found & (walked <= max_shift_px)
+    points_b = np.where(accepted[:, None], polished, matches.points_b)
+    returned, found = _seek(image_b, image_a, points_b, matches.points_a)
+    agree = accepted & found & (np.linalg.norm(returned - matches.points_a, axis=1) <= _LARGEST_RETURN_ERROR_PX)
+    matches = replace(matches, points_b=points_b)
+    if agree.sum() >= _ENOUGH:
+        matches = matches.select(agree)
+    return replace(matches, spread_b=_spread(image_a, matches.points_a))
+
+
+def _seek(
+    image: NDArray[np.uint8], other: NDArray[np.uint8], points: NDArray[np.float32], start: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Find the (N, 2) points of an image in the other, from where they may be; returns places and (N,) success."""
     found, status, _ = cv2.calcOpticalFlowPyrLK(
-        image_a,
-        image_b,
-        matches.points_a.reshape(-1, 1, 2),
-        matches.points_b.reshape(-1, 1, 2).copy(),
-        winSize=_WINDOW,
+        image,
+        other,
+        points.reshape(-1, 1, 2),
+        start.reshape(-1, 1, 2).copy(),
+        winSize=(_WINDOW, _WINDOW),
         maxLevel=0,
         criteria=_CRITERIA,
         flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
     )
-    polished = found.reshape(-1, 2)
-    shift = np.linalg.norm(polished - matches.points_b, axis=1)
-    accepted = (status.ravel() == 1) & (shift <= max_shift_px)
-    return replace(matches, points_b=np.where(accepted[:, None], polished, matches.points_b))
+    return np.asarray(found, np.float32).reshape(-1, 2), np.asarray(status.ravel() == 1)
+
+
+def _spread(image: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Covariance (N, 2, 2) of patches sought by their grey values, as a multiple of the median one.
+
+    The inverse of the structure tensor (Foerstner and Guelch, 1987) times the noise of the grey values.
+    """
+    smooth = cv2.GaussianBlur(image, (0, 0), 0.8).astype(np.float32)
+    x, y = (cv2.Scharr(smooth, cv2.CV_32F, *axis, scale=1 / 32) for axis in ((1, 0), (0, 1)))
+    column, row = np.clip(np.rint(points).astype(int), 0, np.array(image.shape[::-1]) - 1).T
+    window = (_WINDOW, _WINDOW)
+    xx, xy, yy = (cv2.boxFilter(p, -1, window, normalize=False)[row, column] for p in (x * x, x * y, y * y))
+    tensor = np.stack([xx, xy, xy, yy], axis=1).reshape(-1, 2, 2).astype(np.float64)
+    information = tensor / (_GREY_NOISE**2 * _COMMON_PIXELS) + np.eye(2) / _UNPOLISHED_PX**2
+    covariance = np.linalg.inv(information) + _BEST_PX**2 * np.eye(2)
+    return np.asarray(covariance / np.median(np.trace(covariance, axis1=1, axis2=2) / 2))

@@ -16,15 +16,25 @@ class RayMatches:
         a, b: (N, 2) undistorted points of the two images on the plane z = 1.
         inverse_depth: (N,) 1/z in camera a, NaN where unknown.
         sigma: (N,) its standard deviation, NaN where unknown.
+        spread: see `Matches.spread_b`.
     """
 
     a: NDArray[np.float64]
     b: NDArray[np.float64]
     inverse_depth: NDArray[np.float64]
     sigma: NDArray[np.float64]
+    spread: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.a)
+
+    @property
+    def sure(self) -> NDArray[np.bool_]:
+        """(N,) the half of the matches whose points are the most certain in every direction; all if all are alike."""
+        if self.spread is None:
+            return np.ones(len(self), bool)
+        largest = np.linalg.eigvalsh(self.spread)[:, 1]
+        return np.asarray(largest <= np.median(largest))
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -33,12 +43,19 @@ class RayMatches:
 
     def select(self, mask: NDArray[np.bool_]) -> RayMatches:
         """Return the matches picked by a mask."""
-        return RayMatches(self.a[mask], self.b[mask], self.inverse_depth[mask], self.sigma[mask])
+        spread = None if self.spread is None else self.spread[mask]
+        return RayMatches(self.a[mask], self.b[mask], self.inverse_depth[mask], self.sigma[mask], spread)
+
+    def deviation(self, direction: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (N,) standard deviations of b along (N, 2) unit vectors, as multiples of a typical one."""
+        if self.spread is None:
+            return np.ones(len(self))
+        return np.asarray(np.sqrt(np.einsum("ni,nij,nj->n", direction, self.spread, direction)))
 
     def without_depth(self) -> RayMatches:
         """Return the same matches with all depth unknown."""
         unknown = np.full(len(self), np.nan)
-        return RayMatches(self.a, self.b, unknown, unknown)
+        return RayMatches(self.a, self.b, unknown, unknown, self.spread)
 
 
 def homogeneous(rays: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -27,7 +27,11 @@ _MAX_EVALUATIONS = 15
 # The cost is about half the number of residuals, and grows by 1/2 one standard deviation away from its minimum.
 _COST_TOLERANCE = 1e-4
 # Residuals beyond this many standard deviations lose their say (Cauchy loss).
-_LOSS_SCALE = 2.0
+_LOSS_SCALE = 1.0
+# ... and beyond this many they have nothing to do with the noise.
+_OUTLIER = 3.0
+# Keeps the covariance a number where the residuals have no centre; normal residuals give 0.34.
+_LEAST_SLOPE = 0.05
 
 
 class Freedom(Enum):
@@ -85,13 +89,31 @@ def refine(
             ftol=_COST_TOLERANCE,
         )
         T = problem.pose(solution.x)
-        spread = 1.4826 * float(np.median(np.abs(problem.residuals(solution.x))))
-        noise = max(noise * spread, least_noise)
+        noise = max(noise * _spread(problem.residuals(solution.x)), least_noise)
     if freedom is Freedom.DIRECTION:
         T[:3, 3] *= np.linalg.norm(T_a_b[:3, 3]) / np.linalg.norm(T[:3, 3])
-    J = np.asarray(solution.jac)  # weighted by the loss
-    covariance = spread**2 * problem.basis @ np.linalg.pinv(J.T @ J, hermitian=True) @ problem.basis.T
+    covariance = problem.basis @ _covariance(problem, solution.x) @ problem.basis.T
     return RefinedPose(T, covariance, problem.errors(solution.x), noise)
+
+
+def _spread(residuals: NDArray[np.float64]) -> float:
+    """Standard deviation of the residuals that are no outliers."""
+    size = np.abs(residuals)
+    inliers = residuals[size <= _OUTLIER * 1.4826 * np.median(size)]
+    return float(np.sqrt(np.mean(inliers**2)))
+
+
+def _covariance(problem: _Problem, change: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(k, k) covariance of a robust fit (Huber and Ronchetti, Robust Statistics, section 7.6).
+
+    That of least squares, times how much more the residuals that lose their say cost than they save.
+    """
+    residuals, J = problem.residuals(change), problem.jacobian(change)
+    squared = (residuals / _LOSS_SCALE) ** 2
+    influence = residuals / (1.0 + squared)
+    slope = (1.0 - squared) / (1.0 + squared) ** 2
+    factor = np.mean(influence**2) / max(float(np.mean(slope)), _LEAST_SLOPE) ** 2
+    return np.asarray(factor * np.linalg.pinv(J.T @ J, hermitian=True))
 
 
 def robust_cost(T_a_b: NDArray[np.float64], rays: RayMatches, noise: float) -> float:
@@ -126,7 +148,8 @@ class _Problem:
         length = np.linalg.norm(slope, axis=1, keepdims=True)
         along = np.where(length > 1e-12, slope / np.maximum(length, 1e-12), [1.0, 0.0])
         across = np.column_stack([-along[:, 1], along[:, 0]])
-        sigma_along = np.hypot(noise, length[:, 0] * np.where(known, rays.sigma, 0.0))
+        sigma_across = noise * rays.deviation(across)
+        sigma_along = np.hypot(noise * rays.deviation(along), length[:, 0] * np.where(known, rays.sigma, 0.0))
         return _Problem(
             T,
             _basis(freedom, T[:3, 3]),
@@ -134,7 +157,7 @@ class _Problem:
             rays.b,
             rho,
             np.stack([across, along], axis=1),
-            np.column_stack([np.full(len(points), noise), sigma_along]),
+            np.column_stack([sigma_across, sigma_along]),
             np.column_stack([np.ones(len(points), bool), known | (freedom is Freedom.ROTATION)]),
         )
 

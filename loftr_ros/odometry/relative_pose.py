@@ -55,21 +55,20 @@ def relative_pose(
     camera_b, config = camera_b or camera_a, config or OdometryConfig()
     focal = (camera_a.focal + camera_b.focal) / 2
     rays = _rays(matches, camera_a, camera_b)
-    start = two_view_pose(rays.a, rays.b, focal, config.ransac_threshold_px, config.min_parallax_px, config.min_inliers)
+    start = two_view_pose(rays, focal, config.ransac_threshold_px, config.min_parallax_px, config.min_inliers)
     if start is None:
         return None
     freedom = Freedom.ROTATION if start.geometry is TwoViewGeometry.ROTATION else Freedom.DIRECTION
     refined = refine(
         se3.transform(start.R_a_b, start.direction),
-        rays.select(start.inliers),
+        rays,
         config.match_noise_px / focal,
         _LEAST_NOISE_PX / focal,
         freedom,
     )
     if not np.isfinite(refined.T_a_b).all():
         return None
-    inliers = start.inliers.copy()
-    inliers[inliers] = refined.errors < max(config.ransac_threshold_px / focal, 3.0 * refined.noise)
+    inliers = np.asarray(refined.errors < max(config.ransac_threshold_px / focal, 3.0 * refined.noise))
     if inliers.sum() < config.min_inliers:
         return None
     return RelativePose(start.geometry, refined.T_a_b, inliers, start.parallax_px, focal * refined.noise)
@@ -77,4 +76,6 @@ def relative_pose(
 
 def _rays(matches: Matches, camera_a: Camera, camera_b: Camera) -> RayMatches:
     unknown = np.full(len(matches), np.nan)
-    return RayMatches(camera_a.normalize(matches.points_a), camera_b.normalize(matches.points_b), unknown, unknown)
+    return RayMatches(
+        camera_a.normalize(matches.points_a), camera_b.normalize(matches.points_b), unknown, unknown, matches.spread_b
+    )

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.odometry import se3
-from loftr_ros.odometry.rays import homogeneous, rotate, triangulate
+from loftr_ros.odometry.rays import RayMatches, homogeneous, rotate, triangulate
 
 MINIMUM_MATCHES = 8
 _PROBABILITY = 0.999
 _MAX_ITERATIONS = 1000
+# Fewer sure matches than this and all are used.
+_ENOUGH = 50
 # Share of the matches that a simpler motion must explain to be preferred over the essential matrix.
 _EXPLAINED = 0.9
 
@@ -50,8 +52,7 @@ class TwoViewPose:
 
 
 def two_view_pose(
-    rays_a: NDArray[np.float64],
-    rays_b: NDArray[np.float64],
+    rays: RayMatches,
     focal: float,
     threshold_px: float,
     min_parallax_px: float,
@@ -60,7 +61,7 @@ def two_view_pose(
     """Estimate the relative pose robustly.
 
     Args:
-        rays_a, rays_b: (N, 2) undistorted points on the plane z = 1.
+        rays: N matches; what is known of their depth is not used.
         focal: pixels, turns the thresholds into angles.
         threshold_px: largest distance of an inlier from its epipolar line.
         min_parallax_px: less than this and the motion is taken for a rotation.
@@ -69,12 +70,13 @@ def two_view_pose(
     Returns:
         None where too few matches agree on any motion.
     """
-    if len(rays_a) < max(MINIMUM_MATCHES, min_inliers):
+    if len(rays) < max(MINIMUM_MATCHES, min_inliers):
         return None
+    rays_a, rays_b = rays.a, rays.b
     R_rotation = fit_rotation(rays_a, rays_b, threshold_px / focal)
     rotation_error = focal * np.linalg.norm(rotate(rays_a, R_rotation.T) - rays_b, axis=1)
     still = rotation_error < max(threshold_px, min_parallax_px)
-    essential = _essential(rays_a, rays_b, threshold_px / focal)
+    essential = _essential(rays, focal, threshold_px)
     best = max(int(still.sum()), int(essential[1].sum()) if essential else 0)
     if best < min_inliers:
         return None
@@ -83,7 +85,7 @@ def two_view_pose(
         return TwoViewPose(TwoViewGeometry.ROTATION, R_rotation, np.zeros(3), still, parallax)
     E, inliers = essential
     R_a_b, direction = _decompose(E, rays_a[inliers], rays_b[inliers])
-    planar = _explained_by_plane(rays_a[inliers], rays_b[inliers], threshold_px / focal)
+    planar = _explained_by_plane(focal * rays_a[inliers], focal * rays_b[inliers], threshold_px)
     geometry = TwoViewGeometry.PLANAR if planar else TwoViewGeometry.GENERAL
     return TwoViewPose(geometry, R_a_b, direction, inliers, parallax)
 
@@ -111,17 +113,21 @@ def _unit(rays: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _essential(
-    rays_a: NDArray[np.float64], rays_b: NDArray[np.float64], threshold: float
+    rays: RayMatches, focal: float, threshold_px: float
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
-    """Essential matrix and its inliers by MAGSAC++ (Barath et al., CVPR 2020), or None."""
+    """Essential matrix of the surest matches by MAGSAC++ (Barath et al., CVPR 2020), and the inliers of all."""
+    sure = rays.sure
+    if sure.sum() < _ENOUGH:
+        sure[:] = True
     try:
+        # In pixels: OpenCV's largest noise of an inlier is a fixed number of them, whatever the threshold.
         E, mask = cv2.findEssentialMat(
-            np.ascontiguousarray(rays_a),
-            np.ascontiguousarray(rays_b),
-            np.eye(3),
+            np.ascontiguousarray(focal * rays.a[sure]),
+            np.ascontiguousarray(focal * rays.b[sure]),
+            np.diag([focal, focal, 1.0]),
             method=cv2.USAC_MAGSAC,
             prob=_PROBABILITY,
-            threshold=threshold,
+            threshold=threshold_px,
             maxIters=_MAX_ITERATIONS,
         )
     except cv2.error:  # e.g. no minimal sample has a real solution
@@ -129,7 +135,16 @@ def _essential(
     # OpenCV returns None when it finds nothing, and several solutions stacked when five points have more than one.
     if E is None or mask is None or E.shape[0] < 3 or not np.isfinite(E[:3]).all():
         return None
-    return np.ascontiguousarray(E[:3]), mask.ravel().astype(bool)
+    first: NDArray[np.float64] = np.array(E[:3], np.float64)
+    return first, np.asarray(focal * _sampson_distance(first, rays) < threshold_px)
+
+
+def _sampson_distance(E: NDArray[np.float64], rays: RayMatches) -> NDArray[np.float64]:
+    """(N,) first-order distances of matches from satisfying b' E a = 0 (Hartley and Zisserman, equation 11.9)."""
+    a, b = homogeneous(rays.a), homogeneous(rays.b)
+    line_b, line_a = a @ E.T, b @ E
+    length = np.hypot(np.linalg.norm(line_b[:, :2], axis=1), np.linalg.norm(line_a[:, :2], axis=1))
+    return np.asarray(np.abs((b * line_b).sum(axis=1)) / np.maximum(length, 1e-12))
 
 
 def _decompose(
@@ -143,11 +158,13 @@ def _decompose(
     return T_a_b[:3, :3], T_a_b[:3, 3]
 
 
-def _explained_by_plane(rays_a: NDArray[np.float64], rays_b: NDArray[np.float64], threshold: float) -> bool:
+def _explained_by_plane(points_a: NDArray[np.float64], points_b: NDArray[np.float64], threshold_px: float) -> bool:
+    """Tell whether one homography moves the (N, 2) points of an ideal camera, pixels, to their matches."""
     H: NDArray[Any] | None = cv2.findHomography(
-        np.ascontiguousarray(rays_a), np.ascontiguousarray(rays_b), cv2.USAC_MAGSAC, threshold, maxIters=100
+        np.ascontiguousarray(points_a), np.ascontiguousarray(points_b), cv2.USAC_MAGSAC, threshold_px, maxIters=100
     )[0]
     if H is None:
         return False
-    error = np.linalg.norm(rotate(rays_a, H) - rays_b, axis=1)
-    return bool((error < threshold).mean() > _EXPLAINED)
+    moved = homogeneous(points_a) @ H.T
+    error = np.linalg.norm(moved[:, :2] / moved[:, 2:] - points_b, axis=1)
+    return bool((error < threshold_px).mean() > _EXPLAINED)

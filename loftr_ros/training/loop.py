@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from loftr_ros.errors import LoftrRosError
 from loftr_ros.loftr.checkpoints import save_model
 from loftr_ros.loftr.config import preset
 from loftr_ros.loftr.model import LoFTR
+from loftr_ros.output import make_folder
 from loftr_ros.training.augmentation import photometric
 from loftr_ros.training.config import TrainingConfig
 from loftr_ros.training.distributed import ALONE, Workers, synchronize_normalisation
@@ -32,10 +32,6 @@ from loftr_ros.training.validation import validate
 GRADIENT_LIMIT = 1.0  # norm
 FLOOR = 0.01  # of the learning rate, at the end of the schedule
 LINE_TEXTURES = 400  # that are added to the photos
-
-
-class OutputError(LoftrRosError):
-    """A folder that cannot be written to."""
 
 
 class Trainer:
@@ -84,10 +80,7 @@ class Trainer:
         Raises:
             OutputError: the folder cannot be made.
         """
-        try:
-            output.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"the output folder {output} cannot be made: {error.strerror}") from error
+        make_folder(output)
         deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
         log = RunLog(output, self.step) if self.workers.leads else None
         validated = -1

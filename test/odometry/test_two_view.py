@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from loftr_ros.odometry import se3
-from loftr_ros.odometry.rays import homogeneous, triangulate
+from loftr_ros.odometry.rays import RayMatches, homogeneous, triangulate
 from loftr_ros.odometry.two_view import TwoViewGeometry, TwoViewPose, fit_rotation, two_view_pose
 
 FOCAL = 400.0
@@ -28,7 +28,10 @@ def scene(T_a_b: NDArray[np.float64], plane: bool = False, noise_px: float = 0.3
 
 
 def solve(rays: Rays, min_inliers: int = 25) -> TwoViewPose | None:
-    return two_view_pose(*rays, FOCAL, threshold_px=1.0, min_parallax_px=1.0, min_inliers=min_inliers)
+    unknown = np.full(len(rays[0]), np.nan)
+    return two_view_pose(
+        RayMatches(*rays, unknown, unknown), FOCAL, threshold_px=1.0, min_parallax_px=1.0, min_inliers=min_inliers
+    )
 
 
 def angle_deg(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

@@ -12,9 +12,10 @@ import torch
 
 from loftr_ros.loftr.checkpoints import load_model
 from loftr_ros.loftr.config import ModelConfigError
+from loftr_ros.output import OutputError
 from loftr_ros.training.config import TrainingConfig
 from loftr_ros.training.distributed import Workers
-from loftr_ros.training.loop import OutputError, Trainer, learning_rate
+from loftr_ros.training.loop import Trainer, learning_rate
 from loftr_ros.training.source_config import HomographyConfig, RecordedConfig, RenderedConfig, SourceConfig
 from loftr_ros.training.state import ResumeError
 from loftr_ros.training.textures import TextureError

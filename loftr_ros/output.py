@@ -1,4 +1,4 @@
-"""The folder that a command writes its results to."""
+"""The folder that results are written to."""
 
 from __future__ import annotations
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from loftr_ros.commands.output import OutputError
 from loftr_ros.drawing import draw_matches
 from loftr_ros.matches import Matches
 from loftr_ros.odometry import se3
 from loftr_ros.odometry.relative_pose import RelativePose
+from loftr_ros.output import OutputError
 
 
 def figures_of(matches: Matches, milliseconds: dict[str, float], pose: RelativePose | None) -> dict[str, Any]:
