@@ -134,29 +134,50 @@ def _random_poses(draw: Draw, half_size: Tensor) -> Tensor:
 
 
 def _moved(draw: Draw, T_world_a: Tensor, depth: Tensor, half_size: Tensor) -> Tensor:
-    """Second poses: hand-held motion, driving forward, or the right camera of a stereo rig."""
+    """Second poses: hand-held motion, driving forward, the right camera of a stereo rig, or a walk around something."""
     batch = len(depth)
-    kind = draw.uniform(0, 1, batch)[:, None]
-    forward = torch.tensor([0.0, 0.0, 1.0], device=draw.device)
-    sideways = torch.tensor([1.0, 0.0, 0.0], device=draw.device)
-    wander, drive = draw.direction(batch), forward + 0.15 * draw.normal(batch, 3)
-    direction = torch.where(kind < 0.55, wander, torch.where(kind < 0.9, drive, sideways.expand(batch, 3)))
+    depth = depth.clamp(max=40.0)
+    kind = draw.uniform(0, 1, batch)[:, None, None]
+    small, around = _small_motion(draw, depth, kind[:, 0, 0]), _walk_around(draw, depth)
+    T_world_b = T_world_a @ torch.where(kind < 0.85, small, around)
+    limit = (half_size - MARGIN).clamp(min=0.1)
+    T_world_b[:, :3, 3] = T_world_b[:, :3, 3].clamp(-limit, limit)
+    return T_world_b
+
+
+def _small_motion(draw: Draw, depth: Tensor, kind: Tensor) -> Tensor:
+    """T_a_b (B, 4, 4) between frames of a video or of a stereo pair, in front of surfaces `depth` (B,) metres away."""
+    batch = len(depth)
+    wander, drive = draw.direction(batch), draw.normal(batch, 3) * 0.15
+    drive[:, 2] += 1.0
+    sideways = torch.tensor([1.0, 0.0, 0.0], device=draw.device).expand(batch, 3)
+    hand_held, driving = (kind < 0.45)[:, None], (kind < 0.75)[:, None]
+    direction = torch.where(hand_held, wander, torch.where(driving, drive, sideways))
     # Up to every eighth frame of a car or every tenth of a drone; most steps are shorter.
-    most = torch.where(kind[:, 0] < 0.55, 0.5, torch.where(kind[:, 0] < 0.9, 0.8, 0.15))
-    length = depth.clamp(max=40.0) * draw.uniform(0, 1, batch) ** 1.5 * most
+    most = torch.where(hand_held, 0.5, torch.where(driving, 0.8, 0.15))[:, 0]
+    length = depth * draw.uniform(0, 1, batch) ** 1.5 * most
 
     axis = draw.direction(batch) + torch.tensor([0.0, 1.0, 0.0], device=draw.device) * draw.chance(0.5, batch)[:, None]
     angle = math.radians(30) * draw.uniform(0, 1, batch) ** 2
     turn = torch.nn.functional.normalize(axis, dim=1) * angle[:, None]
-    turn = torch.where(kind < 0.9, turn, 0.0)
+    return _pose(rotation(torch.where(driving, turn, 0.0)), direction * length[:, None])
 
-    T_a_b = torch.eye(4, device=draw.device).repeat(batch, 1, 1)
-    T_a_b[:, :3, :3] = rotation(turn)
-    T_a_b[:, :3, 3] = direction * length[:, None]
-    T_world_b = T_world_a @ T_a_b
-    limit = (half_size - MARGIN).clamp(min=0.1)
-    T_world_b[:, :3, 3] = T_world_b[:, :3, 3].clamp(-limit, limit)
-    return T_world_b
+
+def _walk_around(draw: Draw, depth: Tensor) -> Tensor:
+    """T_a_b (B, 4, 4) that look at one place, `depth` (B,) metres before a, from far apart, as in photos of a room."""
+    batch = len(depth)
+    turn = draw.normal(batch, 3) * torch.tensor([0.15, 0.0, 0.3], device=draw.device)
+    turn[:, 1] = math.radians(60) * draw.uniform(-1, 1, batch)
+    R_a_b = rotation(turn)
+    place = torch.zeros(batch, 3, device=draw.device)
+    place[:, 2] = depth
+    return _pose(R_a_b, place - depth[:, None] * draw.log_uniform(0.6, 1.6, batch, 1) * R_a_b[:, :, 2])
+
+
+def _pose(R: Tensor, position: Tensor) -> Tensor:
+    pose = torch.eye(4, device=R.device).repeat(len(R), 1, 1)
+    pose[:, :3, :3], pose[:, :3, 3] = R, position
+    return pose
 
 
 def box_faces(centre: Tensor, half: Tensor, axes: Tensor, faces: int) -> tuple[Tensor, Tensor, Tensor]:
