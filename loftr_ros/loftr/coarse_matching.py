@@ -7,9 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from loftr_ros.loftr.blockwise import blockwise_matches
 from loftr_ros.loftr.config import CoarseMatchingConfig
 from loftr_ros.loftr.optimal_transport import likeliest_unmatched, log_optimal_transport, log_unmatched
 from loftr_ros.loftr.pooling import Grid, Masks
+
+# Below this nearly every cell pair is a candidate, and keeping them apart does not pay.
+_LEAST_THRESHOLD = 0.01
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,28 @@ class CoarseMatching(nn.Module):
         self, tokens_a: Tensor, tokens_b: Tensor, grid_a: Grid, grid_b: Grid, masks: Masks | None = None
     ) -> CoarseMatches:
         """Match the cells of (B, L, C) and (B, S, C) tokens; masked cells have no match."""
+        if self.config.kind == "dual_softmax" and self.config.threshold >= _LEAST_THRESHOLD:
+            found = self._match_blockwise(tokens_a, tokens_b, masks)
+            if found is not None:
+                return inner_matches(found, grid_a, grid_b, self.config.border)
         scores = similarity(tokens_a, tokens_b, self.config.temperature)
         return select_matches(self.confidence(scores, masks), grid_a, grid_b, self.config)
+
+    def _match_blockwise(self, tokens_a: Tensor, tokens_b: Tensor, masks: Masks | None) -> CoarseMatches | None:
+        """Match without the matrix of probabilities; None where that cannot be done exactly."""
+        scale = 1.0 / (tokens_a.shape[2] * self.config.temperature)
+        found = []
+        for pair, (a, b) in enumerate(zip(tokens_a.float() * scale, tokens_b.float(), strict=True)):
+            used = None if masks is None else [torch.where(mask[pair])[0] for mask in masks]
+            matched = blockwise_matches(*((a, b) if used is None else (a[used[0]], b[used[1]])), self.config.threshold)
+            if matched is None:
+                return None
+            cell_a, cell_b, confidence = matched
+            if used is not None:
+                cell_a, cell_b = used[0][cell_a], used[1][cell_b]
+            order = cell_a.argsort()
+            found.append((torch.full_like(cell_a, pair), cell_a[order], cell_b[order], confidence[order]))
+        return CoarseMatches(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
     def confidence(self, scores: Tensor, masks: Masks | None = None) -> Tensor:
         """Probability of every cell pair, (B, L, S); zero for masked cells."""
@@ -110,10 +134,16 @@ def select_matches(confidence: Tensor, grid_a: Grid, grid_b: Grid, config: Coars
     """
     best, cell_of_a = confidence.max(dim=2)
     mutual = confidence.amax(dim=1).gather(1, cell_of_a) == best
-    inside_a = _inside(grid_a, config.border, confidence.device)
-    inside_b = _inside(grid_b, config.border, confidence.device)[cell_of_a]
-    batch, cell_a = torch.where(mutual & (best > config.threshold) & inside_a & inside_b)
-    return CoarseMatches(batch, cell_a, cell_of_a[batch, cell_a], best[batch, cell_a])
+    batch, cell_a = torch.where(mutual & (best > config.threshold))
+    found = CoarseMatches(batch, cell_a, cell_of_a[batch, cell_a], best[batch, cell_a])
+    return inner_matches(found, grid_a, grid_b, config.border)
+
+
+def inner_matches(matches: CoarseMatches, grid_a: Grid, grid_b: Grid, border: int) -> CoarseMatches:
+    """Leave out the matches with a cell that is less than `border` away from the rim."""
+    inside_a, inside_b = (_inside(grid, border, matches.cell_a.device) for grid in (grid_a, grid_b))
+    index = torch.where(inside_a[matches.cell_a] & inside_b[matches.cell_b])[0]
+    return CoarseMatches(matches.batch[index], matches.cell_a[index], matches.cell_b[index], matches.confidence[index])
 
 
 def _inside(grid: Grid, border: int, device: torch.device) -> Tensor:

@@ -1,0 +1,55 @@
+"""The matches found block by block are those of the whole matrix."""
+
+import pytest
+import torch
+
+from loftr_ros.loftr import blockwise
+from loftr_ros.loftr.blockwise import blockwise_matches
+from loftr_ros.loftr.coarse_matching import CoarseMatching, dual_softmax, select_matches, similarity
+from loftr_ros.loftr.config import CoarseMatchingConfig
+
+GRID_A, GRID_B = (11, 13), (9, 17)  # no multiples of the groups or blocks
+
+
+def tokens(seed: int, spread: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two images that share a part of their cells, in another order."""
+    generator = torch.Generator().manual_seed(seed)
+    a = spread * torch.randn(2, 11 * 13, 16, generator=generator)
+    noise = 0.3 * spread * torch.randn(2, 9 * 17, 16, generator=generator)
+    order = torch.randperm(11 * 13, generator=generator)
+    b = noise
+    b[:, :100] += a[:, order[:100]]
+    return a, b
+
+
+@pytest.mark.parametrize("spread", [1.0, 2.0, 4.0])
+@pytest.mark.parametrize("threshold", [0.02, 0.2, 0.6])
+@pytest.mark.parametrize("masked", [False, True])
+def test_blocks_find_the_matches_of_the_whole_matrix(
+    spread: float, threshold: float, masked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blockwise, "_BLOCK", 1000)
+    config = CoarseMatchingConfig(threshold=threshold, border=1)
+    a, b = tokens(1, spread)
+    generator = torch.Generator().manual_seed(2)
+    masks = (torch.rand(a.shape[:2], generator=generator) < 0.7, torch.rand(b.shape[:2], generator=generator) < 0.7)
+    found = CoarseMatching(config)(a, b, GRID_A, GRID_B, masks if masked else None)
+    confidence = dual_softmax(similarity(a, b, config.temperature), masks if masked else None)
+    expected = select_matches(confidence, GRID_A, GRID_B, config)
+    assert len(expected.cell_a) > 10
+    for name in ("batch", "cell_a", "cell_b"):
+        assert torch.equal(getattr(found, name), getattr(expected, name)), name
+    torch.testing.assert_close(found.confidence, expected.confidence, rtol=1e-4, atol=1e-6)
+
+
+def test_scores_too_far_apart_are_left_to_the_whole_matrix() -> None:
+    a, b = torch.eye(4) * 30, torch.eye(4) * 30
+    a[0, 0] = 1.0  # the best score of this cell is 870 below that of the others
+    assert blockwise_matches(a, b, 0.2) is None
+    found = CoarseMatching(CoarseMatchingConfig(temperature=0.25, border=0))(a[None], b[None], (2, 2), (2, 2))
+    assert found.cell_a.tolist() == found.cell_b.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("cells", [(0, 5), (5, 0)])
+def test_images_without_any_cell_are_left_to_the_whole_matrix(cells: tuple[int, int]) -> None:
+    assert blockwise_matches(torch.ones(cells[0], 8), torch.ones(cells[1], 8), 0.2) is None
