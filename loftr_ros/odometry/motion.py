@@ -38,6 +38,7 @@ class Motion:
         inliers: (N,) bool, matches that agree with the pose.
         parallax_px: median image motion that rotation does not explain, pixels.
         freedom: what the matches determined.
+        geometry: what they look like without any depth.
         noise_px: standard deviation of the inliers' coordinates that the residuals show, pixels.
     """
 
@@ -46,6 +47,7 @@ class Motion:
     inliers: NDArray[np.bool_]
     parallax_px: float
     freedom: Freedom
+    geometry: TwoViewGeometry
     noise_px: float
 
 
@@ -88,7 +90,15 @@ def estimate_motion(
     if inliers.sum() < config.min_inliers or not np.isfinite(refined.T_a_b).all():
         return None
     covariance = refined.covariance + COVARIANCE_FLOOR + _undetermined(freedom, refined.T_a_b[:3, 3], baseline)
-    return Motion(refined.T_a_b, covariance, inliers, two_view.parallax_px, freedom, focal * refined.noise)
+    return Motion(
+        refined.T_a_b,
+        covariance,
+        inliers,
+        two_view.parallax_px,
+        freedom,
+        two_view.geometry,
+        focal * refined.noise,
+    )
 
 
 def position_from_depth(R_a_b: NDArray[np.float64], rays: RayMatches, noise: float) -> NDArray[np.float64]:

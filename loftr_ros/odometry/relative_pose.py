@@ -8,15 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
-from loftr_ros.odometry import se3
 from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.config import OdometryConfig
+from loftr_ros.odometry.motion import estimate_motion
 from loftr_ros.odometry.rays import RayMatches
-from loftr_ros.odometry.refinement import Freedom, refine
-from loftr_ros.odometry.two_view import TwoViewGeometry, two_view_pose
-
-# Matches are never taken to be more exact than this, pixels.
-_LEAST_NOISE_PX = 0.03
+from loftr_ros.odometry.two_view import TwoViewGeometry
 
 
 @dataclass(frozen=True)
@@ -41,7 +37,7 @@ class RelativePose:
 def relative_pose(
     matches: Matches, camera_a: Camera, camera_b: Camera | None = None, config: OdometryConfig | None = None
 ) -> RelativePose | None:
-    """Estimate the relative pose: essential matrix by MAGSAC++, then refinement over all inliers.
+    """Estimate the relative pose: essential matrix by MAGSAC++, then refinement over all matches.
 
     Args:
         matches: N matches.
@@ -55,23 +51,10 @@ def relative_pose(
     camera_b, config = camera_b or camera_a, config or OdometryConfig()
     focal = (camera_a.focal + camera_b.focal) / 2
     rays = _rays(matches, camera_a, camera_b)
-    start = two_view_pose(rays, focal, config.ransac_threshold_px, config.min_parallax_px, config.min_inliers)
-    if start is None:
+    motion = estimate_motion(rays, focal, np.zeros(3), 1.0, config)
+    if motion is None:
         return None
-    freedom = Freedom.ROTATION if start.geometry is TwoViewGeometry.ROTATION else Freedom.DIRECTION
-    refined = refine(
-        se3.transform(start.R_a_b, start.direction),
-        rays,
-        config.match_noise_px / focal,
-        _LEAST_NOISE_PX / focal,
-        freedom,
-    )
-    if not np.isfinite(refined.T_a_b).all():
-        return None
-    inliers = np.asarray(refined.errors < max(config.ransac_threshold_px / focal, 3.0 * refined.noise))
-    if inliers.sum() < config.min_inliers:
-        return None
-    return RelativePose(start.geometry, refined.T_a_b, inliers, start.parallax_px, focal * refined.noise)
+    return RelativePose(motion.geometry, motion.T_keyframe_camera, motion.inliers, motion.parallax_px, motion.noise_px)
 
 
 def _rays(matches: Matches, camera_a: Camera, camera_b: Camera) -> RayMatches:

@@ -55,7 +55,7 @@ def test_refinement_makes_it_better_than_its_start(make_world: MakeWorld, monkey
         starts.append(T_a_b)
         return refine(T_a_b, *rest)
 
-    monkeypatch.setattr("loftr_ros.odometry.relative_pose.refine", spy)
+    monkeypatch.setattr("loftr_ros.odometry.motion.refine", spy)
     refined = []
     for seed in range(5):
         world = make_world([START, START @ STEP], noise_px=0.4, rng=np.random.default_rng(seed))
