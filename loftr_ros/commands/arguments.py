@@ -1,8 +1,10 @@
-"""Types of command line arguments that several commands use."""
+"""Command line arguments that several commands use, and their types."""
 
 from __future__ import annotations
 
 import argparse
+
+from loftr_ros.loftr.config import MAX_PIXELS
 
 
 def positive(text: str) -> float:
@@ -19,3 +21,21 @@ def positive_int(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
     return value
+
+
+def add_matcher_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `load_matcher` is given."""
+    parser.add_argument(
+        "--checkpoint",
+        default="compact",
+        metavar="NAME|FILE|PRESET=FILE",
+        help="weights of LoFTR, see loftr-ros weights list (default: compact, which comes with the package)",
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument(
+        "--max-pixels",
+        type=positive_int,
+        default=MAX_PIXELS,
+        metavar="N",
+        help="shrink larger images to about this for matching (default: %(default)s)",
+    )

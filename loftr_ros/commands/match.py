@@ -6,9 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loftr_ros.commands.arguments import positive_int
+from loftr_ros.commands.arguments import add_matcher_arguments, positive_int
 from loftr_ros.errors import LoftrRosError
-from loftr_ros.loftr.config import MAX_PIXELS
 from loftr_ros.output import make_folder
 
 if TYPE_CHECKING:
@@ -35,20 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="calibration as camera_calibration writes it: adds the pose of b in a",
     )
     parser.add_argument("--camera-b", type=Path, metavar="YAML", help="of the second image, if another camera took it")
-    parser.add_argument(
-        "--checkpoint",
-        default="compact",
-        metavar="compact|outdoor|indoor|FILE",
-        help="weights of LoFTR (default: compact, which comes with the package)",
-    )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    parser.add_argument(
-        "--max-pixels",
-        type=positive_int,
-        default=MAX_PIXELS,
-        metavar="N",
-        help="shrink larger images to about this for matching (default: %(default)s)",
-    )
+    add_matcher_arguments(parser)
     parser.add_argument("--max-matches", type=positive_int, metavar="N", help="keep the N most confident matches")
     parser.add_argument("--no-polish", action="store_true", help="leave the matches as the network gives them")
     parser.add_argument("--matches", type=_table_file, metavar="FILE", help="write the matches (csv or npz)")

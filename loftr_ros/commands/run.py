@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loftr_ros.commands.arguments import positive, positive_int
-from loftr_ros.loftr.config import MAX_PIXELS
+from loftr_ros.commands.arguments import add_matcher_arguments, positive, positive_int
 from loftr_ros.output import make_folder
 
 if TYPE_CHECKING:
@@ -24,22 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", type=Path, metavar="SOURCE", help="KITTI or TUM sequence, or folder of images")
     parser.add_argument("--mode", choices=("mono", "stereo"), required=True, help="the cameras to use")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
-    parser.add_argument(
-        "--checkpoint",
-        default="compact",
-        metavar="compact|outdoor|indoor|FILE",
-        help="weights of LoFTR (default: compact, which comes with the package)",
-    )
+    add_matcher_arguments(parser)
     parser.add_argument("--stride", type=positive_int, default=1, metavar="N", help="use every Nth frame (default: 1)")
     parser.add_argument("--fps", type=positive, default=30.0, help="of images whose names are no stamps (default: 30)")
-    parser.add_argument(
-        "--max-pixels",
-        type=positive_int,
-        default=MAX_PIXELS,
-        metavar="N",
-        help="shrink larger images to about this for matching (default: %(default)s)",
-    )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
 
 

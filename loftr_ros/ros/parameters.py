@@ -79,7 +79,9 @@ class VoParameters:
         "mono", "One camera (scale unknown) or a rectified pair (metric)", choices=("mono", "stereo")
     )
 
-    checkpoint: str = _row("compact", "Weights: compact (inside the package) or the path of a checkpoint file")
+    checkpoint: str = _row(
+        "compact", "Weights: compact, a name of fetched ones (outdoor, indoor), FILE, or PRESET=FILE"
+    )
     device: str = _row("auto", "Where the network runs: auto (a GPU if there is one), cpu, cuda, cuda:1 ...")
     max_pixels: int = _row(
         MAX_PIXELS, "Larger images are shrunk to about this for matching", unit="pixels", low=64 * 64, high=2**24
