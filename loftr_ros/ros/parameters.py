@@ -80,7 +80,7 @@ class VoParameters:
     )
 
     checkpoint: str = _row(
-        "compact", "Weights: compact, a name of fetched ones (outdoor, indoor), FILE, or PRESET=FILE"
+        "compact", "Weights: compact, the name of fetched ones (outdoor, indoor), FILE or PRESET=FILE"
     )
     device: str = _row("auto", "Where the network runs: auto (a GPU if there is one), cpu, cuda, cuda:1 ...")
     max_pixels: int = _row(
