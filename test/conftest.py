@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -48,3 +48,14 @@ def texture() -> NDArray[np.uint8]:
     for size in (4, 10, 40):
         image += np.kron(rng.random((200 // size, 320 // size)), np.ones((size, size)))
     return np.asarray(255 * image / image.max(), np.uint8)
+
+
+@pytest.fixture
+def one_torch_thread() -> Iterator[None]:
+    """Small tensors gain nothing from threads, and other work on the machine loses."""
+    import torch  # not for every test: it takes seconds
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

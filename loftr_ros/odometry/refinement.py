@@ -89,10 +89,10 @@ def refine(
             ftol=_COST_TOLERANCE,
         )
         T = problem.pose(solution.x)
-        noise = max(noise * _spread(problem.residuals(solution.x)), least_noise)
+        noise = max(noise * _spread(solution.fun), least_noise)
     if freedom is Freedom.DIRECTION:
         T[:3, 3] *= np.linalg.norm(T_a_b[:3, 3]) / np.linalg.norm(T[:3, 3])
-    covariance = problem.basis @ _covariance(problem, solution.x) @ problem.basis.T
+    covariance = problem.basis @ _covariance(solution.fun, problem.jacobian(solution.x)) @ problem.basis.T
     return RefinedPose(T, covariance, problem.errors(solution.x), noise)
 
 
@@ -103,12 +103,11 @@ def _spread(residuals: NDArray[np.float64]) -> float:
     return float(np.sqrt(np.mean(inliers**2)))
 
 
-def _covariance(problem: _Problem, change: NDArray[np.float64]) -> NDArray[np.float64]:
+def _covariance(residuals: NDArray[np.float64], J: NDArray[np.float64]) -> NDArray[np.float64]:
     """(k, k) covariance of a robust fit (Huber and Ronchetti, Robust Statistics, section 7.6).
 
     That of least squares, times how much more the residuals that lose their say cost than they save.
     """
-    residuals, J = problem.residuals(change), problem.jacobian(change)
     squared = (residuals / _LOSS_SCALE) ** 2
     influence = residuals / (1.0 + squared)
     slope = (1.0 - squared) / (1.0 + squared) ** 2

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -16,6 +15,7 @@ from loftr_ros.errors import LoftrRosError
 from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.trajectory import Trajectory
 from loftr_ros.sequences.formats import open_sequence
+from loftr_ros.sequences.rectification import Maps, lookup_maps
 from loftr_ros.sequences.sequence import Sequence
 from loftr_ros.training.posed_images import PosedImage, load_pairs
 from loftr_ros.training.random import Draw
@@ -23,8 +23,6 @@ from loftr_ros.training.scenes import ViewPair
 from loftr_ros.training.source_config import RecordedConfig
 
 MAX_DIFFERENCE_NS = 50_000_000  # between an image and the true pose nearest to it
-
-Maps = tuple[NDArray[Any], NDArray[Any]]
 
 
 class RecordedPairsError(LoftrRosError):
@@ -108,8 +106,4 @@ def interpolated(truth: Trajectory, stamps_ns: NDArray[np.int64]) -> tuple[NDArr
 def _undistortion(camera: Camera) -> Maps | None:
     if camera.distortion_model == "none":
         return None
-    fisheye = camera.distortion_model == "equidistant"
-    init = cv2.fisheye.initUndistortRectifyMap if fisheye else cv2.initUndistortRectifyMap
-    size = (camera.width, camera.height)
-    map_x, map_y = init(camera.K, camera.distortion, np.eye(3), camera.K, size, cv2.CV_32FC1)
-    return map_x, map_y
+    return lookup_maps(camera, np.eye(3), camera.K, cv2.CV_32FC1)

@@ -1,6 +1,5 @@
 """Small networks, so that each property is checked in milliseconds."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -21,12 +20,8 @@ class LocalLoFTR(LoFTR):
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small tensors gain nothing from threads, and other work on the machine loses."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def one_thread(one_torch_thread: None) -> None:
+    """In all tests of this folder."""
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Small scenes with known geometry."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -17,12 +17,8 @@ from loftr_ros.training.textures import TextureAtlas, pattern_atlas
 
 
 @pytest.fixture(autouse=True)
-def single_thread() -> Iterator[None]:
-    """Small tensors gain nothing from threads, and other work on the machine loses."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def single_thread(one_torch_thread: None) -> None:
+    """In all tests of this folder."""
 
 
 @pytest.fixture
