@@ -17,6 +17,12 @@ from loftr_ros.odometry.frame import Frame
 CELL = 8
 
 
+def chequered(height: int, width: int) -> NDArray[np.uint8]:
+    """An image that passes for a view of something."""
+    row, column = np.mgrid[0:height, 0:width] // CELL
+    return np.asarray(60 + 120 * ((row + column) % 2), np.uint8)
+
+
 @dataclass
 class World:
     """A room of `size` metres around the origin (x right, y down, z forward), and the poses of a camera in it."""
@@ -35,8 +41,8 @@ class World:
 
     def frame(self, index: int, period_s: float = 0.1) -> Frame:
         """A frame with right image and depth. The images hold their index, for the matcher."""
-        image = np.zeros((self.camera.height, self.camera.width), np.uint8)
-        image[0, 0] = index
+        image = chequered(self.camera.height, self.camera.width)
+        image[0, :2] = index, 0
         right = image.copy()
         right[0, 1] = 1
         y, x = np.mgrid[0 : self.camera.height, 0 : self.camera.width]
