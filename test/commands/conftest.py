@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import yaml
 from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
@@ -71,6 +72,35 @@ def sideways(tmp_path: Path, texture: NDArray[np.uint8]) -> Path:
     (tmp_path / "poses").mkdir()
     poses = (f"1 0 0 {STEP * i} 0 1 0 0 0 0 1 0\n" for i in range(6))
     (tmp_path / "poses" / "00.txt").write_text("".join(poses))
+    return folder
+
+
+@pytest.fixture
+def sideways_rgbd(sideways: Path, tmp_path: Path) -> Path:
+    """The left images of `sideways` with depth images, in the layout of the TUM RGB-D benchmark."""
+    folder = tmp_path / "rgbd"
+    (folder / "rgb").mkdir(parents=True)
+    (folder / "depth").mkdir()
+    depth = np.full((200, 320), 1000 * FAR, np.uint16)
+    depth[100:] = 1000 * NEAR
+    for i in range(6):
+        (folder / "rgb" / f"{i}.png").write_bytes((sideways / "image_0" / f"{i:06d}.png").read_bytes())
+        cv2.imwrite(str(folder / "depth" / f"{i}.png"), depth)
+    for name in ("rgb", "depth"):
+        (folder / f"{name}.txt").write_text("".join(f"{0.1 * i:.1f} {name}/{i}.png\n" for i in range(6)))
+    (folder / "groundtruth.txt").write_text("".join(f"{0.1 * i:.1f} {STEP * i} 0 0 0 0 0 1\n" for i in range(6)))
+    (folder / "depth_scale.txt").write_text("1000\n")
+    K, P = [FOCAL, 0, 159.5, 0, FOCAL, 99.5, 0, 0, 1], [FOCAL, 0, 159.5, 0, 0, FOCAL, 99.5, 0, 0, 0, 1, 0]
+    calibration = {
+        "image_width": 320,
+        "image_height": 200,
+        "camera_matrix": {"data": K},
+        "distortion_model": "plumb_bob",
+        "distortion_coefficients": {"data": [0.0] * 5},
+        "rectification_matrix": {"data": np.eye(3).ravel().tolist()},
+        "projection_matrix": {"data": P},
+    }
+    (folder / "camera.yaml").write_text(yaml.safe_dump(calibration))
     return folder
 
 

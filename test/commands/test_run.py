@@ -32,6 +32,17 @@ def test_stereo_run_is_metric(sideways: Path, tmp_path: Path, capsys: pytest.Cap
 
 
 @pytest.mark.usefixtures("matcher")
+def test_rgbd_run_is_metric(sideways_rgbd: Path, tmp_path: Path) -> None:
+    assert run(sideways_rgbd, tmp_path / "out", "--mode", "rgbd") == 0
+    trajectory = read_tum(tmp_path / "out" / "trajectory.tum")
+    np.testing.assert_allclose(trajectory.positions[:, 0], 0.08 * np.arange(6), atol=0.012)
+    np.testing.assert_allclose(trajectory.positions[:, 1:], 0, atol=0.012)
+    summary = report(tmp_path / "out")["summary"]
+    assert summary["mode"] == "rgbd"
+    assert summary["scale_known"]
+
+
+@pytest.mark.usefixtures("matcher")
 def test_report_says_how_it_was_made_and_what_came_out(sideways: Path, tmp_path: Path) -> None:
     run(sideways, tmp_path / "out", "--mode", "stereo")
     summary, frames = report(tmp_path / "out")["summary"], report(tmp_path / "out")["frames"]

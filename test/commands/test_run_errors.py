@@ -33,6 +33,12 @@ def test_stereo_pair_of_different_sizes(
     assert_one_sentence(loftr_ros_program("run", sideways, *options), "000000.png", "320x100", "320x200")
 
 
+def test_source_without_depth(loftr_ros_program: Program, sideways: Path, tmp_path: Path) -> None:
+    result = loftr_ros_program("run", sideways, "--mode", "rgbd", "--output", tmp_path / "out")
+    assert_one_sentence(result, str(sideways), "depth", "mono or stereo")
+    assert not (tmp_path / "out").exists()
+
+
 def test_checkpoint_that_is_none(loftr_ros_program: Program, sideways: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.safetensors").write_bytes(b"nothing of use")
     options = ("--mode", "mono", "--output", tmp_path / "out", "--checkpoint", tmp_path / "bad.safetensors")
