@@ -26,6 +26,18 @@ class TrackingState(Enum):
     """The pose is a prediction: too few matches agree on a motion."""
 
 
+class LostReason(Enum):
+    """Why nothing was measured at a frame. What is wrong with the image comes before what is wrong with its matches."""
+
+    DARK = "image too dark"
+    OVEREXPOSED = "image overexposed"
+    BLURRED = "image blurred"
+    NO_TEXTURE = "image without texture"
+    FEW_MATCHES = "too few matches"
+    NO_MOTION_FITS = "matches agree on no motion"
+    IMPOSSIBLE_MOTION = "motion impossible"
+
+
 @dataclass(frozen=True)
 class OdometryEstimate:
     """Pose and velocity of the camera at one frame. Every array is finite, in every state.
@@ -49,6 +61,7 @@ class OdometryEstimate:
         timings_ms: milliseconds by stage, in the order in which the stages ran.
         scale_known: whether lengths are metres.
         is_keyframe: whether this frame is the keyframe of those that follow.
+        lost_reason: why nothing was measured; set in the state LOST, and where not even a first keyframe was possible.
     """
 
     stamp_ns: int
@@ -64,6 +77,7 @@ class OdometryEstimate:
     timings_ms: Mapping[str, float]
     scale_known: bool
     is_keyframe: bool
+    lost_reason: LostReason | None = None
 
     @property
     def num_matches(self) -> int:
