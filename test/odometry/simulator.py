@@ -1,0 +1,205 @@
+"""A simulated world with exact truth: a camera among textured panels, and a matcher that knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros.matches import Matches
+from loftr_ros.odometry import se3
+from loftr_ros.odometry.camera import Camera
+from loftr_ros.odometry.frame import Frame
+
+CELL = 8
+_STILL = np.zeros(6)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A rectangle: centre and two half axes at right angles, in the world (x right, y down, z forward), metres."""
+
+    centre: tuple[float, float, float]
+    right: tuple[float, float, float]
+    down: tuple[float, float, float]
+    texture: float = 1.0
+    """Share of the cells on it that find a match."""
+    motion: NDArray[np.float64] = field(default_factory=lambda: _STILL)
+    """(6,) twist per frame in the axes of the world: the panel is a moving object."""
+
+    def pose(self, index: int) -> NDArray[np.float64]:
+        """(4, 4) how far it has moved at a frame: takes points of the panel of frame 0 to those of frame `index`."""
+        return se3.exp(index * self.motion)
+
+    def depth(self, origin: NDArray[np.float64], rays: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N,) multiples of the (N, 3) rays at which they meet it; infinite where they miss."""
+        right, down, from_centre = np.array(self.right), np.array(self.down), origin - np.array(self.centre)
+        normal = np.cross(right, down)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            z = -(normal @ from_centre) / (rays @ normal)
+            place = from_centre + z[:, None] * rays
+            inside = (np.abs(place @ right) <= right @ right) & (np.abs(place @ down) <= down @ down)
+        return np.where(inside & (z > 0), z, np.inf)
+
+
+def room(size: tuple[float, float, float], texture: float = 1.0) -> list[Panel]:
+    """The inside of a box around the origin."""
+    x, y, z = np.array(size) / 2
+    return [
+        *(Panel((sign * x, 0, 0), (0, 0, z), (0, y, 0), texture) for sign in (-1, 1)),
+        *(Panel((0, sign * y, 0), (x, 0, 0), (0, 0, z), texture) for sign in (-1, 1)),
+        *(Panel((0, 0, sign * z), (x, 0, 0), (0, y, 0), texture) for sign in (-1, 1)),
+    ]
+
+
+def highway(near_texture: float = 0.03) -> list[Panel]:
+    """A smooth road 1.6 m below the camera, and houses and hills 50 to 500 m away."""
+    road = Panel((0, 1.6, 500), (40, 0, 0), (0, 0, 500), near_texture)
+    sides = [
+        Panel((sign * x, -4, z), (6, 0, 0), (0, 6, 0)) for sign in (-1, 1) for x, z in ((15, 55), (30, 90), (60, 160))
+    ]
+    return [road, *sides, Panel((0, -40, 500), (600, 0, 0), (0, 80, 0))]
+
+
+def wall(distance: float) -> list[Panel]:
+    """One plane across the view."""
+    return [Panel((0, 0, distance), (50, 0, 0), (0, 50, 0))]
+
+
+@dataclass
+class World:
+    """Poses of a camera in a world, and what goes wrong when its images are matched."""
+
+    poses: list[NDArray[np.float64]]
+    noise_px: float = 0.2
+    """Standard deviation of a typical match."""
+    outliers: float = 0.1
+    """Share of the matches that lie anywhere in the image."""
+    size: tuple[float, float, float] = (8.0, 5.0, 12.0)
+    """Of the room, unless there are `panels`."""
+    panels: list[Panel] | None = None
+    blind: frozenset[int] = frozenset()
+    """Frames in which nothing is seen."""
+    dropped: frozenset[int] = frozenset()
+    """Frames that never arrive."""
+    stereo_noise_px: float | None = None
+    """Of the matches of left and right image; None: as the others."""
+    depth_noise: float = 0.0
+    """Standard deviation of depth images, as a share of the depth."""
+    uneven: float = 1.0
+    """Matches are so many times noisier along one direction of their own than across it, and `spread_b` says so."""
+    repeated: float = 0.0
+    """Share of the image, from the left, whose texture repeats: its matches are all off by `period_px`."""
+    period_px: tuple[float, float] = (20.0, 0.0)
+    camera: Camera = field(
+        default_factory=lambda: Camera(
+            320, 240, np.array([[250.0, 0, 159.5], [0, 250, 119.5], [0, 0, 1]]), baseline=0.2
+        )
+    )
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(3))
+
+    def __post_init__(self) -> None:
+        """Look like something: the image is a chequered board."""
+        self._panels = room(self.size) if self.panels is None else self.panels
+        row, column = np.mgrid[0 : self.camera.height, 0 : self.camera.width] // CELL
+        self._view = np.asarray(60 + 120 * ((row + column) % 2), np.uint8)
+
+    def frame(self, index: int, period_s: float = 0.1) -> Frame:
+        """A frame with right image and depth. The images hold their index, for the matcher."""
+        left, right = self._view.copy(), self._view.copy()
+        left[0, :2], right[0, :2] = (index, 0), (index, 1)
+        y, x = np.mgrid[0 : self.camera.height, 0 : self.camera.width]
+        depth = self._meet(index, self.poses[index], np.column_stack([x.ravel(), y.ravel()]))[0]
+        depth[~np.isfinite(depth)] = 0.0
+        # Neighbouring pixels of a depth camera err together.
+        blocks = self.rng.standard_normal((self.camera.height // CELL + 1, self.camera.width // CELL + 1))
+        depth *= 1.0 + self.depth_noise * blocks[y.ravel() // CELL, x.ravel() // CELL]
+        stamp_ns = round(1e9 * period_s * index)
+        return Frame(stamp_ns, left, self.camera, right, depth.reshape(left.shape).astype(np.float32))
+
+    def frames(self) -> Iterator[Frame]:
+        """All that arrive."""
+        return (self.frame(index) for index in range(len(self.poses)) if index not in self.dropped)
+
+    def depth(self, T_world_camera: NDArray[np.float64], pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N,) z at which the rays of (N, 2) pixels meet something, at frame 0."""
+        return self._meet(0, T_world_camera, pixels)[0]
+
+    def extract(self, image: NDArray[np.uint8]) -> tuple[int, int]:
+        """Index of the frame, and whether it is the right image."""
+        return int(image[0, 0]), int(image[0, 1])
+
+    def pose(self, features: tuple[int, int]) -> NDArray[np.float64]:
+        """(4, 4) T_world_camera of an image."""
+        index, is_right = features
+        assert self.camera.baseline is not None
+        return self.poses[index] @ se3.transform(np.eye(3), [self.camera.baseline * is_right, 0.0, 0.0])
+
+    def match(self, features_a: tuple[int, int], features_b: tuple[int, int]) -> Matches:
+        """Project the cells of a into b, with noise and outliers; nothing is seen in blind frames."""
+        points_a = self._cells() if not {features_a[0], features_b[0]} & self.blind else np.zeros((0, 2))
+        z, panel = self._meet(features_a[0], self.pose(features_a), points_a)
+        textured = (
+            np.random.default_rng(features_a[0]).random(len(z)) < np.array([p.texture for p in self._panels])[panel]
+        )
+        in_b = self._seen_later(features_a, features_b, points_a, z, panel)
+        visible = np.isfinite(z) & textured & (in_b[:, 2] > 0.1)
+        points_b = np.full_like(points_a, -1.0)
+        points_b[visible] = self.camera.project(in_b[visible])
+        is_stereo = features_a[0] == features_b[0] and self.stereo_noise_px is not None
+        spread = self._spread(len(points_a))
+        noise = np.linalg.cholesky(spread) @ self.rng.standard_normal((len(points_a), 2, 1))
+        points_b += (self.stereo_noise_px if is_stereo else self.noise_px) * noise[:, :, 0]
+        points_b[points_a[:, 0] < self.repeated * self.camera.width] += self.period_px
+        wrong = self.rng.random(len(points_b)) < self.outliers
+        points_b[wrong] = self.rng.uniform((0, 0), (self.camera.width, self.camera.height), (wrong.sum(), 2))
+        visible &= ((points_b >= 0) & (points_b < (self.camera.width, self.camera.height))).all(axis=1)
+        cells = np.flatnonzero(visible)
+        confidence = np.ones(len(cells), np.float32)
+        told = None if self.uneven == 1.0 else spread[cells]
+        return Matches(points_a[cells].astype(np.float32), points_b[cells].astype(np.float32), confidence, cells, told)
+
+    def _cells(self) -> NDArray[np.float64]:
+        """(N, 2) pixels of the centres of the cells."""
+        row, column = np.mgrid[0 : self.camera.height // CELL, 0 : self.camera.width // CELL].reshape(2, -1)
+        return CELL * np.column_stack([column, row]) + (CELL - 1) / 2
+
+    def _meet(
+        self, index: int, T_world_camera: NDArray[np.float64], pixels: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """(N,) z at which the rays of (N, 2) pixels first meet a panel, infinite if none, and which."""
+        rays = np.column_stack([self.camera.normalize(pixels), np.ones(len(pixels))])
+        depths = []
+        for panel in self._panels:
+            T_panel_camera = se3.inverse(panel.pose(index)) @ T_world_camera
+            depths.append(panel.depth(T_panel_camera[:3, 3], rays @ T_panel_camera[:3, :3].T))
+        return np.min(depths, axis=0), np.argmin(depths, axis=0)
+
+    def _seen_later(
+        self,
+        features_a: tuple[int, int],
+        features_b: tuple[int, int],
+        pixels: NDArray[np.float64],
+        z: NDArray[np.float64],
+        panel: NDArray[np.int64],
+    ) -> NDArray[np.float64]:
+        """(N, 3) points that image a sees at depth z, in camera b; they have moved with their panels."""
+        points = np.column_stack([self.camera.normalize(pixels), np.ones(len(pixels))])
+        points *= np.where(np.isfinite(z), z, 1.0)[:, None]
+        in_b = np.zeros_like(points)
+        for number, moving in enumerate(self._panels):
+            moved = moving.pose(features_b[0]) @ se3.inverse(moving.pose(features_a[0]))
+            T_b_a = se3.inverse(self.pose(features_b)) @ moved @ self.pose(features_a)
+            in_b[panel == number] = points[panel == number] @ T_b_a[:3, :3].T + T_b_a[:3, 3]
+        return in_b
+
+    def _spread(self, count: int) -> NDArray[np.float64]:
+        """(N, 2, 2) covariances of matches, as multiples of a typical one."""
+        if self.uneven == 1.0:
+            return np.tile(np.eye(2), (count, 1, 1))
+        angle = self.rng.uniform(0, np.pi, count)
+        edge = np.column_stack([np.cos(angle), np.sin(angle)])
+        across = np.eye(2) - edge[:, :, None] * edge[:, None]
+        return np.asarray(edge[:, :, None] * edge[:, None] * self.uneven + across / self.uneven)
