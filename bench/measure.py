@@ -7,23 +7,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-import torch
 from methods import Competitor, Recipe
 from numpy.typing import NDArray
 from problems import CONFIG
 from scores import auc
 from sets import Pair, PairSet
+from stopwatch import timed
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.polish import polish
 
 _CACHED_IMAGES = 12  # so that every image is extracted once at strides up to 8
-
-ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True)
@@ -81,13 +78,13 @@ class _Matched:
 
     def _extract_timed(self, path: Path) -> tuple[Any, float]:
         image = self.read(path)
-        return _timed(lambda: self._matcher.extract(image))
+        return timed(lambda: self._matcher.extract(image))
 
     def _match_timed(self, path_a: Path, path_b: Path) -> tuple[Matches, float, float]:
         """Return the matches, the milliseconds to extract image b, and those to match."""
         features_a, _ = self._extract(path_a)
         features_b, extract_ms = self._extract(path_b)
-        matches, match_ms = _timed(lambda: self._matcher.match(features_a, features_b))
+        matches, match_ms = timed(lambda: self._matcher.match(features_a, features_b))
         return matches, extract_ms, match_ms
 
 
@@ -95,9 +92,9 @@ def _measure(matched: _Matched, pair: Pair, recipe: Recipe) -> Measurement:
     matches, extract_ms, match_ms = matched.match(pair.image_a, pair.image_b)
     if recipe.polished:
         images = matched.read(pair.image_a), matched.read(pair.image_b)
-        matches, polish_ms = _timed(lambda: _polished(*images, matches))
+        matches, polish_ms = timed(lambda: _polished(*images, matches))
         match_ms += polish_ms
-    answer, pose_ms = _timed(lambda: pair.problem.solve(matches, recipe.plain))
+    answer, pose_ms = timed(lambda: pair.problem.solve(matches, recipe.plain))
     inliers = answer.inliers if answer else 0
     errors = pair.problem.errors(answer)
     return Measurement(len(matches), inliers, extract_ms, match_ms, pose_ms, errors, answer is None)
@@ -106,15 +103,6 @@ def _measure(matched: _Matched, pair: Pair, recipe: Recipe) -> Measurement:
 def _polished(image_a: NDArray[np.uint8], image_b: NDArray[np.uint8], matches: Matches) -> Matches:
     """Polish as the odometry does."""
     return polish(image_a, image_b, matches, CONFIG.polish_max_shift_px)
-
-
-def _timed(call: Callable[[], ResultT]) -> tuple[ResultT, float]:
-    """Return a result and the milliseconds it took, work still under way on a GPU included."""
-    start = perf_counter()
-    result = call()
-    if torch.cuda.is_initialized():
-        torch.cuda.synchronize()
-    return result, 1e3 * (perf_counter() - start)
 
 
 def _row(name: str, measured: Sequence[Measurement], thresholds: Sequence[float], unit: str) -> Row:

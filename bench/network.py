@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import torch
-from report import machine
+from report import network_machine
 from rich.console import Console
 from rich.table import Table
 
@@ -57,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
     for dtype in (torch.float32, torch.bfloat16):
         table.add_row(*_measure(model.to(device), device, dtype, tuple(args.size), args.repeats))
     console = Console()
-    console.print("; ".join(f"{name} {value}" for name, value in machine(device, torch.float32).items()))
+    console.print("; ".join(f"{name} {value}" for name, value in network_machine(device, torch.float32).items()))
     console.print(table)
     return 0
 

@@ -10,37 +10,52 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import torch
-from measure import Row
+from data import BenchError
 from rich.table import Table
-from sets import BenchError
 
 from loftr_ros import __version__
 
-BEGIN, END = "<!-- bench/matching.py: begin -->", "<!-- bench/matching.py: end -->"
 
+class TableReport(Protocol):
+    """One table: a dataclass, whose fields go into the JSON, that can tell its title, header and cells."""
 
-@dataclass(frozen=True)
-class SetReport:
-    """One table."""
+    @property
+    def heading(self) -> str:
+        """What it is about."""
+        ...
 
-    title: str
-    pairs: int
-    unit: str
-    rows: Sequence[Row]
+    @property
+    def header(self) -> list[str]:
+        """Names of the columns, the first of which holds names and the others figures."""
+        ...
+
+    @property
+    def cells(self) -> list[list[str]]:
+        """The rows."""
+        ...
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was measured, how, and on what."""
+    """What was measured, how, and on what.
 
+    Attributes:
+        program: file of the benchmark in bench/.
+        command: how it was called.
+        machine: what the times depend on, see `machine`.
+        tables: the results; dataclasses.
+        notes: what a reader must know before the tables.
+    """
+
+    program: str
     command: str
     machine: dict[str, Any]
-    sets: Sequence[SetReport]
-    every: int
+    tables: Sequence[TableReport]
+    notes: Sequence[str] = ()
 
     def write(self, path: Path) -> None:
         """Write JSON, or put the tables between the two markers of a Markdown file (a new one if there is none).
@@ -58,54 +73,69 @@ class Report:
         return json.dumps(_without_infinity(asdict(self)), indent=1) + "\n"
 
     def _inserted(self, path: Path) -> str:
-        block = f"{BEGIN}\n\n{self.markdown()}\n{END}"
+        begin_marker, end_marker = markers(self.program)
+        block = f"{begin_marker}\n\n{self.markdown()}\n{end_marker}"
         if not path.exists():
             return f"{block}\n"
-        before, begin, rest = path.read_text().partition(BEGIN)
-        _, end, after = rest.partition(END)
+        before, begin, rest = path.read_text().partition(begin_marker)
+        _, end, after = rest.partition(end_marker)
         if not (begin and end):
-            raise BenchError(f"{path} has no place for the tables: put the lines '{BEGIN}' and '{END}' into it.")
+            raise BenchError(
+                f"{path} has no place for the tables: put the lines '{begin_marker}' and '{end_marker}' into it."
+            )
         return f"{before}{block}{after}"
 
     def markdown(self) -> str:
         """Return the tables under a line that says how they were made."""
         machine = "; ".join(f"{name} {value}" for name, value in self.machine.items())
-        parts = [f"`{self.command}`\n\n{machine}.\n"]
-        if self.every > 1:
-            parts.append(f"**Provisional**: a quick look at one of {self.every} pairs.\n")
-        for one in self.sets:
-            cells = [_header(one), ["---"] + ["---:"] * (len(_header(one)) - 1), *(_cells(row) for row in one.rows)]
-            lines = "".join(f"| {' | '.join(line)} |\n" for line in cells)
-            parts.append(f"### {one.title} ({one.pairs} pairs)\n\n{lines}")
+        parts = [f"`{self.command}`\n\n{machine}.\n", *(f"{note}\n" for note in self.notes)]
+        for table in self.tables:
+            header = table.header
+            rows = [header, ["---"] + ["---:"] * (len(header) - 1), *table.cells]
+            lines = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+            parts.append(f"### {table.heading}\n\n{lines}")
         return "\n".join(parts)
 
 
-def rich_table(report: SetReport) -> Table:
+def markers(program: str) -> tuple[str, str]:
+    """Return the lines of a page between which the tables of a program are."""
+    return f"<!-- bench/{program}: begin -->", f"<!-- bench/{program}: end -->"
+
+
+def rich_table(report: TableReport) -> Table:
     """Return a table for the terminal."""
-    first, *others = _header(report)
-    table = Table(title=f"{report.title} ({report.pairs} pairs)", title_justify="left")
+    first, *others = report.header
+    table = Table(title=report.heading, title_justify="left")
     table.add_column(first, no_wrap=True)
     for column in others:
         table.add_column(column, justify="right")
-    for row in report.rows:
-        table.add_row(*_cells(row))
+    for row in report.cells:
+        table.add_row(*row)
     return table
 
 
-def machine(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+def machine() -> dict[str, Any]:
     """Return what the times depend on, and the versions."""
-    facts: dict[str, Any] = {"CPU": f"{_cpu_model()}, {os.cpu_count()} cores", "threads": torch.get_num_threads()}
-    if device.type == "cuda":
-        facts["GPU"] = torch.cuda.get_device_name(device)
     return {
-        **facts,
-        "LoFTR on": f"{device} in {str(dtype).removeprefix('torch.')}",
+        "CPU": f"{_cpu_model()}, {os.cpu_count()} cores",
+        "threads": torch.get_num_threads(),
         "loftr_ros": __version__,
         "Python": platform.python_version(),
         "torch": torch.__version__,
         "OpenCV": cv2.__version__,
         "NumPy": version("numpy"),
     }
+
+
+def network_machine(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+    """Return where the network runs, and the facts of `machine`."""
+    gpu = {"GPU": torch.cuda.get_device_name(device)} if device.type == "cuda" else {}
+    return {**gpu, "LoFTR on": f"{device} in {str(dtype).removeprefix('torch.')}", **machine()}
+
+
+def decimal(value: float, digits: int) -> str:
+    """Write a figure; a dash for what is no number or infinite."""
+    return f"{value:.{digits}f}" if math.isfinite(value) else "-"
 
 
 def _cpu_model() -> str:
@@ -115,20 +145,6 @@ def _cpu_model() -> str:
         lines = []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return models[0] if models else platform.processor() or platform.machine()
-
-
-def _header(report: SetReport) -> list[str]:
-    row = report.rows[0]
-    errors = [f"{name}{report.unit}" for name in row.errors]
-    areas = [f"AUC@{threshold}" for threshold in row.auc]
-    return ["method", "matches", "inliers", "extract ms", "match ms", "pose ms", *errors, *areas, "failures"]
-
-
-def _cells(row: Row) -> list[str]:
-    counts = [f"{value:.0f}" for value in (row.matches, row.inliers, row.extract_ms, row.match_ms)]
-    errors = [f"{value:.3f}" if math.isfinite(value) else "-" for value in row.errors.values()]
-    areas = [f"{value:.1f}" for value in row.auc.values()]
-    return [row.name, *counts, f"{row.pose_ms:.1f}", *errors, *areas, str(row.failures)]
 
 
 def _without_infinity(value: Any) -> Any:

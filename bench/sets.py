@@ -10,10 +10,11 @@ from typing import Any
 
 import cv2
 import numpy as np
+from data import RECORDINGS as PATHS
+from data import BenchError, data_folder
 from numpy.typing import NDArray
 from problems import HomographyProblem, PoseProblem, Problem
 
-from loftr_ros.errors import LoftrRosError
 from loftr_ros.odometry import se3
 from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.evaluation import associate
@@ -22,10 +23,6 @@ from loftr_ros.sequences.formats import open_sequence
 from loftr_ros.sequences.images import read_grey
 
 SCANNET_SIZE = (640, 480)  # at which the literature matches its images of 1296 x 968
-
-
-class BenchError(LoftrRosError):
-    """Data that is not there or cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ class Recording:
     """A sequence of the data folder.
 
     Attributes:
-        path: below the data folder.
+        path: of the sequence; of those of the data folder, below that.
         strides: between the frames of a pair.
         least_stride: below it the ground truth says too little.
         plain_threshold_px: of the plain recipe.
@@ -107,10 +104,10 @@ class Recording:
 
 
 RECORDINGS = {
-    "kitti06": Recording(Path("kitti/sequences/06"), plain_threshold_px=0.7),
-    "corridor": Recording(Path("tum/tartanair_corridor")),
+    "kitti06": Recording(PATHS["kitti06"], plain_threshold_px=0.7),
+    "corridor": Recording(PATHS["corridor"]),
     # Its colour camera is calibrated only approximately.
-    "kitchen": Recording(Path("tum/7scenes_kitchen"), strides=(10, 20), least_stride=10),
+    "kitchen": Recording(PATHS["kitchen"], strides=(10, 20), least_stride=10),
 }
 
 
@@ -145,7 +142,7 @@ def graf_pairs(data: Path) -> Iterator[PairSet]:
 LISTS = {"scannet": scannet_pairs, "graf": graf_pairs}
 
 
-def open_sets(name: str, data: Path | None, strides: Sequence[int] | None, overlapping: bool) -> Iterator[PairSet]:
+def open_sets(name: str, strides: Sequence[int] | None, overlapping: bool) -> Iterator[PairSet]:
     """Open what a name stands for: a part of the data folder, or any sequence folder with ground truth.
 
     Raises:
@@ -153,14 +150,10 @@ def open_sets(name: str, data: Path | None, strides: Sequence[int] | None, overl
     """
     if name not in RECORDINGS and name not in LISTS:
         return Recording(Path(name)).pair_sets(strides, overlapping)
-    if data is None or not data.is_dir():
-        raise BenchError(
-            f"The data folder {data or ''} is missing: set LOFTR_ROS_DATA, or give folders of your own to --sequences."
-        )
     if name in LISTS:
-        return LISTS[name](data)
+        return LISTS[name](data_folder())
     recording = RECORDINGS[name]
-    return replace(recording, path=data / recording.path).pair_sets(strides, overlapping)
+    return replace(recording, path=data_folder() / recording.path).pair_sets(strides, overlapping)
 
 
 def _read_pairs(folder: Path) -> list[dict[str, Any]]:

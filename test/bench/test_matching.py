@@ -13,8 +13,8 @@ Bench = Callable[[str], ModuleType]
 @pytest.mark.usefixtures("data")
 def test_tables(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "page.md"
-    report = bench("report")
-    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    begin, end = bench("report").markers("matching.py")
+    page.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
     options = ["--sequences", "kitti06", "scannet", "graf", "--strides", "1", "--every", "2", "--device", "cpu"]
     assert (
         bench("matching").main([*options, "--output", str(tmp_path / "new" / "out.json"), "--output", str(page)]) == 0
@@ -23,8 +23,8 @@ def test_tables(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     printed = capsys.readouterr().out
     assert all(word in printed for word in ("CPU", "threads", "torch", "OpenCV", "float32", "SIFT 4000, plain recipe"))
     content = json.loads((tmp_path / "new" / "out.json").read_text())
-    kitti, scannet, graf = content["sets"]
-    assert [one["pairs"] for one in content["sets"]] == [2, 1, 1]
+    kitti, scannet, graf = content["tables"]
+    assert [one["pairs"] for one in content["tables"]] == [2, 1, 1]
     names = ["LoFTR compact, polished", "LoFTR compact, raw", "ORB 4000", "SIFT 4000", "SIFT 4000, plain recipe"]
     assert [row["name"] for row in kitti["rows"]] == names
     assert [row["name"] for row in graf["rows"]] == names[:-1]
@@ -75,6 +75,6 @@ def test_what_the_user_may_get_wrong(
 def test_page_without_place_for_the_tables_is_left_alone(bench: Bench, tmp_path: Path) -> None:
     report, page = bench("report"), tmp_path / "page.md"
     page.write_text("text of somebody\n")
-    with pytest.raises(bench("sets").BenchError, match=r"page\.md has no place"):
-        report.Report("command", {}, [], every=1).write(page)
+    with pytest.raises(bench("data").BenchError, match=r"page\.md has no place"):
+        report.Report("matching.py", "command", {}, []).write(page)
     assert page.read_text() == "text of somebody\n"

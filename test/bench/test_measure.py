@@ -45,8 +45,8 @@ def test_row_counts_failures_as_wrong_and_leaves_out_what_has_no_truth(bench: Be
 
 def test_pairs_of_a_sequence(bench: Bench, data: Path, step: NDArray[np.float64]) -> None:
     sets = bench("sets")
-    assert [len(one.pairs) for one in sets.open_sets("kitti06", data, [1, 2, 3], False)] == [4, 2, 1]
-    assert [len(one.pairs) for one in sets.open_sets("kitti06", data, [1, 2, 3], True)] == [4, 3, 2]
-    second = next(iter(sets.open_sets(str(data / "kitti" / "sequences" / "06"), None, [2], False))).pairs[1]
+    assert [len(one.pairs) for one in sets.open_sets("kitti06", [1, 2, 3], False)] == [4, 2, 1]
+    assert [len(one.pairs) for one in sets.open_sets("kitti06", [1, 2, 3], True)] == [4, 3, 2]
+    second = next(iter(sets.open_sets(str(data / "kitti" / "sequences" / "06"), [2], False))).pairs[1]
     assert (second.image_a.stem, second.image_b.stem) == ("000002", "000004")
     np.testing.assert_allclose(second.problem.T_a_b, step @ step, atol=1e-9)
