@@ -1,18 +1,22 @@
-"""Errors of a trajectory against ground truth.
+"""Errors of a trajectory against ground truth: poses are paired by time, aligned, and compared.
 
-ATE and RPE as in Sturm et al., "A Benchmark for the Evaluation of RGB-D SLAM Systems" (IROS 2012); the alignment is
-Umeyama's, "Least-squares estimation of transformation parameters between two point patterns" (PAMI 1991).
+ATE as in Sturm et al., "A Benchmark for the Evaluation of RGB-D SLAM Systems" (IROS 2012); the alignment is Umeyama's,
+"Least-squares estimation of transformation parameters between two point patterns" (PAMI 1991).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
+from loftr_ros.odometry import se3
+from loftr_ros.odometry.relative_errors import motion_errors, relative_motions
 from loftr_ros.odometry.trajectory import Trajectory, TrajectoryError
+
+Alignment = Literal["se3", "sim3", "origin", "none"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,13 @@ class Similarity:
     def apply(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Transform (N, 3) points."""
         return np.asarray(self.scale * points @ self.R.T + self.t)
+
+    def move(self, trajectory: Trajectory) -> Trajectory:
+        """Transform the positions, and turn the orientations with them."""
+        poses = trajectory.poses.copy()
+        poses[:, :3, :3] = self.R @ poses[:, :3, :3]
+        poses[:, :3, 3] = self.apply(trajectory.positions)
+        return Trajectory(trajectory.stamps_ns, poses)
 
 
 @dataclass(frozen=True)
@@ -88,6 +99,29 @@ def align(points: NDArray[np.float64], onto: NDArray[np.float64], with_scale: bo
     return Similarity(R, mean_onto - scale * R @ mean, scale)
 
 
+def align_to(estimate: Trajectory, truth: Trajectory, alignment: Alignment) -> Similarity:
+    """Return what takes an estimate to the truth that it is paired with.
+
+    Args:
+        estimate: N poses.
+        truth: the N true ones.
+        alignment: by least squares over all positions without a scale ("se3") or with one ("sim3"), so that the first
+            poses are the same ("origin"), or not at all ("none").
+    """
+    if alignment == "none":
+        return Similarity(np.eye(3), np.zeros(3), 1.0)
+    if alignment == "origin":
+        T = truth.poses[0] @ se3.inverse(estimate.poses[0])
+        return Similarity(T[:3, :3], T[:3, 3], 1.0)
+    return align(estimate.positions, truth.positions, with_scale=alignment == "sim3")
+
+
+def absolute_errors_m(estimate: Trajectory, truth: Trajectory) -> NDArray[np.float64]:
+    """(N,) distances between the positions of an aligned estimate and the true ones; their RMSE is the ATE."""
+    distances: NDArray[np.float64] = np.linalg.norm(estimate.positions - truth.positions, axis=1)
+    return distances
+
+
 def evaluate(
     estimate: Trajectory, truth: Trajectory, with_scale: bool, max_difference_s: float = 0.02
 ) -> TrajectoryErrors:
@@ -97,15 +131,13 @@ def evaluate(
         TrajectoryError: see `associate`.
     """
     estimate, truth = associate(estimate, truth, max_difference_s)
-    similarity = align(estimate.positions, truth.positions, with_scale)
-    ate = float(np.sqrt(((similarity.apply(estimate.positions) - truth.positions) ** 2).sum(axis=1).mean()))
-    steps, true_steps = _relative(estimate.poses), _relative(truth.poses)
-    rotation = _rotation_error_deg(steps, true_steps)
-    translation = np.linalg.norm(similarity.scale * steps[:, :3, 3] - true_steps[:, :3, 3], axis=1)
-    direction = _direction_error_deg(steps[:, :3, 3], true_steps[:, :3, 3])
-    moved = np.linalg.norm(true_steps[:, :3, 3], axis=1) > 1e-3
-    end = _relative(estimate.poses[[0, -1]])[0, :3, 3] * similarity.scale
-    end_m = float(np.linalg.norm(end - _relative(truth.poses[[0, -1]])[0, :3, 3]))
+    estimate = align_to(estimate, truth, "sim3" if with_scale else "se3").move(estimate)
+    ate = float(np.sqrt((absolute_errors_m(estimate, truth) ** 2).mean()))
+    starts, ends = np.arange(len(truth) - 1), np.arange(1, len(truth))
+    translation, rotation = motion_errors(estimate, truth, starts, ends)
+    steps, true_steps = (relative_motions(t.poses, starts, ends)[:, :3, 3] for t in (estimate, truth))
+    moved = np.linalg.norm(true_steps, axis=1) > 1e-3
+    end_m = float(motion_errors(estimate, truth, starts[:1], ends[-1:])[0][0])
     percent = 100.0 / max(truth.length, 1e-9)
     return TrajectoryErrors(
         poses=len(estimate),
@@ -118,7 +150,7 @@ def evaluate(
         rotation_mean_deg=float(rotation.mean()),
         rotation_median_deg=float(np.median(rotation)),
         translation_mean_m=float(translation.mean()),
-        direction_median_deg=float(np.median(direction[moved])) if moved.any() else 0.0,
+        direction_median_deg=float(np.median(_angle_deg(steps, true_steps)[moved])) if moved.any() else 0.0,
     )
 
 
@@ -134,19 +166,9 @@ def _nearest(
     return nearest, np.asarray(np.abs(among[nearest] - stamps) <= max_difference)
 
 
-def _relative(poses: NDArray[np.float64]) -> NDArray[np.float64]:
-    relative: NDArray[np.float64] = np.linalg.inv(poses[:-1]) @ poses[1:]
-    return relative
-
-
-def _rotation_error_deg(estimate: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
-    difference = np.swapaxes(estimate[:, :3, :3], 1, 2) @ truth[:, :3, :3]
-    angle: NDArray[np.float64] = np.degrees(Rotation.from_matrix(difference).magnitude())
-    return angle
-
-
-def _direction_error_deg(estimate: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
-    norms = np.linalg.norm(estimate, axis=1) * np.linalg.norm(truth, axis=1)
-    cosine = (estimate * truth).sum(axis=1) / np.maximum(norms, 1e-12)
+def _angle_deg(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,) angles between (N, 3) vectors."""
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    cosine = (a * b).sum(axis=1) / np.maximum(norms, 1e-12)
     angle: NDArray[np.float64] = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
     return angle

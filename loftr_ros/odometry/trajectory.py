@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,12 @@ from scipy.spatial.transform import Rotation
 
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.odometry.estimate import OdometryEstimate
+
+# What a row holds, by the count of its numbers.
+TUM = {8: "stamp tx ty tz qx qy qz qw (TUM)"}
+KITTI = {12: "the 12 numbers of a 3x4 pose (KITTI)"}
+TIMES = {1: "a stamp in seconds"}
+MAX_SHEAR = 1e-2  # of R R^T from the identity: files of few digits pass, poses that are something else do not
 
 
 class TrajectoryError(LoftrRosError):
@@ -65,33 +72,83 @@ def write_kitti(path: Path, trajectory: Trajectory) -> None:
     np.savetxt(path, trajectory.poses[:, :3].reshape(-1, 12), fmt="%.9e")
 
 
+def read_trajectory(path: Path, times: Path | None = None) -> Trajectory:
+    """Read a file of the TUM or of the KITTI format, told apart by the numbers in a line.
+
+    Args:
+        path: the file.
+        times: one stamp in seconds a line, for KITTI poses, which have none.
+
+    Raises:
+        TrajectoryError: the file cannot be read or is of neither format, or it holds KITTI poses without stamps.
+    """
+    rows = _read_rows(path, TUM | KITTI)
+    if rows.shape[1] in TUM:
+        return _from_tum(path, rows)
+    if times is None:
+        raise TrajectoryError(f"{path} holds KITTI poses, which have no stamps: give those as well, with --times FILE.")
+    return _from_kitti(path, rows, read_times(times))
+
+
 def read_tum(path: Path) -> Trajectory:
     """Read rows of `stamp tx ty tz qx qy qz qw`; `#` starts a comment. Raises TrajectoryError."""
-    rows = _read_rows(path, 8, "stamp tx ty tz qx qy qz qw")
+    return _from_tum(path, _read_rows(path, TUM))
+
+
+def read_kitti(path: Path, stamps_ns: NDArray[np.int64]) -> Trajectory:
+    """Read one row-major 3x4 pose a line; the file has no stamps, so they are given. Raises TrajectoryError."""
+    return _from_kitti(path, _read_rows(path, KITTI), stamps_ns)
+
+
+def read_times(path: Path) -> NDArray[np.int64]:
+    """Read one stamp in seconds a line, as in KITTI's times.txt; (N,) nanoseconds. Raises TrajectoryError."""
+    return _nanoseconds(path, _read_rows(path, TIMES)[:, 0])
+
+
+def _from_tum(path: Path, rows: NDArray[np.float64]) -> Trajectory:
     poses = np.tile(np.eye(4), (len(rows), 1, 1))
     poses[:, :3, 3] = rows[:, 1:4]
     try:
         poses[:, :3, :3] = Rotation.from_quat(rows[:, 4:]).as_matrix()
     except ValueError as error:
-        raise TrajectoryError(f"{path} has a quaternion of zero length: {error}.") from error
-    return Trajectory(np.round(rows[:, 0] * 1e9).astype(np.int64), poses)
+        raise TrajectoryError(f"{path} has a quaternion of zero length: {str(error).rstrip('.')}.") from error
+    return Trajectory(_nanoseconds(path, rows[:, 0]), poses)
 
 
-def read_kitti(path: Path, stamps_ns: NDArray[np.int64]) -> Trajectory:
-    """Read one row-major 3x4 pose a line; the file has no stamps, so they are given. Raises TrajectoryError."""
-    rows = _read_rows(path, 12, "the 12 numbers of a 3x4 pose")
+def _from_kitti(path: Path, rows: NDArray[np.float64], stamps_ns: NDArray[np.int64]) -> Trajectory:
     if len(stamps_ns) < len(rows):
         raise TrajectoryError(f"{path} has {len(rows)} poses but there are only {len(stamps_ns)} stamps.")
     poses = np.tile(np.eye(4), (len(rows), 1, 1))
     poses[:, :3] = rows.reshape(-1, 3, 4)
+    R = poses[:, :3, :3]
+    rigid = (np.abs(R @ np.swapaxes(R, 1, 2) - np.eye(3)).max(axis=(1, 2)) < MAX_SHEAR) & (np.linalg.det(R) > 0)
+    if not rigid.all():
+        raise TrajectoryError(f"{path} cannot be used: pose {np.argmin(rigid) + 1} holds no rotation.")
     return Trajectory(np.asarray(stamps_ns[: len(rows)], np.int64), poses)
 
 
-def _read_rows(path: Path, columns: int, what: str) -> NDArray[np.float64]:
+def _nanoseconds(path: Path, seconds: NDArray[np.float64]) -> NDArray[np.int64]:
+    stamps_ns = np.round(seconds * 1e9).astype(np.int64)
+    back = np.flatnonzero(np.diff(stamps_ns) <= 0)
+    if len(back):
+        raise TrajectoryError(f"{path} is not in order of time: stamp {back[0] + 2} is not after the one before it.")
+    return stamps_ns
+
+
+def _read_rows(path: Path, contents: Mapping[int, str]) -> NDArray[np.float64]:
+    """Read (N, M) finite numbers, at least one row, M one of the keys of `contents`."""
     try:
-        rows = np.loadtxt(path, ndmin=2, dtype=np.float64)
-    except (OSError, ValueError) as error:
-        raise TrajectoryError(f"{path} cannot be read as a trajectory: {error}.") from error
-    if rows.size == 0 or rows.shape[1] != columns or not np.isfinite(rows).all():
-        raise TrajectoryError(f"{path} is no trajectory: every line must hold {what}.")
+        with path.open() as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an empty file is an error below
+            rows = np.loadtxt(file, ndmin=2, dtype=np.float64)
+    except OSError as error:
+        raise TrajectoryError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        # NumPy goes on to advise programmers after a semicolon.
+        raise TrajectoryError(f"{path} cannot be used: {str(error).split(';')[0].rstrip('.')}.") from error
+    if rows.size == 0 or rows.shape[1] not in contents:
+        raise TrajectoryError(f"{path} cannot be used: every line must hold {' or '.join(contents.values())}.")
+    finite = np.isfinite(rows).all(axis=1)
+    if not finite.all():
+        raise TrajectoryError(f"{path} cannot be used: row {np.argmin(finite) + 1} holds a number that is not finite.")
     return rows
