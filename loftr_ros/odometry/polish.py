@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
+from loftr_ros.odometry.smooth_flow import smooth_flow
+
+ScalarT = TypeVar("ScalarT", np.uint8, np.float32)
 
 _WINDOW = 15  # pixels, side of the patches that are compared
 _CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 15, 0.01)
@@ -25,23 +29,40 @@ _UNPOLISHED_PX, _BEST_PX = 3.0, 0.05
 def polish(image_a: NDArray[np.uint8], image_b: NDArray[np.uint8], matches: Matches, max_shift_px: float) -> Matches:
     """Move each point in image b to where the patch around its point in image a fits best.
 
-    Lucas-Kanade (Bouguet's formulation, cv2.calcOpticalFlowPyrLK) started at the match, at full resolution only: the
-    match is already within a pixel or two. A point agrees if it is found, walks no further than `max_shift_px`, and
-    comes back to where it started when sought from image b in image a. Where enough points agree the others are left
-    out; where not, they stay what the matcher said. The result carries `spread_b`.
+    Image b is first brought to the shape of image a along the smoothed motion of all matches, because a camera that
+    moves forward scales what it sees, and patches of another size fit in the wrong place. Then Lucas-Kanade (Bouguet's
+    formulation, cv2.calcOpticalFlowPyrLK) starts at the match, at full resolution only: it is already within a pixel or
+    two. A point agrees if it is found, walks no further than `max_shift_px`, and comes back to where it started when
+    sought the other way. Where enough points agree the others are left out; where not, they stay what the matcher said.
+    The result carries `spread_b`.
     """
     if len(matches) == 0:
         return matches
-    polished, found = _seek(image_a, image_b, matches.points_a, matches.points_b)
-    walked = np.linalg.norm(polished - matches.points_b, axis=1)
-    accepted = found & (walked <= max_shift_px)
-    points_b = np.where(accepted[:, None], polished, matches.points_b)
-    returned, found = _seek(image_b, image_a, points_b, matches.points_a)
-    agree = accepted & found & (np.linalg.norm(returned - matches.points_a, axis=1) <= _LARGEST_RETURN_ERROR_PX)
-    matches = replace(matches, points_b=points_b)
+    places = smooth_flow(matches.points_a, matches.points_b, image_a.shape)
+    warped = _lookup(image_b, places)
+    start = matches.points_a + matches.points_b - _at(places, matches.points_a)
+    found, succeeded = _seek(image_a, warped, matches.points_a, start)
+    polished = _at(places, found)
+    accepted = succeeded & (np.linalg.norm(polished - matches.points_b, axis=1) <= max_shift_px)
+    returned, succeeded = _seek(warped, image_a, found, matches.points_a)
+    came_back = np.linalg.norm(returned - matches.points_a, axis=1) <= _LARGEST_RETURN_ERROR_PX
+    agree = accepted & succeeded & came_back
+    matches = replace(matches, points_b=np.where(accepted[:, None], polished, matches.points_b))
     if agree.sum() >= _ENOUGH:
         matches = matches.select(agree)
     return replace(matches, spread_b=_spread(image_a, matches.points_a))
+
+
+def _at(places: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Look up (N, 2) points of image a in the field of their places in image b."""
+    return _lookup(places, points.reshape(-1, 1, 2)).reshape(-1, 2)
+
+
+def _lookup(image: NDArray[ScalarT], places: NDArray[np.float32]) -> NDArray[ScalarT]:
+    """Interpolate an image at (..., ..., 2) places (x, y)."""
+    x, y = cv2.split(places)
+    looked_up = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(looked_up, image.dtype)
 
 
 def _seek(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -33,6 +35,22 @@ def test_polish_finds_the_shift_to_a_tenth_of_a_pixel(texture: NDArray[np.uint8]
     assert median_error(matches) > 0.5
     assert median_error(polished) < 0.1
     np.testing.assert_array_equal(polished.cell_a, matches.cell_a)
+
+
+def test_what_comes_nearer_is_found_at_its_new_size(texture: NDArray[np.uint8]) -> None:
+    """Patches of one size on images of different scale fit in the wrong place; the other image may be larger, too."""
+    image = cv2.GaussianBlur(texture, (0, 0), 1.0).astype(np.uint8)
+    matrix = np.array([[1.3, 0.05, -20.0], [-0.05, 1.3, -12.0]])
+    nearer = np.asarray(cv2.warpAffine(image, matrix, (image.shape[1] + 40, image.shape[0] + 30)), np.uint8)
+    matches = matches_with_error(image, 0.0)
+    truth = matches.points_a @ matrix[:, :2].T + matrix[:, 2]
+    inside = ((truth > 10) & (truth < np.array(nearer.shape[::-1]) - 10)).all(axis=1)
+    noise = np.random.default_rng(1).normal(size=truth.shape) * 0.7
+    matches = replace(matches, points_b=(truth + noise).astype(np.float32)).select(inside)
+    polished = polish(image, nearer, matches, max_shift_px=3.0)
+    error = polished.points_b - polished.points_a @ matrix[:, :2].T - matrix[:, 2]
+    assert len(polished) > 0.8 * len(matches)
+    assert np.median(np.linalg.norm(error, axis=1)) < 0.15
 
 
 def test_a_point_that_walks_away_is_left_out(texture: NDArray[np.uint8]) -> None:

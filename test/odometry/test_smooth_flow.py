@@ -1,0 +1,48 @@
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros.odometry.smooth_flow import smooth_flow
+
+SHAPE = (123, 170)
+MATRIX = np.array([[1.2, 0.04, -9.0], [-0.03, 1.1, 5.0]])
+
+
+def grid() -> NDArray[np.float32]:
+    y, x = np.mgrid[3 : SHAPE[0] : 8, 3 : SHAPE[1] : 8].reshape(2, -1)
+    return np.column_stack([x, y]).astype(np.float32)
+
+
+def moved(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(points @ MATRIX[:, :2].T + MATRIX[:, 2], np.float32)
+
+
+def everywhere() -> NDArray[np.float32]:
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]].astype(np.float32)
+    return moved(np.dstack([x, y]).reshape(-1, 2)).reshape(*SHAPE, 2)
+
+
+def largest_error(points_a: NDArray[np.float32], points_b: NDArray[np.float32], margin: int = 36) -> float:
+    error = np.linalg.norm(smooth_flow(points_a, points_b, SHAPE) - everywhere(), axis=2)
+    return float(error[margin:-margin, margin:-margin].max())
+
+
+def test_an_affine_motion_is_found_between_the_points() -> None:
+    assert largest_error(grid(), moved(grid())) < 1.0
+
+
+def test_points_that_move_unlike_their_neighbours_are_passed_over() -> None:
+    points = moved(grid())
+    points[::9] += np.array([25.0, -14.0], np.float32)
+    assert largest_error(grid(), points) < 1.0
+
+
+def test_a_gap_is_filled_from_further_away() -> None:
+    away = np.linalg.norm(grid() - np.array([85, 60]), axis=1) > 25
+    assert largest_error(grid()[away], moved(grid())[away]) < 3.0
+
+
+def test_points_at_the_border_and_a_single_one() -> None:
+    points = np.array([[169.4, 122.4]], np.float32)
+    places = smooth_flow(points, points + 5, SHAPE)
+    np.testing.assert_allclose(places[110, 160], (165, 115), atol=1e-4)
+    assert np.isfinite(places).all()
