@@ -23,7 +23,19 @@ REQUIREMENTS = [
     "torch>=2.2",
 ]
 TRAINING = ["h5py", "tensorboard"]
-DEVELOPMENT = ["hypothesis", "kornia", "mypy", "POT", "pytest>=7.2", "ruff", "scipy-stubs", "types-PyYAML", *TRAINING]
+# evo is licensed under the GPL: a test runs its programs and compares figures, and nothing imports it.
+DEVELOPMENT = [
+    "evo",
+    "hypothesis",
+    "kornia",
+    "mypy",
+    "POT",
+    "pytest>=7.2",
+    "ruff",
+    "scipy-stubs",
+    "types-PyYAML",
+    *TRAINING,
+]
 
 
 def ros_wheels(distro: str) -> list[str]:
