@@ -12,6 +12,7 @@ from loftr_ros.errors import LoftrRosError
 
 COMMANDS = {
     "run": "estimate the motion of a recorded sequence",
+    "evaluate": "measure a trajectory against ground truth",
     "match": "match two images and draw the matches",
     "play": "publish a recorded sequence as ROS topics",
     "record": "record odometry from a ROS topic",

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from loftr_ros.odometry.evaluation import align, associate
 from loftr_ros.odometry.trajectory import Trajectory
@@ -50,6 +51,51 @@ def plot_trajectory(path: Path, estimate: Trajectory, truth: Trajectory | None, 
     _dress(side, "from the side", f"forward [{unit}]", f"up [{unit}]")
     above.legend(loc="best", fontsize="small")
     figure.savefig(path, dpi=130)
+
+
+def plot_axes(path: Path, estimate: Trajectory, truth: Trajectory, title: str) -> None:
+    """Draw each axis over time: the positions, their difference, and by how much the rotation has drifted.
+
+    All in the axes of the first true camera. The rotation is that since the first pose, because the alignment of
+    positions leaves the turn about a straight path open.
+
+    Args:
+        path: image file to write.
+        estimate: N poses, aligned.
+        truth: the N true ones.
+        title: of the figure.
+    """
+    figure = Figure(figsize=(13, 7.5), layout="constrained")
+    figure.suptitle(title, fontsize="medium")
+    seconds = (truth.stamps_ns - truth.stamps_ns[0]) / 1e9
+    T_camera_world = np.linalg.inv(truth.poses[0])
+    points, truth_points = (_transform(T_camera_world, t.positions) for t in (estimate, truth))
+    grid = figure.subplots(3, 3, sharex=True, squeeze=False)
+    errors = points - truth_points, np.degrees(_rotation_drift(estimate, truth))
+    for i, axis in enumerate(("x, right", "y, down", "z, forward")):
+        grid[i, 0].plot(seconds, truth_points[:, i], **TRUTH)
+        grid[i, 0].plot(seconds, points[:, i], label="estimate, aligned", **ESTIMATE)
+        grid[i, 0].set_ylabel(axis)
+        for axes, values in zip(grid[i, 1:], errors, strict=True):
+            axes.plot(seconds, values[:, i], **ESTIMATE)
+    for axes, heading in zip(grid[0], ("position [m]", "error of position [m]", "drift of rotation [°]"), strict=True):
+        axes.set_title(heading)
+    for axes in grid[2]:
+        axes.set_xlabel("time [s]")
+    for axes in grid.flat:
+        axes.grid(color="#dddddd", linewidth=0.6)
+    grid[0, 0].legend(loc="best", fontsize="small")
+    figure.savefig(path, dpi=130)
+
+
+def _rotation_drift(estimate: Trajectory, truth: Trajectory) -> Points:
+    """(N, 3) rotation vectors, radians, of the estimated rotation since the first pose from the true one.
+
+    Both are rotations of the camera in its first axes, T_first_camera.
+    """
+    since_first, true_since_first = (t.poses[0, :3, :3].T @ t.poses[:, :3, :3] for t in (estimate, truth))
+    drift: Points = Rotation.from_matrix(since_first @ np.swapaxes(true_since_first, 1, 2)).as_rotvec()
+    return drift
 
 
 def _in_first_camera(estimate: Trajectory, truth: Trajectory | None, metric: bool) -> tuple[Points, Points | None]:

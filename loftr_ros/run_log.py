@@ -16,10 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros import __version__
+from loftr_ros.errors import LoftrRosError
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.evaluation import TrajectoryErrors, evaluate
 from loftr_ros.odometry.trajectory import Trajectory, TrajectoryError, write_kitti, write_tum
 from loftr_ros.plotting import plot_trajectory
+
+REPORT_FILE, TRAJECTORY_FILE, TRUTH_FILE = "run.json", "trajectory.tum", "groundtruth.tum"
+
+
+class RunLogError(LoftrRosError):
+    """A folder that holds no run."""
 
 
 @dataclass(frozen=True)
@@ -103,13 +110,19 @@ class RunLog:
         }
 
     def write(self, folder: Path) -> dict[str, Any]:
-        """Write trajectory.tum, trajectory.kitti, trajectory.png and run.json; return the summary."""
-        write_tum(folder / "trajectory.tum", self.trajectory)
+        """Write trajectory.tum, trajectory.kitti, trajectory.png and run.json; return the summary.
+
+        The ground truth, if there is one, goes to groundtruth.tum, so that the folder can be evaluated on its own.
+        """
+        write_tum(folder / TRAJECTORY_FILE, self.trajectory)
         write_kitti(folder / "trajectory.kitti", self.trajectory)
+        (folder / TRUTH_FILE).unlink(missing_ok=True)  # of an earlier run
+        if self.truth is not None:
+            write_tum(folder / TRUTH_FILE, self.truth)
         errors = self.errors()
         summary = self._summary(errors)
         frames = [_as_json(record) for record in self.records]
-        (folder / "run.json").write_text(json.dumps({"summary": summary, "frames": frames}, indent=1) + "\n")
+        (folder / REPORT_FILE).write_text(json.dumps({"summary": summary, "frames": frames}, indent=1) + "\n")
         truth = self.truth if errors else None
         plot_trajectory(folder / "trajectory.png", self.trajectory, truth, self._title(errors), self.metric)
         return summary
@@ -124,6 +137,17 @@ class RunLog:
         stages = dict.fromkeys(stage for timing in timings for stage in timing)
         medians = {stage: _median(timing[stage] for timing in timings if stage in timing) for stage in stages}
         return {**medians, "frame": _median(sum(timing.values()) for timing in timings)}
+
+
+def read_scale_known(folder: Path) -> bool:
+    """Read from the report of a run whether its trajectory is in metres. Raises RunLogError."""
+    try:
+        return bool(json.loads((folder / REPORT_FILE).read_text())["summary"]["scale_known"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunLogError(
+            f"{folder} is no folder of a run: it has no {REPORT_FILE} as `loftr-ros run` writes it; "
+            "give such a folder, or the file of a trajectory."
+        ) from error
 
 
 def _median(values: Any) -> float:

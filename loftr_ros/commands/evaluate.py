@@ -1,0 +1,107 @@
+"""`loftr-ros evaluate`: how far a trajectory is from ground truth, as a table, JSON and plots."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loftr_ros.commands.arguments import positive
+from loftr_ros.errors import LoftrRosError
+from loftr_ros.output import make_folder
+
+if TYPE_CHECKING:
+    from loftr_ros.odometry.evaluation import Alignment
+
+
+class EvaluationError(LoftrRosError):
+    """Something to evaluate that lacks what it takes."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """What to compare.
+
+    Attributes:
+        trajectory: file of the estimate.
+        truth: file of the ground truth.
+        scale_known: whether the estimate is in metres, as far as one can know.
+        stem: where the results go, without suffix.
+    """
+
+    trajectory: Path
+    truth: Path
+    scale_known: bool
+    stem: Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of loftr-ros run, or file in TUM or KITTI format")
+    parser.add_argument(
+        "--groundtruth", type=Path, metavar="FILE", help="in TUM or KITTI format (default: that of the folder)"
+    )
+    parser.add_argument("--times", type=Path, metavar="FILE", help="stamps of KITTI poses, in seconds, one a line")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="folder for the results (default: that of RUN)")
+    parser.add_argument(
+        "--align",
+        choices=("auto", "se3", "sim3", "origin", "none"),
+        default="auto",
+        help="without or with scale, at the first pose, not at all; auto is sim3 where the report says that the scale "
+        "is unknown, else se3 (default: auto)",
+    )
+    parser.add_argument("--delta", type=positive, default=1.0, metavar="N", help="of the RPE (default: 1)")
+    parser.add_argument("--delta-unit", choices=("frames", "m"), default="frames", help="of --delta (default: frames)")
+    parser.add_argument(
+        "--max-difference",
+        type=positive,
+        default=0.02,
+        metavar="S",
+        help="seconds between a pose and the true one that it is compared with, at most (default: %(default)s)",
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Read, pair, align, measure, write, print."""
+    from loftr_ros.evaluation_report import Evaluation, write_evaluation
+    from loftr_ros.odometry.evaluation import align_to, associate
+    from loftr_ros.odometry.trajectory import read_trajectory
+
+    given = _find(args)
+    estimate, truth = (read_trajectory(path, args.times) for path in (given.trajectory, given.truth))
+    estimate, truth = associate(estimate, truth, args.max_difference)
+    alignment: Alignment = ("se3" if given.scale_known else "sim3") if args.align == "auto" else args.align
+    similarity = align_to(estimate, truth, alignment)
+    estimate = similarity.move(estimate)
+    evaluation = Evaluation.of(estimate, truth, alignment, similarity.scale, args.delta, args.delta_unit)
+    make_folder(given.stem.parent)
+    made_of = {
+        "run": str(args.run),
+        "groundtruth": str(given.truth),
+        "max_difference_s": args.max_difference,
+    }
+    write_evaluation(given.stem, evaluation, made_of, estimate, truth)
+    evaluation.print(given.stem.parent)
+    return 0
+
+
+def _find(args: argparse.Namespace) -> Input:
+    """Find the files of a run, or take those given."""
+    from loftr_ros.run_log import TRAJECTORY_FILE, TRUTH_FILE, read_scale_known
+
+    if not args.run.exists():
+        raise EvaluationError(f"{args.run} does not exist.")
+    if not args.run.is_dir():
+        if args.groundtruth is None:
+            raise EvaluationError(
+                f"{args.run} is no folder of a run, so its truth is unknown; give --groundtruth FILE."
+            )
+        stem = (args.output or args.run.parent) / f"{args.run.stem}_evaluation"
+        return Input(args.run, args.groundtruth, scale_known=True, stem=stem)
+    truth = args.groundtruth or args.run / TRUTH_FILE
+    scale_known = read_scale_known(args.run)
+    if args.groundtruth is None and not truth.is_file():
+        raise EvaluationError(f"{args.run} holds no ground truth, its source had none; give --groundtruth FILE.")
+    stem = (args.output or args.run) / "evaluation"
+    return Input(args.run / TRAJECTORY_FILE, truth, scale_known, stem)
