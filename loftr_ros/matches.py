@@ -31,6 +31,12 @@ class Matches:
     cell_a: NDArray[np.int64]
     spread_b: NDArray[np.float64] | None = None
 
+    @staticmethod
+    def empty() -> Matches:
+        """No match at all."""
+        points = np.zeros((0, 2), np.float32)
+        return Matches(points, points, np.zeros(0, np.float32), np.zeros(0, np.int64))
+
     def __len__(self) -> int:
         return len(self.cell_a)
 

@@ -9,6 +9,18 @@ from loftr_ros.errors import LoftrRosError
 
 Mode = Literal["mono", "stereo", "rgbd"]
 
+_ABOVE_ZERO = (
+    "ransac_threshold_px",
+    "match_noise_px",
+    "keyframe_parallax_px",
+    "polish_max_shift_px",
+    "max_speed",
+    "max_speed_ratio",
+    "max_angular_velocity",
+    "max_gap_s",
+)
+_NOT_NEGATIVE = ("stationary_px", "min_parallax_px", "max_prediction_s", "relocalization_keyframes")
+
 
 class OdometryConfigError(LoftrRosError):
     """A setting outside its range; the message names the field."""
@@ -33,6 +45,11 @@ class OdometryConfig:
         match_noise_px: standard deviation of one coordinate of a match to start from, pixels; each frame's is measured.
         max_prediction_s: how long a lost camera is assumed to keep its velocity, seconds; then it is held.
         lost_frames_to_restart: lost frames in a row after which matching starts afresh from a new keyframe.
+        relocalization_keyframes: earlier keyframes that a lost frame is tried against, one a frame; 0 tries none.
+        max_speed: a faster motion is not believed, m/s, where the scale is known.
+        max_speed_ratio: a motion this many times faster than any of late is not believed, where the scale is unknown.
+        max_angular_velocity: a faster turn is not believed, rad/s.
+        max_gap_s: a motion over more than this time tells the pose but no velocity, seconds.
     """
 
     mode: Mode = "mono"
@@ -47,15 +64,20 @@ class OdometryConfig:
     match_noise_px: float = 0.3
     max_prediction_s: float = 0.5
     lost_frames_to_restart: int = 3
+    relocalization_keyframes: int = 3
+    max_speed: float = 100.0
+    max_speed_ratio: float = 100.0
+    max_angular_velocity: float = 10.0
+    max_gap_s: float = 5.0
 
     def __post_init__(self) -> None:
         """Raise OdometryConfigError for a value outside its range."""
         if self.mode not in get_args(Mode):
             raise OdometryConfigError(f"mode is '{self.mode}'; it must be one of {', '.join(get_args(Mode))}.")
-        for name in ("ransac_threshold_px", "match_noise_px", "keyframe_parallax_px", "polish_max_shift_px"):
+        for name in _ABOVE_ZERO:
             if not getattr(self, name) > 0:
                 raise OdometryConfigError(f"{name} is {getattr(self, name)}; it must be above 0.")
-        for name in ("stationary_px", "min_parallax_px", "max_prediction_s"):
+        for name in _NOT_NEGATIVE:
             if not getattr(self, name) >= 0:
                 raise OdometryConfigError(f"{name} is {getattr(self, name)}; it must not be negative.")
         if self.min_inliers < 8:

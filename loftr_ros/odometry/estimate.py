@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.frame import Frame
 
+# Consumers refuse covariances beyond 1e9 (Nav2's message validator); the step from camera to base may add to these.
+_LARGEST_COVARIANCE = 1e8
+
 
 class TrackingState(Enum):
     """How the pose of a frame came about."""
@@ -23,7 +26,7 @@ class TrackingState(Enum):
     STATIONARY = "stationary"
     """The image did not move: the pose is that of the frame before."""
     LOST = "lost"
-    """The pose is a prediction: too few matches agree on a motion."""
+    """The pose is a prediction; `lost_reason` says why."""
 
 
 class LostReason(Enum):
@@ -88,3 +91,8 @@ class OdometryEstimate:
     def num_inliers(self) -> int:
         """Number of matches that agree with the pose."""
         return int(self.inliers.sum())
+
+
+def bounded_covariance(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scale down a (6, 6) covariance that has grown beyond what consumers take."""
+    return covariance * min(1.0, _LARGEST_COVARIANCE / np.abs(covariance).max())

@@ -30,14 +30,7 @@ def check_frame(frame: Frame, before: Frame | None, mode: Mode) -> None:
         if frame.depth is None:
             raise FrameError("mode is rgbd but the frame has no depth image; give one, or set mode to mono.")
         _check_image("depth image", frame.depth, size, np.float32)
-    if before is None:
-        return
-    if frame.image.shape != before.image.shape:
-        raise FrameError(
-            f"The image size changed from {_size(before.image.shape)} to {_size(frame.image.shape)} within the stream; "
-            "reset the odometry when the camera's resolution changes."
-        )
-    if frame.stamp_ns <= before.stamp_ns:
+    if before is not None and frame.stamp_ns <= before.stamp_ns:
         raise StampError(
             f"The stamp {frame.stamp_ns} ns is not after the one before, {before.stamp_ns} ns; "
             "drop duplicates, and reset the odometry when time jumps back."

@@ -9,21 +9,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.matches import FeaturesT, Matches
+from loftr_ros.odometry import se3
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.odometry.depth import CarriedDepths, CellDepths, depths_from_image, depths_from_motion
+from loftr_ros.odometry.depth import CarriedDepths, CellDepths, carry_over, depths_from_image, depths_from_motion
 from loftr_ros.odometry.frame import Frame
+from loftr_ros.odometry.image_quality import ImageQuality
 from loftr_ros.odometry.motion import Motion
 from loftr_ros.odometry.rays import RayMatches
 from loftr_ros.odometry.refinement import Freedom
 
 
 @dataclass(frozen=True)
-class Keyframe(Generic[FeaturesT]):
-    """A frame, where it was, and what is known of its depth. What changes makes a new one.
+class View(Generic[FeaturesT]):
+    """A frame, and what its image alone tells.
 
     Attributes:
         frame: the images.
         features: what the matcher made of `frame.image`.
+        quality: of `frame.image`.
+    """
+
+    frame: Frame
+    features: FeaturesT
+    quality: ImageQuality
+
+
+@dataclass(frozen=True)
+class Keyframe(View[FeaturesT]):
+    """A view, where it was taken, and what is known of its depth. What changes makes a new one.
+
+    Attributes:
         T_odom_camera: (4, 4) pose.
         covariance: (6, 6) of the pose, in the axes of odom.
         depths: by cell.
@@ -31,13 +46,57 @@ class Keyframe(Generic[FeaturesT]):
         best_inliers: most inliers of any frame so far.
     """
 
-    frame: Frame
-    features: FeaturesT
     T_odom_camera: NDArray[np.float64]
     covariance: NDArray[np.float64]
     depths: CellDepths
     carried: CarriedDepths | None = None
     best_inliers: int = 0
+
+    @staticmethod
+    def first(view: View[FeaturesT], depths: CellDepths) -> Keyframe[FeaturesT]:
+        """Return the keyframe at the origin of odom."""
+        return Keyframe(view.frame, view.features, view.quality, np.eye(4), np.zeros((6, 6)), depths)
+
+    def successor(
+        self,
+        view: View[FeaturesT],
+        T_keyframe_camera: NDArray[np.float64],
+        covariance: NDArray[np.float64],
+        inliers: Matches,
+        depths: CellDepths,
+    ) -> Keyframe[FeaturesT]:
+        """Make a view the next keyframe.
+
+        Args:
+            view: that was matched against this one.
+            T_keyframe_camera, covariance: its pose.
+            inliers: matches along which the depth of this keyframe carries over.
+            depths: what was measured at the view itself.
+        """
+        pose = self.in_odom(T_keyframe_camera, covariance)
+        carried = carry_over(inliers, view.frame.camera, self.depths, T_keyframe_camera)
+        return Keyframe(view.frame, view.features, view.quality, *pose, depths, carried)
+
+    def converted(self, view: View[FeaturesT], seen: Matches | None, depths: CellDepths) -> Keyframe[FeaturesT]:
+        """Return the same keyframe in other pixels, whose cells are others.
+
+        Args:
+            view: this one in the new pixels.
+            seen: the last matches, whose cells have depth; None if nothing was matched yet.
+            depths: what was measured at the new view.
+        """
+        carried = self.carried
+        if seen is not None:
+            carried = carry_over(replace(seen, points_b=seen.points_a), self.frame.camera, self.depths, np.eye(4))
+        return Keyframe(view.frame, view.features, view.quality, self.T_odom_camera, self.covariance, depths, carried)
+
+    def in_odom(
+        self, T_keyframe_camera: NDArray[np.float64], covariance: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the pose in odom and its (6, 6) covariance of what has this pose in the keyframe."""
+        return self.T_odom_camera @ T_keyframe_camera, se3.composed_covariance(
+            self.T_odom_camera, self.covariance, T_keyframe_camera, covariance
+        )
 
     def rays(self, matches: Matches) -> RayMatches:
         """Return the matches with this keyframe as rays, with the depth of their cells."""
@@ -72,11 +131,14 @@ class Keyframe(Generic[FeaturesT]):
             depths = depths.fused(new)
         return replace(self, depths=depths, best_inliers=max(self.best_inliers, int(motion.inliers.sum())))
 
-    def is_worn_out(self, matches: Matches, motion: Motion, config: OdometryConfig) -> bool:
-        """Tell whether the frame that was just matched should be the keyframe of the next."""
-        if motion.inliers.sum() < config.keyframe_min_inlier_ratio * self.best_inliers:
+    def is_worn_out(self, matches: Matches, motion: Motion, config: OdometryConfig, patience: float = 1.0) -> bool:
+        """Tell whether the frame that was just matched should be the keyframe of the next.
+
+        With `patience` above 1 the keyframe is to bear that much more, because the frame makes a poor successor.
+        """
+        if patience * motion.inliers.sum() < config.keyframe_min_inlier_ratio * self.best_inliers:
             return True
-        return image_motion(matches.points_a, matches.points_b) > config.keyframe_parallax_px
+        return image_motion(matches.points_a, matches.points_b) > patience * config.keyframe_parallax_px
 
 
 def image_motion(points_a: NDArray[np.float32], points_b: NDArray[np.float32]) -> float:

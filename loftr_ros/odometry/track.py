@@ -1,4 +1,18 @@
-"""From measured motions to a continuous track: standing still, moving, lost."""
+"""From measured motions to a continuous track: standing still, moving, lost.
+
+| from | to | when | pose | velocity |
+|---|---|---|---|---|
+| any | STATIONARY | the image is where it was at the last measured pose | that one | zero |
+| any | TRACKING | a motion is measured, and possible | measured | over the time since the last measured pose |
+| (mono) any | INITIALIZING | only turns were measured so far | measured | likewise |
+| any | LOST | no motion is measured, or an impossible one | predicted | as it was, then zero |
+| LOST | TRACKING | measured against an earlier keyframe, or after `max_gap_s` | measured | predicted |
+| LOST | LOST | `lost_frames_to_restart` frames: this one becomes the keyframe, where it is predicted | predicted | ~ |
+
+The odometry frame stays continuous. A velocity is never computed across a correction. A pose measured after a loss is
+taken only if the prediction, by its own covariance, leaves room for it; else the camera is still lost, and tracking
+starts afresh where the prediction stands. So no step is larger than what the estimate before it announced.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +24,15 @@ from numpy.typing import NDArray
 from loftr_ros.matches import Matches
 from loftr_ros.odometry import se3
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.odometry.estimate import TrackingState
+from loftr_ros.odometry.estimate import LostReason, TrackingState
 from loftr_ros.odometry.motion import Motion
+from loftr_ros.odometry.prediction import Velocity, is_foreseen, is_physical
 from loftr_ros.odometry.refinement import Freedom
 
 # Rows and columns of parts of the image.
 _TILES = 4
-# A lost camera may have changed its velocity by as much as it had, and by this: 1/s along each axis, and rad/s.
-_UNKNOWN_MOTION = np.full(6, 0.1)
-# The uncertainty of a lost camera stops growing after this time, seconds, so that it stays a number one can use.
-_LOST_GROWTH_S = 10.0
+# The largest speed of late is forgotten in about this time, seconds.
+_MEMORY_S = 10.0
 # Velocity of a camera that stands still, standard deviation: 1 mm/s (or 1e-3 units/s) and 1e-3 rad/s.
 _STILL = np.diag([1e-3] * 6) ** 2
 # Velocity at the first frame, of which nothing is known yet: 1/s and rad/s.
@@ -37,6 +50,7 @@ class Fix:
         inliers: (N,) bool, matches that agree with it.
         parallax_px: see `motion.Motion`.
         motion: what was measured; None if the pose is held or predicted.
+        lost_reason: why nothing was measured, in the state LOST.
     """
 
     state: TrackingState
@@ -47,16 +61,29 @@ class Fix:
     inliers: NDArray[np.bool_]
     parallax_px: float
     motion: Motion | None = None
+    lost_reason: LostReason | None = None
+
+    @property
+    def pose(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """T_keyframe_camera and its covariance."""
+        return self.T_keyframe_camera, self.covariance
 
 
 @dataclass(frozen=True)
 class _Anchor:
-    """The last pose that is not a prediction. `matches` is None at the keyframe itself."""
+    """What the next frame is judged against: the last measured pose, or a keyframe that was started while lost.
+
+    Attributes:
+        stamp_ns: of the pose.
+        fix: the pose.
+        matches: where the cells of the keyframe were in the image then; None at the keyframe itself.
+        velocity: the last one measured.
+    """
 
     stamp_ns: int
-    measured_ns: int
     fix: Fix
     matches: Matches | None
+    velocity: Velocity
 
 
 class Track:
@@ -66,16 +93,23 @@ class Track:
         """Start at the origin, at rest."""
         self._config = config
         self._speed: float | None = None  # of the last measured translation, per second
+        self._top_speed = 0.0  # largest of late
         first = Fix(
             TrackingState.INITIALIZING, np.eye(4), np.zeros((6, 6)), np.zeros(6), _UNKNOWN, np.zeros(0, bool), 0.0
         )
-        self._anchor = _Anchor(0, 0, first, None)
-        self.lost_frames = 0
+        self._anchor = _Anchor(0, first, None, self._velocity(0, first))
+        self._is_predicting = False
+        self.lost_frames = 0  # in a row, of those that could have been matched
 
     @property
     def last(self) -> Fix:
-        """The last fix that is not a prediction."""
+        """The last fix that is not a prediction, or the keyframe itself."""
         return self._anchor.fix
+
+    @property
+    def last_matches(self) -> Matches | None:
+        """Matches of that fix; None if it is the keyframe itself."""
+        return self._anchor.matches
 
     def baseline(self, seconds: float) -> float:
         """Length that a translation of unknown length is given: that of the last speed, or 1 at the very first."""
@@ -91,7 +125,6 @@ class Track:
 
     def hold(self, stamp_ns: int, matches: Matches) -> Fix:
         """Keep the last measured pose of a camera that stands still."""
-        self.lost_frames = 0
         shift = np.linalg.norm(matches.points_b - self._points_then(matches), axis=1)
         inliers = np.asarray(shift < self._config.ransac_threshold_px)  # NaN, a new cell, is none
         fix = replace(
@@ -102,12 +135,23 @@ class Track:
             inliers=inliers,
             motion=None,
         )
-        self._anchor = replace(self._anchor, stamp_ns=stamp_ns, measured_ns=stamp_ns, fix=fix)
-        return fix
+        return self._measured(stamp_ns, fix, self._anchor.matches)
+
+    def is_possible(self, stamp_ns: int, motion: Motion) -> bool:
+        """Tell whether a camera can have moved so since the last measured pose, and a lost one got to this place."""
+        seconds = 1e-9 * (stamp_ns - self._anchor.stamp_ns)
+        step = se3.inverse(self.last.T_keyframe_camera) @ motion.T_keyframe_camera
+        if not is_physical(step, seconds, self._top_speed, self._config):
+            return False
+        predicted = self.predicted(stamp_ns)
+        return not self._is_predicting or is_foreseen(
+            motion.T_keyframe_camera, motion.covariance, predicted.T_keyframe_camera, predicted.covariance
+        )
 
     def advance(self, stamp_ns: int, matches: Matches, motion: Motion) -> Fix:
         """Take a measured motion."""
-        self.lost_frames = 0
+        if stamp_ns - self._anchor.stamp_ns > 1e9 * self._config.max_gap_s:
+            return self.retake(stamp_ns, matches, motion)
         before, seconds = self._anchor.fix, 1e-9 * (stamp_ns - self._anchor.stamp_ns)
         back = se3.inverse(before.T_keyframe_camera)
         step = back @ motion.T_keyframe_camera
@@ -130,39 +174,61 @@ class Track:
         )
         if motion.freedom is not Freedom.ROTATION:
             self._speed = float(np.linalg.norm(fix.twist[:3]))
-        self._anchor = _Anchor(stamp_ns, stamp_ns, fix, matches)
-        return fix
+            self._top_speed = max(self._speed, self._top_speed * float(np.exp(-seconds / _MEMORY_S)))
+        return self._measured(stamp_ns, fix, matches)
 
-    def predict(self, stamp_ns: int, matches: Matches) -> Fix:
-        """Assume constant velocity for a bounded time, then hold; the covariance grows with the time."""
-        self.lost_frames += 1
-        anchor, before = self._anchor, self._anchor.fix
-        moving_until = anchor.measured_ns + round(1e9 * self._config.max_prediction_s)
-        moving = 1e-9 * max(min(stamp_ns, moving_until) - anchor.stamp_ns, 0)
-        T = before.T_keyframe_camera @ se3.exp(before.twist * moving)
-        spread = np.diag((np.abs(before.twist) + _UNKNOWN_MOTION) ** 2)
-        elapsed = min(1e-9 * (stamp_ns - anchor.stamp_ns), _LOST_GROWTH_S)
+    def retake(self, stamp_ns: int, matches: Matches, motion: Motion) -> Fix:
+        """Take a measured pose that tells nothing about the velocity: after a long gap, or in another keyframe."""
+        fix = replace(
+            self.predicted(stamp_ns),
+            state=self._moving_state(motion),
+            T_keyframe_camera=motion.T_keyframe_camera,
+            covariance=motion.covariance,
+            inliers=motion.inliers,
+            parallax_px=motion.parallax_px,
+            motion=motion,
+        )
+        return self._measured(stamp_ns, fix, matches)
+
+    def predicted(self, stamp_ns: int) -> Fix:
+        """Return where the camera is by its last velocity, without any matches."""
+        anchor, before, velocity = self._anchor, self._anchor.fix, self._anchor.velocity
+        step = velocity.step(anchor.stamp_ns, stamp_ns)
+        growth = velocity.growth(anchor.stamp_ns, stamp_ns)
         return Fix(
             TrackingState.LOST,
-            T,
-            se3.composed_covariance(
-                before.T_keyframe_camera,
-                before.covariance,
-                se3.exp(before.twist * moving),
-                spread * elapsed**2,
-            ),
-            before.twist if stamp_ns <= moving_until else np.zeros(6),
-            before.twist_covariance + spread,
-            np.zeros(len(matches), bool),
+            before.T_keyframe_camera @ step,
+            se3.composed_covariance(before.T_keyframe_camera, before.covariance, step, growth),
+            velocity.twist_at(stamp_ns),
+            velocity.twist_covariance_at(stamp_ns),
+            np.zeros(0, bool),
             0.0,
         )
 
+    def lose(self, stamp_ns: int, matches: Matches, reason: LostReason, hopeless: bool = False) -> Fix:
+        """Go by the prediction, with matches of which none is believed; a hopeless image could not have had any."""
+        self._is_predicting = True
+        self.lost_frames += not hopeless
+        return replace(self.predicted(stamp_ns), inliers=np.zeros(len(matches), bool), lost_reason=reason)
+
     def rebase(self, stamp_ns: int, fix: Fix) -> None:
         """Start from a new keyframe at the frame of `fix`."""
-        measured_ns = self._anchor.measured_ns if fix.state is TrackingState.LOST else stamp_ns
+        velocity = self._anchor.velocity if fix.state is TrackingState.LOST else self._velocity(stamp_ns, fix)
         fix = replace(fix, T_keyframe_camera=np.eye(4), covariance=np.zeros((6, 6)), parallax_px=0.0)
-        self._anchor = _Anchor(stamp_ns, measured_ns, fix, None)
-        self.lost_frames = 0
+        self._anchor = _Anchor(stamp_ns, fix, None, velocity)
+        self._is_predicting, self.lost_frames = False, 0
+
+    def forget_cells(self) -> None:
+        """Keep the pose: the keyframe is the same but its cells are not."""
+        self._anchor = replace(self._anchor, matches=Matches.empty())
+
+    def _measured(self, stamp_ns: int, fix: Fix, matches: Matches | None) -> Fix:
+        self._anchor = _Anchor(stamp_ns, fix, matches, self._velocity(stamp_ns, fix))
+        self._is_predicting, self.lost_frames = False, 0
+        return fix
+
+    def _velocity(self, stamp_ns: int, fix: Fix) -> Velocity:
+        return Velocity(stamp_ns, fix.twist, fix.twist_covariance, self._top_speed, self._config.max_prediction_s)
 
     def _moving_state(self, motion: Motion) -> TrackingState:
         """A single camera that has only turned so far has no translation yet."""

@@ -6,25 +6,41 @@ keyframe is always image a, and a cell of it is a track: depth is known, and imp
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from time import perf_counter
+from dataclasses import dataclass
 from typing import Generic
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.matches import FeaturesT, Matcher, Matches
-from loftr_ros.odometry import se3
+from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.odometry.depth import CellDepths, carry_over, depths_from_stereo
-from loftr_ros.odometry.estimate import OdometryEstimate
+from loftr_ros.odometry.depth import CellDepths, depths_from_stereo
+from loftr_ros.odometry.estimate import LostReason, OdometryEstimate, TrackingState, bounded_covariance
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.frame_check import check_frame
-from loftr_ros.odometry.keyframe import Keyframe
-from loftr_ros.odometry.motion import COVARIANCE_FLOOR, estimate_motion
+from loftr_ros.odometry.image_quality import ImageQuality
+from loftr_ros.odometry.keyframe import Keyframe, View, image_motion
+from loftr_ros.odometry.motion import COVARIANCE_FLOOR, Motion, estimate_motion
 from loftr_ros.odometry.polish import polish
+from loftr_ros.odometry.prediction import is_foreseen
+from loftr_ros.odometry.refinement import Freedom
+from loftr_ros.odometry.relocalization import RecentKeyframes, seen_from
+from loftr_ros.odometry.resolution import as_seen_by, same_pixels
+from loftr_ros.odometry.stage_clock import StageClock
 from loftr_ros.odometry.track import Fix, Track
+
+# A keyframe has to bear so many times more before a frame with a faulty image replaces it.
+_PATIENCE = 2
+
+
+@dataclass(frozen=True)
+class _Sighting(Generic[FeaturesT]):
+    """What a keyframe tells about a frame; there is none before the first frame that shows something."""
+
+    keyframe: Keyframe[FeaturesT]
+    matches: Matches
+    fix: Fix
 
 
 class VisualOdometry(Generic[FeaturesT]):
@@ -39,6 +55,7 @@ class VisualOdometry(Generic[FeaturesT]):
     def reset(self) -> None:
         """Forget everything; the next frame is the origin of odom again."""
         self._keyframe: Keyframe[FeaturesT] | None = None
+        self._recent: RecentKeyframes[FeaturesT] = RecentKeyframes(self._config.relocalization_keyframes)
         self._last_frame: Frame | None = None
         self._track = Track(self._config)
 
@@ -46,68 +63,119 @@ class VisualOdometry(Generic[FeaturesT]):
         """Estimate the pose of the next frame.
 
         Raises:
-            FrameError: the images do not fit the mode, the camera or the frames before.
+            FrameError: the images do not fit the mode or the camera.
             StampError: the stamp is not after that of the frame before.
         """
         check_frame(frame, self._last_frame, self._config.mode)
         self._last_frame = frame
-        clock = _StageClock()
+        clock = StageClock()
+        with clock("check"):
+            quality = ImageQuality.of(frame.image)
+        if quality.hopeless:
+            return self._pass_over(frame, quality, clock)
         with clock("extract"):
-            features = self._matcher.extract(frame.image)
+            view = View(frame, self._matcher.extract(frame.image), quality)
         if self._keyframe is None:
-            return self._begin(frame, features, clock)
-        with clock("match"):
-            matches = _finite(self._matcher.match(self._keyframe.features, features))
-        with clock("polish"):
-            matches = self._polish(self._keyframe.frame.image, frame.image, matches)
-        with clock("pose"):
-            keyframe = self._keyframe.with_depth_of(matches, self._config)
-            fix = self._locate(keyframe, frame, matches)
+            return self._begin(view, clock)
+        sighting = self._sight(self._converted(self._keyframe, frame.camera), view, clock)
+        if sighting.fix.state is TrackingState.LOST:
+            with clock("relocalize"):
+                sighting = self._relocalized(sighting, view)
         with clock("keyframe"):
-            keyframe = keyframe.learned(matches, fix.motion, self._config)
-            renewed = self._is_worn_out(keyframe, matches, fix)
-            self._keyframe = self._next_keyframe(keyframe, frame, features, matches, fix) if renewed else keyframe
-        return self._report(frame, keyframe, matches, fix, renewed, clock)
+            self._keyframe, renewed = self._next_keyframe(sighting, view)
+        return self._report(frame, sighting.keyframe, sighting.matches, sighting.fix, renewed, clock)
 
-    def _begin(self, frame: Frame, features: FeaturesT, clock: _StageClock) -> OdometryEstimate:
-        """Make the first frame the first keyframe."""
+    def _pass_over(self, frame: Frame, quality: ImageQuality, clock: StageClock) -> OdometryEstimate:
+        """Predict the pose of a frame that shows nothing; while there is no keyframe, the camera is at the origin."""
+        reason = quality.fault(None) or LostReason.NO_TEXTURE
+        fix = self._track.lose(frame.stamp_ns, Matches.empty(), reason, hopeless=True)
+        return self._report(frame, self._keyframe, Matches.empty(), fix, False, clock)
+
+    def _begin(self, view: View[FeaturesT], clock: StageClock) -> OdometryEstimate:
+        """Make the first frame that shows something the first keyframe."""
         with clock("keyframe"):
-            depths = self._measured_depths(frame, features)
-            self._keyframe = Keyframe(frame, features, np.eye(4), np.zeros((6, 6)), depths)
+            self._keyframe = Keyframe.first(view, self._measured_depths(view.frame, view.features))
         fix = self._track.last
-        self._track.rebase(frame.stamp_ns, fix)
-        return self._report(frame, self._keyframe, _no_matches(), fix, True, clock)
+        self._track.rebase(view.frame.stamp_ns, fix)
+        return self._report(view.frame, self._keyframe, Matches.empty(), fix, True, clock)
 
-    def _locate(self, keyframe: Keyframe[FeaturesT], frame: Frame, matches: Matches) -> Fix:
+    def _converted(self, keyframe: Keyframe[FeaturesT], camera: Camera) -> Keyframe[FeaturesT]:
+        """Give the keyframe the pixels of this camera, if its resolution has changed within the stream."""
+        if same_pixels(keyframe.frame.camera, camera):
+            return keyframe
+        frame = as_seen_by(keyframe.frame, camera)
+        view = View(frame, self._matcher.extract(frame.image), ImageQuality.of(frame.image))
+        keyframe = keyframe.converted(view, self._track.last_matches, self._measured_depths(frame, view.features))
+        self._track.forget_cells()
+        self._recent.clear()
+        return keyframe
+
+    def _sight(self, keyframe: Keyframe[FeaturesT], view: View[FeaturesT], clock: StageClock) -> _Sighting[FeaturesT]:
+        """Match the frame against the keyframe, and find out where that puts the camera."""
+        with clock("match"):
+            matches = _finite(self._matcher.match(keyframe.features, view.features))
+        with clock("polish"):
+            matches = self._polish(keyframe.frame.image, view.frame.image, matches)
+        with clock("pose"):
+            keyframe = keyframe.with_depth_of(matches, self._config)
+            return _Sighting(keyframe, matches, self._locate(keyframe, view, matches))
+
+    def _locate(self, keyframe: Keyframe[FeaturesT], view: View[FeaturesT], matches: Matches) -> Fix:
         """Hold the pose of a camera that stands still, measure it where matches agree, predict it elsewhere."""
-        if self._track.is_still(matches):
-            return self._track.hold(frame.stamp_ns, matches)
-        motion = estimate_motion(
-            keyframe.rays(matches),
-            frame.camera.focal,
-            self._track.last.T_keyframe_camera[:3, 3],
-            self._track.baseline(1e-9 * (frame.stamp_ns - keyframe.frame.stamp_ns)),
-            self._config,
-        )
-        if motion is None:
-            return self._track.predict(frame.stamp_ns, matches)
-        return self._track.advance(frame.stamp_ns, matches, motion)
+        stamp_ns, track = view.frame.stamp_ns, self._track
+        if track.is_still(matches):
+            return track.hold(stamp_ns, matches)
+        motion = self._motion(keyframe, view.frame, matches, track.last.T_keyframe_camera[:3, 3])
+        if motion is not None and track.is_possible(stamp_ns, motion):
+            return track.advance(stamp_ns, matches, motion)
+        reason = view.quality.fault(keyframe.quality) or _why_lost(matches, motion, self._config)
+        return track.lose(stamp_ns, matches, reason)
 
-    def _is_worn_out(self, keyframe: Keyframe[FeaturesT], matches: Matches, fix: Fix) -> bool:
+    def _motion(
+        self, keyframe: Keyframe[FeaturesT], frame: Frame, matches: Matches, position: NDArray[np.float64]
+    ) -> Motion | None:
+        baseline = self._track.baseline(1e-9 * (frame.stamp_ns - keyframe.frame.stamp_ns))
+        return estimate_motion(keyframe.rays(matches), frame.camera.focal, position, baseline, self._config)
+
+    def _relocalized(self, lost: _Sighting[FeaturesT], view: View[FeaturesT]) -> _Sighting[FeaturesT]:
+        """Try one earlier keyframe, and take it up again if it knows this place and the prediction allows for it."""
+        earlier = self._recent.next()
+        if earlier is None:
+            return lost
+        matches = _finite(self._matcher.match(earlier.features, view.features))
+        matches = self._polish(earlier.frame.image, view.frame.image, matches)
+        keyframe = earlier.with_depth_of(matches, self._config)
+        T_predicted, covariance = seen_from(keyframe, *lost.keyframe.in_odom(*lost.fix.pose))
+        motion = self._motion(keyframe, view.frame, matches, T_predicted[:3, 3])
+        if motion is None or motion.freedom is not Freedom.POSE:
+            return lost
+        if not is_foreseen(motion.T_keyframe_camera, motion.covariance, T_predicted, covariance):
+            return lost
+        self._recent.return_to(earlier)
+        return _Sighting(keyframe, matches, self._track.retake(view.frame.stamp_ns, matches, motion))
+
+    def _next_keyframe(self, sighting: _Sighting[FeaturesT], view: View[FeaturesT]) -> tuple[Keyframe[FeaturesT], bool]:
+        """Let the keyframe learn from the frame, or be replaced by it; tells whether it was.
+
+        The depth of the old one carries over along the matches.
+        """
+        matches, fix = sighting.matches, sighting.fix
+        old = sighting.keyframe.learned(matches, fix.motion, self._config)
+        patience = _PATIENCE if view.quality.fault(old.quality) else 1
+        if not self._is_worn_out(old, matches, fix, patience):
+            return old, False
+        lost = fix.state is TrackingState.LOST
+        if not lost or self._track.last.state is not TrackingState.LOST:  # else it was never seen again: of no use
+            self._recent.add(old, image_motion(matches.points_a, matches.points_b), lost)
+        self._track.rebase(view.frame.stamp_ns, fix)
+        depths = self._measured_depths(view.frame, view.features)
+        return old.successor(view, *fix.pose, matches.select(fix.inliers), depths), True
+
+    def _is_worn_out(self, keyframe: Keyframe[FeaturesT], matches: Matches, fix: Fix, patience: float) -> bool:
         """Tell whether this frame should replace the keyframe."""
         if fix.motion is not None:
-            return keyframe.is_worn_out(matches, fix.motion, self._config)
-        return self._track.lost_frames >= self._config.lost_frames_to_restart
-
-    def _next_keyframe(
-        self, old: Keyframe[FeaturesT], frame: Frame, features: FeaturesT, matches: Matches, fix: Fix
-    ) -> Keyframe[FeaturesT]:
-        """Make this frame the keyframe; the depth of the old one carries over along the matches."""
-        self._track.rebase(frame.stamp_ns, fix)
-        T_odom_camera, covariance = _in_odom(old, fix)
-        carried = carry_over(matches.select(fix.inliers), frame.camera, old.depths, fix.T_keyframe_camera)
-        depths = self._measured_depths(frame, features)
-        return Keyframe(frame, features, T_odom_camera, covariance, depths, carried)
+            return keyframe.is_worn_out(matches, fix.motion, self._config, patience)
+        return self._track.lost_frames >= patience * self._config.lost_frames_to_restart
 
     def _measured_depths(self, frame: Frame, features: FeaturesT) -> CellDepths:
         """Match a stereo pair; in the other modes nothing is measured before a second frame has been matched."""
@@ -123,57 +191,38 @@ class VisualOdometry(Generic[FeaturesT]):
     def _report(
         self,
         frame: Frame,
-        reference: Keyframe[FeaturesT],
+        reference: Keyframe[FeaturesT] | None,
         matches: Matches,
         fix: Fix,
         is_keyframe: bool,
-        clock: _StageClock,
+        clock: StageClock,
     ) -> OdometryEstimate:
-        T_odom_camera, covariance = _in_odom(reference, fix)
+        T_odom_camera, covariance = reference.in_odom(*fix.pose) if reference else (np.eye(4), np.zeros((6, 6)))
         return OdometryEstimate(
             stamp_ns=frame.stamp_ns,
             T_odom_camera=T_odom_camera,
-            pose_covariance=covariance + COVARIANCE_FLOOR,
+            pose_covariance=bounded_covariance(covariance + COVARIANCE_FLOOR),
             twist=fix.twist,
-            twist_covariance=fix.twist_covariance,
+            twist_covariance=bounded_covariance(fix.twist_covariance),
             state=fix.state,
             matches=matches,
             inliers=fix.inliers,
-            reference=reference.frame if len(matches) else None,
+            reference=reference.frame if reference and len(matches) else None,
             parallax_px=fix.parallax_px,
             timings_ms=clock.timings_ms,
             scale_known=self._config.mode != "mono",
             is_keyframe=is_keyframe,
+            lost_reason=fix.lost_reason,
         )
 
 
-class _StageClock:
-    """Measures the stages of one frame, in milliseconds."""
-
-    def __init__(self) -> None:
-        self.timings_ms: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        start = perf_counter()
-        yield
-        self.timings_ms[stage] = 1e3 * (perf_counter() - start)
-
-
-def _in_odom(keyframe: Keyframe[FeaturesT], fix: Fix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Pose of the camera in odom and its covariance."""
-    covariance = se3.composed_covariance(
-        keyframe.T_odom_camera, keyframe.covariance, fix.T_keyframe_camera, fix.covariance
-    )
-    return keyframe.T_odom_camera @ fix.T_keyframe_camera, covariance
+def _why_lost(matches: Matches, motion: Motion | None, config: OdometryConfig) -> LostReason:
+    if motion is not None:
+        return LostReason.IMPOSSIBLE_MOTION
+    return LostReason.FEW_MATCHES if len(matches) < config.min_inliers else LostReason.NO_MOTION_FITS
 
 
 def _finite(matches: Matches) -> Matches:
     """Drop matches with a coordinate that is no number, as half precision may give."""
     coordinates = np.hstack([matches.points_a, matches.points_b])
     return matches.select(np.asarray(np.isfinite(coordinates).all(axis=1)))
-
-
-def _no_matches() -> Matches:
-    empty = np.zeros((0, 2), np.float32)
-    return Matches(empty, empty, np.zeros(0, np.float32), np.zeros(0, np.int64))

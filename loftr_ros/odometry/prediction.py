@@ -1,0 +1,98 @@
+"""Where a camera may be while nothing is measured, and what motion of it can be believed.
+
+The model: the velocity was measured once. The camera keeps it for a bounded time and is then held. It may have
+accelerated meanwhile, within a second, by as much as its recent speed. So the uncertainty grows with the square of the
+time at first, then with the time, and stops growing after `GROWTH_S`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros.odometry import se3
+from loftr_ros.odometry.config import OdometryConfig
+
+# Seconds after which the uncertainty stops growing, so that it stays a number one can use.
+GROWTH_S = 10.0
+# Seconds within which the velocity may change, by the acceleration that is taken for possible: at least this much,
+# 1/s^2 and rad/s^2.
+_CHANGE_S, _ACCELERATION, _ANGULAR_ACCELERATION = 1.0, 1.0, 2.0
+# Velocities over less time than this are mostly noise, seconds.
+_SHORTEST_S = 0.01
+# 99.9 % of a chi-square distribution of six degrees of freedom.
+_CHI2_6 = 22.46
+
+
+@dataclass(frozen=True)
+class Velocity:
+    """A velocity that was measured.
+
+    Attributes:
+        stamp_ns: when.
+        twist, covariance: see `estimate.OdometryEstimate`.
+        top_speed: largest speed of late.
+        kept_s: how long it is assumed to last, seconds.
+    """
+
+    stamp_ns: int
+    twist: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    top_speed: float
+    kept_s: float
+
+    def step(self, from_ns: int, to_ns: int) -> NDArray[np.float64]:
+        """Return T_camera_camera, the pose at one time in the camera of an earlier one."""
+        return se3.exp(self.twist * (min(self._age(to_ns), self.kept_s) - min(self._age(from_ns), self.kept_s)))
+
+    def growth(self, from_ns: int, to_ns: int) -> NDArray[np.float64]:
+        """Return the (6, 6) covariance that the step adds; that of two steps in a row is that of both in one."""
+        return self._spread(to_ns) - self._spread(from_ns)
+
+    def twist_at(self, stamp_ns: int) -> NDArray[np.float64]:
+        """Return the (6,) twist to assume."""
+        return self.twist if self._age(stamp_ns) <= self.kept_s else np.zeros(6)
+
+    def twist_covariance_at(self, stamp_ns: int) -> NDArray[np.float64]:
+        """Return its (6, 6) covariance."""
+        given_up = self.twist - self.twist_at(stamp_ns)
+        change = self._acceleration() * min(self._age(stamp_ns), _CHANGE_S)
+        return np.asarray(self.covariance + np.diag((np.abs(given_up) + change) ** 2))
+
+    def _spread(self, stamp_ns: int) -> NDArray[np.float64]:
+        age = min(self._age(stamp_ns), GROWTH_S)
+        changing = min(age, _CHANGE_S)
+        change = self._acceleration() * (changing**2 / 2 + _CHANGE_S * (age - changing))
+        held = np.abs(self.twist) * max(age - self.kept_s, 0.0)
+        return np.asarray(self.covariance * age**2 + np.diag((held + change) ** 2))
+
+    def _acceleration(self) -> NDArray[np.float64]:
+        return np.repeat([max(self.top_speed / _CHANGE_S, _ACCELERATION), _ANGULAR_ACCELERATION], 3)
+
+    def _age(self, stamp_ns: int) -> float:
+        return max(1e-9 * (stamp_ns - self.stamp_ns), 0.0)
+
+
+def is_physical(step: NDArray[np.float64], seconds: float, top_speed: float, config: OdometryConfig) -> bool:
+    """Tell whether a camera can move by `step` (4, 4) in this time. `top_speed`, of late, is 0 while none is known."""
+    twist = se3.log(step) / max(seconds, _SHORTEST_S)
+    speed, turn = np.linalg.norm(twist.reshape(2, 3), axis=1)
+    if config.mode != "mono":
+        limit = config.max_speed
+    else:
+        limit = config.max_speed_ratio * top_speed if top_speed > 0 else np.inf
+    return bool(speed <= limit and turn <= config.max_angular_velocity)
+
+
+def is_foreseen(
+    T_measured: NDArray[np.float64],
+    measured_covariance: NDArray[np.float64],
+    T_predicted: NDArray[np.float64],
+    predicted_covariance: NDArray[np.float64],
+) -> bool:
+    """Tell whether two (4, 4) poses of the camera, in one frame, agree within 99.9 % of their (6, 6) covariances."""
+    turn = se3.log_rotation(T_measured[:3, :3] @ T_predicted[:3, :3].T)
+    surprise = np.concatenate([T_measured[:3, 3] - T_predicted[:3, 3], turn])
+    return bool(surprise @ np.linalg.solve(measured_covariance + predicted_covariance, surprise) <= _CHI2_6)
