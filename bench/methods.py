@@ -60,12 +60,20 @@ class DescriptorMatcher:
         return Matches(points_a[index_a], points_b[index_b], (1.0 - table[:, 2]).astype(np.float32), index_a)
 
 
+def orb() -> DescriptorMatcher:
+    """OpenCV's ORB."""
+    return DescriptorMatcher(cv2.ORB.create(FEATURES), cv2.NORM_HAMMING)
+
+
+def sift() -> DescriptorMatcher:
+    """OpenCV's SIFT."""
+    return DescriptorMatcher(cv2.SIFT.create(FEATURES), cv2.NORM_L2)
+
+
 def competitors(loftr: Matcher[Any], checkpoint: str) -> tuple[Competitor, ...]:
     """All rows of the table, in order."""
-    orb = DescriptorMatcher(cv2.ORB.create(FEATURES), cv2.NORM_HAMMING)
-    sift = DescriptorMatcher(cv2.SIFT.create(FEATURES), cv2.NORM_L2)
     return (
         Competitor(loftr, (Recipe(f"LoFTR {checkpoint}, polished", polished=True), Recipe(f"LoFTR {checkpoint}, raw"))),
-        Competitor(orb, (Recipe(f"ORB {FEATURES}"),)),
-        Competitor(sift, (Recipe(f"SIFT {FEATURES}"), Recipe(f"SIFT {FEATURES}, plain recipe", plain=True))),
+        Competitor(orb(), (Recipe(f"ORB {FEATURES}"),)),
+        Competitor(sift(), (Recipe(f"SIFT {FEATURES}"), Recipe(f"SIFT {FEATURES}, plain recipe", plain=True))),
     )

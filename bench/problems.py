@@ -8,10 +8,10 @@ from typing import ClassVar, Protocol
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from plain_recipe import pose_from_essential_matrix
 from scores import corner_error_px, direction_error_deg, rotation_error_deg
 
 from loftr_ros.matches import Matches
-from loftr_ros.odometry import se3
 from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.relative_pose import relative_pose
@@ -70,7 +70,8 @@ class PoseProblem:
     def solve(self, matches: Matches, plain: bool) -> Answer | None:
         """Solve by `relative_pose`; plainly by OpenCV alone: essential matrix, no refinement."""
         if plain:
-            return self._solve_plainly(matches)
+            plainly = pose_from_essential_matrix(matches, self.camera_a, self.camera_b, self.plain_threshold_px)
+            return Answer(plainly.T_a_b, plainly.inliers) if plainly else None
         pose = relative_pose(matches, self.camera_a, self.camera_b, CONFIG)
         return Answer(pose.T_a_b, int(pose.inliers.sum())) if pose else None
 
@@ -83,27 +84,6 @@ class PoseProblem:
             direction = direction_error_deg(answer.transform[:3, 3], self.T_a_b[:3, 3])
         moved = np.linalg.norm(self.T_a_b[:3, 3]) > _LEAST_MOTION
         return {"rotation": rotation, "direction": direction if moved else float("nan")}
-
-    def _solve_plainly(self, matches: Matches) -> Answer | None:
-        if len(matches) < CONFIG.min_inliers:
-            return None
-        # In pixels of one camera without distortion: MAGSAC has constants that mean pixels, which K = 1 would blow up.
-        focal = (self.camera_a.focal + self.camera_b.focal) / 2
-        K = np.diag([focal, focal, 1.0])
-        a = np.ascontiguousarray(focal * self.camera_a.normalize(matches.points_a))
-        b = np.ascontiguousarray(focal * self.camera_b.normalize(matches.points_b))
-        try:
-            E, mask = cv2.findEssentialMat(
-                a, b, K, method=cv2.USAC_MAGSAC, prob=_PROBABILITY, threshold=self.plain_threshold_px
-            )
-        except cv2.error:  # e.g. no minimal sample has a real solution
-            return None
-        # OpenCV returns None when it finds nothing, and several solutions stacked when there are more than one.
-        if E is None or mask is None or E.shape[0] < 3:
-            return None
-        inliers = int(np.count_nonzero(mask))
-        _, R, t, _ = cv2.recoverPose(np.ascontiguousarray(E[:3]), a, b, K, mask=mask)
-        return Answer(se3.inverse(se3.transform(R, t.ravel())), inliers)  # OpenCV's x_b = R x_a + t
 
 
 @dataclass(frozen=True)

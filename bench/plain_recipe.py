@@ -1,0 +1,143 @@
+"""What one finds in most code: OpenCV's RANSAC on the matches of two frames, and steps chained. To compare with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros.matches import FeaturesT, Matcher, Matches
+from loftr_ros.odometry import se3
+from loftr_ros.odometry.camera import Camera
+from loftr_ros.odometry.config import Mode
+from loftr_ros.odometry.estimate import TrackingState
+from loftr_ros.odometry.frame import Frame
+
+LEAST_MATCHES = 8
+_PROBABILITY = 0.999
+_PNP_ITERATIONS = 1000
+
+
+@dataclass(frozen=True)
+class PlainPose:
+    """Relative pose T_a_b, (4, 4), and how many matches agree with it."""
+
+    T_a_b: NDArray[np.float64]
+    inliers: int
+
+
+def pose_from_essential_matrix(
+    matches: Matches, camera_a: Camera, camera_b: Camera, threshold_px: float
+) -> PlainPose | None:
+    """Essential matrix (USAC MAGSAC) and recoverPose; the translation has length 1. None if that fails."""
+    if len(matches) < LEAST_MATCHES:
+        return None
+    # In pixels of one camera without distortion: MAGSAC has constants that mean pixels, which K = 1 would blow up.
+    focal = (camera_a.focal + camera_b.focal) / 2
+    K = np.diag([focal, focal, 1.0])
+    a = np.ascontiguousarray(focal * camera_a.normalize(matches.points_a))
+    b = np.ascontiguousarray(focal * camera_b.normalize(matches.points_b))
+    try:
+        E, mask = cv2.findEssentialMat(a, b, K, method=cv2.USAC_MAGSAC, prob=_PROBABILITY, threshold=threshold_px)
+    except cv2.error:  # e.g. no minimal sample has a real solution
+        return None
+    # OpenCV returns None when it finds nothing, and several solutions stacked when there are more than one.
+    if E is None or mask is None or E.shape[0] < 3:
+        return None
+    inliers = int(np.count_nonzero(mask))
+    _, R, t, _ = cv2.recoverPose(np.ascontiguousarray(E[:3]), a, b, K, mask=mask)
+    return PlainPose(se3.inverse(se3.transform(R, t.ravel())), inliers)  # OpenCV's x_b = R x_a + t
+
+
+def pose_from_depth(
+    matches: Matches, depth: NDArray[np.float64], camera: Camera, threshold_px: float
+) -> PlainPose | None:
+    """PnP (RANSAC, then Levenberg-Marquardt on the inliers) of matches whose (N,) depth in a is known, else NaN."""
+    known = np.isfinite(depth)
+    if known.sum() < LEAST_MATCHES:
+        return None
+    rays = np.column_stack([camera.normalize(matches.points_a[known]), np.ones(known.sum())])
+    points = np.ascontiguousarray(rays * depth[known, None])
+    pixels = np.ascontiguousarray(camera.focal * camera.normalize(matches.points_b[known]))
+    K, undistorted = np.diag([camera.focal, camera.focal, 1.0]), np.zeros(4)
+    try:
+        found, turn, shift, inliers = cv2.solvePnPRansac(
+            points,
+            pixels,
+            K,
+            undistorted,
+            iterationsCount=_PNP_ITERATIONS,
+            reprojectionError=threshold_px,
+            confidence=_PROBABILITY,
+        )
+        if not found or inliers is None:
+            return None
+        agree = inliers.ravel()
+        turn, shift = cv2.solvePnPRefineLM(points[agree], pixels[agree], K, undistorted, turn, shift)
+    except cv2.error:  # e.g. all points on one line
+        return None
+    T_b_a = se3.transform(se3.exp_rotation(turn.ravel()), shift.ravel())
+    return PlainPose(se3.inverse(T_b_a), len(agree)) if np.isfinite(T_b_a).all() else None
+
+
+@dataclass(frozen=True)
+class PlainEstimate:
+    """What the plain odometry says about one frame; a frame that failed keeps the pose of the one before."""
+
+    T_odom_camera: NDArray[np.float64]
+    state: TrackingState
+
+
+class PlainOdometry(Generic[FeaturesT]):
+    """Chains the steps from frame to frame: unit steps of a single camera, metric ones where there is depth."""
+
+    def __init__(self, matcher: Matcher[FeaturesT], mode: Mode, threshold_px: float) -> None:
+        """Start at the origin. `threshold_px` is that of both RANSACs, and of the rows of a stereo pair."""
+        self._matcher, self._mode, self._threshold_px = matcher, mode, threshold_px
+        self._before: tuple[Frame, FeaturesT] | None = None
+        self._T_odom_camera = np.eye(4)
+
+    def process(self, frame: Frame) -> PlainEstimate:
+        """Take the step from the frame before to this one."""
+        features = self._matcher.extract(frame.image)
+        before, self._before = self._before, (frame, features)
+        if before is None:
+            return PlainEstimate(self._T_odom_camera, TrackingState.INITIALIZING)
+        step = self._step(*before, features)
+        if step is None:
+            return PlainEstimate(self._T_odom_camera, TrackingState.LOST)
+        self._T_odom_camera = self._T_odom_camera @ step.T_a_b
+        return PlainEstimate(self._T_odom_camera, TrackingState.TRACKING)
+
+    def _step(self, frame: Frame, features: FeaturesT, features_now: FeaturesT) -> PlainPose | None:
+        matches = self._matcher.match(features, features_now)
+        if self._mode == "mono":
+            return pose_from_essential_matrix(matches, frame.camera, frame.camera, self._threshold_px)
+        read = self._depth_from_stereo if self._mode == "stereo" else _depth_from_image
+        return pose_from_depth(matches, read(frame, features, matches), frame.camera, self._threshold_px)
+
+    def _depth_from_stereo(self, frame: Frame, features: FeaturesT, matches: Matches) -> NDArray[np.float64]:
+        """(N,) depth of the points of image a by disparity; NaN for those that the right image does not have."""
+        depth = np.full(len(matches), np.nan)
+        if frame.right is None or frame.camera.baseline is None:
+            return depth
+        pair = self._matcher.match(features, self._matcher.extract(frame.right))
+        disparity, rise = (pair.points_a - pair.points_b).astype(np.float64).T
+        pair_depth = frame.camera.K[0, 0] * frame.camera.baseline / np.maximum(disparity, 1e-9)
+        good = (np.abs(rise) <= self._threshold_px) & (disparity > 0)
+        _, index, pair_index = np.intersect1d(matches.cell_a, pair.cell_a[good], return_indices=True)
+        depth[index] = pair_depth[good][pair_index]
+        return depth
+
+
+def _depth_from_image(frame: Frame, features: object, matches: Matches) -> NDArray[np.float64]:
+    """(N,) depth at the points of image a; NaN in holes."""
+    if frame.depth is None:
+        return np.full(len(matches), np.nan)
+    height, width = frame.depth.shape
+    column, row = np.clip(np.rint(matches.points_a).astype(int), 0, (width - 1, height - 1)).T
+    depth = frame.depth[row, column].astype(np.float64)
+    return np.where(depth > 0, depth, np.nan)

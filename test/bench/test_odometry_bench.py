@@ -1,0 +1,86 @@
+"""bench/odometry.py from end to end, on rendered data with the shipped checkpoint."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+Bench = Callable[[str], ModuleType]
+NAMES = ["LoFTR compact", "ORB 4000", "SIFT 4000", "SIFT 4000, plain recipe"]
+
+
+@pytest.mark.usefixtures("data")
+def test_tables(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.md"
+    begin, end = bench("report").markers("odometry.py")
+    page.write_text(f"before\n{begin}\nformer tables\n{end}\nafter\n")
+    options = ["--sequences", "kitti06", "desk", "--strides", "1", "2", "--device", "cpu"]
+    outputs = ["--output", str(tmp_path / "out.json"), "--output", str(page)]
+    assert bench("odometry").main([*options, *outputs]) == 0
+
+    captured = capsys.readouterr()
+    assert all(word in captured.out for word in ("CPU", "float32", "KITTI 06, stereo", NAMES[-1]))
+    assert "skipped desk, rgbd: fr1_desk is no folder" in captured.err
+    assert "skipped kitti06, mono, stride 2: fewer than 5 frames" in captured.err
+    mono, stereo = json.loads((tmp_path / "out.json").read_text())["tables"]
+    assert (mono["title"], stereo["title"]) == ("KITTI 06, mono", "KITTI 06, stereo")
+    for table in (mono, stereo):
+        assert [drive["name"] for drive in table["drives"]] == NAMES
+        for drive in table["drives"]:
+            assert (drive["stride"], drive["frames"]) == (1, 5)
+            assert drive["errors"]["scaled"] == (table is mono)
+            assert 0 < drive["engine_ms"] < drive["frame_ms"]
+    assert stereo["drives"][0]["errors"]["ate_percent"] < 5.0
+    assert stereo["drives"][0]["lost"] == 0
+    assert stereo["drives"][3]["errors"]["ate_percent"] < 10.0
+
+    text = page.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "former" not in text
+    assert str(tmp_path / "data") not in text
+    assert "Left out: desk, rgbd: fr1_desk is no folder" in text
+    assert sum(line.startswith("| LoFTR compact | 1 |") for line in text.splitlines()) == 2
+
+
+@pytest.mark.usefixtures("data")
+def test_choice_of_methods_and_modes(bench: Bench, tmp_path: Path) -> None:
+    options = ["--sequences", "kitti06", "--modes", "stereo", "--strides", "1", "--methods", "plain", "orb"]
+    assert bench("odometry").main([*options, "--device", "cpu", "--output", str(tmp_path / "out.json")]) == 0
+    (table,) = json.loads((tmp_path / "out.json").read_text())["tables"]
+    assert [drive["name"] for drive in table["drives"]] == [NAMES[1], NAMES[3]]
+
+
+def test_what_the_user_may_get_wrong(
+    bench: Bench, data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def error_of(*options: object) -> str:
+        assert bench("odometry").main([str(option) for option in options]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("odometry.py: error: ")
+        assert len(error.strip().splitlines()) == 1
+        return error
+
+    assert "Nothing is left" in error_of("--sequences", "kitti06", "--strides", 2)
+    (data / "kitti" / "poses" / "06.txt").unlink()
+    assert "no ground truth" in error_of("--sequences", data / "kitti" / "sequences" / "06", "--modes", "mono")
+    monkeypatch.delenv("LOFTR_ROS_DATA")
+    assert "LOFTR_ROS_DATA" in error_of("--sequences", "kitti06")
+
+
+def test_path_that_is_none_has_no_share(bench: Bench) -> None:
+    drives = bench("drives")
+
+    def percent_of(path_m: float) -> str:
+        errors = SimpleNamespace(
+            path_m=path_m, ate_m=0.004, ate_percent=40.0, rotation_mean_deg=0.1, translation_mean_m=0.001
+        )
+        (row,) = drives.CourseReport(
+            "static", path_m, [drives.Drive("LoFTR", 1, 24, errors, 0.0, 100.0, 50.0, 5.0)]
+        ).cells
+        return dict(zip(drives.HEADER, row[2:], strict=True))["ATE %"]
+
+    assert percent_of(0.01) == "-"
+    assert percent_of(1.0) == "40.00"
