@@ -13,6 +13,7 @@ from loftr_ros.matches import FeaturesT, Matcher, Matches
 from loftr_ros.odometry import se3
 from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.config import Mode
+from loftr_ros.odometry.depth import depths_from_stereo
 from loftr_ros.odometry.estimate import TrackingState
 from loftr_ros.odometry.frame import Frame
 
@@ -120,17 +121,13 @@ class PlainOdometry(Generic[FeaturesT]):
         return pose_from_depth(matches, read(frame, features, matches), frame.camera, self._threshold_px)
 
     def _depth_from_stereo(self, frame: Frame, features: FeaturesT, matches: Matches) -> NDArray[np.float64]:
-        """(N,) depth of the points of image a by disparity; NaN for those that the right image does not have."""
-        depth = np.full(len(matches), np.nan)
-        if frame.right is None or frame.camera.baseline is None:
-            return depth
+        """(N,) depth of the points of image a from the pair; NaN for those that the right image does not have."""
+        if frame.right is None or frame.rig is None:
+            return np.full(len(matches), np.nan)
         pair = self._matcher.match(features, self._matcher.extract(frame.right))
-        disparity, rise = (pair.points_a - pair.points_b).astype(np.float64).T
-        pair_depth = frame.camera.K[0, 0] * frame.camera.baseline / np.maximum(disparity, 1e-9)
-        good = (np.abs(rise) <= self._threshold_px) & (disparity > 0)
-        _, index, pair_index = np.intersect1d(matches.cell_a, pair.cell_a[good], return_indices=True)
-        depth[index] = pair_depth[good][pair_index]
-        return depth
+        found = depths_from_stereo(pair, frame.camera, frame.rig, self._threshold_px, noise_px=1.0)
+        inverse_depth, _ = found.at(matches.cell_a)
+        return np.asarray(1.0 / np.where(inverse_depth > 0, inverse_depth, np.nan))
 
 
 def _depth_from_image(frame: Frame, features: object, matches: Matches) -> NDArray[np.float64]:

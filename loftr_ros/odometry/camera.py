@@ -26,14 +26,13 @@ class CameraError(LoftrRosError):
 
 @dataclass(frozen=True)
 class Camera:
-    """Intrinsics of one camera, and the baseline to the right one of a rectified pair.
+    """Intrinsics of one camera.
 
     Attributes:
         width, height: image size in pixels.
         K: (3, 3) float64 camera matrix, pixels.
         distortion_model: "none", "plumb_bob", "rational_polynomial" or "equidistant" (REP-104 names).
         distortion: coefficients in OpenCV order; empty for "none".
-        baseline: metres from the left to the right camera along +x of the left one, or None without a right camera.
     """
 
     width: int
@@ -41,7 +40,6 @@ class Camera:
     K: NDArray[np.float64]
     distortion_model: str = "none"
     distortion: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-    baseline: float | None = None
 
     def __post_init__(self) -> None:
         """Bring the arrays to float64, C-contiguous, and raise CameraError for what no camera can have."""
@@ -63,11 +61,6 @@ class Camera:
                 f"The distortion D has {self.distortion.size} coefficients; {self.distortion_model} takes "
                 f"{' or '.join(map(str, counts))} finite ones."
             )
-        if self.baseline is not None and not (np.isfinite(self.baseline) and self.baseline > 0):
-            raise CameraError(
-                f"The stereo baseline is {self.baseline} m; it must be above 0: check P[3] of the right camera and "
-                "that left and right are not swapped."
-            )
 
     @classmethod
     def from_camera_info(
@@ -80,7 +73,6 @@ class Camera:
         p: Sequence[float],
         *,
         rectified: bool,
-        baseline: float | None = None,
     ) -> Camera:
         """Make a camera from the fields of sensor_msgs/CameraInfo.
 
@@ -91,7 +83,6 @@ class Camera:
             distortion_model: as in the message; empty for an undistorted image.
             p: the 12 numbers of the projection matrix of the rectified image.
             rectified: whether the images are rectified (image_rect): P then holds their intrinsics.
-            baseline: see `stereo_baseline`.
 
         Raises:
             CameraError: the calibration is missing, incomplete or impossible.
@@ -101,8 +92,8 @@ class Camera:
             raise CameraError(f"{name} of the camera info is empty; calibrate the camera.")
         matrix = np.reshape(np.asarray(source, np.float64), (3, -1))[:, :3]
         if rectified or not any(d):
-            return cls(width, height, matrix, baseline=baseline)
-        return cls(width, height, matrix, distortion_model, np.asarray(d, np.float64), baseline)
+            return cls(width, height, matrix)
+        return cls(width, height, matrix, distortion_model, np.asarray(d, np.float64))
 
     @property
     def focal(self) -> float:

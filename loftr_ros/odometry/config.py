@@ -31,7 +31,7 @@ class OdometryConfig:
     """Settings of `VisualOdometry`.
 
     Attributes:
-        mode: "mono" (scale unknown), "stereo" (rectified pair, metric) or "rgbd" (depth image, metric).
+        mode: "mono" (scale unknown), "stereo" (pair, metric) or "rgbd" (depth image, metric).
         ransac_threshold_px: largest distance of an inlier from its epipolar line, pixels.
         min_inliers: fewer than this many inliers and the frame is lost.
         polish: refine each match on the images by Lucas-Kanade, which buys most of the sub-pixel accuracy.

@@ -15,7 +15,8 @@ from scipy.spatial import Delaunay, QhullError
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.camera import Camera
-from loftr_ros.odometry.rays import homogeneous, triangulate
+from loftr_ros.odometry.rays import deviation, homogeneous, triangulate
+from loftr_ros.odometry.stereo_rig import StereoRig
 
 # Two measurements of one cell further apart than this many standard deviations are of different things.
 _GATE = 3.0
@@ -161,18 +162,27 @@ def depths_from_motion(matches: Matches, camera: Camera, T_a_b: NDArray[np.float
     return CellDepths.of(matches.cell_a, *triangulate(rays_a, rays_b, T_a_b, noise_px / camera.focal))
 
 
-def depths_from_stereo(matches: Matches, camera: Camera, row_threshold_px: float, noise_px: float) -> CellDepths:
-    """Turn matches of a rectified pair (a left, b right) into depths: fx * baseline / disparity.
+def depths_from_stereo(
+    matches: Matches, camera: Camera, rig: StereoRig, threshold_px: float, noise_px: float
+) -> CellDepths:
+    """Turn matches of a pair (a left, b right) into depths.
 
-    Matches that leave their row by more than `row_threshold_px`, or have no positive disparity, are left out.
+    Distances are measured in pixels of the right image as it is, where the noise of matches is the same everywhere.
+    Those along the epipolar curve are disparities: of a rectified pair, 1/z is disparity / (fx * baseline). Matches
+    that leave the curve by more than `threshold_px`, or have no positive disparity, are left out.
     """
-    if camera.baseline is None:
-        return CellDepths.empty()
-    disparity = (matches.points_a[:, 0] - matches.points_b[:, 0]).astype(np.float64)
-    same_row = np.abs(matches.points_a[:, 1] - matches.points_b[:, 1]) <= row_threshold_px
-    per_pixel = 1.0 / (camera.K[0, 0] * camera.baseline)
-    value = np.where(same_row, disparity * per_pixel, np.nan)
-    return CellDepths.of(matches.cell_a, value, np.full(len(matches), noise_px * per_pixel))
+    rays = camera.normalize(matches.points_a)
+    start, _ = triangulate(rays, rig.right.normalize(matches.points_b), rig.T_left_right, noise_px)
+    small = 1e-4 / rig.baseline
+    place = rig.project(rays, start)
+    slope = (rig.project(rays, start + small) - place) / small
+    per_pixel = 1.0 / np.linalg.norm(slope, axis=1)
+    along = slope * per_pixel[:, None]
+    miss = matches.points_b - place
+    on_curve = np.abs(miss[:, 0] * along[:, 1] - miss[:, 1] * along[:, 0]) <= threshold_px
+    value = start + (miss * along).sum(axis=1) * per_pixel
+    sigma = noise_px * deviation(matches.spread_b, along) * per_pixel
+    return CellDepths.of(matches.cell_a, np.where(on_curve, value, np.nan), sigma)
 
 
 def depths_from_image(matches: Matches, depth: NDArray[np.float32]) -> CellDepths:

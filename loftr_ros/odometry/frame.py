@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.odometry.camera import Camera
+from loftr_ros.odometry.stereo_rig import StereoRig
 
 
 @dataclass(frozen=True)
@@ -17,9 +18,10 @@ class Frame:
     Attributes:
         stamp_ns: time of exposure, integer nanoseconds.
         image: (H, W) uint8 grey, the left (or only) camera.
-        camera: calibration of that camera; its `baseline` is set when `right` is.
-        right: (H, W) uint8 grey of the right camera, rectified with the left, or None.
+        camera: calibration of that camera.
+        right: (H, W) uint8 grey of the right camera, of the same time, or None.
         depth: (H, W) float32 metres registered to `image`, 0 or NaN where unknown, or None.
+        rig: what the right camera is and where; set when `right` is.
     """
 
     stamp_ns: int
@@ -27,3 +29,4 @@ class Frame:
     camera: Camera
     right: NDArray[np.uint8] | None = None
     depth: NDArray[np.float32] | None = None
+    rig: StereoRig | None = None

@@ -25,7 +25,7 @@ def check_frame(frame: Frame, before: Frame | None, mode: Mode) -> None:
     size = (frame.camera.height, frame.camera.width)
     _check_image("image", frame.image, size, np.uint8)
     if mode == "stereo":
-        _check_stereo(frame, size)
+        _check_stereo(frame)
     if mode == "rgbd":
         if frame.depth is None:
             raise FrameError("mode is rgbd but the frame has no depth image; give one, or set mode to mono.")
@@ -37,22 +37,15 @@ def check_frame(frame: Frame, before: Frame | None, mode: Mode) -> None:
         )
 
 
-def _check_stereo(frame: Frame, size: tuple[int, int]) -> None:
+def _check_stereo(frame: Frame) -> None:
     if frame.right is None:
         raise FrameError("mode is stereo but the frame has no right image; give one, or set mode to mono.")
-    if frame.right.shape != frame.image.shape:
+    if frame.rig is None:
         raise FrameError(
-            f"The stereo images differ in size: left {_size(frame.image.shape)}, right {_size(frame.right.shape)}; "
-            "use a rectified pair."
+            "mode is stereo but the frame has no rig, which says where the right camera is; calibrate the pair: ROS "
+            "keeps the baseline in P[3] of the right camera."
         )
-    _check_image("right image", frame.right, size, np.uint8)
-    if frame.camera.baseline is None:
-        raise FrameError("mode is stereo but the camera has no baseline; it is read from P[3] of the right camera.")
-    if frame.camera.distortion_model != "none":
-        raise FrameError(
-            f"Stereo needs rectified images, but the camera has {frame.camera.distortion_model} distortion; "
-            "rectify the pair, e.g. with image_proc."
-        )
+    _check_image("right image", frame.right, (frame.rig.right.height, frame.rig.right.width), np.uint8)
 
 
 def _check_image(name: str, image: NDArray[Any], size: tuple[int, int], dtype: type[np.generic]) -> None:

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.matches import FeaturesT, Matcher, Matches
-from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.depth import CellDepths, depths_from_stereo
 from loftr_ros.odometry.estimate import LostReason, OdometryEstimate, TrackingState, bounded_covariance
@@ -77,7 +76,7 @@ class VisualOdometry(Generic[FeaturesT]):
             view = View(frame, self._matcher.extract(frame.image), quality)
         if self._keyframe is None:
             return self._begin(view, clock)
-        sighting = self._sight(self._converted(self._keyframe, frame.camera), view, clock)
+        sighting = self._sight(self._converted(self._keyframe, frame), view, clock)
         if sighting.fix.state is TrackingState.LOST:
             with clock("relocalize"):
                 sighting = self._relocalized(sighting, view)
@@ -99,11 +98,11 @@ class VisualOdometry(Generic[FeaturesT]):
         self._track.rebase(view.frame.stamp_ns, fix)
         return self._report(view.frame, self._keyframe, Matches.empty(), fix, True, clock)
 
-    def _converted(self, keyframe: Keyframe[FeaturesT], camera: Camera) -> Keyframe[FeaturesT]:
-        """Give the keyframe the pixels of this camera, if its resolution has changed within the stream."""
-        if same_pixels(keyframe.frame.camera, camera):
+    def _converted(self, keyframe: Keyframe[FeaturesT], now: Frame) -> Keyframe[FeaturesT]:
+        """Give the keyframe the pixels of this frame, if the resolution has changed within the stream."""
+        if same_pixels(keyframe.frame.camera, now.camera):
             return keyframe
-        frame = as_seen_by(keyframe.frame, camera)
+        frame = as_seen_by(keyframe.frame, now)
         view = View(frame, self._matcher.extract(frame.image), ImageQuality.of(frame.image))
         keyframe = keyframe.converted(view, self._track.last_matches, self._measured_depths(frame, view.features))
         self._track.forget_cells()
@@ -179,11 +178,12 @@ class VisualOdometry(Generic[FeaturesT]):
 
     def _measured_depths(self, frame: Frame, features: FeaturesT) -> CellDepths:
         """Match a stereo pair; in the other modes nothing is measured before a second frame has been matched."""
-        if self._config.mode != "stereo" or frame.right is None:
+        if self._config.mode != "stereo" or frame.right is None or frame.rig is None:
             return CellDepths.empty()
         matches = _finite(self._matcher.match(features, self._matcher.extract(frame.right)))
         matches = self._polish(frame.image, frame.right, matches)
-        return depths_from_stereo(matches, frame.camera, self._config.ransac_threshold_px, self._config.match_noise_px)
+        threshold, noise = self._config.ransac_threshold_px, self._config.match_noise_px
+        return depths_from_stereo(matches, frame.camera, frame.rig, threshold, noise)
 
     def _polish(self, image_a: NDArray[np.uint8], image_b: NDArray[np.uint8], matches: Matches) -> Matches:
         return polish(image_a, image_b, matches, self._config.polish_max_shift_px) if self._config.polish else matches

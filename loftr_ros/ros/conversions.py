@@ -16,6 +16,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.odometry.camera import Camera, stereo_baseline
+from loftr_ros.odometry.stereo_rig import StereoRig
 
 
 class ImageError(LoftrRosError):
@@ -99,29 +100,37 @@ def image_from_array(array: NDArray[np.uint8]) -> Image:
     return message
 
 
-def camera_from_info(left: CameraInfo, right: CameraInfo | None, *, rectified: bool) -> Camera:
-    """Return the camera of a calibration message; with a right one, its baseline too.
-
-    Raises:
-        CameraError: the calibration is missing or impossible, or the right one holds no baseline.
-    """
+def camera_from_info(info: CameraInfo, *, rectified: bool) -> Camera:
+    """Return the camera of a calibration message. Raises CameraError if that is missing or impossible."""
     return Camera.from_camera_info(
-        left.width,
-        left.height,
-        left.k,
-        left.d,
-        left.distortion_model,
-        left.p,
-        rectified=rectified,
-        baseline=None if right is None else stereo_baseline(right.p),
+        info.width, info.height, info.k, info.d, info.distortion_model, info.p, rectified=rectified
     )
 
 
-def info_from_camera(camera: Camera, *, right: bool = False) -> CameraInfo:
-    """Return the calibration message of a camera, or of the right camera of its pair; no header."""
+def rig_from_infos(left: CameraInfo, right: CameraInfo, *, rectified: bool) -> StereoRig:
+    """Return the rig of the calibration messages of a pair.
+
+    Raises:
+        CameraError: a calibration is missing or impossible, or the right one holds no baseline.
+    """
+    baseline = stereo_baseline(right.p)
+    if rectified:
+        return StereoRig.rectified(camera_from_info(left, rectified=True), baseline)
+    R_left, R_right = (np.reshape(info.r, (3, 3)) for info in (left, right))
+    return StereoRig.from_rectification(camera_from_info(right, rectified=False), R_left, R_right, baseline)
+
+
+def infos_from_rig(left: Camera, rig: StereoRig) -> tuple[CameraInfo, CameraInfo]:
+    """Return the calibration messages of a pair, which is rectified to the intrinsics of the left camera; no header."""
+    infos = info_from_camera(left), info_from_camera(rig.right)
+    for info, R, shift in zip(infos, rig.rectification(), (0.0, -left.K[0, 0] * rig.baseline), strict=True):
+        info.r, info.p = R.ravel(), np.column_stack([left.K, [shift, 0.0, 0.0]]).ravel()
+    return infos
+
+
+def info_from_camera(camera: Camera) -> CameraInfo:
+    """Return the calibration message of a camera; no header."""
     P = np.hstack([camera.K, np.zeros((3, 1))])
-    if right and camera.baseline is not None:
-        P[0, 3] = -camera.K[0, 0] * camera.baseline
     message = CameraInfo(width=camera.width, height=camera.height)
     message.distortion_model = "plumb_bob" if camera.distortion_model == "none" else camera.distortion_model
     message.d = camera.distortion.tolist() or [0.0] * 5

@@ -76,7 +76,7 @@ class VoParameters:
 
     autostart: bool = _row(True, "Configure and activate as soon as the node is up", read_only=True)
     mode: Literal["mono", "stereo"] = _row(
-        "mono", "One camera (scale unknown) or a rectified pair (metric)", choices=("mono", "stereo")
+        "mono", "One camera (scale unknown) or a pair (metric)", choices=("mono", "stereo")
     )
 
     checkpoint: str = _row(
@@ -92,8 +92,10 @@ class VoParameters:
     left_image_topic: str = _row("left/image", "Images of the left camera (stereo)")
     right_image_topic: str = _row("right/image", "Images of the right camera (stereo)")
     rectified: bool = _row(
-        False,
-        "Mono images are rectified, their intrinsics are in P; false: raw, in K and D. A pair is always rectified",
+        False, "Images of a single camera are rectified, their intrinsics are in P; false: raw, in K and D"
+    )
+    stereo_rectified: bool = _row(
+        True, "Images of a pair are rectified, their calibration is in P; false: raw, in K, D, R and the baseline in P"
     )
     sync: str = _row("exact", "How left and right images are paired by stamp", choices=("exact", "approximate"))
     sync_slop: float = _row(0.01, "Largest stamp difference of an approximate pair", unit="s", low=0.0001, high=1.0)

@@ -12,7 +12,7 @@ from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 from loftr_ros.ros.camera_input import CameraInput, CameraMessages
-from loftr_ros.ros.conversions import camera_from_info, grey_from_image
+from loftr_ros.ros.conversions import camera_from_info, grey_from_image, rig_from_infos
 from loftr_ros.ros.diagnostics import Statistics, sentence
 from loftr_ros.ros.messages import nanoseconds
 from loftr_ros.ros.outputs import Outputs
@@ -34,7 +34,7 @@ class Pipeline:
         """
         self.statistics = Statistics()
         self._node = node
-        self._rectified = parameters.rectified or parameters.mode == "stereo"
+        self._rectified = parameters.stereo_rectified if parameters.mode == "stereo" else parameters.rectified
         self._odometry = VisualOdometry(matcher, OdometryConfig(mode=parameters.mode))
         self._outputs = outputs
         self._error: str | None = None
@@ -77,7 +77,7 @@ class Pipeline:
 
 
 def frame_from_messages(messages: CameraMessages, *, rectified: bool) -> Frame:
-    """Return the frame of one camera or of a rectified pair.
+    """Return the frame of one camera or of a pair.
 
     Raises:
         ImageError: an image cannot be converted.
@@ -85,10 +85,10 @@ def frame_from_messages(messages: CameraMessages, *, rectified: bool) -> Frame:
     """
     left, *right = messages.images
     left_info, *right_info = messages.infos
-    camera = camera_from_info(left_info, right_info[0] if right_info else None, rectified=rectified)
     return Frame(
         stamp_ns=nanoseconds(left.header.stamp),
         image=grey_from_image(left),
-        camera=camera,
+        camera=camera_from_info(left_info, rectified=rectified),
         right=grey_from_image(right[0]) if right else None,
+        rig=rig_from_infos(left_info, right_info[0], rectified=rectified) if right_info else None,
     )

@@ -16,7 +16,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from loftr_ros.odometry.frame import Frame
-from loftr_ros.ros.conversions import image_from_array, info_from_camera
+from loftr_ros.ros.conversions import image_from_array, info_from_camera, infos_from_rig
 from loftr_ros.ros.messages import nanoseconds, time_message
 from loftr_ros.ros.replay import PlayReport, ReplayError
 from loftr_ros.sequences.sequence import Sequence
@@ -145,10 +145,11 @@ class _Player:
 
     def publish(self, frame: Frame, stamp_ns: int) -> None:
         """Publish the calibrations, then the images."""
-        pictures = [frame.image] if frame.right is None or not self._options.stereo else [frame.image, frame.right]
+        pictures, infos = [frame.image], [info_from_camera(frame.camera)]
+        if self._options.stereo and frame.right is not None and frame.rig is not None:
+            pictures, infos = [frame.image, frame.right], [*infos_from_rig(frame.camera, frame.rig)]
         headers = [Header(stamp=time_message(stamp_ns), frame_id=f"{side}camera_optical_frame") for side in self._sides]
-        for index, (publisher, header) in enumerate(zip(self._infos, headers, strict=True)):
-            info = info_from_camera(frame.camera, right=index == 1)
+        for publisher, header, info in zip(self._infos, headers, infos, strict=True):
             info.header = header
             publisher.publish(info)
         for publisher, header, picture in zip(self._images, headers, pictures, strict=True):

@@ -11,6 +11,7 @@ import yaml
 from numpy.typing import NDArray
 
 from loftr_ros.odometry.camera import Camera, CameraError, stereo_baseline
+from loftr_ros.odometry.stereo_rig import StereoRig
 from loftr_ros.sequences.errors import SequenceError
 
 
@@ -28,16 +29,9 @@ class Calibration:
     R: NDArray[np.float64]
     P: NDArray[np.float64]
 
-    @property
-    def is_rectified(self) -> bool:
-        """Whether raw and rectified images are the same."""
-        straight = self.raw.distortion_model == "none" and np.allclose(self.R, np.eye(3), atol=1e-9)
-        return straight and np.allclose(self.raw.K, self.P[:, :3], atol=1e-6)
-
-    def rectified(self, right: Calibration) -> Camera:
-        """Return the left camera of the rectified pair. Raises CameraError if `right` holds no baseline."""
-        baseline = stereo_baseline(right.P.ravel().tolist())
-        return Camera(self.raw.width, self.raw.height, self.P[:, :3], baseline=baseline)
+    def rig(self, right: Calibration) -> StereoRig:
+        """Return the raw pair of this camera and a right one. Raises CameraError if `right` holds no baseline."""
+        return StereoRig.from_rectification(right.raw, self.R, right.R, stereo_baseline(right.P.ravel().tolist()))
 
 
 def read_calibration(path: Path) -> Calibration:

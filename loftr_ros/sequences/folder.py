@@ -1,6 +1,6 @@
 """A folder of images with a calibration of ROS beside them; left/ and right/ with left.yaml and right.yaml for stereo.
 
-The images are raw, as the cameras took them and as the calibration says; a stereo pair is rectified when it is read.
+The images are raw, as the cameras took them and as the calibration says, or rectified and then so is the calibration.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from loftr_ros.odometry.config import Mode
 from loftr_ros.sequences.camera_yaml import read_calibration
 from loftr_ros.sequences.errors import SequenceError
 from loftr_ros.sequences.images import list_images
-from loftr_ros.sequences.rectification import Rectification
 from loftr_ros.sequences.sequence import Entry, Sequence
 from loftr_ros.sequences.stamps import seconds_to_ns
 
@@ -43,15 +42,13 @@ def _open_stereo(folder: Path, fps: float) -> Sequence:
     if not ((folder / "left").is_dir() and (folder / "right").is_dir()):
         raise SequenceError(f"{folder} has no left/ and right/, so there is no right camera; use mode mono.")
     left, right = read_calibration(folder / "left.yaml"), read_calibration(folder / "right.yaml")
-    if (left.raw.width, left.raw.height) != (right.raw.width, right.raw.height):
-        raise SequenceError(f"{folder / 'left.yaml'} and right.yaml have different image sizes.")
     try:
-        camera = left.rectified(right)
+        rig = left.rig(right)
     except CameraError as error:
         raise SequenceError(f"{folder / 'right.yaml'} is no usable calibration: {error}") from error
     pairs = _stamped(folder / "left", fps)
     entries = tuple(Entry(stamp, image, right=folder / "right" / image.name) for stamp, image in pairs)
-    return Sequence(folder.resolve().name, camera, entries, rectification=Rectification.between(left, right))
+    return Sequence(folder.resolve().name, left.raw, entries, rig=rig)
 
 
 def _find_calibration(folder: Path) -> Path:

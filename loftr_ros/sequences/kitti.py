@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.config import Mode
+from loftr_ros.odometry.stereo_rig import StereoRig
 from loftr_ros.odometry.trajectory import Trajectory, read_kitti
 from loftr_ros.sequences.errors import SequenceError
 from loftr_ros.sequences.images import list_images, read_grey
@@ -39,13 +40,16 @@ def open_kitti(folder: Path, mode: Mode) -> Sequence:
 
     projections = _read_projections(folder / "calib.txt")
     P_left = _projection(projections, left, folder)
-    baseline = _offset(P_left)[0] - _offset(_projection(projections, right, folder))[0] if mode == "stereo" else None
     height, width = read_grey(images[0]).shape
+    camera, rig = Camera(width, height, P_left[:, :3]), None
+    if mode == "stereo":
+        rig = StereoRig.rectified(camera, _offset(P_left)[0] - _offset(_projection(projections, right, folder))[0])
     return Sequence(
         name=f"KITTI {folder.resolve().name}",
-        camera=Camera(width, height, P_left[:, :3], baseline=baseline),
+        camera=camera,
         entries=tuple(map(Entry, stamps, images, rights)),
         ground_truth=_ground_truth(folder, stamps, P_left),
+        rig=rig,
     )
 
 

@@ -6,15 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.frame import Frame
+from loftr_ros.odometry.stereo_rig import StereoRig
 from loftr_ros.odometry.trajectory import Trajectory
 from loftr_ros.sequences.errors import SequenceError
 from loftr_ros.sequences.images import read_depth, read_grey
-from loftr_ros.sequences.rectification import Rectification
 
 
 @dataclass(frozen=True)
@@ -33,11 +30,11 @@ class Sequence:
 
     Attributes:
         name: for titles and reports.
-        camera: calibration of the frames that come out: of the left (or only) camera, rectified if `rectification`.
+        camera: calibration of the left (or only) camera.
         entries: what makes up each frame, in order of time.
         ground_truth: T_world_camera of that camera, in its optical frame, or None.
         depth_units_per_metre: what a depth image counts in.
-        rectification: how a raw stereo pair is rectified, or None if it already is.
+        rig: what the right camera is and where; set where the entries have right images.
     """
 
     name: str
@@ -45,7 +42,7 @@ class Sequence:
     entries: tuple[Entry, ...]
     ground_truth: Trajectory | None = None
     depth_units_per_metre: float = 1000.0
-    rectification: Rectification | None = None
+    rig: StereoRig | None = None
 
     def __post_init__(self) -> None:
         """Raise SequenceError now for what would stop the run halfway."""
@@ -75,24 +72,21 @@ class Sequence:
         return replace(self, entries=self.entries[::stride])
 
     def _load(self, entry: Entry) -> Frame:
-        image = self._checked(read_grey(entry.image), entry.image)
-        right = None if entry.right is None else self._checked(read_grey(entry.right), entry.right)
-        if self.rectification is not None and right is not None:
-            image, right = self.rectification.apply(image, right)
-        depth = None
+        image, right, depth = read_grey(entry.image), None, None
+        _check_size(image.shape, self.camera, entry.image)
+        if entry.right is not None and self.rig is not None:
+            right = read_grey(entry.right)
+            _check_size(right.shape, self.rig.right, entry.right)
         if entry.depth is not None:
             depth = read_depth(entry.depth, self.depth_units_per_metre)
-            self._check_size(depth.shape, entry.depth)
-        return Frame(entry.stamp_ns, image, self.camera, right, depth)
+            _check_size(depth.shape, self.camera, entry.depth)
+        return Frame(entry.stamp_ns, image, self.camera, right, depth, self.rig)
 
-    def _checked(self, image: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
-        self._check_size(image.shape, path)
-        return image
 
-    def _check_size(self, shape: tuple[int, ...], path: Path) -> None:
-        height, width = shape
-        if (width, height) != (self.camera.width, self.camera.height):
-            raise SequenceError(
-                f"{path} has {width}x{height} pixels, but the camera has {self.camera.width}x{self.camera.height}: "
-                "all images of a sequence must have the size of the calibration."
-            )
+def _check_size(shape: tuple[int, ...], camera: Camera, path: Path) -> None:
+    height, width = shape
+    if (width, height) != (camera.width, camera.height):
+        raise SequenceError(
+            f"{path} has {width}x{height} pixels, but the camera has {camera.width}x{camera.height}: "
+            "all images of a sequence must have the size of the calibration."
+        )

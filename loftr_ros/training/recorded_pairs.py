@@ -15,7 +15,6 @@ from loftr_ros.errors import LoftrRosError
 from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.trajectory import Trajectory
 from loftr_ros.sequences.formats import open_sequence
-from loftr_ros.sequences.rectification import Maps, lookup_maps
 from loftr_ros.sequences.sequence import Sequence
 from loftr_ros.training.posed_images import PosedImage, load_pairs
 from loftr_ros.training.random import Draw
@@ -42,7 +41,7 @@ class RecordedPairs:
 
     sequence: Sequence
     poses: NDArray[np.float64]
-    undistortion: Maps | None
+    undistortion: tuple[NDArray[np.float32], NDArray[np.float32]] | None
     max_gap: int
 
     @classmethod
@@ -103,7 +102,11 @@ def interpolated(truth: Trajectory, stamps_ns: NDArray[np.int64]) -> tuple[NDArr
     return known, poses
 
 
-def _undistortion(camera: Camera) -> Maps | None:
+def _undistortion(camera: Camera) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
     if camera.distortion_model == "none":
         return None
-    return lookup_maps(camera, np.eye(3), camera.K, cv2.CV_32FC1)
+    fisheye = camera.distortion_model == "equidistant"
+    init = cv2.fisheye.initUndistortRectifyMap if fisheye else cv2.initUndistortRectifyMap
+    size = (camera.width, camera.height)
+    map_x, map_y = init(camera.K, camera.distortion, np.eye(3), camera.K, size, cv2.CV_32FC1)
+    return np.asarray(map_x, np.float32), np.asarray(map_y, np.float32)

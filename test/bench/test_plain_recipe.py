@@ -11,11 +11,13 @@ from loftr_ros.odometry import se3
 from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.estimate import TrackingState
 from loftr_ros.odometry.frame import Frame
+from loftr_ros.odometry.stereo_rig import StereoRig
 
 Bench = Callable[[str], ModuleType]
 Seen = tuple[int, int]
 
-CAMERA = Camera(640, 480, np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]), baseline=0.4)
+CAMERA = Camera(640, 480, np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]))
+RIG = StereoRig.rectified(CAMERA, 0.4)
 STEP = se3.transform(se3.exp_rotation([0.01, -0.03, 0.005]), [0.1, -0.03, 0.3])
 
 
@@ -37,7 +39,7 @@ class PointWorld:
         column, row = np.rint(self._project((index, 0))).astype(int).T
         seen = (column >= 0) & (column < 640) & (row >= 0) & (row < 480)
         depth[row[seen], column[seen]] = self._in_camera((index, 0))[seen, 2]
-        return Frame(index, image, CAMERA, right, depth)
+        return Frame(index, image, CAMERA, right, depth, RIG)
 
     def extract(self, image: NDArray[np.uint8]) -> Seen:
         return int(image[0, 0]), int(image[0, 1])
@@ -52,7 +54,7 @@ class PointWorld:
 
     def _in_camera(self, seen: Seen) -> NDArray[np.float64]:
         index, is_right = seen
-        T = np.linalg.matrix_power(STEP, index) @ se3.transform(np.eye(3), [0.4 * is_right, 0.0, 0.0])
+        T = np.linalg.matrix_power(STEP, index) @ (RIG.T_left_right if is_right else np.eye(4))
         return (self.points - T[:3, 3]) @ T[:3, :3]
 
     def _project(self, seen: Seen) -> NDArray[np.float64]:

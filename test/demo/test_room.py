@@ -31,8 +31,8 @@ def test_the_sequence_is_read_as_it_was_rendered(tmp_path: Path) -> None:
     folder = write_sequence(tmp_path, 3, lambda: rendered.append(1))
     sequence = open_sequence(folder, "stereo")
     assert len(rendered) == len(sequence) == 3
-    assert sequence.camera.baseline is not None
-    np.testing.assert_allclose(sequence.camera.baseline, BASELINE, rtol=1e-6)
+    assert sequence.rig is not None
+    np.testing.assert_allclose(sequence.rig.baseline, BASELINE, rtol=1e-6)
     frames = list(sequence)
     assert [frame.stamp_ns for frame in frames] == [round(index / RATE * 1e9) for index in range(3)]
     assert frames[0].right is not None

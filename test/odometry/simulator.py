@@ -12,6 +12,7 @@ from loftr_ros.matches import Matches
 from loftr_ros.odometry import se3
 from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.frame import Frame
+from loftr_ros.odometry.stereo_rig import StereoRig
 
 CELL = 8
 _STILL = np.zeros(6)
@@ -94,14 +95,15 @@ class World:
     """Share of the image, from the left, whose texture repeats: its matches are all off by `period_px`."""
     period_px: tuple[float, float] = (20.0, 0.0)
     camera: Camera = field(
-        default_factory=lambda: Camera(
-            320, 240, np.array([[250.0, 0, 159.5], [0, 250, 119.5], [0, 0, 1]]), baseline=0.2
-        )
+        default_factory=lambda: Camera(320, 240, np.array([[250.0, 0, 159.5], [0, 250, 119.5], [0, 0, 1]]))
     )
+    rig: StereoRig | None = None
+    """None: rectified, 0.2 m."""
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(3))
 
     def __post_init__(self) -> None:
         """Look like something: the image is a chequered board."""
+        self.rig = self.rig or StereoRig.rectified(self.camera, 0.2)
         self._panels = room(self.size) if self.panels is None else self.panels
         row, column = np.mgrid[0 : self.camera.height, 0 : self.camera.width] // CELL
         self._view = np.asarray(60 + 120 * ((row + column) % 2), np.uint8)
@@ -117,7 +119,7 @@ class World:
         blocks = self.rng.standard_normal((self.camera.height // CELL + 1, self.camera.width // CELL + 1))
         depth *= 1.0 + self.depth_noise * blocks[y.ravel() // CELL, x.ravel() // CELL]
         stamp_ns = round(1e9 * period_s * index)
-        return Frame(stamp_ns, left, self.camera, right, depth.reshape(left.shape).astype(np.float32))
+        return Frame(stamp_ns, left, self.camera, right, depth.reshape(left.shape).astype(np.float32), self.rig)
 
     def frames(self) -> Iterator[Frame]:
         """All that arrive."""
@@ -134,8 +136,8 @@ class World:
     def pose(self, features: tuple[int, int]) -> NDArray[np.float64]:
         """(4, 4) T_world_camera of an image."""
         index, is_right = features
-        assert self.camera.baseline is not None
-        return self.poses[index] @ se3.transform(np.eye(3), [self.camera.baseline * is_right, 0.0, 0.0])
+        assert self.rig is not None
+        return self.poses[index] @ (self.rig.T_left_right if is_right else np.eye(4))
 
     def match(self, features_a: tuple[int, int], features_b: tuple[int, int]) -> Matches:
         """Project the cells of a into b, with noise and outliers; nothing is seen in blind frames."""
@@ -147,7 +149,8 @@ class World:
         in_b = self._seen_later(features_a, features_b, points_a, z, panel)
         visible = np.isfinite(z) & textured & (in_b[:, 2] > 0.1)
         points_b = np.full_like(points_a, -1.0)
-        points_b[visible] = self.camera.project(in_b[visible])
+        lens = self.rig.right if features_b[1] and self.rig else self.camera
+        points_b[visible] = lens.project(in_b[visible])
         is_stereo = features_a[0] == features_b[0] and self.stereo_noise_px is not None
         spread = self._spread(len(points_a))
         noise = np.linalg.cholesky(spread) @ self.rng.standard_normal((len(points_a), 2, 1))

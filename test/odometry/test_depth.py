@@ -3,10 +3,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry import se3
+from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.depth import (
     CarriedDepths,
     CellDepths,
@@ -16,6 +19,7 @@ from loftr_ros.odometry.depth import (
     depths_from_stereo,
     length_ratio,
 )
+from loftr_ros.odometry.stereo_rig import StereoRig
 
 MakeWorld = Callable[..., Any]
 Curve = Callable[..., list[NDArray[np.float64]]]
@@ -23,6 +27,14 @@ Curve = Callable[..., list[NDArray[np.float64]]]
 
 def cells(*numbers: int) -> NDArray[np.int64]:
     return np.array(numbers, np.int64)
+
+
+def pairs(
+    left: NDArray[np.floating[Any]], right: NDArray[np.floating[Any]], spread: NDArray[np.float64] | None = None
+) -> Matches:
+    """Matches of left and right points; float64, to be exact."""
+    count = len(left)
+    return Matches(left, right, np.ones(count, np.float32), np.arange(count), spread)  # type: ignore[arg-type]
 
 
 def depths(numbers: list[int], value: list[float], sigma: list[float]) -> CellDepths:
@@ -61,7 +73,7 @@ def test_completion_never_overwrites() -> None:
 def test_stereo_depth(make_world: MakeWorld, curve: Curve) -> None:
     world = make_world(curve(1), noise_px=0.0)
     matches = world.match((0, 0), (0, 1))
-    found = depths_from_stereo(matches, world.camera, row_threshold_px=1.0, noise_px=0.2)
+    found = depths_from_stereo(matches, world.camera, world.rig, threshold_px=1.0, noise_px=0.2)
     truth = 1.0 / world.depth(world.poses[0], matches.points_a)
     value, sigma = found.at(matches.cell_a)
     seen = np.isfinite(value)
@@ -73,10 +85,79 @@ def test_stereo_depth(make_world: MakeWorld, curve: Curve) -> None:
 def test_no_depth_from_rows_that_differ_or_disparities_that_are_not_positive(make_world: MakeWorld) -> None:
     left = np.array([[50, 50], [50, 50], [50, 50], [50, 50]], np.float32)
     right = np.array([[45, 50], [45, 53], [50, 50], [55, 50]], np.float32)
-    found = depths_from_stereo(
-        Matches(left, right, np.ones(4, np.float32), cells(0, 1, 2, 3)), make_world([]).camera, 1.0, 0.2
-    )
+    world = make_world([])
+    found = depths_from_stereo(pairs(left, right), world.camera, world.rig, 1.0, 0.2)
     np.testing.assert_array_equal(found.cells, [0])
+
+
+@given(
+    left=st.tuples(st.floats(0, 639), st.floats(0, 479)),
+    disparity=st.floats(0.01, 200),
+    rise=st.floats(-0.9, 0.9),
+    spread=st.tuples(st.floats(0.1, 10), st.floats(0.1, 10)),
+    fx=st.floats(100, 2000),
+    fy=st.floats(100, 2000),
+    baseline=st.floats(0.01, 5),
+)
+def test_depth_of_a_rectified_pair_is_focal_length_times_baseline_by_disparity(
+    left: tuple[float, float],
+    disparity: float,
+    rise: float,
+    spread: tuple[float, float],
+    fx: float,
+    fy: float,
+    baseline: float,
+) -> None:
+    camera = Camera(640, 480, np.array([[fx, 0, 300], [0, fy, 250], [0, 0, 1]]))
+    matches = pairs(np.array([left]), np.array([left]) - [disparity, rise], np.diag(spread)[None])
+    found = depths_from_stereo(matches, camera, StereoRig.rectified(camera, baseline), 1.0, 0.3)
+    np.testing.assert_allclose(found.value, disparity / (fx * baseline), rtol=1e-9)
+    # Only what the match does not know of its column counts.
+    np.testing.assert_allclose(found.sigma, 0.3 * np.sqrt(spread[0]) / (fx * baseline), rtol=1e-6)
+
+
+LENSES = {
+    "plumb_bob": [-0.28, 0.07, 0.0002, 0.00002, 0.0],
+    "rational_polynomial": [0.3, 0.05, 0.0004, 0.0001, 0.0, 0.55, 0.1, 0.0],
+    "equidistant": [-0.01, 0.02, -0.01, 0.002],
+}
+
+
+def raw_rig(left: str, right: str) -> tuple[Camera, StereoRig]:
+    """Wide lenses of both models; the right camera is turned by 7 degrees, lower, and further forward."""
+    a, b = (
+        Camera(640, 480, np.array([[f, 0, 310], [0, f + 1, 245], [0, 0, 1]]), model, np.array(LENSES[model]))
+        for f, model in ((300, left), (310, right))
+    )
+    return a, StereoRig(b, se3.transform(se3.exp_rotation([0.05, -0.1, 0.04]), [0.2, 0.02, 0.03]))
+
+
+@pytest.mark.parametrize("left", LENSES)
+@pytest.mark.parametrize("right", LENSES)
+def test_depth_of_a_raw_pair(left: str, right: str) -> None:
+    rng = np.random.default_rng(0)
+    camera, rig = raw_rig(left, right)
+    pixels = rng.uniform((20, 20), (620, 460), (4000, 2))
+    truth = rng.uniform(0.05, 1.0, 4000)
+    exact = rig.project(camera.normalize(pixels), truth)
+    seen = ((exact >= 0) & (exact < (640, 480))).all(axis=1)
+    noisy = exact + 0.2 * rng.standard_normal(exact.shape)
+    found = depths_from_stereo(pairs(pixels[seen], noisy[seen]), camera, rig, 1.0, 0.2)
+    assert len(found) > 0.99 * seen.sum() > 2000
+    deviations = (found.value - truth[seen][found.cells]) / found.sigma
+    assert np.median(np.abs(deviations)) == pytest.approx(0.674, abs=0.05)
+    assert np.sqrt((deviations**2).mean()) == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_raw_pair_rejects_what_leaves_its_epipolar_curve() -> None:
+    camera, rig = raw_rig("equidistant", "plumb_bob")
+    pixels = np.tile([[200.0, 150.0]], (2, 1))
+    places = rig.project(camera.normalize(pixels), np.array([0.3, 0.3]))
+    along = rig.project(camera.normalize(pixels[:1]), np.array([0.31])) - places[:1]
+    across = along[:, ::-1] * [[1, -1]] / np.linalg.norm(along)
+    found = depths_from_stereo(pairs(pixels, places + [[0.9], [1.1]] * across), camera, rig, 1.0, 0.3)
+    np.testing.assert_array_equal(found.cells, [0])
+    np.testing.assert_allclose(found.value, 0.3, rtol=1e-3)
 
 
 def test_depth_image_is_unknown_at_holes_and_edges() -> None:

@@ -5,13 +5,17 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import CameraInfo, Image
 
+from loftr_ros.odometry import se3
 from loftr_ros.odometry.camera import Camera, CameraError
+from loftr_ros.odometry.stereo_rig import StereoRig
 from loftr_ros.ros.conversions import (
     ImageError,
     camera_from_info,
     grey_from_image,
     image_from_array,
     info_from_camera,
+    infos_from_rig,
+    rig_from_infos,
 )
 
 HEIGHT, WIDTH = 24, 34
@@ -106,17 +110,34 @@ def test_arrays_survive_the_way_through_a_message(array):
 
 def test_a_stereo_pair_survives_the_way_through_camera_infos():
     K = np.array([[400.0, 0, 17], [0, 410, 12], [0, 0, 1]])
-    camera = Camera(WIDTH, HEIGHT, K, baseline=0.12)
-    left, right = info_from_camera(camera), info_from_camera(camera, right=True)
-    found = camera_from_info(left, right, rectified=True)
-    np.testing.assert_allclose(found.K, K)
-    assert found.baseline == pytest.approx(0.12)
+    camera = Camera(WIDTH, HEIGHT, K)
+    infos = infos_from_rig(camera, StereoRig.rectified(camera, 0.12))
+    for rectified in (True, False):
+        found = rig_from_infos(*infos, rectified=rectified)
+        np.testing.assert_allclose(camera_from_info(infos[0], rectified=rectified).K, K)
+        np.testing.assert_allclose(found.right.K, K)
+        np.testing.assert_allclose(found.T_left_right, se3.transform(np.eye(3), [0.12, 0, 0]))
+
+
+def test_a_raw_pair_survives_the_way_through_camera_infos():
+    left, right = (
+        Camera(WIDTH, HEIGHT, np.diag([f, f, 1]), "equidistant", np.array([0.1, f / 1e4, 0, 0])) for f in (400, 380)
+    )
+    rig = StereoRig(right, se3.transform(se3.exp_rotation([0.05, -0.1, 0.02]), [0.11, -0.01, 0.02]))
+    infos = infos_from_rig(left, rig)
+    found = rig_from_infos(*infos, rectified=False)
+    np.testing.assert_allclose(found.T_left_right, rig.T_left_right, atol=1e-12)
+    np.testing.assert_allclose(found.right.K, right.K)
+    np.testing.assert_allclose(found.right.distortion, right.distortion)
+    np.testing.assert_allclose(camera_from_info(infos[0], rectified=False).K, left.K)
+    # Who reads the same messages as a rectified pair gets ideal cameras with the intrinsics of the left one.
+    assert rig_from_infos(*infos, rectified=True).right.distortion_model == "none"
 
 
 @pytest.mark.parametrize("model", ["plumb_bob", "equidistant"])
 def test_a_raw_camera_keeps_its_distortion(model):
     camera = Camera(WIDTH, HEIGHT, np.diag([400.0, 400, 1]), model, np.array([0.1, -0.2, 0.001, 0.002]))
-    found = camera_from_info(info_from_camera(camera), None, rectified=False)
+    found = camera_from_info(info_from_camera(camera), rectified=False)
     assert found.distortion_model == model
     np.testing.assert_allclose(found.distortion, camera.distortion)
 
@@ -124,9 +145,9 @@ def test_a_raw_camera_keeps_its_distortion(model):
 def test_a_right_camera_without_baseline_is_refused():
     info = info_from_camera(Camera(WIDTH, HEIGHT, np.diag([400.0, 400, 1])))
     with pytest.raises(CameraError, match="no baseline"):
-        camera_from_info(info, info, rectified=True)
+        rig_from_infos(info, info, rectified=True)
 
 
 def test_an_empty_camera_info_is_refused():
     with pytest.raises(CameraError, match="calibrate"):
-        camera_from_info(CameraInfo(width=WIDTH, height=HEIGHT), None, rectified=True)
+        camera_from_info(CameraInfo(width=WIDTH, height=HEIGHT), rectified=True)

@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
+from loftr_ros.odometry import se3
 from loftr_ros.sequences.errors import SequenceError
 from loftr_ros.sequences.formats import open_sequence
 
@@ -16,16 +17,16 @@ def test_counted_names_are_sorted_by_number_and_stamped_by_the_frame_rate(stereo
     assert [frame.stamp_ns for frame in frames] == [0, 100_000_000, 200_000_000]
 
 
-def test_rectified_pair_is_left_as_it_is(stereo_folder: Path) -> None:
-    sequence = open_sequence(stereo_folder, "stereo")
-    assert sequence.rectification is None
-    assert sequence.camera.baseline == pytest.approx(0.4)
+def test_rectified_pair(stereo_folder: Path) -> None:
+    rig = open_sequence(stereo_folder, "stereo").rig
+    assert rig is not None
+    np.testing.assert_allclose(rig.T_left_right, se3.transform(np.eye(3), [0.4, 0, 0]))
 
 
 def test_left_camera_alone(stereo_folder: Path) -> None:
     sequence = open_sequence(stereo_folder, "mono")
     assert len(sequence) == 3
-    assert sequence.camera.baseline is None
+    assert sequence.rig is None
 
 
 @pytest.mark.parametrize(
@@ -50,8 +51,8 @@ def test_stamps_come_from_the_names(
     assert [frame.stamp_ns for frame in open_sequence(tmp_path, "mono")] == stamps
 
 
-def test_raw_stereo_is_rectified(tmp_path: Path, write_calibration: Callable[..., None]) -> None:
-    """A point drawn into both raw images lies, once they are rectified, on one row at the disparity of its depth."""
+def test_raw_stereo(tmp_path: Path, write_calibration: Callable[..., None]) -> None:
+    """A point drawn into both raw images lies where the calibration says that both cameras see it."""
     width, height, f, baseline = 320, 240, 220.0, 0.3
     K = np.array([[f, 0, 160], [0, f, 120], [0, 0, 1]])
     point = np.array([0.25, -0.2, 2.0])  # in the rectified frame of the left camera
@@ -76,9 +77,13 @@ def test_raw_stereo_is_rectified(tmp_path: Path, write_calibration: Callable[...
         )
     frame = next(iter(open_sequence(tmp_path, "stereo")))
     assert frame.right is not None
+    assert frame.rig is not None
     left, right = (_centre_of_mass(image) for image in (frame.image, frame.right))
-    np.testing.assert_allclose(left, [f * 0.125 + 160, f * -0.1 + 120], atol=0.1)
-    np.testing.assert_allclose(left - right, [f * baseline / 2.0, 0], atol=0.1)
+    R_left, _ = cv2.Rodrigues(np.array([0.02, 0.01, 0.014]))
+    in_left = R_left.T @ point
+    np.testing.assert_allclose(left, frame.camera.project(in_left[None])[0], atol=0.1)
+    rays = frame.camera.normalize(left)
+    np.testing.assert_allclose(right, frame.rig.project(rays, np.array([1 / in_left[2]]))[0], atol=0.2)
 
 
 def _centre_of_mass(image: np.ndarray) -> np.ndarray:
@@ -99,10 +104,12 @@ def test_swapped_cameras_are_found(stereo_folder: Path, write_calibration: Calla
         open_sequence(stereo_folder, "stereo")
 
 
-def test_calibrations_of_different_sizes(stereo_folder: Path, write_calibration: Callable[..., None]) -> None:
+def test_right_images_have_the_size_of_the_right_calibration(
+    stereo_folder: Path, write_calibration: Callable[..., None]
+) -> None:
     write_calibration(stereo_folder / "right.yaml", baseline=0.4, image_width=32)
-    with pytest.raises(SequenceError, match="different image sizes"):
-        open_sequence(stereo_folder, "stereo")
+    with pytest.raises(SequenceError, match=r"right/frame2.png has 64x48 pixels, but the camera has 32x48"):
+        next(iter(open_sequence(stereo_folder, "stereo")))
 
 
 def test_images_without_a_calibration(tmp_path: Path, write_image: Callable[..., None]) -> None:

@@ -14,14 +14,15 @@ def test_stereo_frames_hold_both_cameras_of_the_grey_pair(kitti: Path) -> None:
     assert [frame.stamp_ns for frame in frames] == [0, 104_498_900, 207_793_500]
     assert [int(frame.image[0, 0]) for frame in frames] == [0, 1, 2]
     assert [int(frame.right[0, 0]) for frame in frames if frame.right is not None] == [10, 11, 12]
-    assert sequence.camera.baseline == pytest.approx(0.4)
+    assert sequence.rig is not None
+    assert sequence.rig.baseline == pytest.approx(0.4)
     assert sequence.name == "KITTI 07"
 
 
 def test_mono_frames_have_no_right_camera(kitti: Path) -> None:
     sequence = open_sequence(kitti, "mono")
     assert next(iter(sequence)).right is None
-    assert sequence.camera.baseline is None
+    assert sequence.rig is None
 
 
 def test_colour_pair_is_used_without_the_grey_one_and_its_truth_is_moved_to_camera_2(kitti: Path) -> None:
@@ -29,7 +30,8 @@ def test_colour_pair_is_used_without_the_grey_one_and_its_truth_is_moved_to_came
         (kitti / f"image_{camera}").rename(kitti / f"unused_{camera}")
     sequence = open_sequence(kitti, "stereo")
     assert int(next(iter(sequence)).image[0, 0]) == 20
-    assert sequence.camera.baseline == pytest.approx(0.4)
+    assert sequence.rig is not None
+    assert sequence.rig.baseline == pytest.approx(0.4)
     assert sequence.ground_truth is not None
     np.testing.assert_allclose(sequence.ground_truth.positions, [[-0.06, 0, z] for z in range(3)])
 
@@ -115,6 +117,7 @@ def test_recorded_sequence(recorded: Callable[[str], Path]) -> None:
     assert len(sequence) == 51
     assert frame.right is not None
     assert frame.image.shape == frame.right.shape == (370, 1226)
-    assert sequence.camera.baseline == pytest.approx(0.5371, abs=1e-3)
+    assert sequence.rig is not None
+    assert sequence.rig.baseline == pytest.approx(0.5371, abs=1e-3)
     assert sequence.ground_truth is not None
     assert sequence.ground_truth.length == pytest.approx(59.86, abs=0.1)

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from loftr_ros.odometry import se3
+from loftr_ros.odometry.camera import Camera, CameraError
+from loftr_ros.odometry.stereo_rig import StereoRig
+
+CAMERA = Camera(640, 480, np.array([[400.0, 0, 319.5], [0, 410, 239.5], [0, 0, 1]]))
+angles = st.tuples(*3 * [st.floats(-0.5, 0.5)])
+
+
+def turned(angles: tuple[float, ...]) -> NDArray[np.float64]:
+    return se3.exp_rotation(np.array(angles))
+
+
+@pytest.mark.parametrize("baseline", [0.0, -0.1, np.nan])
+def test_a_pair_has_a_right_camera_on_the_right(baseline: float) -> None:
+    with pytest.raises(CameraError, match="swapped"):
+        StereoRig.rectified(CAMERA, baseline)
+
+
+@pytest.mark.parametrize(
+    ("T", "message"),
+    [
+        (np.eye(4), "apart"),
+        (se3.transform(np.eye(3), [np.inf, 0, 0]), "apart"),
+        (se3.transform(np.zeros((3, 3)), [0.1, 0, 0]), "calibrate the pair"),
+        (np.eye(3), "calibrate the pair"),
+    ],
+)
+def test_impossible_rigs_are_refused(T: NDArray[np.float64], message: str) -> None:
+    with pytest.raises(CameraError, match=message):
+        StereoRig(CAMERA, T)
+
+
+def test_points_of_a_rectified_pair_stay_on_their_row() -> None:
+    rig = StereoRig.rectified(CAMERA, 0.2)
+    rays = np.array([[0.1, -0.2], [0.0, 0.0], [-0.3, 0.4]])
+    shift = CAMERA.project(np.column_stack([rays, np.ones(3)])) - rig.project(rays, np.array([0.5, 0.1, 0.0]))
+    np.testing.assert_allclose(shift, [[400 * 0.2 * 0.5, 0], [400 * 0.2 * 0.1, 0], [0, 0]], atol=1e-9)
+
+
+@given(angles, st.tuples(*3 * [st.floats(-0.2, 0.2)]))
+def test_a_rectification_makes_the_rig_that_it_was_made_from(turn: tuple[float, ...], shift: tuple[float, ...]) -> None:
+    rig = StereoRig(CAMERA, se3.transform(turned(turn), np.add(shift, [0.3, 0.0, 0.0])))
+    R_left, R_right = rig.rectification()
+    for R in (R_left, R_right):
+        np.testing.assert_allclose(R @ R.T, np.eye(3), atol=1e-12)
+        assert np.linalg.det(R) > 0
+        assert R[2, 2] > 0.2  # both cameras still look forward
+    again = StereoRig.from_rectification(CAMERA, R_left, R_right, rig.baseline)
+    np.testing.assert_allclose(again.T_left_right, rig.T_left_right, atol=1e-12)
+
+
+def test_a_rectified_pair_needs_no_rectification() -> None:
+    for R in StereoRig.rectified(CAMERA, 0.2).rectification():
+        np.testing.assert_array_equal(R, np.eye(3))
