@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+"""Milliseconds of the odometry without the matcher, by stage, on one core: matches are given, images are rendered.
+
+A camera drives through the room of the demo; the first round, in which the matches are made, is not counted. The
+processor's time is that of all threads; on a machine that does other work, too, it says more than the clock.
+
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python bench/engine.py
+    python bench/engine.py --modes stereo --profile          and which functions the time goes to
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import pstats
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter, process_time
+from typing import get_args
+
+import numpy as np
+import program
+from replay import ReplayMatcher, room_frames
+from report import Report, machine, rich_table
+
+from loftr_ros.commands.arguments import positive_int
+from loftr_ros.odometry.camera import Camera
+from loftr_ros.odometry.config import Mode, OdometryConfig
+from loftr_ros.odometry.estimate import OdometryEstimate
+from loftr_ros.odometry.frame import Frame
+from loftr_ros.odometry.visual_odometry import VisualOdometry
+
+PROGRAM = "engine.py"
+FOCAL = 2 / 3  # of the width
+MATCHER_STAGES = ("extract", "match")  # which only look up what they said in the round before
+ROUNDS = 2
+PROFILE_LINES = 60
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One mode of the engine: medians and 95th percentiles over the frames, milliseconds, by stage and of whole frames.
+
+    Attributes:
+        name: of the mode.
+        polish: whether matches are polished.
+        keyframes: share of the frames, per cent.
+        matches: used a frame, median.
+        stages: (median, 95th percentile) over the frames that had the stage.
+        frame: of whole frames, the matcher's look-up included, which takes microseconds.
+        processor: likewise, of the processor's time.
+    """
+
+    name: str
+    polish: bool
+    keyframes: float
+    matches: float
+    stages: dict[str, tuple[float, float]]
+    frame: tuple[float, float]
+    processor: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class CostReport:
+    """The table."""
+
+    title: str
+    costs: Sequence[Cost]
+
+    @property
+    def heading(self) -> str:
+        """What it is about."""
+        return self.title
+
+    @property
+    def header(self) -> list[str]:
+        """Names of the columns."""
+        return ["mode", "polish", "matches", "keyframes %", *self._stages, "frame", "frame, processor"]
+
+    @property
+    def cells(self) -> list[list[str]]:
+        """One row a mode, with polish and without; median / 95th percentile."""
+        return [self._row(cost) for cost in self.costs]
+
+    @property
+    def _stages(self) -> list[str]:
+        return list(dict.fromkeys(stage for cost in self.costs for stage in cost.stages))
+
+    def _row(self, cost: Cost) -> list[str]:
+        stages = [_figures(cost.stages[stage]) if stage in cost.stages else "-" for stage in self._stages]
+        counts = [f"{cost.matches:.0f}", f"{cost.keyframes:.0f}"]
+        return [
+            cost.name,
+            "on" if cost.polish else "off",
+            *counts,
+            *stages,
+            _figures(cost.frame),
+            _figures(cost.processor),
+        ]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure, print and write. Returns 0, or 2 for an error of the user's."""
+    args = _parse(argv)
+    return program.run(PROGRAM, partial(_run, args, program.command_line(PROGRAM, argv)), args.output)
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--modes", nargs="+", choices=get_args(Mode), default=get_args(Mode), help="default: all")
+    parser.add_argument("--matches", type=positive_int, default=1000, metavar="N", help="a frame (default: 1000)")
+    parser.add_argument("--frames", type=positive_int, default=60, metavar="N", help="of the loop, up to 200")
+    parser.add_argument("--size", nargs=2, type=positive_int, default=(640, 480), metavar=("W", "H"))
+    parser.add_argument("--threads", type=positive_int, default=1, help="of OpenCV (default: 1)")
+    parser.add_argument("--profile", action="store_true", help="print the functions that take the most time")
+    program.add_output_argument(parser)
+    return parser.parse_args(argv)
+
+
+def _run(args: argparse.Namespace, command: str) -> Report:
+    program.set_threads(args.threads)
+    width, height = args.size
+    K = np.array([[FOCAL * width, 0, width / 2 - 0.5], [0, FOCAL * width, height / 2 - 0.5], [0, 0, 1]])
+    frames, poses = room_frames(args.frames, Camera(width, height, K))
+    matcher = ReplayMatcher(frames, poses, args.matches)
+    costs = [_cost(frames, matcher, mode, polish, args.profile) for mode in args.modes for polish in (True, False)]
+    title = f"{args.matches} matches a frame, {width} x {height}, {len(frames)} frames; median / 95th percentile"
+    report = Report(PROGRAM, command, machine(), [CostReport(title, costs)])
+    console = program.table_console()
+    console.print("; ".join(f"{name} {value}" for name, value in report.machine.items()))
+    for table in report.tables:
+        console.print(rich_table(table))
+    return report
+
+
+def _cost(frames: list[Frame], matcher: ReplayMatcher, mode: Mode, polish: bool, profiled: bool) -> Cost:
+    """Drive once to make the matches, and then `ROUNDS` times with the clock running."""
+    config = OdometryConfig(mode=mode, polish=polish)
+    _drive(frames, matcher, config)
+    profile = cProfile.Profile(process_time)
+    with profile if profiled else nullcontext():
+        estimates = [one for _ in range(ROUNDS) for one in _drive(frames, matcher, config)]
+    if profiled:
+        print(f"\n{mode}, polish {'on' if polish else 'off'}")
+        pstats.Stats(profile).sort_stats("cumulative").print_stats("loftr_ros|{", PROFILE_LINES)
+    timings = [estimate.timings_ms for estimate, _, _ in estimates]
+    stages = dict.fromkeys(stage for timing in timings for stage in timing if stage not in MATCHER_STAGES)
+    return Cost(
+        mode,
+        polish,
+        100.0 * float(np.mean([estimate.is_keyframe for estimate, _, _ in estimates])),
+        float(np.median([estimate.num_matches for estimate, _, _ in estimates])),
+        {stage: _summary([timing[stage] for timing in timings if stage in timing]) for stage in stages},
+        _summary([clock for _, clock, _ in estimates]),
+        _summary([processor for _, _, processor in estimates]),
+    )
+
+
+def _drive(
+    frames: list[Frame], matcher: ReplayMatcher, config: OdometryConfig
+) -> list[tuple[OdometryEstimate, float, float]]:
+    """Return the estimates after the first, with the milliseconds by the clock and of the processor."""
+    odometry = VisualOdometry(matcher, config)
+    odometry.process(frames[0])
+    results = []
+    for frame in frames[1:]:
+        clock, processor = perf_counter(), process_time()
+        estimate = odometry.process(frame)
+        results.append((estimate, 1e3 * (perf_counter() - clock), 1e3 * (process_time() - processor)))
+    return results
+
+
+def _summary(milliseconds: Sequence[float]) -> tuple[float, float]:
+    median, tail = np.percentile(milliseconds, [50, 95])
+    return float(median), float(tail)
+
+
+def _figures(summary: tuple[float, float]) -> str:
+    return "{:.1f} / {:.1f}".format(*summary)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
