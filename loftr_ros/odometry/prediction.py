@@ -1,8 +1,8 @@
 """Where a camera may be while nothing is measured, and what motion of it can be believed.
 
-The model: the velocity was measured once. The camera keeps it for a bounded time and is then held. It may have
-accelerated meanwhile, within a second, by as much as its recent speed. So the uncertainty grows with the square of the
-time at first, then with the time, and stops growing after `GROWTH_S`.
+The model: the velocity was measured once. The camera keeps it for a bounded time and is then held. But it may change
+its velocity by as much as its recent speed within a moment: it may have stopped dead. So the uncertainty grows with the
+square of the time at first, then with the time, and stops growing after `GROWTH_S`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from loftr_ros.odometry.config import OdometryConfig
 
 # Seconds after which the uncertainty stops growing, so that it stays a number one can use.
 GROWTH_S = 10.0
-# Seconds within which the velocity may change, by the acceleration that is taken for possible: at least this much,
-# 1/s^2 and rad/s^2.
-_CHANGE_S, _ACCELERATION, _ANGULAR_ACCELERATION = 1.0, 1.0, 2.0
+# Seconds within which a velocity changes. The accelerations that are taken for possible: by the recent speed within
+# this time, and at least so much, 1/s^2; rad/s^2.
+_CHANGE_S, _ACCELERATION, _ANGULAR_ACCELERATION = 0.3, 1.0, 5.0
 # Velocities over less time than this are mostly noise, seconds.
 _SHORTEST_S = 0.01
 # 99.9 % of a chi-square distribution of six degrees of freedom.

@@ -214,7 +214,7 @@ class Track:
     def rebase(self, stamp_ns: int, fix: Fix) -> None:
         """Start from a new keyframe at the frame of `fix`."""
         velocity = self._anchor.velocity if fix.state is TrackingState.LOST else self._velocity(stamp_ns, fix)
-        fix = replace(fix, T_keyframe_camera=np.eye(4), covariance=np.zeros((6, 6)), parallax_px=0.0)
+        fix = replace(fix, T_keyframe_camera=np.eye(4), covariance=np.zeros((6, 6)), parallax_px=0.0, lost_reason=None)
         self._anchor = _Anchor(stamp_ns, fix, None, velocity)
         self._is_predicting, self.lost_frames = False, 0
 
