@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("source", type=Path, metavar="SOURCE", help="KITTI or TUM sequence, or folder of images")
+    parser.add_argument("source", type=Path, metavar="SOURCE", help="KITTI, EuRoC or TUM sequence, or folder of images")
     parser.add_argument("--mode", choices=("mono", "stereo", "rgbd"), required=True, help="the cameras to use")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
     add_matcher_arguments(parser)

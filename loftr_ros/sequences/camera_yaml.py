@@ -40,20 +40,20 @@ def read_calibration(path: Path) -> Calibration:
     Raises:
         SequenceError: the file is missing, is no YAML, lacks a field or describes no camera.
     """
-    content = _read_yaml(path)
+    content = read_yaml(path)
     try:
-        K = _numbers(content["camera_matrix"])
+        K = numbers(content["camera_matrix"])
         raw = Camera.from_camera_info(
             int(content["image_width"]),
             int(content["image_height"]),
             k=K,
-            d=_numbers(content["distortion_coefficients"]),
+            d=numbers(content["distortion_coefficients"]),
             distortion_model=str(content["distortion_model"]),
             p=[],
             rectified=False,
         )
-        R = np.reshape(_numbers(content.get("rectification_matrix", np.eye(3))), (3, 3))
-        P = np.reshape(_numbers(content.get("projection_matrix", np.c_[raw.K, np.zeros(3)])), (3, 4))
+        R = np.reshape(numbers(content.get("rectification_matrix", np.eye(3))), (3, 3))
+        P = np.reshape(numbers(content.get("projection_matrix", np.c_[raw.K, np.zeros(3)])), (3, 4))
     except KeyError as error:
         raise SequenceError(
             f"{path} has no {error.args[0]}; it must be a calibration as camera_calibration writes it."
@@ -63,9 +63,11 @@ def read_calibration(path: Path) -> Calibration:
     return Calibration(raw, R, P)
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read the fields of a YAML file, or of one that OpenCV wrote. Raises SequenceError."""
     try:
-        content = yaml.safe_load(path.read_text())
+        # OpenCV's first line, %YAML:1.0, is no YAML.
+        content = yaml.safe_load(path.read_text().removeprefix("%YAML:1.0"))
     except OSError as error:
         raise SequenceError(
             f"{path} cannot be read ({error.strerror}): put the calibration there as camera_calibration writes it."
@@ -77,8 +79,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def _numbers(matrix: Any) -> list[float]:
+def numbers(matrix: Any) -> list[float]:
     """Flatten a matrix, written as {rows, cols, data} or as a plain list."""
     data = matrix["data"] if isinstance(matrix, dict) else matrix
-    numbers: list[float] = np.asarray(data, np.float64).ravel().tolist()
-    return numbers
+    flat: list[float] = np.asarray(data, np.float64).ravel().tolist()
+    return flat

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from loftr_ros.odometry.config import Mode
-from loftr_ros.sequences import folder, kitti, tum
+from loftr_ros.sequences import euroc, folder, kitti, tum
 from loftr_ros.sequences.errors import SequenceError
 from loftr_ros.sequences.sequence import Sequence
 
@@ -14,7 +14,7 @@ def open_sequence(path: Path, mode: Mode = "mono", fps: float = 30.0) -> Sequenc
     """Open recorded input of any known layout, without decoding it.
 
     Args:
-        path: KITTI odometry sequence, TUM RGB-D sequence, or image folder.
+        path: KITTI odometry sequence, EuRoC sequence, TUM RGB-D sequence, or image folder.
         mode: what the frames must hold.
         fps: frames per second of an image folder whose file names are no stamps.
 
@@ -25,9 +25,11 @@ def open_sequence(path: Path, mode: Mode = "mono", fps: float = 30.0) -> Sequenc
         raise SequenceError(f"{path} is no folder; give the folder of a sequence.")
     if kitti.is_kitti(path):
         return kitti.open_kitti(path, mode)
+    if euroc.is_euroc(path):
+        return euroc.open_euroc(path, mode)
     if tum.is_tum(path):
         return tum.open_tum(path, mode)
     if folder.is_folder(path):
         return folder.open_folder(path, mode, fps)
-    looked_for = "; ".join((kitti.LOOKED_FOR, tum.LOOKED_FOR, folder.LOOKED_FOR))
+    looked_for = "; ".join((kitti.LOOKED_FOR, euroc.LOOKED_FOR, tum.LOOKED_FOR, folder.LOOKED_FOR))
     raise SequenceError(f"{path} is no sequence; none of these is there: {looked_for}.")

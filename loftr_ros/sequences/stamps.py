@@ -17,13 +17,21 @@ def seconds_to_ns(text: str) -> int | None:
     return round(value * 10**9) if value.is_finite() else None
 
 
-def read_rows(path: Path) -> list[list[str]]:
-    """Split the lines of a text file into words, without comments and empty lines. Raises SequenceError."""
+def read_rows(path: Path, separator: str | None = None) -> list[list[str]]:
+    """Split the lines of a text file at spaces or a separator, without comments and empty lines.
+
+    Raises:
+        SequenceError: the file cannot be read.
+    """
     try:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SequenceError(f"{path} cannot be read: {error}.") from error
-    return [line.split() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    return [
+        [word.strip() for word in line.split(separator)]
+        for line in lines
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
 
 
 def read_stamp(row: list[str], path: Path) -> int:

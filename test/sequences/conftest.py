@@ -96,3 +96,35 @@ def stereo_folder(tmp_path: Path, write_image: Callable[..., None], write_calibr
     write_calibration(folder / "left.yaml")
     write_calibration(folder / "right.yaml", baseline=BASELINE)
     return folder
+
+
+@pytest.fixture
+def euroc(tmp_path: Path, write_image: Callable[..., None]) -> Path:
+    """Four frames of cam0 and three of cam1, whose cameras look along the x axis of the body, cam1 0.1 m to the right.
+
+    The images of camera c at 1403715273_000000000 + 50 i ms hold 10 c + i; the body is at y = i metres.
+    """
+    folder = tmp_path / "V0_00"
+    for camera, indices in enumerate(([0, 1, 2, 3], [0, 1, 3])):
+        sensor = folder / "mav0" / f"cam{camera}"
+        stamps = [1403715273_000000000 + 50_000_000 * i for i in indices]
+        for i, stamp in zip(indices, stamps, strict=True):
+            write_image(sensor / "data" / f"{stamp}.png", 10 * camera + i)
+        lines = [f"{stamp},{stamp}.png" for stamp in stamps]
+        (sensor / "data.csv").write_text("\r\n".join(["#timestamp [ns],filename", *lines, ""]))
+        fields = {
+            "sensor_type": "camera",
+            # Optical to body axes (x forward, y left, z up).
+            "T_BS": {"cols": 4, "rows": 4, "data": [0, 0, 1, 0.5, -1, 0, 0, -0.1 * camera, 0, -1, 0, 0.2, 0, 0, 0, 1]},
+            "resolution": [WIDTH, HEIGHT],
+            "intrinsics": [50.0 + camera, 51.0, 31.0, 23.0],
+            "distortion_model": "radial-tangential",
+            "distortion_coefficients": [-0.2, 0.1, 0.0, 0.0],
+        }
+        (sensor / "sensor.yaml").write_text(f"%YAML:1.0\n# The cameras of a test.\n{yaml.safe_dump(fields)}")
+    truth = folder / "mav0" / "state_groundtruth_estimate0" / "data.csv"
+    truth.parent.mkdir()
+    # Turned to the left by 90 degrees; velocity and the rest follow.
+    rows = [f"{1403715273_000000000 + 50_000_000 * i},0,{i},0,0.70710678,0,0,0.70710678,9,9,9" for i in range(4)]
+    truth.write_text("\n".join(["#timestamp, p_RS_R_x [m], p_RS_R_y [m]", *rows]))
+    return folder

@@ -1,0 +1,101 @@
+"""EuRoC MAV: mav0/ with cam0 and cam1, which are raw, and state_groundtruth_estimate0, which are poses of the body."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from loftr_ros.odometry import se3
+from loftr_ros.odometry.camera import Camera, CameraError
+from loftr_ros.odometry.config import Mode
+from loftr_ros.odometry.stereo_rig import StereoRig
+from loftr_ros.odometry.trajectory import Trajectory
+from loftr_ros.sequences.camera_yaml import numbers, read_yaml
+from loftr_ros.sequences.errors import SequenceError
+from loftr_ros.sequences.sequence import Entry, Sequence
+from loftr_ros.sequences.stamps import read_rows
+
+LOOKED_FOR = "mav0/cam0/data.csv (EuRoC)"
+DISTORTION_MODELS = {"radial-tangential": "plumb_bob"}  # others have the same names as in ROS
+
+
+def is_euroc(folder: Path) -> bool:
+    """Whether a folder looks like a sequence of the EuRoC MAV data set."""
+    return (folder / "mav0" / "cam0" / "data.csv").is_file()
+
+
+def open_euroc(folder: Path, mode: Mode) -> Sequence:
+    """Open a sequence folder; with mode "stereo", images that one camera has missed are left out.
+
+    Raises:
+        SequenceError: something is missing or cannot be used.
+    """
+    if mode == "rgbd":
+        raise SequenceError(f"{folder} is a EuRoC sequence, which has no depth images; use mode mono or stereo.")
+    mav = folder / "mav0"
+    left, T_body_left = _read_sensor(mav / "cam0" / "sensor.yaml")
+    lefts, rights, rig = _read_images(mav / "cam0"), {}, None
+    if mode == "stereo":
+        rights, rig = _read_images(mav / "cam1"), _read_rig(mav, T_body_left)
+    return Sequence(
+        name=f"EuRoC {folder.resolve().name}",
+        camera=left,
+        entries=tuple(Entry(t, lefts[t], rights.get(t)) for t in lefts if t in rights or mode == "mono"),
+        ground_truth=_ground_truth(mav / "state_groundtruth_estimate0" / "data.csv", T_body_left),
+        rig=rig,
+    )
+
+
+def _read_images(camera: Path) -> dict[int, Path]:
+    """Read rows of `stamp [ns],filename`: images in data/ by stamp."""
+    path = camera / "data.csv"
+    rows = read_rows(path, ",")
+    if not rows or any(len(row) != 2 or not row[0].isdecimal() for row in rows):
+        raise SequenceError(f"{path} must list one 'stamp in nanoseconds,filename' a line.")
+    return {int(stamp): camera / "data" / name for stamp, name in rows}
+
+
+def _read_sensor(path: Path) -> tuple[Camera, NDArray[np.float64]]:
+    """Read a camera, and T_body_camera (4, 4)."""
+    content = read_yaml(path)
+    try:
+        (width, height), (fx, fy, cx, cy) = content["resolution"], content["intrinsics"]
+        model = str(content["distortion_model"])
+        camera = Camera(
+            width,
+            height,
+            np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]),
+            DISTORTION_MODELS.get(model, model),
+            np.array(content["distortion_coefficients"]),
+        )
+        return camera, np.reshape(numbers(content["T_BS"]), (4, 4))
+    except KeyError as error:
+        raise SequenceError(f"{path} has no {error.args[0]}; it must describe a camera as EuRoC does.") from error
+    except (CameraError, TypeError, ValueError) as error:
+        raise SequenceError(f"{path} is no usable calibration: {str(error).rstrip('.')}.") from error
+
+
+def _read_rig(mav: Path, T_body_left: NDArray[np.float64]) -> StereoRig:
+    right, T_body_right = _read_sensor(mav / "cam1" / "sensor.yaml")
+    try:
+        return StereoRig(right, se3.inverse(T_body_left) @ T_body_right)
+    except CameraError as error:
+        raise SequenceError(f"T_BS of {mav / 'cam0'} and cam1 are no usable calibration: {error}") from error
+
+
+def _ground_truth(path: Path, T_body_camera: NDArray[np.float64]) -> Trajectory | None:
+    """Read rows of `stamp [ns], x, y, z, qw, qx, qy, qz` and more, of the body; None if there is no file."""
+    if not path.exists():
+        return None
+    rows = read_rows(path, ",")
+    try:
+        stamps = np.array([int(row[0]) for row in rows], np.int64)
+        x, y, z, qw, qx, qy, qz = np.array([row[1:8] for row in rows], np.float64).T
+        rotations = Rotation.from_quat(np.column_stack([qx, qy, qz, qw])).as_matrix()
+    except ValueError as error:
+        raise SequenceError(f"{path} must hold a stamp, a position and a quaternion a line: {error}.") from error
+    bodies = [se3.transform(*pose) for pose in zip(rotations, np.column_stack([x, y, z]), strict=True)]
+    return Trajectory(stamps, np.array(bodies) @ T_body_camera)
