@@ -27,11 +27,8 @@ def read_rows(path: Path, separator: str | None = None) -> list[list[str]]:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SequenceError(f"{path} cannot be read: {error}.") from error
-    return [
-        [word.strip() for word in line.split(separator)]
-        for line in lines
-        if line.strip() and not line.lstrip().startswith("#")
-    ]
+    rows = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    return [[word.strip() for word in row.split(separator)] for row in rows]
 
 
 def read_stamp(row: list[str], path: Path) -> int:
