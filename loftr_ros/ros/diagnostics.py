@@ -83,6 +83,12 @@ class Statistics:
         estimate = self._estimate
         return estimate.state if estimate else None
 
+    @property
+    def lost_because(self) -> str:
+        """Why the last frame was lost, in words; empty if it was not."""
+        estimate = self._estimate
+        return estimate.lost_reason.value if estimate and estimate.lost_reason else ""
+
     def values(self) -> dict[str, str]:
         """Return names and values to show."""
         with self._lock:
@@ -90,6 +96,7 @@ class Statistics:
             mean = latency.total / max(self._processed, 1)
             return {
                 "state": estimate.state.value if estimate else "waiting for images",
+                "lost because": self.lost_because,
                 "rate in (Hz)": f"{self._rate_in.per_second():.2f}",
                 "rate out (Hz)": f"{self._rate_out.per_second():.2f}",
                 "latency last (ms)": f"{latency.last * 1e3:.1f}",

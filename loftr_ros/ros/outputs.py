@@ -11,7 +11,7 @@ from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image, PointCloud2
 
 from loftr_ros.drawing import draw_matches
-from loftr_ros.odometry.estimate import OdometryEstimate
+from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.ros import messages
 from loftr_ros.ros.conversions import image_from_array
@@ -55,6 +55,14 @@ class Outputs:
 
     def publish(self, frame: Frame, camera_frame: str, estimate: OdometryEstimate) -> None:
         """Publish all that follows from one frame, the odometry first."""
+        if self._parameters.publish_lost or estimate.state is not TrackingState.LOST:
+            self._publish_motion(estimate)
+        if self._matches.get_subscription_count():
+            self._matches.publish(messages.matches_message(estimate, camera_frame))
+        if self._match_image.get_subscription_count():
+            self._match_image.publish(_match_image(frame, camera_frame, estimate))
+
+    def _publish_motion(self, estimate: OdometryEstimate) -> None:
         p = self._parameters
         motion = base_motion(estimate, self._T_base_camera, p.min_variance)
         odometry = messages.odometry_message(estimate.stamp_ns, motion, p.odom_frame, p.base_frame)
@@ -64,10 +72,6 @@ class Outputs:
         self._poses.append(messages.stamped_pose(odometry))
         if self._path.get_subscription_count():
             self._path.publish(Path(header=odometry.header, poses=list(self._poses)))
-        if self._matches.get_subscription_count():
-            self._matches.publish(messages.matches_message(estimate, camera_frame))
-        if self._match_image.get_subscription_count():
-            self._match_image.publish(_match_image(frame, camera_frame, estimate))
 
     def _transform_broadcaster(self) -> Any:
         if not self._parameters.publish_tf:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.loftr.config import MAX_PIXELS
+from loftr_ros.odometry.config import OdometryConfig
 
 
 class ParameterError(LoftrRosError):
@@ -114,6 +115,17 @@ class VoParameters:
         3.0, "Silence of a topic after which the diagnostics complain", unit="s", low=0.1, high=3600.0
     )
 
+    max_speed: float = _row(
+        100.0, "A faster motion is not believed, where the scale is known", unit="m/s", low=0.01, high=1000.0
+    )
+    max_angular_velocity: float = _row(10.0, "A faster turn is not believed", unit="rad/s", low=0.01, high=100.0)
+    max_prediction: float = _row(
+        0.5, "How long a lost camera is taken to keep its velocity; then its pose is held", unit="s", low=0.0, high=60.0
+    )
+    publish_lost: bool = _row(
+        True, "While lost, publish the prediction with its growing covariance; false: neither odometry nor transform"
+    )
+
     odom_frame: str = _row("odom", "Frame of the published pose; it starts at the base, x forward, z up (REP-105)")
     base_frame: str = _row("base_link", "Frame of the robot, whose pose and velocity are published")
     camera_x: float = _row(0.0, "Position of the camera in the base frame, forward", unit="m", low=-100.0, high=100.0)
@@ -153,3 +165,13 @@ def validated(values: Mapping[str, Any]) -> VoParameters:
         table[name].check(value)
     converted: dict[str, Any] = {name: type(table[name].default)(value) for name, value in values.items()}
     return VoParameters(**converted)
+
+
+def odometry_config(parameters: VoParameters) -> OdometryConfig:
+    """Return the settings of the odometry that the node's parameters ask for."""
+    return OdometryConfig(
+        mode=parameters.mode,
+        max_speed=parameters.max_speed,
+        max_angular_velocity=parameters.max_angular_velocity,
+        max_prediction_s=parameters.max_prediction,
+    )

@@ -8,7 +8,6 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode
 
 from loftr_ros.matches import Matcher
-from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 from loftr_ros.ros.camera_input import CameraInput, CameraMessages
@@ -16,7 +15,7 @@ from loftr_ros.ros.conversions import camera_from_info, grey_from_image, rig_fro
 from loftr_ros.ros.diagnostics import Statistics, sentence
 from loftr_ros.ros.messages import nanoseconds
 from loftr_ros.ros.outputs import Outputs
-from loftr_ros.ros.parameters import VoParameters
+from loftr_ros.ros.parameters import VoParameters, odometry_config
 from loftr_ros.ros.worker import Worker
 
 
@@ -35,7 +34,7 @@ class Pipeline:
         self.statistics = Statistics()
         self._node = node
         self._rectified = parameters.stereo_rectified if parameters.mode == "stereo" else parameters.rectified
-        self._odometry = VisualOdometry(matcher, OdometryConfig(mode=parameters.mode))
+        self._odometry = VisualOdometry(matcher, odometry_config(parameters))
         self._outputs = outputs
         self._error: str | None = None
         capacity = parameters.queue_size if parameters.process_every_frame else None

@@ -129,7 +129,7 @@ class VoNode(LifecycleNode):
             return DiagnosticStatus.ERROR, problem
         state = self._pipeline.statistics.state
         if state is TrackingState.LOST:
-            return DiagnosticStatus.WARN, "lost: too few matches agree on a motion; the pose is a prediction"
+            return DiagnosticStatus.WARN, f"lost: {self._pipeline.statistics.lost_because}; the pose is a prediction"
         return DiagnosticStatus.OK, state.value if state else "waiting for images"
 
     def _declare_parameters(self) -> None:

@@ -34,13 +34,13 @@ class PaperBroadcaster:
         self.sendTransform = node.published.setdefault("tf", []).append
 
 
-def publish(node, count=1, **parameters):
+def publish(node, count=1, state=TrackingState.TRACKING, **parameters):
     out = outputs.Outputs(node, VoParameters(**parameters))
     frame = Frame(0, np.full((60, 80), 100, np.uint8), CAMERA)
     matches = Matches(np.full((2, 2), 9, "f4"), np.full((2, 2), 20, "f4"), np.ones(2, "f4"), np.arange(2))
     for index in range(count):
         estimate = OdometryEstimate(
-            index * 10**8, np.eye(4), np.eye(6), np.zeros(6), np.eye(6), TrackingState.TRACKING, matches,
+            index * 10**8, np.eye(4), np.eye(6), np.zeros(6), np.eye(6), state, matches,
             np.array([True, False]), frame, 1.5, {}, scale_known=True, is_keyframe=False,
         )  # fmt: skip
         out.publish(Frame(index * 10**8, frame.image, CAMERA), "eye", estimate)
@@ -106,3 +106,17 @@ def test_one_warning_where_tf2_is_missing(monkeypatch):
     publish(node, count=4)
     assert len(node.warnings) == 1
     assert "tf2_ros is not installed" in node.warnings[0]
+
+
+@pytest.mark.parametrize(("publish_lost", "count"), [(True, 1), (False, 0)])
+def test_a_prediction_is_published_or_not(monkeypatch, publish_lost, count):
+    monkeypatch.setattr(outputs, "TransformBroadcaster", PaperBroadcaster)
+    node = PaperNode("path", "matches")
+    publish(node, state=TrackingState.LOST, publish_lost=publish_lost)
+    assert {topic: len(sent) for topic, sent in node.published.items()} == {
+        "odometry": count,
+        "tf": count,
+        "path": count,
+        "matches": 1,
+        "match_image": 0,
+    }

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from loftr_ros.ros.parameters import PARAMETERS, ParameterError, VoParameters, validated
+from loftr_ros.odometry.config import OdometryConfig
+from loftr_ros.ros.parameters import PARAMETERS, ParameterError, VoParameters, odometry_config, validated
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,6 +57,12 @@ def test_a_whole_number_is_a_length_too():
 def test_what_is_not_given_is_the_default():
     assert validated({}) == VoParameters()
     assert dataclasses.asdict(VoParameters()) == {spec.name: spec.default for spec in PARAMETERS}
+
+
+def test_the_odometry_is_set_by_the_table_and_by_default_as_elsewhere():
+    assert odometry_config(VoParameters()) == OdometryConfig()
+    changed = odometry_config(VoParameters(mode="stereo", max_speed=2.0, max_angular_velocity=3.0, max_prediction=4.0))
+    assert changed == OdometryConfig(mode="stereo", max_speed=2.0, max_angular_velocity=3.0, max_prediction_s=4.0)
 
 
 def test_the_table_can_be_read_without_ros():
