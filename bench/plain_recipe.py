@@ -74,7 +74,7 @@ def pose_from_depth(
             reprojectionError=threshold_px,
             confidence=_PROBABILITY,
         )
-        if not found or inliers is None:
+        if not found or inliers is None or len(inliers) < LEAST_MATCHES:
             return None
         agree = inliers.ravel()
         turn, shift = cv2.solvePnPRefineLM(points[agree], pixels[agree], K, undistorted, turn, shift)
