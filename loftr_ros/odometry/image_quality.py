@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from loftr_ros.odometry.estimate import LostReason
 
-# The shorter side of the small copy, pixels, roughly.
-_SMALL_SIDE = 120
+# Size of the small copy, roughly.
+_SMALL_PIXELS = 160 * 120
 # Grey values that count as black and white, and the shares of the image that are too much of them.
 _BLACK, _WHITE, _TOO_DARK, _TOO_BRIGHT = 16, 250, 0.9, 0.5
 # An image whose grey values differ by less than this, standard deviation, shows nothing but noise.
@@ -45,8 +45,8 @@ class ImageQuality:
         small = _small(image)
         shares = cv2.calcHist([small], [0], None, [256], [0, 256]).ravel() / small.size
         contrast = float(cv2.meanStdDev(small)[1].item())
-        gradients = [cv2.absdiff(small[:, 1:], small[:, :-1]).mean(), cv2.absdiff(small[1:], small[:-1]).mean()]
-        sharpness = np.array(gradients) / max(contrast, 1e-3)
+        gradients = [cv2.norm(a, b, cv2.NORM_L1) for a, b in ((small[:, 1:], small[:, :-1]), (small[1:], small[:-1]))]
+        sharpness = np.array(gradients) / (small.size * max(contrast, 1e-3))
         return ImageQuality(float(shares[:_BLACK].sum()), float(shares[_WHITE:].sum()), contrast, sharpness)
 
     @property
@@ -73,7 +73,7 @@ class ImageQuality:
 
 def _small(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Average blocks of a whole number of pixels, which is the fast way."""
-    block = max(min(image.shape) // _SMALL_SIDE, 1)
+    block = max(round((image.size / _SMALL_PIXELS) ** 0.5), 1)
     height, width = (side // block for side in image.shape)
     cropped = image[: height * block, : width * block]
     return np.asarray(cv2.resize(cropped, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
