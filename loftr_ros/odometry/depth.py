@@ -15,7 +15,7 @@ from scipy.spatial import Delaunay, QhullError
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.camera import Camera
-from loftr_ros.odometry.rays import deviation, homogeneous, triangulate
+from loftr_ros.odometry.rays import homogeneous, triangulate
 from loftr_ros.odometry.stereo_rig import StereoRig
 
 # Two measurements of one cell further apart than this many standard deviations are of different things.
@@ -167,22 +167,23 @@ def depths_from_stereo(
 ) -> CellDepths:
     """Turn matches of a pair (a left, b right) into depths.
 
-    Distances are measured in pixels of the right image as it is, where the noise of matches is the same everywhere.
-    Those along the epipolar curve are disparities: of a rectified pair, 1/z is disparity / (fx * baseline). Matches
-    that leave the curve by more than `threshold_px`, or have no positive disparity, are left out.
+    The inverse depth puts the image of the point nearest to its match, by the covariance that the match has in pixels
+    of the right image as it is: of a rectified pair, 1/z is disparity / (fx * baseline). A match that may have slid
+    along an edge is brought back along it to its epipolar curve, and one on an edge along the curve counts little.
+    Matches that leave the curve by more than `threshold_px`, or have no positive disparity, are left out.
     """
     rays = camera.normalize(matches.points_a)
     start, _ = triangulate(rays, rig.right.normalize(matches.points_b), rig.T_left_right, noise_px)
     small = 1e-4 / rig.baseline
     place = rig.project(rays, start)
     slope = (rig.project(rays, start + small) - place) / small
-    per_pixel = 1.0 / np.linalg.norm(slope, axis=1)
-    along = slope * per_pixel[:, None]
     miss = matches.points_b - place
-    on_curve = np.abs(miss[:, 0] * along[:, 1] - miss[:, 1] * along[:, 0]) <= threshold_px
-    value = start + (miss * along).sum(axis=1) * per_pixel
-    sigma = noise_px * deviation(matches.spread_b, along) * per_pixel
-    return CellDepths.of(matches.cell_a, np.where(on_curve, value, np.nan), sigma)
+    length = np.linalg.norm(slope, axis=1)
+    off_curve = np.abs(miss[:, 0] * slope[:, 1] - miss[:, 1] * slope[:, 0]) > threshold_px * length
+    weighted = slope if matches.spread_b is None else np.linalg.solve(matches.spread_b, slope[:, :, None])[:, :, 0]
+    certainty = (slope * weighted).sum(axis=1)
+    value = start + (miss * weighted).sum(axis=1) / certainty
+    return CellDepths.of(matches.cell_a, np.where(off_curve, np.nan, value), noise_px / np.sqrt(certainty))
 
 
 def depths_from_image(matches: Matches, depth: NDArray[np.float32]) -> CellDepths:

@@ -48,19 +48,14 @@ class RayMatches:
 
     def deviation(self, direction: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (N,) standard deviations of b along (N, 2) unit vectors, as multiples of a typical one."""
-        return deviation(self.spread, direction)
+        if self.spread is None:
+            return np.ones(len(self))
+        return np.asarray(np.sqrt(np.einsum("ni,nij,nj->n", direction, self.spread, direction)))
 
     def without_depth(self) -> RayMatches:
         """Return the same matches with all depth unknown."""
         unknown = np.full(len(self), np.nan)
         return RayMatches(self.a, self.b, unknown, unknown, self.spread)
-
-
-def deviation(spread: NDArray[np.float64] | None, direction: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (N,) standard deviations along (N, 2) unit vectors of (N, 2, 2) covariances; 1 where there are none."""
-    if spread is None:
-        return np.ones(len(direction))
-    return np.asarray(np.sqrt(np.einsum("ni,nij,nj->n", direction, spread, direction)))
 
 
 def homogeneous(rays: NDArray[np.float64]) -> NDArray[np.float64]:

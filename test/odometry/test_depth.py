@@ -116,6 +116,17 @@ def test_depth_of_a_rectified_pair_is_focal_length_times_baseline_by_disparity(
     np.testing.assert_allclose(found.sigma, 0.3 * np.sqrt(spread[0]) / (fx * baseline), rtol=1e-6)
 
 
+def test_a_match_that_slid_along_an_edge_is_brought_back_to_its_row(make_world: MakeWorld) -> None:
+    """Along the diagonal it is known to 5 px, across to 0.1 px: moving by half a pixel along it changes nothing."""
+    world = make_world([])
+    spread = np.array([[25, 25], [25, 25]]) / 2 + np.array([[0.01, -0.01], [-0.01, 0.01]]) / 2
+    left = np.array([[50.0, 50.0], [90.0, 70.0]])
+    right = left - [[10.0, 0.0], [10.5, 0.5]]
+    found = depths_from_stereo(pairs(left, right, np.tile(spread, (2, 1, 1))), world.camera, world.rig, 1.0, 0.2)
+    np.testing.assert_allclose(found.value, 10 / (250 * 0.2), rtol=1e-3)
+    np.testing.assert_allclose(found.sigma, np.sqrt(2) * 0.1 * 0.2 / (250 * 0.2), rtol=1e-3)
+
+
 LENSES = {
     "plumb_bob": [-0.28, 0.07, 0.0002, 0.00002, 0.0],
     "rational_polynomial": [0.3, 0.05, 0.0004, 0.0001, 0.0, 0.55, 0.1, 0.0],
@@ -141,8 +152,10 @@ def test_depth_of_a_raw_pair(left: str, right: str) -> None:
     truth = rng.uniform(0.05, 1.0, 4000)
     exact = rig.project(camera.normalize(pixels), truth)
     seen = ((exact >= 0) & (exact < (640, 480))).all(axis=1)
-    noisy = exact + 0.2 * rng.standard_normal(exact.shape)
-    found = depths_from_stereo(pairs(pixels[seen], noisy[seen]), camera, rig, 1.0, 0.2)
+    root = rng.uniform(-0.7, 0.7, (4000, 2, 2)) + 0.5 * np.eye(2)
+    noisy = exact + 0.2 * (root @ rng.standard_normal((4000, 2, 1)))[:, :, 0]
+    spread = root @ root.transpose(0, 2, 1)
+    found = depths_from_stereo(pairs(pixels[seen], noisy[seen], spread[seen]), camera, rig, 1.0, 0.2)
     assert len(found) > 0.99 * seen.sum() > 2000
     deviations = (found.value - truth[seen][found.cells]) / found.sigma
     assert np.median(np.abs(deviations)) == pytest.approx(0.674, abs=0.05)

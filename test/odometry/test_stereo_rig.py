@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,7 +9,11 @@ from numpy.typing import NDArray
 
 from loftr_ros.odometry import se3
 from loftr_ros.odometry.camera import Camera, CameraError
+from loftr_ros.odometry.config import OdometryConfig
+from loftr_ros.odometry.evaluation import evaluate
 from loftr_ros.odometry.stereo_rig import StereoRig
+from loftr_ros.odometry.trajectory import Trajectory
+from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 CAMERA = Camera(640, 480, np.array([[400.0, 0, 319.5], [0, 410, 239.5], [0, 0, 1]]))
 angles = st.tuples(*3 * [st.floats(-0.5, 0.5)])
@@ -58,3 +65,29 @@ def test_a_rectification_makes_the_rig_that_it_was_made_from(turn: tuple[float, 
 def test_a_rectified_pair_needs_no_rectification() -> None:
     for R in StereoRig.rectified(CAMERA, 0.2).rectification():
         np.testing.assert_array_equal(R, np.eye(3))
+
+
+LENSES = {
+    "plumb_bob": [-0.28, 0.07, 0.0002, 0.00002, 0.0],
+    "rational_polynomial": [0.3, 0.05, 0.0004, 0.0001, 0.0, 0.55, 0.1, 0.0],
+    "equidistant": [-0.01, 0.02, -0.01, 0.002],
+}
+
+
+@pytest.mark.parametrize(("left", "right"), [*((model, model) for model in LENSES), ("equidistant", "plumb_bob")])
+def test_the_motion_of_a_raw_pair(
+    make_world: Callable[..., Any], curve: Callable[..., Any], left: str, right: str
+) -> None:
+    """Any lenses, the right camera turned by 7 degrees and out of line: as good as two ideal cameras in line."""
+    camera, other = (
+        Camera(320, 240, np.array([[f, 0, 159.5], [0, f, 119.5], [0, 0, 1]]), model, np.array(LENSES[model]))
+        for f, model in ((200, left), (205, right))
+    )
+    rig = StereoRig(other, se3.transform(turned((0.05, -0.1, 0.04)), [0.195, 0.02, 0.03]))
+    world = make_world(curve(20), camera=camera, rig=rig)
+    odometry = VisualOdometry(world, OdometryConfig(mode="stereo", polish=False))
+    estimates = [odometry.process(frame) for frame in world.frames()]
+    truth = Trajectory(np.array([estimate.stamp_ns for estimate in estimates]), np.array(world.poses))
+    found = evaluate(Trajectory.from_estimates(estimates), truth, False)
+    assert found.end_percent < 2.0
+    assert found.rotation_mean_deg < 0.1
