@@ -1,7 +1,7 @@
 """Where a camera may be while nothing is measured, and what motion of it can be believed.
 
 The model: the velocity was measured once. The camera keeps it for a bounded time and is then held. But it may change
-its velocity by as much as its recent speed within a moment: it may have stopped dead. So the uncertainty grows with the
+its velocity by as much as its recent speed within 0.3 s, as one that brakes hard. So the uncertainty grows with the
 square of the time at first, then with the time, and stops growing after `GROWTH_S`.
 """
 

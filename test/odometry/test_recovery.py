@@ -110,6 +110,22 @@ def test_images_that_show_nothing(
     assert spread[13] < spread[12]
 
 
+@pytest.mark.parametrize("then", [(0.0, 0.0, 0.0, 0.0, 0.0, 0.0), (0.03, 0.0, 0.12, 0.0, -0.04, 0.0)])
+def test_the_covariance_of_a_prediction_covers_what_the_camera_did(
+    make_world: MakeWorld, curve: Curve, then: tuple[float, ...]
+) -> None:
+    """In the dark it brakes to a stop within 0.3 s, or turns the other way."""
+    poses, before = curve(8), np.array([0.03, 0.0, 0.12, 0.0, 0.02, 0.004])
+    for share in (0.67, 0.33, *10 * [0.0]):
+        poses.append(poses[-1] @ se3.exp(share * before + (1 - share) * np.array(then)))
+    world = make_world(poses)
+    estimates = run(world, spoilt(world, np.zeros_like, *range(8, 20)))
+    for index, estimate in list(enumerate(estimates))[8:]:
+        truth, T = se3.inverse(poses[0]) @ poses[index], estimate.T_odom_camera
+        error = np.concatenate([T[:3, 3] - truth[:3, 3], se3.log_rotation(T[:3, :3] @ truth[:3, :3].T)])
+        assert error @ np.linalg.solve(estimate.pose_covariance, error) < 22.5  # 99.9 % of six degrees of freedom
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_the_first_frame_that_shows_something_is_the_origin(make_world: MakeWorld, curve: Curve, mode: Mode) -> None:
     world = make_world(curve(8))
