@@ -40,6 +40,10 @@ class Matches:
     def __len__(self) -> int:
         return len(self.cell_a)
 
+    def finite(self) -> Matches:
+        """Drop matches with a coordinate that is no number, as half precision may give."""
+        return self.select(np.asarray(np.isfinite(np.hstack([self.points_a, self.points_b])).all(axis=1)))
+
     def select(self, index: NDArray[np.bool_] | NDArray[np.int64]) -> Matches:
         """Return the matches picked by a boolean mask (N,) or by integer indices."""
         spread = None if self.spread_b is None else self.spread_b[index]

@@ -35,7 +35,7 @@ _PATIENCE = 2
 
 @dataclass(frozen=True)
 class _Sighting(Generic[FeaturesT]):
-    """What a keyframe tells about a frame; there is none before the first frame that shows something."""
+    """What a keyframe tells about a frame."""
 
     keyframe: Keyframe[FeaturesT]
     matches: Matches
@@ -112,7 +112,7 @@ class VisualOdometry(Generic[FeaturesT]):
     def _sight(self, keyframe: Keyframe[FeaturesT], view: View[FeaturesT], clock: StageClock) -> _Sighting[FeaturesT]:
         """Match the frame against the keyframe, and find out where that puts the camera."""
         with clock("match"):
-            matches = _finite(self._matcher.match(keyframe.features, view.features))
+            matches = self._matcher.match(keyframe.features, view.features).finite()
         with clock("polish"):
             matches = self._polish(keyframe.frame.image, view.frame.image, matches)
         with clock("pose"):
@@ -141,7 +141,7 @@ class VisualOdometry(Generic[FeaturesT]):
         earlier = self._recent.next()
         if earlier is None:
             return lost
-        matches = _finite(self._matcher.match(earlier.features, view.features))
+        matches = self._matcher.match(earlier.features, view.features).finite()
         matches = self._polish(earlier.frame.image, view.frame.image, matches)
         keyframe = earlier.with_depth_of(matches, self._config)
         T_predicted, covariance = seen_from(keyframe, *lost.keyframe.in_odom(*lost.fix.pose))
@@ -180,7 +180,7 @@ class VisualOdometry(Generic[FeaturesT]):
         """Match a stereo pair; in the other modes nothing is measured before a second frame has been matched."""
         if self._config.mode != "stereo" or frame.right is None or frame.rig is None:
             return CellDepths.empty()
-        matches = _finite(self._matcher.match(features, self._matcher.extract(frame.right)))
+        matches = self._matcher.match(features, self._matcher.extract(frame.right)).finite()
         matches = self._polish(frame.image, frame.right, matches)
         threshold, noise = self._config.ransac_threshold_px, self._config.match_noise_px
         return depths_from_stereo(matches, frame.camera, frame.rig, threshold, noise)
@@ -220,9 +220,3 @@ def _why_lost(matches: Matches, motion: Motion | None, config: OdometryConfig) -
     if motion is not None:
         return LostReason.IMPOSSIBLE_MOTION
     return LostReason.FEW_MATCHES if len(matches) < config.min_inliers else LostReason.NO_MOTION_FITS
-
-
-def _finite(matches: Matches) -> Matches:
-    """Drop matches with a coordinate that is no number, as half precision may give."""
-    coordinates = np.hstack([matches.points_a, matches.points_b])
-    return matches.select(np.asarray(np.isfinite(coordinates).all(axis=1)))
