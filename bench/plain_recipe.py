@@ -125,7 +125,7 @@ class PlainOdometry(Generic[FeaturesT]):
         if frame.right is None or frame.rig is None:
             return np.full(len(matches), np.nan)
         pair = self._matcher.match(features, self._matcher.extract(frame.right))
-        found = depths_from_stereo(pair, frame.camera, frame.rig, self._threshold_px, noise_px=1.0)
+        found = depths_from_stereo(pair, frame.camera, frame.rig, self._threshold_px)
         inverse_depth, _ = found.at(matches.cell_a)
         return np.asarray(1.0 / np.where(inverse_depth > 0, inverse_depth, np.nan))
 

@@ -18,6 +18,8 @@ from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.rays import homogeneous, triangulate
 from loftr_ros.odometry.stereo_rig import StereoRig
 
+# Matches are never taken to be more exact than this, pixels.
+LEAST_NOISE_PX = 0.03
 # Two measurements of one cell further apart than this many standard deviations are of different things.
 _GATE = 3.0
 # A depth image counts as known where it varies by less than this within a pixel, as a share of the depth ...
@@ -162,28 +164,36 @@ def depths_from_motion(matches: Matches, camera: Camera, T_a_b: NDArray[np.float
     return CellDepths.of(matches.cell_a, *triangulate(rays_a, rays_b, T_a_b, noise_px / camera.focal))
 
 
-def depths_from_stereo(
-    matches: Matches, camera: Camera, rig: StereoRig, threshold_px: float, noise_px: float
-) -> CellDepths:
+def depths_from_stereo(matches: Matches, camera: Camera, rig: StereoRig, threshold_px: float) -> CellDepths:
     """Turn matches of a pair (a left, b right) into depths.
 
     The inverse depth puts the image of the point nearest to its match, by the covariance that the match has in pixels
     of the right image as it is: of a rectified pair, 1/z is disparity / (fx * baseline). A match that may have slid
     along an edge is brought back along it to its epipolar curve, and one on an edge along the curve counts little.
-    Matches that leave the curve by more than `threshold_px`, or have no positive disparity, are left out.
+    Matches that leave the curve by more than `threshold_px`, or have no positive disparity, are left out; how far the
+    others do tells the noise of all.
     """
     rays = camera.normalize(matches.points_a)
-    start, _ = triangulate(rays, rig.right.normalize(matches.points_b), rig.T_left_right, noise_px)
+    start, _ = triangulate(rays, rig.right.normalize(matches.points_b), rig.T_left_right, noise=1.0)
     small = 1e-4 / rig.baseline
     place = rig.project(rays, start)
     slope = (rig.project(rays, start + small) - place) / small
     miss = matches.points_b - place
-    length = np.linalg.norm(slope, axis=1)
-    off_curve = np.abs(miss[:, 0] * slope[:, 1] - miss[:, 1] * slope[:, 0]) > threshold_px * length
-    weighted = slope if matches.spread_b is None else np.linalg.solve(matches.spread_b, slope[:, :, None])[:, :, 0]
-    certainty = (slope * weighted).sum(axis=1)
-    value = start + (miss * weighted).sum(axis=1) / certainty
-    return CellDepths.of(matches.cell_a, np.where(off_curve, np.nan, value), noise_px / np.sqrt(certainty))
+    across = np.abs(miss[:, 0] * slope[:, 1] - miss[:, 1] * slope[:, 0]) / np.linalg.norm(slope, axis=1)
+    spread = np.tile(np.eye(2), (len(rays), 1, 1)) if matches.spread_b is None else matches.spread_b
+    information = np.asarray(np.linalg.inv(spread), np.float64)
+    certainty = _products(slope, information, slope)
+    change = _products(slope, information, miss) / certainty
+    rest = miss - change[:, None] * slope
+    on_curve = across <= threshold_px
+    noise = 1.4826 * np.median(np.sqrt(_products(rest, information, rest))[on_curve]) if on_curve.any() else np.nan
+    sigma = max(float(noise), LEAST_NOISE_PX) / np.sqrt(certainty)
+    return CellDepths.of(matches.cell_a, np.where(on_curve, start + change, np.nan), sigma)
+
+
+def _products(a: NDArray[np.float64], M: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,) products a' M b of (N, 2) vectors and (N, 2, 2) matrices."""
+    return np.asarray(np.einsum("ni,nij,nj->n", a, M, b))
 
 
 def depths_from_image(matches: Matches, depth: NDArray[np.float32]) -> CellDepths:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.odometry import se3
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.odometry.depth import length_ratio
+from loftr_ros.odometry.depth import LEAST_NOISE_PX, length_ratio
 from loftr_ros.odometry.rays import RayMatches, homogeneous, triangulate
 from loftr_ros.odometry.refinement import Freedom, RefinedPose, refine, robust_cost
 from loftr_ros.odometry.two_view import TwoViewGeometry, TwoViewPose, two_view_pose
@@ -18,8 +18,6 @@ from loftr_ros.odometry.two_view import TwoViewGeometry, TwoViewPose, two_view_p
 # shutter alone cost more.
 COVARIANCE_FLOOR = np.diag([1e-4, 1e-4, 1e-4, 1e-5, 1e-5, 1e-5]) ** 2
 
-# Matches are never taken to be more exact than this, pixels.
-_LEAST_NOISE_PX = 0.03
 # Depth that a single camera found by its own motion has errors in common from frame to frame; no number of frames makes
 # it more exact than this share of the depth, as far as rotation and direction are concerned.
 _OWN_DEPTH_SIGMA = 0.15
@@ -74,7 +72,7 @@ def estimate_motion(
     if two_view is None:
         return None
     agreeing = rays.select(two_view.inliers)
-    noise, least_noise = config.match_noise_px / focal, _LEAST_NOISE_PX / focal
+    noise, least_noise = config.match_noise_px / focal, LEAST_NOISE_PX / focal
     if agreeing.known.sum() >= config.min_inliers:
         freedom = Freedom.POSE
         start = _start_with_depth(two_view, agreeing, noise)

@@ -182,8 +182,7 @@ class VisualOdometry(Generic[FeaturesT]):
             return CellDepths.empty()
         matches = self._matcher.match(features, self._matcher.extract(frame.right)).finite()
         matches = self._polish(frame.image, frame.right, matches)
-        threshold, noise = self._config.ransac_threshold_px, self._config.match_noise_px
-        return depths_from_stereo(matches, frame.camera, frame.rig, threshold, noise)
+        return depths_from_stereo(matches, frame.camera, frame.rig, self._config.ransac_threshold_px)
 
     def _polish(self, image_a: NDArray[np.uint8], image_b: NDArray[np.uint8], matches: Matches) -> Matches:
         return polish(image_a, image_b, matches, self._config.polish_max_shift_px) if self._config.polish else matches

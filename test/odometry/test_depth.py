@@ -11,6 +11,7 @@ from loftr_ros.matches import Matches
 from loftr_ros.odometry import se3
 from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.depth import (
+    LEAST_NOISE_PX,
     CarriedDepths,
     CellDepths,
     carry_over,
@@ -73,20 +74,20 @@ def test_completion_never_overwrites() -> None:
 def test_stereo_depth(make_world: MakeWorld, curve: Curve) -> None:
     world = make_world(curve(1), noise_px=0.0)
     matches = world.match((0, 0), (0, 1))
-    found = depths_from_stereo(matches, world.camera, world.rig, threshold_px=1.0, noise_px=0.2)
+    found = depths_from_stereo(matches, world.camera, world.rig, threshold_px=1.0)
     truth = 1.0 / world.depth(world.poses[0], matches.points_a)
     value, sigma = found.at(matches.cell_a)
     seen = np.isfinite(value)
     assert seen.mean() > 0.85  # outliers leave their row, or have no disparity
     assert (np.abs(value - truth)[seen] < 1e-3 * truth[seen]).mean() > 0.98
-    np.testing.assert_allclose(sigma[seen], 0.2 / 250 / 0.2)
+    np.testing.assert_allclose(sigma[seen], LEAST_NOISE_PX / (250 * 0.2), rtol=1e-3)
 
 
 def test_no_depth_from_rows_that_differ_or_disparities_that_are_not_positive(make_world: MakeWorld) -> None:
     left = np.array([[50, 50], [50, 50], [50, 50], [50, 50]], np.float32)
     right = np.array([[45, 50], [45, 53], [50, 50], [55, 50]], np.float32)
     world = make_world([])
-    found = depths_from_stereo(pairs(left, right), world.camera, world.rig, 1.0, 0.2)
+    found = depths_from_stereo(pairs(left, right), world.camera, world.rig, 1.0)
     np.testing.assert_array_equal(found.cells, [0])
 
 
@@ -110,10 +111,11 @@ def test_depth_of_a_rectified_pair_is_focal_length_times_baseline_by_disparity(
 ) -> None:
     camera = Camera(640, 480, np.array([[fx, 0, 300], [0, fy, 250], [0, 0, 1]]))
     matches = pairs(np.array([left]), np.array([left]) - [disparity, rise], np.diag(spread)[None])
-    found = depths_from_stereo(matches, camera, StereoRig.rectified(camera, baseline), 1.0, 0.3)
+    found = depths_from_stereo(matches, camera, StereoRig.rectified(camera, baseline), 1.0)
     np.testing.assert_allclose(found.value, disparity / (fx * baseline), rtol=1e-9)
-    # Only what the match does not know of its column counts.
-    np.testing.assert_allclose(found.sigma, 0.3 * np.sqrt(spread[0]) / (fx * baseline), rtol=1e-6)
+    # The only match is off by `rise`, which tells the noise; but what counts is how well the column is known.
+    noise = max(1.4826 * abs(rise) / np.sqrt(spread[1]), LEAST_NOISE_PX)
+    np.testing.assert_allclose(found.sigma, noise * np.sqrt(spread[0]) / (fx * baseline), rtol=1e-6)
 
 
 def test_a_match_that_slid_along_an_edge_is_brought_back_to_its_row(make_world: MakeWorld) -> None:
@@ -122,9 +124,10 @@ def test_a_match_that_slid_along_an_edge_is_brought_back_to_its_row(make_world: 
     spread = np.array([[25, 25], [25, 25]]) / 2 + np.array([[0.01, -0.01], [-0.01, 0.01]]) / 2
     left = np.array([[50.0, 50.0], [90.0, 70.0]])
     right = left - [[10.0, 0.0], [10.5, 0.5]]
-    found = depths_from_stereo(pairs(left, right, np.tile(spread, (2, 1, 1))), world.camera, world.rig, 1.0, 0.2)
+    noise = 1.4826 * np.median([0.0, 0.5 / np.sqrt(spread[1, 1])])
+    found = depths_from_stereo(pairs(left, right, np.tile(spread, (2, 1, 1))), world.camera, world.rig, 1.0)
     np.testing.assert_allclose(found.value, 10 / (250 * 0.2), rtol=1e-3)
-    np.testing.assert_allclose(found.sigma, np.sqrt(2) * 0.1 * 0.2 / (250 * 0.2), rtol=1e-3)
+    np.testing.assert_allclose(found.sigma, np.sqrt(2) * 0.1 * noise / (250 * 0.2), rtol=1e-3)
 
 
 LENSES = {
@@ -155,7 +158,7 @@ def test_depth_of_a_raw_pair(left: str, right: str) -> None:
     root = rng.uniform(-0.7, 0.7, (4000, 2, 2)) + 0.5 * np.eye(2)
     noisy = exact + 0.2 * (root @ rng.standard_normal((4000, 2, 1)))[:, :, 0]
     spread = root @ root.transpose(0, 2, 1)
-    found = depths_from_stereo(pairs(pixels[seen], noisy[seen], spread[seen]), camera, rig, 1.0, 0.2)
+    found = depths_from_stereo(pairs(pixels[seen], noisy[seen], spread[seen]), camera, rig, 1.0)
     assert len(found) > 0.99 * seen.sum() > 2000
     deviations = (found.value - truth[seen][found.cells]) / found.sigma
     assert np.median(np.abs(deviations)) == pytest.approx(0.674, abs=0.05)
@@ -168,7 +171,7 @@ def test_a_raw_pair_rejects_what_leaves_its_epipolar_curve() -> None:
     places = rig.project(camera.normalize(pixels), np.array([0.3, 0.3]))
     along = rig.project(camera.normalize(pixels[:1]), np.array([0.31])) - places[:1]
     across = along[:, ::-1] * [[1, -1]] / np.linalg.norm(along)
-    found = depths_from_stereo(pairs(pixels, places + [[0.9], [1.1]] * across), camera, rig, 1.0, 0.3)
+    found = depths_from_stereo(pairs(pixels, places + [[0.9], [1.1]] * across), camera, rig, 1.0)
     np.testing.assert_array_equal(found.cells, [0])
     np.testing.assert_allclose(found.value, 0.3, rtol=1e-3)
 

@@ -106,6 +106,6 @@ def test_recorded_sequence(recorded: Callable[[str], Path]) -> None:
     points_a = np.array([keys_a[match.queryIdx].pt for match in good], np.float32)
     points_b = np.array([keys_b[match.trainIdx].pt for match in good], np.float32)
     matches = Matches(points_a, points_b, np.ones(len(good), np.float32), np.arange(len(good)))
-    depths = depths_from_stereo(matches, sequence.camera, sequence.rig, threshold_px=1.0, noise_px=0.3)
+    depths = depths_from_stereo(matches, sequence.camera, sequence.rig, threshold_px=1.0)
     assert len(depths) > 120
     assert 1.5 < np.median(1 / depths.value) < 6
