@@ -42,7 +42,8 @@ def smooth_flow(
         odd = np.linalg.norm(moved - flow[row, column], axis=1) / _ODD_PX
         weight = 1.0 / (1.0 + odd**2)
     places = np.asarray(cv2.resize(flow, (columns * _CELL, rows * _CELL))[:height, :width], np.float32)
-    places += np.dstack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)))
+    places[..., 0] += np.arange(width, dtype=np.float32)
+    places[..., 1] += np.arange(height, dtype=np.float32)[:, None]
     return places
 
 
