@@ -18,6 +18,8 @@ _PROBABILITY = 0.999
 _MAX_ITERATIONS = 1000
 # Fewer sure matches than this and all are used.
 _ENOUGH = 50
+# A smaller share of the matches agrees on some motion by chance: 3 % of matches at random do.
+_LEAST_SHARE = 0.1
 # Share of the matches that a simpler motion must explain to be preferred over the essential matrix.
 _EXPLAINED = 0.9
 
@@ -78,7 +80,7 @@ def two_view_pose(
     still = rotation_error < max(threshold_px, min_parallax_px)
     essential = _essential(rays, focal, threshold_px)
     best = max(int(still.sum()), int(essential[1].sum()) if essential else 0)
-    if best < min_inliers:
+    if best < max(min_inliers, _LEAST_SHARE * len(rays)):
         return None
     parallax = float(np.median(rotation_error[essential[1] if essential else still]))
     if essential is None or (parallax < min_parallax_px and still.sum() >= _EXPLAINED * best):
