@@ -83,7 +83,7 @@ def test_too_few_matches() -> None:
     assert solve((rays_a[:0], rays_b[:0])) is None
 
 
-@pytest.mark.parametrize("count", [100, 1200])
+@pytest.mark.parametrize("count", [100, 3000])
 def test_noise_alone_is_no_motion(count: int) -> None:
     """Of many matches at random, more than min_inliers agree on some motion."""
     a, b = np.random.default_rng(0).uniform(-0.7, 0.7, (2, count, 2))
