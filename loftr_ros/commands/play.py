@@ -10,7 +10,7 @@ from loftr_ros.commands.arguments import positive, positive_int
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("source", type=Path, metavar="SOURCE", help="KITTI or TUM sequence, or folder of images")
+    parser.add_argument("source", type=Path, metavar="SOURCE", help="KITTI, EuRoC or TUM sequence, or folder of images")
     parser.add_argument("--mode", choices=("mono", "stereo"), required=True, help="the cameras to publish")
     parser.add_argument("--namespace", default="/loftr", help="of the topics (default: /loftr)")
     parser.add_argument("--stride", type=positive_int, default=1, metavar="N", help="play every Nth frame (default: 1)")
