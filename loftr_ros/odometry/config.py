@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from loftr_ros.errors import LoftrRosError
 
 Mode = Literal["mono", "stereo", "rgbd"]
+ScaleSourceName = Literal["none", "odometry", "camera_height"]
 
 _ABOVE_ZERO = (
     "ransac_threshold_px",
@@ -32,6 +34,10 @@ class OdometryConfig:
 
     Attributes:
         mode: "mono" (scale unknown), "stereo" (pair, metric) or "rgbd" (depth image, metric).
+        scale_source: what makes a single camera metric, see `scaled_odometry`: "none", "odometry" (of wheels) or
+            "camera_height" (over level ground).
+        camera_height: of the camera above the ground, metres; for the scale source of that name.
+        camera_pitch: of the camera from level, positive looks down, radians; likewise. Its roll is zero.
         ransac_threshold_px: largest distance of an inlier from its epipolar line, pixels.
         min_inliers: fewer than this many inliers and the frame is lost.
         polish: refine each match on the images by Lucas-Kanade, which buys most of the sub-pixel accuracy.
@@ -53,6 +59,9 @@ class OdometryConfig:
     """
 
     mode: Mode = "mono"
+    scale_source: ScaleSourceName = "none"
+    camera_height: float = 0.0
+    camera_pitch: float = 0.0
     ransac_threshold_px: float = 1.0
     min_inliers: int = 25
     polish: bool = True
@@ -74,6 +83,7 @@ class OdometryConfig:
         """Raise OdometryConfigError for a value outside its range."""
         if self.mode not in get_args(Mode):
             raise OdometryConfigError(f"mode is '{self.mode}'; it must be one of {', '.join(get_args(Mode))}.")
+        self._check_scale()
         for name in _ABOVE_ZERO:
             if not getattr(self, name) > 0:
                 raise OdometryConfigError(f"{name} is {getattr(self, name)}; it must be above 0.")
@@ -88,3 +98,19 @@ class OdometryConfig:
             raise OdometryConfigError(
                 f"keyframe_min_inlier_ratio is {self.keyframe_min_inlier_ratio}; it must be between 0 and 1."
             )
+
+    def _check_scale(self) -> None:
+        if self.scale_source not in get_args(ScaleSourceName):
+            choices = ", ".join(get_args(ScaleSourceName))
+            raise OdometryConfigError(f"scale_source is '{self.scale_source}'; it must be one of {choices}.")
+        if self.scale_source != "none" and self.mode != "mono":
+            raise OdometryConfigError(
+                f"scale_source is '{self.scale_source}' but mode {self.mode} is metric by itself; it must be none."
+            )
+        if self.scale_source == "camera_height":
+            if not 0 < self.camera_height < math.inf:
+                raise OdometryConfigError(
+                    f"camera_height is {self.camera_height}; scale_source camera_height needs the metres above ground."
+                )
+            if not abs(self.camera_pitch) < math.pi / 2:
+                raise OdometryConfigError(f"camera_pitch is {self.camera_pitch}; it must be between -pi/2 and pi/2.")
