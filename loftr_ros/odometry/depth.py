@@ -57,8 +57,12 @@ class CellDepths:
 
     @staticmethod
     def of(cells: NDArray[np.int64], value: NDArray[np.float64], sigma: NDArray[np.float64]) -> CellDepths:
-        """Keep what is finite and in front of the camera; of a cell given twice, the more certain."""
-        good = np.isfinite(value) & np.isfinite(sigma) & (value > 0)
+        """Keep what is finite and may be in front of the camera; of a cell given twice, the more certain.
+
+        Noise makes some far points negative. Without those, the others would be too near on average.
+        """
+        with np.errstate(invalid="ignore"):
+            good = np.isfinite(value) & np.isfinite(sigma) & (value > -_GATE * sigma)
         order = np.lexsort((sigma[good], cells[good]))
         unique, first = np.unique(cells[good][order], return_index=True)
         return CellDepths(unique, value[good][order][first], sigma[good][order][first])
@@ -197,17 +201,16 @@ def _products(a: NDArray[np.float64], M: NDArray[np.float64], b: NDArray[np.floa
 
 
 def depths_from_image(matches: Matches, depth: NDArray[np.float32]) -> CellDepths:
-    """Read a registered depth image at the points of image a; unknown at holes and at depth edges."""
+    """Read a registered depth image at the points of image a, between pixels; unknown at holes and at depth edges."""
     height, width = depth.shape
-    x, y = np.rint(matches.points_a).astype(int).T
-    offsets = np.mgrid[-1:2, -1:2].reshape(2, -1)
-    around = depth[
-        np.clip(y[:, None] + offsets[0], 0, height - 1), np.clip(x[:, None] + offsets[1], 0, width - 1)
-    ].astype(np.float64)
+    pixels = np.rint(matches.points_a).astype(int)[:, None] + np.mgrid[-1:2, -1:2].reshape(2, -1).T
+    x, y = np.clip(pixels, 0, (width - 1, height - 1)).transpose(2, 0, 1)
+    around = depth[y, x].astype(np.float64)
     nearest, farthest = around.min(axis=1), around.max(axis=1)
     smooth = (nearest > 0) & np.isfinite(farthest) & (farthest - nearest <= _DEPTH_EDGE * nearest)
+    bilinear = np.maximum(1.0 - np.abs(pixels - matches.points_a[:, None]), 0.0).prod(axis=2)
     value = np.full(len(x), np.nan)
-    value[smooth] = 1.0 / around[smooth, len(offsets[0]) // 2]
+    value[smooth] = (bilinear[smooth] / around[smooth]).sum(axis=1)
     return CellDepths.of(matches.cell_a, value, _DEPTH_IMAGE_SIGMA * value)
 
 

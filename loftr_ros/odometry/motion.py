@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +13,7 @@ from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.depth import LEAST_NOISE_PX, length_ratio
 from loftr_ros.odometry.rays import RayMatches, homogeneous, triangulate
 from loftr_ros.odometry.refinement import Freedom, RefinedPose, refine, robust_cost
-from loftr_ros.odometry.two_view import TwoViewGeometry, TwoViewPose, two_view_pose
+from loftr_ros.odometry.two_view import MINIMUM_MATCHES, TwoViewGeometry, TwoViewPose, two_view_pose
 
 # No covariance is smaller than this: standard deviations of 0.1 mm (or 1e-4 units) and 1e-5 rad. Calibration and the
 # shutter alone cost more.
@@ -24,6 +25,7 @@ _OWN_DEPTH_SIGMA = 0.15
 
 # Inverse depths of at least this many standard deviations tell the length of a translation.
 _NEAR = 3.0
+_PNP_ITERATIONS = 100
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Motion:
     Attributes:
         T_keyframe_camera: (4, 4).
         covariance: (6, 6) in the axes of the keyframe (see `se3`), positive definite.
+        depth_gains: (N, 6) how errors of the depths got into the pose, see `refinement.RefinedPose`.
         inliers: (N,) bool, matches that agree with the pose.
         parallax_px: median image motion that rotation does not explain, pixels.
         freedom: what the matches determined.
@@ -42,11 +45,17 @@ class Motion:
 
     T_keyframe_camera: NDArray[np.float64]
     covariance: NDArray[np.float64]
+    depth_gains: NDArray[np.float64]
     inliers: NDArray[np.bool_]
     parallax_px: float
     freedom: Freedom
     geometry: TwoViewGeometry
     noise_px: float
+
+    @property
+    def pose(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """T_keyframe_camera and its covariance."""
+        return self.T_keyframe_camera, self.covariance
 
 
 def estimate_motion(
@@ -75,7 +84,7 @@ def estimate_motion(
     noise, least_noise = config.match_noise_px / focal, LEAST_NOISE_PX / focal
     if agreeing.known.sum() >= config.min_inliers:
         freedom = Freedom.POSE
-        start = _start_with_depth(two_view, agreeing, noise)
+        start = _start_with_depth(two_view, rays, noise, config.ransac_threshold_px / focal)
         refine_pose = _refine_with_own_depth if config.mode == "mono" else refine
         refined = refine_pose(start, rays, noise, least_noise)
     else:
@@ -91,6 +100,7 @@ def estimate_motion(
     return Motion(
         refined.T_a_b,
         covariance,
+        refined.depth_gains,
         inliers,
         two_view.parallax_px,
         freedom,
@@ -122,31 +132,60 @@ def position_from_depth(R_a_b: NDArray[np.float64], rays: RayMatches, noise: flo
     return np.asarray(R_a_b @ q)
 
 
-def _start_with_depth(two_view: TwoViewPose, rays: RayMatches, noise: float) -> NDArray[np.float64]:
+def _start_with_depth(two_view: TwoViewPose, rays: RayMatches, noise: float, threshold: float) -> NDArray[np.float64]:
     """Find the translation that the depths ask for: the better of two.
 
     One is along the direction of the essential matrix, as long as the median of the depths says, which no outlier
     spoils; the other needs no direction, which a rotation does not give and a plane gives wrongly.
     """
+    agreeing = rays.select(two_view.inliers & rays.known)
     unit = se3.transform(two_view.R_a_b, two_view.direction)
-    candidates = [se3.transform(two_view.R_a_b, position_from_depth(two_view.R_a_b, rays, noise))]
-    measured, _ = triangulate(rays.a, rays.b, unit, noise)
-    near = np.isfinite(measured) & (rays.inverse_depth > _NEAR * rays.sigma)
+    candidates = [se3.transform(two_view.R_a_b, position_from_depth(two_view.R_a_b, agreeing, noise))]
+    measured, _ = triangulate(agreeing.a, agreeing.b, unit, noise)
+    near = np.isfinite(measured) & (agreeing.inverse_depth > _NEAR * agreeing.sigma)
     if near.any():
-        length = float(np.median(measured[near] / rays.inverse_depth[near]))
+        length = float(np.median(measured[near] / agreeing.inverse_depth[near]))
         candidates.append(se3.transform(two_view.R_a_b, length * two_view.direction))
+    perspective = _perspective(rays.select(rays.inverse_depth > _NEAR * rays.sigma), threshold)
+    if perspective is not None:
+        candidates.append(perspective)
     return min(candidates, key=lambda T: robust_cost(T, rays, noise))
+
+
+def _perspective(near: RayMatches, threshold: float) -> NDArray[np.float64] | None:
+    """Pose of most of the matches whose depth is well known, by itself: three points each (AP3P) and RANSAC."""
+    if len(near) < MINIMUM_MATCHES:
+        return None
+    points = homogeneous(near.a) / near.inverse_depth[:, None]
+    found, turn, position, _ = cv2.solvePnPRansac(
+        points,
+        near.b,
+        np.eye(3),
+        None,
+        iterationsCount=_PNP_ITERATIONS,
+        reprojectionError=threshold,
+        flags=cv2.SOLVEPNP_AP3P,
+    )
+    if not found or not np.isfinite(turn).all() or not np.isfinite(position).all():
+        return None
+    return se3.inverse(se3.transform(se3.exp_rotation(turn.ravel()), position.ravel()))
 
 
 def _refine_with_own_depth(
     start: NDArray[np.float64], rays: RayMatches, noise: float, least_noise: float
 ) -> RefinedPose:
-    """Refine a pose with depth that comes from the camera's own motion: not too trusting, and keeping the scale."""
-    cautious = replace(rays, sigma=np.maximum(rays.sigma, _OWN_DEPTH_SIGMA * rays.inverse_depth))
-    refined = refine(start, cautious, noise, least_noise)
+    """Refine a pose with depth that comes from the camera's own motion: not too trusting, and keeping the scale.
+
+    What such depth adds was in the poses before, and errs with them. So its part in the covariance is the length alone.
+    """
+    refined = refine(start, rays, noise, least_noise, least_depth_sigma=_OWN_DEPTH_SIGMA)
     measured = triangulate(rays.a, rays.b, refined.T_a_b, refined.noise)
     ratio = length_ratio(rays.inverse_depth, rays.sigma, *measured)
-    return replace(refined, T_a_b=se3.transform(refined.T_a_b[:3, :3], ratio * refined.T_a_b[:3, 3]))
+    T = se3.transform(refined.T_a_b[:3, :3], ratio * refined.T_a_b[:3, 3])
+    along = T[:3, 3] / max(float(np.linalg.norm(T[:3, 3])), 1e-9)
+    covariance = refine(T, rays.without_depth(), noise, least_noise, Freedom.DIRECTION).covariance
+    covariance[:3, :3] += along @ refined.covariance[:3, :3] @ along * np.outer(along, along)
+    return replace(refined, T_a_b=T, covariance=covariance, depth_gains=np.zeros_like(refined.depth_gains))
 
 
 def _undetermined(freedom: Freedom, position: NDArray[np.float64], baseline: float) -> NDArray[np.float64]:

@@ -76,12 +76,26 @@ def composed_covariance(
     return symmetric(covariance)
 
 
-def inverse_covariance(T_a_b: NDArray[np.float64], covariance_a_b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the covariance of T_b_a, to first order."""
-    R = T_a_b[:3, :3].T
-    back = -np.kron(np.eye(2), R)
-    back[:3, 3:] = -R @ skew(T_a_b[:3, 3])
-    covariance: NDArray[np.float64] = back @ covariance_a_b @ back.T
+def step_covariance(
+    T_a_b: NDArray[np.float64],
+    covariance_a_b: NDArray[np.float64],
+    T_a_c: NDArray[np.float64],
+    covariance_a_c: NDArray[np.float64],
+    cross_covariance: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the covariance of T_b_c = T_b_a T_a_c, to first order, turned to the axes of c: that of a body's motion.
+
+    Args:
+        T_a_b, covariance_a_b: where the motion starts.
+        T_a_c, covariance_a_c: where it ends.
+        cross_covariance: (6, 6) mean of the error of T_a_b times that of T_a_c, transposed; zero if independent.
+    """
+    turn = np.kron(np.eye(2), T_a_c[:3, :3].T)
+    lever = np.eye(6)
+    lever[:3, 3:] = -skew(T_a_c[:3, 3] - T_a_b[:3, 3])
+    start = turn @ lever
+    both = start @ cross_covariance @ turn.T
+    covariance: NDArray[np.float64] = start @ covariance_a_b @ start.T + turn @ covariance_a_c @ turn.T - both - both.T
     return symmetric(covariance)
 
 

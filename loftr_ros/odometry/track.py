@@ -153,21 +153,14 @@ class Track:
         if stamp_ns - self._anchor.stamp_ns > 1e9 * self._config.max_gap_s:
             return self.retake(stamp_ns, matches, motion)
         before, seconds = self._anchor.fix, 1e-9 * (stamp_ns - self._anchor.stamp_ns)
-        back = se3.inverse(before.T_keyframe_camera)
-        step = back @ motion.T_keyframe_camera
-        covariance = se3.composed_covariance(
-            back,
-            se3.inverse_covariance(before.T_keyframe_camera, before.covariance),
-            motion.T_keyframe_camera,
-            motion.covariance,
-        )
-        turn = np.kron(np.eye(2), step[:3, :3].T)  # from the axes of the camera before to those of now
+        step = se3.inverse(before.T_keyframe_camera) @ motion.T_keyframe_camera
+        covariance = se3.step_covariance(*before.pose, *motion.pose, self._common_covariance(matches, motion))
         fix = Fix(
             self._moving_state(motion),
             motion.T_keyframe_camera,
             motion.covariance,
             se3.log(step) / seconds,
-            se3.symmetric(turn @ covariance @ turn.T) / seconds**2,
+            covariance / seconds**2,
             motion.inliers,
             motion.parallax_px,
             motion,
@@ -229,6 +222,14 @@ class Track:
 
     def _velocity(self, stamp_ns: int, fix: Fix) -> Velocity:
         return Velocity(stamp_ns, fix.twist, fix.twist_covariance, self._top_speed, self._config.max_prediction_s)
+
+    def _common_covariance(self, matches: Matches, motion: Motion) -> NDArray[np.float64]:
+        """(6, 6) cross-covariance of the last measured pose and this one: both rest on the same depths."""
+        before, matches_before = self._anchor.fix.motion, self._anchor.matches
+        if before is None or matches_before is None:
+            return np.zeros((6, 6))
+        _, then, now = np.intersect1d(matches_before.cell_a, matches.cell_a, return_indices=True)
+        return np.asarray(before.depth_gains[then].T @ motion.depth_gains[now])
 
     def _moving_state(self, motion: Motion) -> TrackingState:
         """A single camera that has only turned so far has no translation yet."""

@@ -151,6 +151,7 @@ class World:
         points_b = np.full_like(points_a, -1.0)
         lens = self.rig.right if features_b[1] and self.rig else self.camera
         points_b[visible] = lens.project(in_b[visible])
+        visible &= ((points_b >= 0) & (points_b < (self.camera.width, self.camera.height))).all(axis=1)
         is_stereo = features_a[0] == features_b[0] and self.stereo_noise_px is not None
         spread = self._spread(len(points_a))
         noise = np.linalg.cholesky(spread) @ self.rng.standard_normal((len(points_a), 2, 1))
@@ -158,7 +159,6 @@ class World:
         points_b[points_a[:, 0] < self.repeated * self.camera.width] += self.period_px
         wrong = self.rng.random(len(points_b)) < self.outliers
         points_b[wrong] = self.rng.uniform((0, 0), (self.camera.width, self.camera.height), (wrong.sum(), 2))
-        visible &= ((points_b >= 0) & (points_b < (self.camera.width, self.camera.height))).all(axis=1)
         cells = np.flatnonzero(visible)
         confidence = np.ones(len(cells), np.float32)
         told = None if self.uneven == 1.0 else spread[cells]

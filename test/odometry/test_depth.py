@@ -50,8 +50,17 @@ def test_cells_are_found_by_number_whatever_the_order() -> None:
     assert np.isnan(CellDepths.empty().at(cells(1))[0]).all()
 
 
-def test_only_finite_depth_in_front_of_the_camera_is_kept() -> None:
-    assert len(depths([1, 2, 3, 4], [np.nan, -0.1, 0.0, 0.1], [1.0, 1.0, 1.0, np.inf])) == 0
+def test_only_finite_depth_that_may_be_in_front_of_the_camera_is_kept() -> None:
+    """What noise makes a little negative is far away."""
+    found = depths([1, 2, 3, 4, 5], [np.nan, -0.1, 0.0, 0.1, -0.1], [1.0, 0.03, 0.03, np.inf, 0.05])
+    np.testing.assert_array_equal(found.cells, [3, 5])
+
+
+def test_far_points_are_not_too_near_on_average() -> None:
+    rng = np.random.default_rng(0)
+    truth, sigma = np.full(4000, 0.002), np.full(4000, 0.004)
+    found = CellDepths.of(np.arange(4000), truth + sigma * rng.normal(size=4000), sigma)
+    assert found.value.mean() == pytest.approx(0.002, abs=3 * 0.004 / np.sqrt(4000))
 
 
 def test_of_a_cell_given_twice_the_more_certain_is_kept() -> None:
@@ -83,12 +92,12 @@ def test_stereo_depth(make_world: MakeWorld, curve: Curve) -> None:
     np.testing.assert_allclose(sigma[seen], LEAST_NOISE_PX / (250 * 0.2), rtol=1e-3)
 
 
-def test_no_depth_from_rows_that_differ_or_disparities_that_are_not_positive(make_world: MakeWorld) -> None:
+def test_no_depth_from_rows_that_differ_or_disparities_that_noise_does_not_make_negative(make_world: MakeWorld) -> None:
     left = np.array([[50, 50], [50, 50], [50, 50], [50, 50]], np.float32)
-    right = np.array([[45, 50], [45, 53], [50, 50], [55, 50]], np.float32)
+    right = np.array([[45, 50], [45, 53], [50.05, 50], [55, 50]], np.float32)
     world = make_world([])
     found = depths_from_stereo(pairs(left, right), world.camera, world.rig, 1.0)
-    np.testing.assert_array_equal(found.cells, [0])
+    np.testing.assert_array_equal(found.cells, [0, 2])
 
 
 @given(
@@ -174,6 +183,15 @@ def test_a_raw_pair_rejects_what_leaves_its_epipolar_curve() -> None:
     found = depths_from_stereo(pairs(pixels, places + [[0.9], [1.1]] * across), camera, rig, 1.0)
     np.testing.assert_array_equal(found.cells, [0])
     np.testing.assert_allclose(found.value, 0.3, rtol=1e-3)
+
+
+def test_depth_image_is_read_between_pixels() -> None:
+    """Inverse depth is linear in the image of a plane."""
+    row, column = np.mgrid[0:40, 0:40]
+    depth = (1.0 / (0.1 + 0.001 * column + 0.001 * row)).astype(np.float32)
+    points = np.array([[3.5, 11.5], [20.25, 7.0]], np.float32)
+    found = depths_from_image(pairs(points, points), depth)
+    np.testing.assert_allclose(found.value, 0.1 + 0.001 * points[:, 0] + 0.001 * points[:, 1], rtol=1e-5)
 
 
 def test_depth_image_is_unknown_at_holes_and_edges() -> None:

@@ -159,7 +159,7 @@ def test_a_blurred_frame_is_used_but_no_keyframe_while_another_will_do(make_worl
 def test_matches_that_agree_on_nothing(make_world: MakeWorld, curve: Curve) -> None:
     world = make_world(curve(6), outliers=1.0)
     match = world.match
-    world.match = lambda a, b: match(a, b).select(np.arange(0, 1200, 19))
+    world.match = lambda a, b: match(a, b).select(np.arange(0, 900, 15))
     assert reasons(run(world, world.frames())[1:]) == {LostReason.NO_MOTION_FITS}
     world = make_world(curve(6), blind=frozenset(range(1, 6)))
     assert reasons(run(world, world.frames())[1:]) == {LostReason.FEW_MATCHES}

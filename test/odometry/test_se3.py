@@ -54,8 +54,16 @@ def test_composed_covariance_is_that_of_perturbed_poses(a: NDArray[np.float64], 
     np.testing.assert_allclose(se3.composed_covariance(A, np.eye(6), B, np.eye(6)), expected, atol=1e-4)
 
 
-@given(twists)
-def test_inverse_covariance_is_that_of_perturbed_poses(twist: NDArray[np.float64]) -> None:
-    T, h = se3.exp(twist), 1e-6
-    expected = spread([difference(se3.inverse(perturbed(T, s)), se3.inverse(T)) / h for s in np.eye(6) * h])
-    np.testing.assert_allclose(se3.inverse_covariance(T, np.eye(6)), expected, atol=1e-4)
+@given(twists, twists)
+def test_step_covariance_is_that_of_perturbed_poses(a: NDArray[np.float64], b: NDArray[np.float64]) -> None:
+    """The errors of start and end are 60 % the same."""
+    A, B, h = se3.exp(a), se3.exp(b), 1e-6
+    step, R = se3.inverse(A) @ B, se3.exp(b)[:3, :3].T @ se3.exp(a)[:3, :3]
+    turn = np.kron(np.eye(2), R)
+    steps = np.eye(6) * h
+    errors = [
+        *(difference(se3.inverse(perturbed(A, 0.8 * s)) @ B, step) / h for s in steps),
+        *(difference(se3.inverse(perturbed(A, 0.6 * s)) @ perturbed(B, s), step) / h for s in steps),
+    ]
+    expected = turn @ spread(errors) @ turn.T
+    np.testing.assert_allclose(se3.step_covariance(A, np.eye(6), B, np.eye(6), 0.6 * np.eye(6)), expected, atol=1e-4)
