@@ -21,7 +21,13 @@ _ABOVE_ZERO = (
     "max_angular_velocity",
     "max_gap_s",
 )
-_NOT_NEGATIVE = ("stationary_px", "min_parallax_px", "max_prediction_s", "relocalization_keyframes")
+_NOT_NEGATIVE = (
+    "stationary_px",
+    "min_parallax_px",
+    "disparity_offset_px",
+    "max_prediction_s",
+    "relocalization_keyframes",
+)
 
 
 class OdometryConfigError(LoftrRosError):
@@ -48,6 +54,8 @@ class OdometryConfig:
         keyframe_parallax_px: median image motion since the keyframe that asks for a new one, pixels.
         keyframe_min_inlier_ratio: inliers, as a share of the keyframe's best count so far, below which a new one
             is taken.
+        disparity_offset_px: standard deviation of the error that all disparities of a stereo rig have in common because
+            its calibration is not exact, pixels; it is learned while driving. 0: the calibration is perfect.
         match_noise_px: standard deviation of one coordinate of a match to start from, pixels; each frame's is measured.
         max_prediction_s: how long a lost camera is assumed to keep its velocity, seconds; then it is held.
         lost_frames_to_restart: lost frames in a row after which matching starts afresh from a new keyframe.
@@ -69,7 +77,8 @@ class OdometryConfig:
     stationary_px: float = 0.5
     min_parallax_px: float = 1.0
     keyframe_parallax_px: float = 12.0
-    keyframe_min_inlier_ratio: float = 0.5
+    keyframe_min_inlier_ratio: float = 0.7
+    disparity_offset_px: float = 0.2
     match_noise_px: float = 0.3
     max_prediction_s: float = 0.5
     lost_frames_to_restart: int = 3

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from loftr_ros.odometry import se3
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.depth import LEAST_NOISE_PX, length_ratio
+from loftr_ros.odometry.disparity_offset import NO_OFFSET, DisparityOffset
 from loftr_ros.odometry.rays import RayMatches, homogeneous, triangulate
 from loftr_ros.odometry.refinement import Freedom, RefinedPose, refine, robust_cost
 from loftr_ros.odometry.two_view import MINIMUM_MATCHES, TwoViewGeometry, TwoViewPose, two_view_pose
@@ -41,6 +42,7 @@ class Motion:
         freedom: what the matches determined.
         geometry: what they look like without any depth.
         noise_px: standard deviation of the inliers' coordinates that the residuals show, pixels.
+        offset: what is known of the stereo rig after this measurement.
     """
 
     T_keyframe_camera: NDArray[np.float64]
@@ -51,6 +53,7 @@ class Motion:
     freedom: Freedom
     geometry: TwoViewGeometry
     noise_px: float
+    offset: DisparityOffset
 
     @property
     def pose(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -64,6 +67,7 @@ def estimate_motion(
     position: NDArray[np.float64],
     baseline: float,
     config: OdometryConfig,
+    offset: DisparityOffset = NO_OFFSET,
 ) -> Motion | None:
     """Measure the motion between keyframe (image a) and frame (image b).
 
@@ -73,10 +77,12 @@ def estimate_motion(
         position: (3,) of the camera in the keyframe, kept if the matches show a rotation only.
         baseline: length of the translation, where depth does not tell it.
         config: thresholds.
+        offset: what is known of the stereo rig that measured the depths.
 
     Returns:
         None if too few matches agree on a motion.
     """
+    rays = rays.shifted(offset.value)
     two_view = two_view_pose(rays, focal, config.ransac_threshold_px, config.min_parallax_px, config.min_inliers)
     if two_view is None:
         return None
@@ -85,8 +91,13 @@ def estimate_motion(
     if agreeing.known.sum() >= config.min_inliers:
         freedom = Freedom.POSE
         start = _start_with_depth(two_view, rays, noise, config.ransac_threshold_px / focal)
-        refine_pose = _refine_with_own_depth if config.mode == "mono" else refine
-        refined = refine_pose(start, rays, noise, least_noise)
+        if config.mode == "mono":
+            refined = _refine_with_own_depth(start, rays, noise, least_noise)
+        else:
+            refined = refine(start, rays, noise, least_noise, offset_sigma=offset.sigma)
+            learned = offset.updated(offset.value + refined.depth_offset)
+            refined = refined.with_offset(learned.value - offset.value, learned.sigma)
+            offset = learned
     else:
         rotation_only = two_view.geometry is TwoViewGeometry.ROTATION
         freedom = Freedom.ROTATION if rotation_only else Freedom.DIRECTION
@@ -106,6 +117,7 @@ def estimate_motion(
         freedom,
         two_view.geometry,
         focal * refined.noise,
+        offset,
     )
 
 

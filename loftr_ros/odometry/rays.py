@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,10 @@ class RayMatches:
         if self.spread is None:
             return np.ones(len(self))
         return np.asarray(np.sqrt(np.einsum("ni,nij,nj->n", direction, self.spread, direction)))
+
+    def shifted(self, offset: float) -> RayMatches:
+        """Return the same matches with `offset` added to all inverse depths."""
+        return replace(self, inverse_depth=self.inverse_depth + offset)
 
     def without_depth(self) -> RayMatches:
         """Return the same matches with all depth unknown."""

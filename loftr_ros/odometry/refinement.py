@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.odometry import se3
 from loftr_ros.odometry.rays import RayMatches
 from loftr_ros.odometry.residuals import Linearization, Scales
 
@@ -45,6 +46,9 @@ class RefinedPose:
         errors: (N,) distance of each match from where the pose puts it, on the plane z = 1: across the epipolar line
             only where the depth is unknown, and the less along it the less the depth is certain.
         noise: robust standard deviation of the matches that the residuals show, on the plane z = 1.
+        depth_offset: what was added to all inverse depths.
+        by_offset: (6,) change of the pose by that of the offset, if this is known better from elsewhere.
+        offset_variance: of `depth_offset`, which is part of `covariance`.
     """
 
     T_a_b: NDArray[np.float64]
@@ -52,6 +56,21 @@ class RefinedPose:
     depth_gains: NDArray[np.float64]
     errors: NDArray[np.float64]
     noise: float
+    depth_offset: float
+    by_offset: NDArray[np.float64]
+    offset_variance: float
+
+    def with_offset(self, offset: float, sigma: float) -> RefinedPose:
+        """Return the pose that goes with another `depth_offset`, and its covariance."""
+        change = self.by_offset * (offset - self.depth_offset)
+        covariance = self.covariance + (sigma**2 - self.offset_variance) * np.outer(self.by_offset, self.by_offset)
+        return replace(
+            self,
+            T_a_b=se3.moved(self.T_a_b, change),
+            covariance=covariance,
+            depth_offset=offset,
+            offset_variance=sigma**2,
+        )
 
 
 def refine(
@@ -61,6 +80,7 @@ def refine(
     least_noise: float,
     freedom: Freedom = Freedom.POSE,
     least_depth_sigma: float = 0.0,
+    offset_sigma: float = 0.0,
 ) -> RefinedPose:
     """Refine a relative pose: Gauss-Newton, iteratively reweighted, in turns with the scales of the noise.
 
@@ -72,23 +92,28 @@ def refine(
         freedom: which part of the pose is free.
         least_depth_sigma: depths are never taken to be more exact than this share of them, because of errors that they
             have in common.
+        offset_sigma: standard deviation of an error that all inverse depths have in common, and that is sought with the
+            pose; 0: there is none.
     """
-    T, scales = T_a_b, Scales(noise)
+    T, scales, offset = T_a_b, Scales(noise), 0.0
     depth_sigma = np.maximum(rays.sigma, least_depth_sigma * rays.inverse_depth)
     for _ in range(_ROUNDS):
         for _ in range(_MAX_STEPS):
-            problem = Linearization.at(T, rays, depth_sigma, scales, freedom is Freedom.ROTATION)
-            basis = _basis(freedom, T[:3, 3])
-            step, gain = _step(problem, basis)
-            T = problem.moved(basis @ step)
+            problem = Linearization.at(T, rays.shifted(offset), depth_sigma, scales, freedom is Freedom.ROTATION)
+            basis = _basis(freedom, T[:3, 3], offset_sigma)
+            step, gain = _step(problem, basis, offset)
+            T, offset = se3.moved(T, step[:6]), offset + step[6]
             if freedom is Freedom.DIRECTION:
                 T[:3, 3] *= np.linalg.norm(T_a_b[:3, 3]) / np.linalg.norm(T[:3, 3])
             if gain < _COST_TOLERANCE:
                 break
-        problem = Linearization.at(T, rays, depth_sigma, scales, freedom is Freedom.ROTATION)
+        problem = Linearization.at(T, rays.shifted(offset), depth_sigma, scales, freedom is Freedom.ROTATION)
         scales = problem.rescaled(least_noise)
-    covariance, gains = _covariance(problem, _basis(freedom, T[:3, 3]))
-    return RefinedPose(T, covariance, gains, problem.errors(), scales.noise)
+    covariance, gains = _covariance(problem, _basis(freedom, T[:3, 3], offset_sigma))
+    by_offset = covariance[:6, 6] / max(covariance[6, 6], 1e-300)
+    return RefinedPose(
+        T, covariance[:6, :6], gains, problem.errors(), scales.noise, offset, by_offset, covariance[6, 6]
+    )
 
 
 def robust_cost(T_a_b: NDArray[np.float64], rays: RayMatches, noise: float) -> float:
@@ -96,17 +121,18 @@ def robust_cost(T_a_b: NDArray[np.float64], rays: RayMatches, noise: float) -> f
     return float(np.log1p(Linearization.at(T_a_b, rays, rays.sigma, Scales(noise)).squared()).sum())
 
 
-def _step(problem: Linearization, basis: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """Return the (k,) change that makes the reweighted residuals least, and twice how much less that is."""
+def _step(problem: Linearization, basis: NDArray[np.float64], offset: float) -> tuple[NDArray[np.float64], float]:
+    """Return the (7,) change that makes the reweighted residuals least, and twice how much less that is."""
     residuals, J = problem.residuals(), problem.jacobian() @ basis
     weighted = J / (1.0 + problem.squared()[problem.match])[:, None]
-    H = weighted.T @ J
-    step = -np.linalg.pinv(H, hermitian=True) @ (weighted.T @ residuals)
-    return step, float(step @ H @ step)
+    H, gradient = weighted.T @ J + _prior(basis), weighted.T @ residuals
+    gradient[-1] += offset / basis[6, -1] if offset else 0.0
+    step = -np.linalg.pinv(H, hermitian=True) @ gradient
+    return basis @ step, float(step @ H @ step)
 
 
 def _covariance(problem: Linearization, basis: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(6, 6) covariance of a robust fit (Huber and Ronchetti, Robust Statistics, section 7.6), and `depth_gains`.
+    """(7, 7) covariance of a robust fit (Huber and Ronchetti, Robust Statistics, section 7.6), and `depth_gains`.
 
     That of least squares, times how much more the residuals that lose their say cost than they save.
     """
@@ -117,19 +143,27 @@ def _covariance(problem: Linearization, basis: NDArray[np.float64]) -> tuple[NDA
     total = max(int(count[inlier].sum()), 1)
     factor = influence / total / max(slope / total, _LEAST_SLOPE) ** 2
     J = problem.jacobian(informative=True) @ basis * inlier[problem.match, None]
-    least_squares = np.linalg.pinv(J.T @ J, hermitian=True)
+    least_squares = np.linalg.pinv(J.T @ J + _prior(basis), hermitian=True)
     share = problem.depth_share[problem.used]
     gains = np.zeros((*problem.used.shape, 6))
-    gains[problem.used] = -np.sqrt(factor * share)[:, None] * (J @ least_squares @ basis.T)
+    gains[problem.used] = -np.sqrt(factor * share)[:, None] * (J @ least_squares @ basis[:6].T)
     return factor * basis @ least_squares @ basis.T, gains.sum(axis=1)
 
 
-def _basis(freedom: Freedom, translation: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(6, k) free directions of (dp, dtheta)."""
+def _prior(basis: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(k + 1, k + 1) what is known before: the offset is zero give or take one unit, its standard deviation."""
+    prior = np.zeros((basis.shape[1], basis.shape[1]))
+    prior[-1, -1] = 1.0
+    return prior
+
+
+def _basis(freedom: Freedom, translation: NDArray[np.float64], offset_sigma: float) -> NDArray[np.float64]:
+    """(7, k + 1) free directions of (dp, dtheta, offset): k of the pose, and the offset in units of its deviation."""
     if freedom is Freedom.POSE:
-        return np.eye(6)
-    basis = np.zeros((6, 5))
-    basis[3:, 2:] = np.eye(3)
+        return np.diag([*np.ones(6), offset_sigma])
+    basis = np.zeros((7, 6))
+    basis[3:6, 2:5] = np.eye(3)
+    basis[6, 5] = offset_sigma
     if freedom is Freedom.ROTATION:
         return basis[:, 2:]
     basis[:3, :2] = np.linalg.svd(translation[None])[2][1:].T

@@ -57,6 +57,7 @@ class Linearization:
         axes: (N, 2, 2) unit vectors across and along, as rows.
         sigma: (N, 2) standard deviations across and along.
         depth_share: (N, 2) share of the depth in those variances.
+        by_depth: (N, 2) derivatives of the residuals by the known inverse depths.
         used: (N, 2) bool.
     """
 
@@ -70,6 +71,7 @@ class Linearization:
     axes: NDArray[np.float64]
     sigma: NDArray[np.float64]
     depth_share: NDArray[np.float64]
+    by_depth: NDArray[np.float64]
     used: NDArray[np.bool_]
 
     @staticmethod
@@ -101,6 +103,7 @@ class Linearization:
         of_depth = np.zeros_like(of_match)
         of_depth[known, 1] = length[known] * scales.depth * depth_sigma[known]
         variance = of_match**2 + of_depth**2
+        by_depth = np.column_stack([np.zeros(len(points)), length * known])
         return Linearization(
             T,
             scales,
@@ -112,6 +115,7 @@ class Linearization:
             np.stack([across, along], axis=1),
             np.sqrt(variance),
             of_depth**2 / variance,
+            by_depth / np.sqrt(variance),
             np.column_stack([np.ones(len(points), bool), known | at_infinity]),
         )
 
@@ -124,16 +128,14 @@ class Linearization:
         """Return (N,) sums of the squares of the residuals of each match: a match is wrong as a whole, or not."""
         return np.asarray(((self._distances(self.T) / self.sigma) ** 2 * self.used).sum(axis=1))
 
-    def moved(self, change: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Apply a (6,) change (dp, dtheta) to T."""
-        return se3.transform(se3.exp_rotation(change[3:]) @ self.T[:3, :3], self.T[:3, 3] + change[:3])
-
     def residuals(self, change: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Return all used residuals in standard deviations, at T or at a (6,) change of it."""
-        return np.asarray((self._distances(self.T if change is None else self.moved(change)) / self.sigma)[self.used])
+        return np.asarray(
+            (self._distances(self.T if change is None else se3.moved(self.T, change)) / self.sigma)[self.used]
+        )
 
     def jacobian(self, informative: bool = False) -> NDArray[np.float64]:
-        """Return the derivative of `residuals` by the (6,) change of T.
+        """Return the derivative of `residuals` by the (6,) change of T and by an offset of all known inverse depths.
 
         Args:
             informative: make it less by what errors of `rho` add to its square, which tells nothing of the position.
@@ -146,7 +148,8 @@ class Linearization:
         rho = np.sqrt(np.maximum(self.rho**2 - self.rho_sigma**2, 0.0)) if informative else self.rho
         by_point, in_a, rho = by_point[self.used], np.repeat(in_a, count, axis=0), np.repeat(rho, count)
         # d(R^T (x - rho p)) = R^T (-rho dp + (x - rho p) x dtheta), and g . (v x dtheta) = (g x v) . dtheta.
-        return np.hstack([-rho[:, None] * by_point, np.cross(by_point, in_a)])
+        by_offset = self.by_depth[self.used][:, None]
+        return np.hstack([-rho[:, None] * by_point, np.cross(by_point, in_a), by_offset])
 
     def errors(self) -> NDArray[np.float64]:
         """Return the (N,) distances of the matches from where the pose puts them, depth errors discounted."""

@@ -61,6 +61,11 @@ def _left_jacobian(w: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.eye(3) + (1 - np.cos(angle)) / angle**2 * W + (angle - np.sin(angle)) / angle**3 * W @ W)
 
 
+def moved(T: NDArray[np.float64], change: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return T with the (6,) small change of the convention above added to it."""
+    return transform(exp_rotation(change[3:]) @ T[:3, :3], T[:3, 3] + change[:3])
+
+
 def composed_covariance(
     T_a_b: NDArray[np.float64],
     covariance_a_b: NDArray[np.float64],

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from loftr_ros.matches import FeaturesT, Matcher, Matches
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.depth import CellDepths, depths_from_stereo
+from loftr_ros.odometry.disparity_offset import NO_OFFSET, DisparityOffset
 from loftr_ros.odometry.estimate import LostReason, OdometryEstimate, TrackingState, bounded_covariance
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.frame_check import check_frame
@@ -57,6 +58,7 @@ class VisualOdometry(Generic[FeaturesT]):
         self._recent: RecentKeyframes[FeaturesT] = RecentKeyframes(self._config.relocalization_keyframes)
         self._last_frame: Frame | None = None
         self._track = Track(self._config)
+        self._offset = NO_OFFSET
 
     def process(self, frame: Frame) -> OdometryEstimate:
         """Estimate the pose of the next frame.
@@ -94,6 +96,9 @@ class VisualOdometry(Generic[FeaturesT]):
         """Make the first frame that shows something the first keyframe."""
         with clock("keyframe"):
             self._keyframe = Keyframe.first(view, self._measured_depths(view.frame, view.features))
+        if self._config.mode == "stereo" and view.frame.rig is not None:
+            per_pixel = 1.0 / (view.frame.camera.focal * view.frame.rig.baseline)
+            self._offset = DisparityOffset.unknown(self._config.disparity_offset_px * per_pixel)
         fix = self._track.last
         self._track.rebase(view.frame.stamp_ns, fix)
         return self._report(view.frame, self._keyframe, Matches.empty(), fix, True, clock)
@@ -126,6 +131,7 @@ class VisualOdometry(Generic[FeaturesT]):
             return track.hold(stamp_ns, matches)
         motion = self._motion(keyframe, view.frame, matches, track.last.T_keyframe_camera[:3, 3])
         if motion is not None and track.is_possible(stamp_ns, motion):
+            self._offset = motion.offset
             return track.advance(stamp_ns, matches, motion)
         reason = view.quality.fault(keyframe.quality) or _why_lost(matches, motion, self._config)
         return track.lose(stamp_ns, matches, reason)
@@ -134,7 +140,9 @@ class VisualOdometry(Generic[FeaturesT]):
         self, keyframe: Keyframe[FeaturesT], frame: Frame, matches: Matches, position: NDArray[np.float64]
     ) -> Motion | None:
         baseline = self._track.baseline(1e-9 * (frame.stamp_ns - keyframe.frame.stamp_ns))
-        return estimate_motion(keyframe.rays(matches), frame.camera.focal, position, baseline, self._config)
+        return estimate_motion(
+            keyframe.rays(matches), frame.camera.focal, position, baseline, self._config, self._offset
+        )
 
     def _relocalized(self, lost: _Sighting[FeaturesT], view: View[FeaturesT]) -> _Sighting[FeaturesT]:
         """Try one earlier keyframe, and take it up again if it knows this place and the prediction allows for it."""

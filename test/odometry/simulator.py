@@ -87,6 +87,8 @@ class World:
     """Frames that never arrive."""
     stereo_noise_px: float | None = None
     """Of the matches of left and right image; None: as the others."""
+    disparity_error_px: float = 0.0
+    """By which the matches in right images are too far to the right: the calibration is not exact."""
     depth_noise: float = 0.0
     """Standard deviation of depth images, as a share of the depth."""
     uneven: float = 1.0
@@ -156,6 +158,7 @@ class World:
         spread = self._spread(len(points_a))
         noise = np.linalg.cholesky(spread) @ self.rng.standard_normal((len(points_a), 2, 1))
         points_b += (self.stereo_noise_px if is_stereo else self.noise_px) * noise[:, :, 0]
+        points_b[:, 0] += features_b[1] * self.disparity_error_px
         points_b[points_a[:, 0] < self.repeated * self.camera.width] += self.period_px
         wrong = self.rng.random(len(points_b)) < self.outliers
         points_b[wrong] = self.rng.uniform((0, 0), (self.camera.width, self.camera.height), (wrong.sum(), 2))
