@@ -31,7 +31,7 @@ def test_an_error_of_the_calibration_is_learned(
     ignored = length_error(make_world, curve, disparity_error_px=ERROR_PX, disparity_offset_px=0.0)
     learned = length_error(make_world, curve, disparity_error_px=ERROR_PX, disparity_offset_px=0.2)
     assert abs(ignored) > 0.02
-    assert abs(learned) < 0.25 * abs(ignored)
+    assert abs(learned) < 0.5 * abs(ignored)
 
 
 def test_a_perfect_calibration_stays_one(
