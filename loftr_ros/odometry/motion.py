@@ -27,6 +27,10 @@ _OWN_DEPTH_SIGMA = 0.15
 # Inverse depths of at least this many standard deviations tell the length of a translation.
 _NEAR = 3.0
 _PNP_ITERATIONS = 100
+# No inlier is further than this from where the pose puts it, pixels, however large the noise ...
+_LARGEST_ERROR_PX = 3.0
+# ... and a pose that fewer of the matches agree with is a wrong one: repeated texture makes some agree on anything.
+_LEAST_SHARE = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -104,8 +108,10 @@ def estimate_motion(
         start = se3.transform(two_view.R_a_b, position if rotation_only else baseline * two_view.direction)
         refined = refine(start, rays.without_depth(), noise, least_noise, freedom)
     # All matches have their say in the refinement, which is robust; those that only a rough start left out come back.
-    inliers = np.asarray(refined.errors < max(config.ransac_threshold_px / focal, 3.0 * refined.noise))
-    if inliers.sum() < config.min_inliers or not np.isfinite(refined.T_a_b).all():
+    tolerance = np.clip(3.0 * refined.noise, config.ransac_threshold_px / focal, _LARGEST_ERROR_PX / focal)
+    inliers = np.asarray(refined.errors < tolerance)
+    enough = max(config.min_inliers, _LEAST_SHARE * len(rays))
+    if inliers.sum() < enough or not np.isfinite(refined.T_a_b).all():
         return None
     covariance = refined.covariance + COVARIANCE_FLOOR + _undetermined(freedom, refined.T_a_b[:3, 3], baseline)
     return Motion(

@@ -72,3 +72,13 @@ def test_without_depth_a_pure_rotation_keeps_the_position() -> None:
 def test_too_few_matches_are_no_motion() -> None:
     assert solve(road(FORWARD, count=20)) is None
     assert solve(road(FORWARD, count=0)) is None
+
+
+@pytest.mark.parametrize("right", [0.2, 0.5])
+def test_a_pose_that_few_of_the_matches_agree_with_is_none(right: float) -> None:
+    """Wrong matches spread the noise, and with it what counts as agreement."""
+    rays = road(FORWARD, count=600, wrong_depth=0.0)
+    rng = np.random.default_rng(1)
+    wrong = rng.random(len(rays)) > right
+    rays.b[wrong] += rng.normal(size=(wrong.sum(), 2)) * 30 / FOCAL
+    assert (solve(rays) is None) == (right < 1 / 3)
