@@ -74,7 +74,7 @@ class OdometryConfig:
     min_inliers: int = 25
     polish: bool = True
     polish_max_shift_px: float = 3.0
-    stationary_px: float = 0.5
+    stationary_px: float = 1.0
     min_parallax_px: float = 1.0
     keyframe_parallax_px: float = 12.0
     keyframe_min_inlier_ratio: float = 0.7

@@ -29,8 +29,8 @@ from loftr_ros.odometry.motion import Motion
 from loftr_ros.odometry.prediction import Velocity, is_foreseen, is_physical
 from loftr_ros.odometry.refinement import Freedom
 
-# Rows and columns of parts of the image.
-_TILES = 4
+# Rows and columns of parts of the image, how many matches one must have to be asked, and per cent of them.
+_TILES, _ENOUGH, _NEARLY_ALL = 4, 8, 90
 # The largest speed of late is forgotten in about this time, seconds.
 _MEMORY_S = 10.0
 # Velocity of a camera that stands still, standard deviation: 1 mm/s (or 1e-3 units/s) and 1e-3 rad/s.
@@ -249,13 +249,16 @@ class Track:
 
 
 def smooth_motion(points_a: NDArray[np.float32], points_b: NDArray[np.float32]) -> float:
-    """Return the median motion of the image from (N, 2) points a to b, pixels, with the noise of points averaged out.
+    """Return how far the image moves from (N, 2) points a to b, pixels, with the noise of points averaged out.
 
     The noise of a match is larger than the motion of a camera that stands still, but a true motion is common to
-    neighbours: the median over the parts of the image of the length of the median motion of each.
+    neighbours: each part of the image has its median motion. Nearly the largest of them counts, because far away nothing
+    moves, however fast the camera is.
     """
     extent = np.ptp(points_a, axis=0) + 1e-3
     column, row = (_TILES * (points_a - points_a.min(axis=0)) / extent).astype(int).T
     tile = _TILES * row + column
     moved = points_b - points_a
-    return float(np.median([np.linalg.norm(np.median(moved[tile == t], axis=0)) for t in np.unique(tile)]))
+    tiles, counts = np.unique(tile, return_counts=True)
+    tiles = tiles[counts >= min(_ENOUGH, int(counts.max()))]
+    return float(np.percentile([np.linalg.norm(np.median(moved[tile == t], axis=0)) for t in tiles], _NEARLY_ALL))
