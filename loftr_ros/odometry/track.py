@@ -252,8 +252,8 @@ def smooth_motion(points_a: NDArray[np.float32], points_b: NDArray[np.float32]) 
     """Return how far the image moves from (N, 2) points a to b, pixels, with the noise of points averaged out.
 
     The noise of a match is larger than the motion of a camera that stands still, but a true motion is common to
-    neighbours: each part of the image has its median motion. Nearly the largest of them counts, because far away nothing
-    moves, however fast the camera is.
+    neighbours: each part of the image has its median motion. Nearly the largest of them counts, because far away
+    nothing moves, however fast the camera is.
     """
     extent = np.ptp(points_a, axis=0) + 1e-3
     column, row = (_TILES * (points_a - points_a.min(axis=0)) / extent).astype(int).T
