@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loftr_ros.commands.arguments import add_matcher_arguments, positive, positive_int
+from loftr_ros.errors import LoftrRosError
 from loftr_ros.output import make_folder
 
 if TYPE_CHECKING:
@@ -14,8 +15,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from loftr_ros.odometry.estimate import OdometryEstimate
-    from loftr_ros.odometry.visual_odometry import VisualOdometry
+    from loftr_ros.odometry.scaled_odometry import ScaledOdometry
+    from loftr_ros.odometry.wheel_odometry import WheelOdometry
     from loftr_ros.sequences.sequence import Sequence
+
+
+class RunError(LoftrRosError):
+    """Options that do not go together, or wheel odometry that does not go with the sequence."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,23 +33,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stride", type=positive_int, default=1, metavar="N", help="use every Nth frame (default: 1)")
     parser.add_argument("--fps", type=positive, default=30.0, help="of images whose names are no stamps (default: 30)")
     parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
+    scale = parser.add_argument_group("scale of a single camera")
+    scale.add_argument(
+        "--scale-source", choices=("none", "odometry", "camera_height"), default="none", help="default: none"
+    )
+    scale.add_argument("--camera-height", type=positive, default=0.0, metavar="M", help="above level ground, metres")
+    scale.add_argument(
+        "--camera-pitch", type=float, default=0.0, metavar="RAD", help="positive looks down (default: 0)"
+    )
+    scale.add_argument(
+        "--wheel-odometry", type=Path, metavar="FILE", help="positions of the robot's base, metres, in TUM format"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
     """Run the odometry over the sequence; what was computed is written even if the run ends early."""
     from loftr_ros.loftr.matcher import load_matcher
     from loftr_ros.odometry.config import OdometryConfig
-    from loftr_ros.odometry.visual_odometry import VisualOdometry
+    from loftr_ros.odometry.scaled_odometry import ScaledOdometry
     from loftr_ros.run_log import FrameRecord, RunLog
     from loftr_ros.sequences.formats import open_sequence
 
+    config = OdometryConfig(
+        mode=args.mode,
+        scale_source=args.scale_source,
+        camera_height=args.camera_height,
+        camera_pitch=args.camera_pitch,
+    )
     sequence = open_sequence(args.source, args.mode, args.fps).every(args.stride)
+    wheels = _wheels(args, sequence)
     make_folder(args.output)
     matcher = load_matcher(args.checkpoint, args.device, args.max_pixels)
-    config = OdometryConfig(mode=args.mode)
     records: list[FrameRecord] = []
     try:
-        for estimate in _estimates(VisualOdometry(matcher, config), sequence, show=not args.no_progress):
+        for estimate in _estimates(ScaledOdometry(matcher, config, wheels), sequence, show=not args.no_progress):
             records.append(FrameRecord.of(estimate))
     finally:
         if records:
@@ -52,7 +75,26 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def _estimates(odometry: VisualOdometry[Any], sequence: Sequence, show: bool) -> Iterator[OdometryEstimate]:
+def _wheels(args: argparse.Namespace, sequence: Sequence) -> WheelOdometry | None:
+    """Read the wheel odometry, if it is the source of the scale."""
+    from loftr_ros.odometry.trajectory import read_tum
+    from loftr_ros.odometry.wheel_odometry import WheelOdometry
+
+    if (args.scale_source == "odometry") != (args.wheel_odometry is not None):
+        raise RunError("--scale-source odometry and --wheel-odometry FILE need each other.")
+    if args.wheel_odometry is None:
+        return None
+    trajectory = read_tum(args.wheel_odometry)
+    first, last = sequence.entries[0].stamp_ns, sequence.entries[-1].stamp_ns
+    if trajectory.stamps_ns[-1] < first or trajectory.stamps_ns[0] > last:
+        raise RunError(f"{args.wheel_odometry} is of another time than {args.source}: no stamp lies within it.")
+    wheels = WheelOdometry(len(trajectory))
+    for stamp_ns, position in zip(trajectory.stamps_ns.tolist(), trajectory.positions, strict=True):
+        wheels.add(stamp_ns, position)
+    return wheels
+
+
+def _estimates(odometry: ScaledOdometry[Any], sequence: Sequence, show: bool) -> Iterator[OdometryEstimate]:
     """Process frame after frame under a progress bar."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -77,8 +77,17 @@ class VoParameters:
 
     autostart: bool = _row(True, "Configure and activate as soon as the node is up", read_only=True)
     mode: Literal["mono", "stereo"] = _row(
-        "mono", "One camera (scale unknown) or a pair (metric)", choices=("mono", "stereo")
+        "mono", "One camera (metric by scale_source only) or a pair (metric)", choices=("mono", "stereo")
     )
+    scale_source: Literal["none", "odometry", "camera_height"] = _row(
+        "none",
+        "What tells the scale of one camera: odometry (of wheels), or camera_height above level ground",
+        choices=("none", "odometry", "camera_height"),
+    )
+    camera_height: float = _row(
+        0.0, "Height of the camera above the ground, for scale_source camera_height", unit="m", low=0.0, high=1000.0
+    )
+    wheel_odometry_topic: str = _row("wheel_odometry", "Odometry of the base (nav_msgs/Odometry), for scale_source odometry")
 
     checkpoint: str = _row(
         "compact", "Weights: compact, the name of fetched ones (outdoor, indoor), FILE or PRESET=FILE"
@@ -134,7 +143,13 @@ class VoParameters:
     camera_roll: float = _row(
         0.0, "Roll of the camera body (x forward, z up) in the base frame", unit="rad", low=-math.pi, high=math.pi
     )
-    camera_pitch: float = _row(0.0, "Pitch, positive looks down", unit="rad", low=-math.pi, high=math.pi)
+    camera_pitch: float = _row(
+        0.0,
+        "Pitch, positive looks down; from level, for scale_source camera_height",
+        unit="rad",
+        low=-math.pi,
+        high=math.pi,
+    )
     camera_yaw: float = _row(0.0, "Yaw, positive looks left", unit="rad", low=-math.pi, high=math.pi)
 
     publish_tf: bool = _row(True, "Publish the transform from odom_frame to base_frame")
@@ -168,9 +183,16 @@ def validated(values: Mapping[str, Any]) -> VoParameters:
 
 
 def odometry_config(parameters: VoParameters) -> OdometryConfig:
-    """Return the settings of the odometry that the node's parameters ask for."""
+    """Return the settings of the odometry that the node's parameters ask for.
+
+    Raises:
+        OdometryConfigError: parameters that do not go together.
+    """
     return OdometryConfig(
         mode=parameters.mode,
+        scale_source=parameters.scale_source,
+        camera_height=parameters.camera_height,
+        camera_pitch=parameters.camera_pitch,
         max_speed=parameters.max_speed,
         max_angular_velocity=parameters.max_angular_velocity,
         max_prediction_s=parameters.max_prediction,

@@ -9,13 +9,14 @@ from rclpy.lifecycle import LifecycleNode
 
 from loftr_ros.matches import Matcher
 from loftr_ros.odometry.frame import Frame
-from loftr_ros.odometry.visual_odometry import VisualOdometry
+from loftr_ros.odometry.scaled_odometry import ScaledOdometry
 from loftr_ros.ros.camera_input import CameraInput, CameraMessages
 from loftr_ros.ros.conversions import camera_from_info, grey_from_image, rig_from_infos
 from loftr_ros.ros.diagnostics import Statistics, sentence
 from loftr_ros.ros.messages import nanoseconds
 from loftr_ros.ros.outputs import Outputs
 from loftr_ros.ros.parameters import VoParameters, odometry_config
+from loftr_ros.ros.wheel_input import WheelInput
 from loftr_ros.ros.worker import Worker
 
 
@@ -34,7 +35,9 @@ class Pipeline:
         self.statistics = Statistics()
         self._node = node
         self._rectified = parameters.stereo_rectified if parameters.mode == "stereo" else parameters.rectified
-        self._odometry = VisualOdometry(matcher, odometry_config(parameters))
+        self._wheels = WheelInput(node, parameters) if parameters.scale_source == "odometry" else None
+        wheels = self._wheels.positions if self._wheels else None
+        self._odometry = ScaledOdometry(matcher, odometry_config(parameters), wheels)
         self._outputs = outputs
         self._error: str | None = None
         capacity = parameters.queue_size if parameters.process_every_frame else None
@@ -44,11 +47,17 @@ class Pipeline:
     def close(self) -> None:
         """Unsubscribe and wait for the worker."""
         self._input.close()
+        if self._wheels:
+            self._wheels.close()
         self._worker.stop()
 
     def problem(self) -> str | None:
         """Say in one sentence what keeps odometry from coming out, or None."""
         return self._error or self._input.problem()
+
+    def doubt(self) -> str | None:
+        """Say in one sentence what is missing although odometry comes out, or None."""
+        return self._wheels.problem() if self._wheels else None
 
     def _deliver(self, messages: CameraMessages) -> None:
         self.statistics.frame_received()

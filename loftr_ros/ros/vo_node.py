@@ -17,7 +17,14 @@ from loftr_ros.loftr.matcher import LoftrMatcher, load_matcher
 from loftr_ros.odometry.estimate import TrackingState
 from loftr_ros.ros.diagnostics import diagnostics_message, sentence
 from loftr_ros.ros.outputs import Outputs
-from loftr_ros.ros.parameters import PARAMETERS, ParameterError, ParameterSpec, VoParameters, validated
+from loftr_ros.ros.parameters import (
+    PARAMETERS,
+    ParameterError,
+    ParameterSpec,
+    VoParameters,
+    odometry_config,
+    validated,
+)
 from loftr_ros.ros.pipeline import Pipeline
 
 _SPECS = {spec.name: spec for spec in PARAMETERS}
@@ -72,6 +79,7 @@ class VoNode(LifecycleNode):
         """Load the network and create the publishers."""
         try:
             self._settings = validated({name: self.get_parameter(name).value for name in _SPECS})
+            odometry_config(self._settings)  # refuses what does not go together
             self._matcher = _load_matcher(self._settings)
         except Exception as error:
             self._error = sentence(error)
@@ -130,6 +138,9 @@ class VoNode(LifecycleNode):
         state = self._pipeline.statistics.state
         if state is TrackingState.LOST:
             return DiagnosticStatus.WARN, f"lost: {self._pipeline.statistics.lost_because}; the pose is a prediction"
+        doubt = self._pipeline.doubt()
+        if doubt:
+            return DiagnosticStatus.WARN, doubt
         return DiagnosticStatus.OK, state.value if state else "waiting for images"
 
     def _declare_parameters(self) -> None:
