@@ -10,13 +10,15 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from loftr_ros.odometry.estimate import OdometryEstimate
+from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
 
 # Samples that are remembered, and how many it takes to be sure that they are not all wrong.
 _WINDOW = 30
 _ENOUGH = 3
 # The scale is called known when its standard deviation is below this, as a share.
 _SURE = 0.1
+# A step whose length is less certain than this, as a share, has a length that was guessed.
+_UNDETERMINED = 0.9
 # Deviations beyond this many standard deviations lose their say.
 _LOSS_SCALE = 2.0
 
@@ -65,6 +67,21 @@ class KeyframeStep:
     T_keyframe_camera: NDArray[np.float64]
     covariance: NDArray[np.float64]
 
+    @property
+    def has_new_unit(self) -> bool:
+        """Whether lengths from here on are in another unit: no depth has told how long this step is."""
+        lost = self.estimate.state is TrackingState.LOST
+        return lost or length_sigma(self.T_keyframe_camera, self.covariance) > _UNDETERMINED
+
+
+def length_sigma(T: NDArray[np.float64], covariance: NDArray[np.float64]) -> float:
+    """Return the standard deviation of the length of a translation, as a share of it; infinite for none at all."""
+    length = float(np.linalg.norm(T[:3, 3]))
+    if length == 0.0:
+        return np.inf
+    along = T[:3, 3] / length
+    return float(np.sqrt(along @ covariance[:3, :3] @ along)) / length
+
 
 class ScaleSource(Protocol):
     """Measures the scale."""
@@ -100,6 +117,13 @@ class ScaleFilter:
     def drift(self, sigma: float) -> None:
         """Let the scale walk by a step of this standard deviation, as a share."""
         self._walk += sigma**2
+
+    def restart(self, sigma: float) -> None:
+        """Count what is known so far as one sample, and no more certain than this."""
+        if self._samples:
+            value = float(np.log(self.scale.value))
+            self._samples.clear()
+            self.add(ScaleSample(value, sigma))
 
     @property
     def scale(self) -> Scale:

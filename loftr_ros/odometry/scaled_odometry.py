@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from loftr_ros.matches import FeaturesT, Matcher
 from loftr_ros.odometry import se3
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState, bounded_covariance
+from loftr_ros.odometry.estimate import OdometryEstimate, bounded_covariance
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.ground_plane import GroundScale
 from loftr_ros.odometry.scale import KeyframeStep, Scale, ScaleFilter, ScaleSource
@@ -24,8 +24,8 @@ from loftr_ros.odometry.stage_clock import StageClock
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 from loftr_ros.odometry.wheel_odometry import WheelOdometry, WheelScale
 
-# What a keyframe adds to the uncertainty of the scale, as a share: the unit drifts, and is a guess after a fresh start.
-_DRIFT, _FRESH_START = 0.005, 0.3
+# From keyframe to keyframe the unit drifts by this share; a new unit is the old one as well as a guess can tell.
+_DRIFT, _NEW_UNIT = 0.005, 0.5
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,9 @@ class ScaledOdometry(Generic[FeaturesT]):
 
     def _measure(self, source: ScaleSource, step: KeyframeStep) -> None:
         """Bring the scale up to date."""
-        self._filter.drift(_FRESH_START if step.estimate.state is TrackingState.LOST else _DRIFT)
+        self._filter.drift(_DRIFT)
+        if step.has_new_unit:
+            self._filter.restart(_NEW_UNIT)
         for sample in source.samples(step):
             self._filter.add(sample)
 

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.odometry import se3
-from loftr_ros.odometry.estimate import TrackingState
-from loftr_ros.odometry.scale import KeyframeStep, ScaleSample
+from loftr_ros.odometry.scale import KeyframeStep, ScaleSample, length_sigma
 
 # Positions that are remembered by default: 20 s at 100 Hz.
 _REMEMBERED = 2000
@@ -90,10 +89,8 @@ class _Way:
     def sample(self, end: NDArray[np.float64]) -> ScaleSample:
         """Compare the distances, the wheels having come to `end`."""
         by_camera, by_wheels = np.linalg.norm(self.T[:3, 3]) + _TINY, np.linalg.norm(end - self.start) + _TINY
-        along = self.T[:3, 3] / by_camera
-        camera_sigma = np.sqrt(along @ self.covariance[:3, :3] @ along) / by_camera
         wheel_sigma = np.hypot(np.sqrt(2.0) * _POSITION_SIGMA, _LEVER * self.turn) / by_wheels
-        sigma = np.linalg.norm([camera_sigma, wheel_sigma, _SLIP_SIGMA])
+        sigma = np.linalg.norm([length_sigma(self.T, self.covariance), wheel_sigma, _SLIP_SIGMA])
         return ScaleSample(float(np.log(by_wheels / by_camera)), float(sigma))
 
 
@@ -102,7 +99,7 @@ class WheelScale:
 
     What makes the two differ is in the uncertainty of the ratio: a turn, because the camera does not sit on the axle; a
     short way; a camera that is not sure of its own. A way goes on from keyframe to keyframe until it is certain enough,
-    and starts anew after a larger turn and after a loss.
+    and starts anew after a larger turn and in a new unit.
     """
 
     common_sigma = _COMMON_SIGMA
@@ -124,10 +121,13 @@ class WheelScale:
     def _follow(self, step: KeyframeStep) -> list[ScaleSample]:
         """Go one keyframe further, and measure where the way is certain enough."""
         position = self._wheels.position(step.estimate.stamp_ns)
-        if position is None or step.estimate.state is not TrackingState.TRACKING:
+        if position is None:
             self._way = None
             return []
-        way = self._way.extended(step) if self._way else _Way(position)
+        if self._way is None or step.has_new_unit:
+            self._way = _Way(position)
+            return []
+        way = self._way.extended(step)
         sample = way.sample(position)
         is_certain = sample.sigma < _WANTED_SIGMA
         self._way = _Way(position) if is_certain or way.turn > _LARGEST_TURN else way

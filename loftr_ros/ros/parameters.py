@@ -87,7 +87,9 @@ class VoParameters:
     camera_height: float = _row(
         0.0, "Height of the camera above the ground, for scale_source camera_height", unit="m", low=0.0, high=1000.0
     )
-    wheel_odometry_topic: str = _row("wheel_odometry", "Odometry of the base (nav_msgs/Odometry), for scale_source odometry")
+    wheel_odometry_topic: str = _row(
+        "wheel_odometry", "Positions of the base (nav_msgs/Odometry), for scale_source odometry"
+    )
 
     checkpoint: str = _row(
         "compact", "Weights: compact, the name of fetched ones (outdoor, indoor), FILE or PRESET=FILE"

@@ -77,12 +77,21 @@ def test_without_new_samples_the_scale_is_kept_and_grows_uncertain_slowly() -> N
     assert scales.scale.sigma == pytest.approx(np.hypot(before.sigma, 0.05), rel=1e-3)
 
 
-def test_after_a_fresh_start_new_samples_win_at_once() -> None:
+@pytest.mark.parametrize("change", [0.0, 0.4, -1.4])
+def test_in_a_new_unit_the_next_sample_wins(change: float) -> None:
     scales = fed(30 * [TRUE], drift=0.005)
-    scales.drift(0.3)
-    for _ in range(3):
-        scales.add(ScaleSample(TRUE + 0.4, SIGMA))
-    assert np.log(scales.scale.value) == pytest.approx(TRUE + 0.4, abs=0.05)
+    scales.restart(0.5)
+    assert np.log(scales.scale.value) == pytest.approx(TRUE)
+    assert scales.scale.sigma == pytest.approx(0.5)
+    scales.add(ScaleSample(TRUE + change, SIGMA))
+    assert np.log(scales.scale.value) == pytest.approx(TRUE + change, abs=0.05)
+    assert scales.scale.known
+
+
+def test_a_restart_makes_nothing_known() -> None:
+    scales = ScaleFilter(0.0)
+    scales.restart(0.5)
+    assert scales.scale == Scale()
 
 
 def test_a_scale_that_jumped_is_followed_in_the_end() -> None:

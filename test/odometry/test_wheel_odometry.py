@@ -1,5 +1,7 @@
 """Positions of wheels by time, and the scale of a camera beside them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -109,11 +111,17 @@ def test_wheels_that_spin_tell_nothing_of_a_camera_that_stands() -> None:
     assert measured(rolled(10 * [0.2]), driven(10 * [still])) == []
 
 
-def test_a_loss_ends_a_way() -> None:
+def test_a_way_does_not_go_on_in_a_new_unit() -> None:
+    """The wheels go far while the camera is lost; how long its step was is a guess."""
     steps = driven(10 * [FORWARD], {4: TrackingState.LOST})
-    samples = measured(rolled([0.2, 0.2, 0.2, 5.0, 5.0] + 5 * [0.2]), steps)
-    assert len(samples) == 7
-    assert [np.exp(sample.log_scale) for sample in samples] == pytest.approx(7 * [SCALE])
+    samples = measured(rolled([0.2, 0.2, 0.2, 5.0] + 6 * [0.2]), steps)
+    assert [np.exp(sample.log_scale) for sample in samples] == pytest.approx(8 * [SCALE])
+
+
+def test_a_step_of_undetermined_length_is_not_measured() -> None:
+    steps = driven(10 * [FORWARD])
+    steps[3] = replace(steps[3], covariance=np.eye(6) * (0.2 / SCALE) ** 2)
+    assert len(measured(rolled([0.2, 0.2, 0.2, 5.0] + 6 * [0.2]), steps)) == 8
 
 
 def test_an_uncertain_camera_needs_a_longer_way() -> None:
