@@ -13,7 +13,7 @@ from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.depth import LEAST_NOISE_PX, length_ratio
 from loftr_ros.odometry.disparity_offset import NO_OFFSET, DisparityOffset
 from loftr_ros.odometry.rays import RayMatches, homogeneous, triangulate
-from loftr_ros.odometry.refinement import Freedom, RefinedPose, refine, robust_cost
+from loftr_ros.odometry.refinement import Freedom, RefinedPose, assess, refine, robust_cost
 from loftr_ros.odometry.two_view import MINIMUM_MATCHES, TwoViewGeometry, TwoViewPose, two_view_pose
 
 # No covariance is smaller than this: standard deviations of 0.1 mm (or 1e-4 units) and 1e-5 rad. Calibration and the
@@ -201,7 +201,7 @@ def _refine_with_own_depth(
     ratio = length_ratio(rays.inverse_depth, rays.sigma, *measured)
     T = se3.transform(refined.T_a_b[:3, :3], ratio * refined.T_a_b[:3, 3])
     along = T[:3, 3] / max(float(np.linalg.norm(T[:3, 3])), 1e-9)
-    covariance = refine(T, rays.without_depth(), noise, least_noise, Freedom.DIRECTION).covariance
+    covariance = assess(T, rays.without_depth(), refined.noise, least_noise, Freedom.DIRECTION).covariance
     covariance[:3, :3] += along @ refined.covariance[:3, :3] @ along * np.outer(along, along)
     return replace(refined, T_a_b=T, covariance=covariance, depth_gains=np.zeros_like(refined.depth_gains))
 

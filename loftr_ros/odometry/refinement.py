@@ -12,10 +12,10 @@ from loftr_ros.odometry import se3
 from loftr_ros.odometry.rays import RayMatches
 from loftr_ros.odometry.residuals import Linearization, Scales
 
-_ROUNDS = 3
-_MAX_STEPS = 10
-# The cost grows by 1/2 one standard deviation away from its minimum.
-_COST_TOLERANCE = 1e-3
+# After the first steps the noise is measured anew before each.
+_STEPS_AT_FIRST, _MAX_STEPS = 2, 8
+# The cost grows by 1/2 one standard deviation away from its minimum; twice that, and a share of the noise.
+_COST_TOLERANCE, _NOISE_TOLERANCE = 0.03, 0.1
 # Residuals beyond this many standard deviations have nothing to do with the noise.
 _OUTLIER = 3.0
 # Keeps the covariance a number where the residuals have no centre; normal residuals give 0.3 to 0.5.
@@ -82,7 +82,7 @@ def refine(
     least_depth_sigma: float = 0.0,
     offset_sigma: float = 0.0,
 ) -> RefinedPose:
-    """Refine a relative pose: Gauss-Newton, iteratively reweighted, in turns with the scales of the noise.
+    """Refine a relative pose: Gauss-Newton, iteratively reweighted, then in turns with the scales of the noise.
 
     Args:
         T_a_b: (4, 4) start.
@@ -97,18 +97,37 @@ def refine(
     """
     T, scales, offset = T_a_b, Scales(noise), 0.0
     depth_sigma = np.maximum(rays.sigma, least_depth_sigma * rays.inverse_depth)
-    for _ in range(_ROUNDS):
-        for _ in range(_MAX_STEPS):
-            problem = Linearization.at(T, rays.shifted(offset), depth_sigma, scales, freedom is Freedom.ROTATION)
-            basis = _basis(freedom, T[:3, 3], offset_sigma)
-            step, gain = _step(problem, basis, offset)
-            T, offset = se3.moved(T, step[:6]), offset + step[6]
-            if freedom is Freedom.DIRECTION:
-                T[:3, 3] *= np.linalg.norm(T_a_b[:3, 3]) / np.linalg.norm(T[:3, 3])
-            if gain < _COST_TOLERANCE:
-                break
+    for count in range(_MAX_STEPS):
         problem = Linearization.at(T, rays.shifted(offset), depth_sigma, scales, freedom is Freedom.ROTATION)
-        scales = problem.rescaled(least_noise)
+        step, gain = _step(problem, _basis(freedom, T[:3, 3], offset_sigma), offset)
+        T, offset = se3.moved(T, step[:6]), offset + step[6]
+        if freedom is Freedom.DIRECTION:
+            T[:3, 3] *= np.linalg.norm(T_a_b[:3, 3]) / np.linalg.norm(T[:3, 3])
+        if count >= _STEPS_AT_FIRST or gain < _COST_TOLERANCE:
+            before, scales = scales, problem.rescaled(least_noise)
+            if gain < _COST_TOLERANCE and abs(scales.noise - before.noise) < _NOISE_TOLERANCE * before.noise:
+                break
+    return _refined(T, rays, depth_sigma, scales, freedom, offset, offset_sigma)
+
+
+def assess(
+    T_a_b: NDArray[np.float64], rays: RayMatches, noise: float, least_noise: float, freedom: Freedom
+) -> RefinedPose:
+    """Return what `refine` says about a pose, without refining it."""
+    scales = Linearization.at(T_a_b, rays, rays.sigma, Scales(noise)).rescaled(least_noise)
+    return _refined(T_a_b, rays, rays.sigma, scales, freedom, 0.0, 0.0)
+
+
+def _refined(
+    T: NDArray[np.float64],
+    rays: RayMatches,
+    depth_sigma: NDArray[np.float64],
+    scales: Scales,
+    freedom: Freedom,
+    offset: float,
+    offset_sigma: float,
+) -> RefinedPose:
+    problem = Linearization.at(T, rays.shifted(offset), depth_sigma, scales, freedom is Freedom.ROTATION)
     covariance, gains = _covariance(problem, _basis(freedom, T[:3, 3], offset_sigma))
     by_offset = covariance[:6, 6] / max(covariance[6, 6], 1e-300)
     return RefinedPose(
@@ -134,19 +153,21 @@ def _step(problem: Linearization, basis: NDArray[np.float64], offset: float) -> 
 def _covariance(problem: Linearization, basis: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(7, 7) covariance of a robust fit (Huber and Ronchetti, Robust Statistics, section 7.6), and `depth_gains`.
 
-    That of least squares, times how much more the residuals that lose their say cost than they save.
+    That of least squares, times how much more the residuals that lose their say cost than they save. Of what two fits
+    have in common only the part that is linear in the errors remains, which has no such factor.
     """
     squared, count = problem.squared(), problem.used.sum(axis=1)
     inlier = squared < _OUTLIER**2
     influence = np.sum((squared / (1.0 + squared) ** 2)[inlier])
     slope = np.sum(((count + (count - 2.0) * squared) / (1.0 + squared) ** 2)[inlier])
     total = max(int(count[inlier].sum()), 1)
-    factor = influence / total / max(slope / total, _LEAST_SLOPE) ** 2
+    left = max(total - basis.shape[1], 1)  # degrees of freedom
+    factor = influence / left / max(slope / total, _LEAST_SLOPE) ** 2
     J = problem.jacobian(informative=True) @ basis * inlier[problem.match, None]
     least_squares = np.linalg.pinv(J.T @ J + _prior(basis), hermitian=True)
     share = problem.depth_share[problem.used]
     gains = np.zeros((*problem.used.shape, 6))
-    gains[problem.used] = -np.sqrt(factor * share)[:, None] * (J @ least_squares @ basis[:6].T)
+    gains[problem.used] = -np.sqrt(share)[:, None] * (J @ least_squares @ basis[:6].T)
     return factor * basis @ least_squares @ basis.T, gains.sum(axis=1)
 
 

@@ -23,6 +23,8 @@ from loftr_ros.odometry.rays import RayMatches, homogeneous, triangulate
 
 # Residuals beyond this many standard deviations have nothing to do with the noise.
 _OUTLIER = 3.0
+# ... and the normal ones among the others have this variance.
+_TRUNCATED_VARIANCE = 0.973
 # The noise that depths are said to have counts as much as this many residuals that show it.
 _PRIOR_COUNT = 50.0
 # Least depth in camera b, as a share of that in camera a.
@@ -160,7 +162,7 @@ class Linearization:
         """Return the scales that the residuals show, outliers left out: the likeliest variances, by fixed point."""
         size, share = np.abs(self.residuals()), self.depth_share[self.used]
         inlier = size <= _OUTLIER * 1.4826 * np.median(size)
-        squared, share = size[inlier] ** 2, share[inlier]
+        squared, share = size[inlier] ** 2 / _TRUNCATED_VARIANCE, share[inlier]
         noise = self.scales.noise * np.sqrt(np.sum((1.0 - share) * squared) / max(np.sum(1.0 - share), 1e-9))
         shown = self.scales.depth**2 * np.sum(share * squared)
         depth = np.sqrt((shown + _PRIOR_COUNT) / (np.sum(share) + _PRIOR_COUNT))

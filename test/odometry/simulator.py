@@ -91,6 +91,7 @@ class World:
     """By which the matches in right images are too far to the right: the calibration is not exact."""
     depth_noise: float = 0.0
     """Standard deviation of depth images, as a share of the depth."""
+    depth_images: bool = True
     uneven: float = 1.0
     """Matches are so many times noisier along one direction of their own than across it, and `spread_b` says so."""
     repeated: float = 0.0
@@ -114,14 +115,9 @@ class World:
         """A frame with right image and depth. The images hold their index, for the matcher."""
         left, right = self._view.copy(), self._view.copy()
         left[0, :2], right[0, :2] = (index, 0), (index, 1)
-        y, x = np.mgrid[0 : self.camera.height, 0 : self.camera.width]
-        depth = self._meet(index, self.poses[index], np.column_stack([x.ravel(), y.ravel()]))[0]
-        depth[~np.isfinite(depth)] = 0.0
-        # Neighbouring pixels of a depth camera err together.
-        blocks = self.rng.standard_normal((self.camera.height // CELL + 1, self.camera.width // CELL + 1))
-        depth *= 1.0 + self.depth_noise * blocks[y.ravel() // CELL, x.ravel() // CELL]
+        depth = self._depth_image(index) if self.depth_images else None
         stamp_ns = round(1e9 * period_s * index)
-        return Frame(stamp_ns, left, self.camera, right, depth.reshape(left.shape).astype(np.float32), self.rig)
+        return Frame(stamp_ns, left, self.camera, right, depth, self.rig)
 
     def frames(self) -> Iterator[Frame]:
         """All that arrive."""
@@ -171,6 +167,14 @@ class World:
         """(N, 2) pixels of the centres of the cells."""
         row, column = np.mgrid[0 : self.camera.height // CELL, 0 : self.camera.width // CELL].reshape(2, -1)
         return CELL * np.column_stack([column, row]) + (CELL - 1) / 2
+
+    def _depth_image(self, index: int) -> NDArray[np.float32]:
+        """(H, W) z of all pixels, 0 where there is nothing; neighbouring pixels of a depth camera err together."""
+        y, x = np.mgrid[0 : self.camera.height, 0 : self.camera.width]
+        depth = self._meet(index, self.poses[index], np.column_stack([x.ravel(), y.ravel()]))[0].reshape(y.shape)
+        blocks = self.rng.standard_normal((self.camera.height // CELL + 1, self.camera.width // CELL + 1))
+        noisy = depth * (1.0 + self.depth_noise * blocks[y // CELL, x // CELL])
+        return np.where(np.isfinite(noisy), noisy, 0.0).astype(np.float32)
 
     def _meet(
         self, index: int, T_world_camera: NDArray[np.float64], pixels: NDArray[np.float64]
