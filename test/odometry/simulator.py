@@ -92,6 +92,7 @@ class World:
     depth_noise: float = 0.0
     """Standard deviation of depth images, as a share of the depth."""
     depth_images: bool = True
+    """Whether there are any: rendering them takes time."""
     uneven: float = 1.0
     """Matches are so many times noisier along one direction of their own than across it, and `spread_b` says so."""
     repeated: float = 0.0
@@ -150,10 +151,11 @@ class World:
         lens = self.rig.right if features_b[1] and self.rig else self.camera
         points_b[visible] = lens.project(in_b[visible])
         visible &= ((points_b >= 0) & (points_b < (self.camera.width, self.camera.height))).all(axis=1)
-        is_stereo = features_a[0] == features_b[0] and self.stereo_noise_px is not None
+        is_stereo = features_a[0] == features_b[0]
+        noise_px = self.noise_px if self.stereo_noise_px is None or not is_stereo else self.stereo_noise_px
         spread = self._spread(len(points_a))
         noise = np.linalg.cholesky(spread) @ self.rng.standard_normal((len(points_a), 2, 1))
-        points_b += (self.stereo_noise_px if is_stereo else self.noise_px) * noise[:, :, 0]
+        points_b += noise_px * noise[:, :, 0]
         points_b[:, 0] += features_b[1] * self.disparity_error_px
         points_b[points_a[:, 0] < self.repeated * self.camera.width] += self.period_px
         wrong = self.rng.random(len(points_b)) < self.outliers
