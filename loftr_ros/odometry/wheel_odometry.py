@@ -19,8 +19,9 @@ _REMEMBERED = 2000
 _LARGEST_GAP_NS = 500_000_000
 # Standard deviations: of a position, metres; of a distance, as a share, by small slips; of the wheels' size for good.
 _POSITION_SIGMA, _SLIP_SIGMA, _COMMON_SIGMA = 0.005, 0.02, 0.01
-# From the base to the camera, metres: by so much times the angle a turn makes their ways differ.
-_LEVER = 0.5
+# From where the positions are to the camera, metres. A turn swings the camera: one that sits to the side goes further
+# or less far by this times the angle, one that sits ahead goes across the way, which lengthens it to second order.
+_SIDEWAYS, _AHEAD = 0.1, 0.5
 # A way is measured as soon as it is this certain, as a share; after a larger turn, radians, it starts anew.
 _WANTED_SIGMA, _LARGEST_TURN = 0.06, 0.2
 # Keyframes that may wait for the positions of their time.
@@ -38,7 +39,10 @@ class WheelOdometry:
         self._lock = threading.Lock()
 
     def add(self, stamp_ns: int, position: NDArray[np.float64]) -> None:
-        """Take the next (3,) position in metres, in any fixed frame; an older stamp than the last starts anew."""
+        """Take the next (3,) position of the camera by its wheels, or of a place near it, metres in a fixed frame.
+
+        A stamp that is not after the last one starts anew.
+        """
         with self._lock:
             if self._stamps and stamp_ns <= self._stamps[-1]:
                 self._stamps.clear()
@@ -89,8 +93,10 @@ class _Way:
     def sample(self, end: NDArray[np.float64]) -> ScaleSample:
         """Compare the distances, the wheels having come to `end`."""
         by_camera, by_wheels = np.linalg.norm(self.T[:3, 3]) + _TINY, np.linalg.norm(end - self.start) + _TINY
-        wheel_sigma = np.hypot(np.sqrt(2.0) * _POSITION_SIGMA, _LEVER * self.turn) / by_wheels
-        sigma = np.linalg.norm([length_sigma(self.T, self.covariance), wheel_sigma, _SLIP_SIGMA])
+        wheel_sigma = np.sqrt(2.0) * _POSITION_SIGMA / by_wheels
+        swing_sigma = np.hypot(_SIDEWAYS * self.turn / by_wheels, (_AHEAD * self.turn / by_wheels) ** 2 / 2)
+        camera_sigma = length_sigma(self.T, self.covariance)
+        sigma = np.linalg.norm([camera_sigma, wheel_sigma, swing_sigma, _SLIP_SIGMA])
         return ScaleSample(float(np.log(by_wheels / by_camera)), float(sigma))
 
 

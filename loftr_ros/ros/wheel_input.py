@@ -10,18 +10,19 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 
 from loftr_ros.odometry.wheel_odometry import WheelOdometry
-from loftr_ros.ros.messages import nanoseconds
+from loftr_ros.ros.messages import nanoseconds, pose_matrix
 from loftr_ros.ros.parameters import VoParameters
 
 
 class WheelInput:
-    """Collects the positions that the wheels report."""
+    """Collects where the camera is by the poses that the wheels report for the base."""
 
     def __init__(self, node: Node, parameters: VoParameters) -> None:
         """Subscribe."""
         self.positions = WheelOdometry()
         self._node = node
         self._timeout = parameters.input_timeout
+        self._camera = np.array([parameters.camera_x, parameters.camera_y, parameters.camera_z, 1.0])  # in the base
         self._last = time.monotonic()
         self._subscription = node.create_subscription(
             Odometry, parameters.wheel_odometry_topic, self._on_odometry, qos_profile_sensor_data
@@ -36,13 +37,13 @@ class WheelInput:
         if self._last > time.monotonic() - self._timeout:
             return None
         return (
-            f"no wheel odometry on {self._subscription.topic_name} for {self._timeout:g} s, so the scale is not "
+            f"no valid wheel odometry on {self._subscription.topic_name} for {self._timeout:g} s, so the scale is not "
             "measured: publish it, or set wheel_odometry_topic"
         )
 
     def _on_odometry(self, message: Odometry) -> None:
-        p = message.pose.pose.position
-        position = np.array([p.x, p.y, p.z])
-        if np.isfinite(position).all():
+        p, q = message.pose.pose.position, message.pose.pose.orientation
+        numbers = np.array([p.x, p.y, p.z, q.x, q.y, q.z, q.w])
+        if np.isfinite(numbers).all() and numbers[3:].any():
             self._last = time.monotonic()
-            self.positions.add(nanoseconds(message.header.stamp), position)
+            self.positions.add(nanoseconds(message.header.stamp), (pose_matrix(message.pose.pose) @ self._camera)[:3])

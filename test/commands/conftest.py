@@ -59,19 +59,29 @@ def checkpoint(tmp_path: Path) -> Path:
 @pytest.fixture
 def sideways(tmp_path: Path, texture: NDArray[np.uint8]) -> Path:
     """Six stereo pairs, in KITTI's layout, of a camera that moves to the right past two textured walls."""
-    folder = tmp_path / "sequences" / "00"
+    return write_sideways(tmp_path, texture, 6)
+
+
+@pytest.fixture
+def long_way(tmp_path: Path, texture: NDArray[np.uint8]) -> Path:
+    """As `sideways`, four times as far."""
+    return write_sideways(tmp_path, texture, 24)
+
+
+def write_sideways(root: Path, texture: NDArray[np.uint8], frames: int) -> Path:
+    folder = root / "sequences" / "00"
     wall = np.tile(texture, (1, 3))
-    for i in range(6):
+    for i in range(frames):
         for camera in range(2):
             path = folder / f"image_{camera}" / f"{i:06d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(path), _view(wall, STEP * i + BASELINE * camera))
     rows = (f"P{c}: {FOCAL} 0 159.5 {-FOCAL * BASELINE * c} 0 {FOCAL} 99.5 0 0 0 1 0\n" for c in range(2))
     (folder / "calib.txt").write_text("".join(rows))
-    (folder / "times.txt").write_text("".join(f"{0.1 * i}\n" for i in range(6)))
-    (tmp_path / "poses").mkdir()
-    poses = (f"1 0 0 {STEP * i} 0 1 0 0 0 0 1 0\n" for i in range(6))
-    (tmp_path / "poses" / "00.txt").write_text("".join(poses))
+    (folder / "times.txt").write_text("".join(f"{0.1 * i}\n" for i in range(frames)))
+    (root / "poses").mkdir()
+    poses = (f"1 0 0 {STEP * i} 0 1 0 0 0 0 1 0\n" for i in range(frames))
+    (root / "poses" / "00.txt").write_text("".join(poses))
     return folder
 
 

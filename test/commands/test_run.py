@@ -71,6 +71,24 @@ def test_mono_run_says_that_its_scale_is_unknown(
 
 
 @pytest.mark.usefixtures("matcher")
+def test_mono_run_is_metric_by_wheels(long_way: Path, tmp_path: Path) -> None:
+    wheels = tmp_path / "wheels.tum"
+    wheels.write_text("".join(f"{0.05 * i} {0.04 * i} 0 0 0 0 0 1\n" for i in range(50)))
+    options = ("--mode", "mono", "--scale-source", "odometry", "--wheel-odometry", str(wheels))
+    assert run(long_way, tmp_path / "out", *options) == 0
+    summary = report(tmp_path / "out")["summary"]
+    assert summary["scale_known"]
+    assert summary["config"]["scale_source"] == "odometry"
+    positions = read_tum(tmp_path / "out" / "trajectory.tum").positions
+    assert positions[-1, 0] - positions[-5, 0] == pytest.approx(4 * 0.08, rel=0.05)
+
+
+def test_wheels_without_a_file_are_told(sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(sideways, tmp_path / "out", "--mode", "mono", "--scale-source", "odometry") == 2
+    assert "--wheel-odometry" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("matcher")
 def test_run_without_ground_truth(sideways: Path, tmp_path: Path) -> None:
     (tmp_path / "poses" / "00.txt").unlink()
     assert run(sideways, tmp_path / "out", "--mode", "stereo", "--stride", "2") == 0

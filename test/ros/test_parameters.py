@@ -63,6 +63,8 @@ def test_the_odometry_is_set_by_the_table_and_by_default_as_elsewhere():
     assert odometry_config(VoParameters()) == OdometryConfig()
     changed = odometry_config(VoParameters(mode="stereo", max_speed=2.0, max_angular_velocity=3.0, max_prediction=4.0))
     assert changed == OdometryConfig(mode="stereo", max_speed=2.0, max_angular_velocity=3.0, max_prediction_s=4.0)
+    metric = {"scale_source": "camera_height", "camera_height": 0.5, "camera_pitch": 0.2}
+    assert odometry_config(validated(metric)) == OdometryConfig(**metric)
 
 
 def test_the_table_can_be_read_without_ros():

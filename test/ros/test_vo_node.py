@@ -11,6 +11,7 @@ from loftr_ros.odometry.trajectory import read_tum
 from loftr_ros.ros.frames import camera_in_base, camera_pose
 
 CAMERA = {"camera_x": 0.2, "camera_z": 0.5, "camera_pitch": 0.1}
+STEP = np.hypot(0.02, 0.05)  # metres a frame of the rendered sequence
 LOSSLESS = {"qos": "reliable", "process_every_frame": "true"}
 
 
@@ -111,6 +112,18 @@ def test_mono_on_recorded_images_over_dds(ros, program, tmp_path, recorded, loft
     np.testing.assert_allclose(topic.poses, read_tum(tmp_path / "trajectory.tum").poses, atol=1e-3)
 
 
+def test_mono_in_metres_by_wheels_over_dds(ros, program, tmp_path, rendered):
+    wheels = ros.start(program("wheels.py"), STEP / 0.1, 2.5)
+    found, (code, errors) = played(ros, program, tmp_path, rendered, "mono", scale_source="odometry")
+    assert wheels.wait(timeout=60) == 0, wheels.stderr.read()
+    assert code == 0, errors
+    for message in found["odometry"]:
+        assert_consumers_take(message)
+    first, last = (np.array(found["odometry"][index]["twist"]) for index in (1, -1))
+    assert np.linalg.norm(first[:3]) == pytest.approx(10.0, rel=1e-3)  # one unit in 0.1 s, before the wheels are asked
+    assert np.linalg.norm(last[:3]) == pytest.approx(STEP / 0.1, rel=0.2)
+
+
 def _first(source, count, tmp_path):
     """Make a KITTI sequence of the first frames of another."""
     folder = tmp_path / "sequences" / "06"
@@ -149,6 +162,7 @@ def test_an_active_node_ends_cleanly(ros, how):
         ({"device": "abacus"}, "device 'abacus'"),
         ({"max_pixels": 3}, "parameter max_pixels is 3: it must be 4096 to 16777216 pixels"),
         ({"mode": "trio"}, "parameter mode is 'trio': it must be one of mono, stereo"),
+        ({"scale_source": "camera_height"}, "camera_height is 0.0; scale_source camera_height needs the metres"),
         ({"imgae_topic": "camera"}, "parameter imgae_topic does not exist"),
     ],
 )
