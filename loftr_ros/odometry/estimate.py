@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
+from loftr_ros.odometry.degeneracy import Degeneracy
 from loftr_ros.odometry.frame import Frame
 
 # Consumers refuse covariances beyond 1e9 (Nav2's message validator); the step from camera to base may add to these.
@@ -65,6 +66,7 @@ class OdometryEstimate:
         scale_known: whether lengths are metres.
         is_keyframe: whether this frame is the keyframe of those that follow.
         lost_reason: why nothing was measured; set in the state LOST, and where not even a first keyframe was possible.
+        degeneracies: what makes the measured motion less than it seems; empty if there was none.
     """
 
     stamp_ns: int
@@ -81,6 +83,7 @@ class OdometryEstimate:
     scale_known: bool
     is_keyframe: bool
     lost_reason: LostReason | None = None
+    degeneracies: tuple[Degeneracy, ...] = ()
 
     @property
     def num_matches(self) -> int:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.odometry import se3
 from loftr_ros.odometry.config import OdometryConfig
+from loftr_ros.odometry.degeneracy import Degeneracy, degeneracies, rival_covariance
 from loftr_ros.odometry.depth import LEAST_NOISE_PX, length_ratio
 from loftr_ros.odometry.disparity_offset import NO_OFFSET, DisparityOffset
+from loftr_ros.odometry.perspective import perspective_pose
 from loftr_ros.odometry.rays import RayMatches, homogeneous, triangulate
 from loftr_ros.odometry.refinement import Freedom, RefinedPose, assess, refine, robust_cost
-from loftr_ros.odometry.two_view import MINIMUM_MATCHES, TwoViewGeometry, TwoViewPose, two_view_pose
+from loftr_ros.odometry.two_view import TwoViewGeometry, TwoViewPose, two_view_pose
 
 # No covariance is smaller than this: standard deviations of 0.1 mm (or 1e-4 units) and 1e-5 rad. Calibration and the
 # shutter alone cost more.
@@ -26,11 +27,12 @@ _OWN_DEPTH_SIGMA = 0.15
 
 # Inverse depths of at least this many standard deviations tell the length of a translation.
 _NEAR = 3.0
-_PNP_ITERATIONS = 100
 # No inlier is further than this from where the pose puts it, pixels, however large the noise ...
 _LARGEST_ERROR_PX = 3.0
 # ... and a pose that fewer of the matches agree with is a wrong one: repeated texture makes some agree on anything.
 _LEAST_SHARE = 1 / 3
+# Down to this share of inliers the covariance is that of the simulated runs; with fewer it is less certain.
+_USUAL_SHARE = 2 / 3
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Motion:
         parallax_px: median image motion that rotation does not explain, pixels.
         freedom: what the matches determined.
         geometry: what they look like without any depth.
+        degeneracies: what makes the pose less than it seems.
         noise_px: standard deviation of the inliers' coordinates that the residuals show, pixels.
         offset: what is known of the stereo rig after this measurement.
     """
@@ -56,6 +59,7 @@ class Motion:
     parallax_px: float
     freedom: Freedom
     geometry: TwoViewGeometry
+    degeneracies: tuple[Degeneracy, ...]
     noise_px: float
     offset: DisparityOffset
 
@@ -113,15 +117,21 @@ def estimate_motion(
     enough = max(config.min_inliers, _LEAST_SHARE * len(rays))
     if inliers.sum() < enough or not np.isfinite(refined.T_a_b).all():
         return None
-    covariance = refined.covariance + COVARIANCE_FLOOR + _undetermined(freedom, refined.T_a_b[:3, 3], baseline)
+    # Where many matches are wrong, some of the wrong ones pass for right.
+    inflation = max(1.0, _USUAL_SHARE / float(inliers.mean())) ** 2
+    covariance = inflation * refined.covariance + COVARIANCE_FLOOR
+    covariance += _undetermined(freedom, refined.T_a_b[:3, 3], baseline)
+    doubt = rival_covariance(rays, inliers, refined.T_a_b, config.ransac_threshold_px / focal, config.min_inliers)
+    is_metric = freedom is Freedom.POSE and config.mode != "mono"
     return Motion(
         refined.T_a_b,
-        covariance,
+        covariance if doubt is None else covariance + doubt,
         refined.depth_gains,
         inliers,
         two_view.parallax_px,
         freedom,
         two_view.geometry,
+        degeneracies(two_view.geometry, rays.select(inliers), is_metric, doubt is not None),
         focal * refined.noise,
         offset,
     )
@@ -164,29 +174,10 @@ def _start_with_depth(two_view: TwoViewPose, rays: RayMatches, noise: float, thr
     if near.any():
         length = float(np.median(measured[near] / agreeing.inverse_depth[near]))
         candidates.append(se3.transform(two_view.R_a_b, length * two_view.direction))
-    perspective = _perspective(rays.select(rays.inverse_depth > _NEAR * rays.sigma), threshold)
+    perspective = perspective_pose(rays.select(rays.inverse_depth > _NEAR * rays.sigma), threshold)
     if perspective is not None:
-        candidates.append(perspective)
+        candidates.append(perspective[0])
     return min(candidates, key=lambda T: robust_cost(T, rays, noise))
-
-
-def _perspective(near: RayMatches, threshold: float) -> NDArray[np.float64] | None:
-    """Pose of most of the matches whose depth is well known, by itself: three points each (AP3P) and RANSAC."""
-    if len(near) < MINIMUM_MATCHES:
-        return None
-    points = homogeneous(near.a) / near.inverse_depth[:, None]
-    found, turn, position, _ = cv2.solvePnPRansac(
-        points,
-        near.b,
-        np.eye(3),
-        None,
-        iterationsCount=_PNP_ITERATIONS,
-        reprojectionError=threshold,
-        flags=cv2.SOLVEPNP_AP3P,
-    )
-    if not found or not np.isfinite(turn).all() or not np.isfinite(position).all():
-        return None
-    return se3.inverse(se3.transform(se3.exp_rotation(turn.ravel()), position.ravel()))
 
 
 def _refine_with_own_depth(

@@ -220,6 +220,7 @@ class VisualOdometry(Generic[FeaturesT]):
             scale_known=self._config.mode != "mono",
             is_keyframe=is_keyframe,
             lost_reason=fix.lost_reason,
+            degeneracies=fix.motion.degeneracies if fix.motion else (),
         )
 
 
