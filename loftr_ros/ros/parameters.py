@@ -1,4 +1,5 @@
-"""The one table of the node's parameters: declarations, validation and launch arguments all come from it.
+"""The one table of the node's parameters: declarations, validation, launch arguments, vo.yaml and docs/parameters.md
+all come from it; `tools/write_parameter_docs.py` writes the last two.
 
 Imports no ROS, so that launch files and documentation can read it.
 """
@@ -30,7 +31,10 @@ class ParameterSpec:
         unit: SI symbol or a word; empty for text and switches.
         low, high: inclusive range of a number; None where there is none.
         choices: the values allowed for a text; empty if any text is.
-        read_only: whether only a restart of the node changes it. The others take effect when the node is configured.
+        read_only: whether only a restart of the node changes it.
+        runtime: whether an active node takes a change, which holds from the next frame on. What is neither takes effect
+            when the node is configured.
+        section: headline of the rows that start with this one; empty for the others.
     """
 
     name: str
@@ -41,6 +45,8 @@ class ParameterSpec:
     high: float | None = None
     choices: tuple[str, ...] = ()
     read_only: bool = False
+    runtime: bool = False
+    section: str = ""
 
     @property
     def constraints(self) -> str:
@@ -75,7 +81,9 @@ def _row(default: Any, description: str, **options: Any) -> Any:
 class VoParameters:
     """The values of all parameters; every field is a row of the table."""
 
-    autostart: bool = _row(True, "Configure and activate as soon as the node is up", read_only=True)
+    autostart: bool = _row(
+        True, "Configure and activate as soon as the node is up", read_only=True, section="What the node does"
+    )
     mode: Literal["mono", "stereo"] = _row(
         "mono", "One camera (metric by scale_source only) or a pair (metric)", choices=("mono", "stereo")
     )
@@ -92,7 +100,9 @@ class VoParameters:
     )
 
     checkpoint: str = _row(
-        "compact", "Weights: compact, the name of fetched ones (outdoor, indoor), FILE or PRESET=FILE"
+        "compact",
+        "Weights: compact, the name of fetched ones (outdoor, indoor), FILE or PRESET=FILE",
+        section="The network",
     )
     device: str = _row("auto", "Where the network runs: auto (a GPU if there is one), cpu, cuda, cuda:1 ...")
     max_pixels: int = _row(
@@ -100,7 +110,9 @@ class VoParameters:
     )
     threads: int = _row(0, "CPU threads of the network; 0 leaves the choice to torch", low=0, high=256)
 
-    image_topic: str = _row("image", "Images of the camera (mono); camera_info is expected beside every image topic")
+    image_topic: str = _row(
+        "image", "Images of the camera (mono); camera_info is expected beside every image topic", section="The camera"
+    )
     left_image_topic: str = _row("left/image", "Images of the left camera (stereo)")
     right_image_topic: str = _row("right/image", "Images of the right camera (stereo)")
     rectified: bool = _row(
@@ -127,18 +139,41 @@ class VoParameters:
     )
 
     max_speed: float = _row(
-        100.0, "A faster motion is not believed, where the scale is known", unit="m/s", low=0.01, high=1000.0
+        100.0,
+        "A faster motion is not believed, where the scale is known",
+        unit="m/s",
+        low=0.01,
+        high=1000.0,
+        runtime=True,
+        section="What is believed, and what happens while lost",
     )
-    max_angular_velocity: float = _row(10.0, "A faster turn is not believed", unit="rad/s", low=0.01, high=100.0)
+    max_angular_velocity: float = _row(
+        10.0, "A faster turn is not believed", unit="rad/s", low=0.01, high=100.0, runtime=True
+    )
     max_prediction: float = _row(
-        0.5, "How long a lost camera is taken to keep its velocity; then its pose is held", unit="s", low=0.0, high=60.0
+        0.5,
+        "How long a lost camera is taken to keep its velocity; then its pose is held",
+        unit="s",
+        low=0.0,
+        high=60.0,
+        runtime=True,
     )
     publish_lost: bool = _row(
-        True, "While lost, publish the prediction with its growing covariance; false: neither odometry nor transform"
+        True,
+        "While lost, publish the prediction with its growing covariance; false: neither odometry nor transform",
+        runtime=True,
     )
 
-    odom_frame: str = _row("odom", "Frame of the published pose; it starts at the base, x forward, z up (REP-105)")
+    odom_frame: str = _row(
+        "odom", "Frame of the published pose; REP-105: continuous, it drifts", section="Frames, x forward, y left, z up"
+    )
     base_frame: str = _row("base_link", "Frame of the robot, whose pose and velocity are published")
+    extrinsic_source: Literal["auto", "tf", "parameters"] = _row(
+        "auto",
+        "Where the camera sits on the base: tf, parameters (camera_x ...), or auto: the parameters if one of them is not "
+        "zero, else tf if it knows",
+        choices=("auto", "tf", "parameters"),
+    )
     camera_x: float = _row(0.0, "Position of the camera in the base frame, forward", unit="m", low=-100.0, high=100.0)
     camera_y: float = _row(0.0, "Position of the camera in the base frame, left", unit="m", low=-100.0, high=100.0)
     camera_z: float = _row(0.0, "Position of the camera in the base frame, up", unit="m", low=-100.0, high=100.0)
@@ -154,10 +189,44 @@ class VoParameters:
     )
     camera_yaw: float = _row(0.0, "Yaw, positive looks left", unit="rad", low=-math.pi, high=math.pi)
 
-    publish_tf: bool = _row(True, "Publish the transform from odom_frame to base_frame")
-    path_length: int = _row(1000, "Poses kept in the path", unit="poses", low=1, high=100_000)
+    initial_x: float = _row(
+        0.0,
+        "Where the base starts in odom_frame and where a reset puts it, forward",
+        unit="m",
+        low=-1e6,
+        high=1e6,
+        runtime=True,
+    )
+    initial_y: float = _row(0.0, "Likewise, to the left", unit="m", low=-1e6, high=1e6, runtime=True)
+    initial_z: float = _row(0.0, "Likewise, up", unit="m", low=-1e6, high=1e6, runtime=True)
+    initial_roll: float = _row(0.0, "Likewise, roll", unit="rad", low=-math.pi, high=math.pi, runtime=True)
+    initial_pitch: float = _row(
+        0.0, "Likewise, pitch, positive looks down", unit="rad", low=-math.pi, high=math.pi, runtime=True
+    )
+    initial_yaw: float = _row(
+        0.0, "Likewise, yaw, positive looks left", unit="rad", low=-math.pi, high=math.pi, runtime=True
+    )
+
+    publish_tf: bool = _row(True, "Publish the transform from odom_frame to base_frame", runtime=True, section="Output")
+    invert_tf: bool = _row(
+        False,
+        "Publish it the other way, from base_frame to odom_frame, for a base that has another parent",
+        runtime=True,
+    )
+    path_length: int = _row(1000, "Poses kept in the path", unit="poses", low=1, high=100_000, runtime=True)
+    trajectory_file: str = _row(
+        "trajectory.tum", "Where save_trajectory writes, in TUM format; relative to where the node runs", runtime=True
+    )
+    trajectory_length: int = _row(
+        100_000, "Poses kept for save_trajectory; the oldest are forgotten", unit="poses", low=1, high=1_000_000
+    )
     min_variance: float = _row(
-        1e-9, "Floor of every variance, because consumers mistake 0 for unknown", unit="SI^2", low=1e-12, high=1.0
+        1e-9,
+        "Floor of every variance, because consumers mistake 0 for unknown",
+        unit="SI^2",
+        low=1e-12,
+        high=1.0,
+        runtime=True,
     )
 
 

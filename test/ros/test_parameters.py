@@ -1,6 +1,7 @@
 """One table of parameters, and what is made from it."""
 
 import dataclasses
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,30 @@ from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.ros.parameters import PARAMETERS, ParameterError, VoParameters, odometry_config, validated
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def written():
+    """Load the tool that writes the files from the table."""
+    spec = importlib.util.spec_from_file_location("write_parameter_docs", ROOT / "tools" / "write_parameter_docs.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    return tool
+
+
+def test_the_written_files_are_up_to_date(written):
+    """If not, run `python tools/write_parameter_docs.py`."""
+    assert (ROOT / "config" / "vo.yaml").read_text() == written.vo_yaml()
+    assert (ROOT / "docs" / "parameters.md").read_text() == written.parameters_markdown()
+
+
+@pytest.mark.parametrize("spec", PARAMETERS, ids=lambda spec: spec.name)
+def test_the_page_and_the_file_say_all_about_a_parameter(written, spec):
+    (row,) = (line for line in written.parameters_markdown().split("\n") if line.startswith(f"| `{spec.name}` |"))
+    before, _, _ = written.vo_yaml().partition(f"\n    {spec.name}: ")
+    for fact in (spec.description, spec.constraints):
+        assert fact in row
+        assert fact in " ".join(before.replace("\n    # ", " ").split())
 
 
 def test_the_file_of_defaults_is_the_table():
@@ -27,6 +52,7 @@ def test_the_file_of_defaults_is_the_table():
 def test_every_row_is_complete(spec):
     spec.check(spec.default)
     assert spec.description[0].isupper()
+    assert not (spec.read_only and spec.runtime)
     if type(spec.default) in (int, float):
         assert spec.low is not None
         assert spec.high is not None
