@@ -170,7 +170,7 @@ class VoParameters:
     base_frame: str = _row("base_link", "Frame of the robot, whose pose and velocity are published")
     extrinsic_source: Literal["auto", "tf", "parameters"] = _row(
         "auto",
-        "Where the camera sits on the base: tf, parameters (camera_x ...), or auto: the parameters if one of them is not "
+        "Where the camera sits on the base: tf, parameters (camera_x ...), or auto: parameters if one of them is not "
         "zero, else tf if it knows",
         choices=("auto", "tf", "parameters"),
     )
