@@ -36,6 +36,7 @@ class FrameRecord:
     stamp_ns: int
     T_odom_camera: NDArray[np.float64]
     state: str
+    remarks: tuple[str, ...]
     matches: int
     inliers: int
     keyframe: bool
@@ -49,6 +50,7 @@ class FrameRecord:
             stamp_ns=estimate.stamp_ns,
             T_odom_camera=estimate.T_odom_camera,
             state=estimate.state.value,
+            remarks=estimate.remarks,
             matches=estimate.num_matches,
             inliers=estimate.num_inliers,
             keyframe=estimate.is_keyframe,
@@ -99,6 +101,7 @@ class RunLog:
             "versions": _versions(),
             "frames": len(self.records),
             "states": dict(Counter(record.state for record in self.records)),
+            "remarks": dict(Counter(remark for record in self.records for remark in record.remarks)),
             "keyframes": sum(record.keyframe for record in self.records),
             "median_matches": _median(record.matches for record in self.records[1:]),
             "median_inliers": _median(record.inliers for record in self.records[1:]),
@@ -159,6 +162,7 @@ def _as_json(record: FrameRecord) -> dict[str, Any]:
     return {
         "stamp_ns": record.stamp_ns,
         "state": record.state,
+        "remarks": record.remarks,
         "matches": record.matches,
         "inliers": record.inliers,
         "keyframe": record.keyframe,

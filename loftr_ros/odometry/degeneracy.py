@@ -18,6 +18,8 @@ _NEAR, _FEW = 20.0, 0.05
 _OF_ONE_MIND = 0.2
 # ... and they matter if they are this share of all.
 _MATTERS = 0.1
+# How well this other motion is known, as a share of its difference from the first.
+_ROUGHLY = 0.1
 
 
 class Degeneracy(Enum):
@@ -87,5 +89,7 @@ def rival_covariance(
     T_rival, votes = rival
     share = votes / (votes + inliers.sum())
     turn = se3.log_rotation(T_rival[:3, :3] @ T_a_b[:3, :3].T)
-    difference = np.concatenate([T_rival[:3, 3] - T_a_b[:3, 3], turn])
-    return np.asarray(share * (1.0 - share) * np.outer(difference, difference))
+    shift = T_rival[:3, 3] - T_a_b[:3, 3]
+    difference = np.concatenate([shift, turn])
+    roughness = (_ROUGHLY * np.repeat([np.linalg.norm(shift), np.linalg.norm(turn)], 3)) ** 2
+    return np.asarray(share * (1.0 - share) * (np.outer(difference, difference) + np.diag(roughness)))

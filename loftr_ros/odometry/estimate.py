@@ -91,6 +91,12 @@ class OdometryEstimate:
         return len(self.matches)
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """In words, what this pose suffers from: why it is none, or what makes it less than it seems."""
+        reason = (self.lost_reason.value,) if self.lost_reason else ()
+        return (*reason, *(degeneracy.value for degeneracy in self.degeneracies))
+
+    @property
     def num_inliers(self) -> int:
         """Number of matches that agree with the pose."""
         return int(self.inliers.sum())

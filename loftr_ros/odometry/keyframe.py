@@ -108,6 +108,12 @@ class Keyframe(View[FeaturesT]):
             matches.spread_b,
         )
 
+    def distance(self, matches: Matches) -> float:
+        """Return the median distance of what the matches show; 1, the unit, as long as no depth is known."""
+        inverse_depth, _ = self.depths.at(matches.cell_a)
+        known = inverse_depth[np.isfinite(inverse_depth) & (inverse_depth > 0)]
+        return float(1.0 / np.median(known)) if len(known) else 1.0
+
     def with_depth_of(self, matches: Matches, config: OdometryConfig) -> Keyframe[FeaturesT]:
         """Look up the matched cells that have no depth yet in the depth image, or in the keyframe before."""
         if config.mode == "rgbd" and self.frame.depth is not None:

@@ -33,7 +33,7 @@ from loftr_ros.odometry.refinement import Freedom
 _TILES, _ENOUGH, _NEARLY_ALL = 4, 8, 90
 # The largest speed of late is forgotten in about this time, seconds.
 _MEMORY_S = 10.0
-# Velocity of a camera that stands still, standard deviation: 1 mm/s (or 1e-3 units/s) and 1e-3 rad/s.
+# Least standard deviation of the velocity of a camera that stands still: 1 mm/s (or 1e-3 units/s) and 1e-3 rad/s.
 _STILL = np.diag([1e-3] * 6) ** 2
 # Velocity at the first frame, of which nothing is known yet: 1/s and rad/s.
 _UNKNOWN = np.eye(6)
@@ -115,27 +115,40 @@ class Track:
         """Length that a translation of unknown length is given: that of the last speed, or 1 at the very first."""
         return 1.0 if self._speed is None else max(self._speed * seconds, 1e-3)
 
-    def is_still(self, matches: Matches) -> bool:
-        """Tell whether the image is where it was at the last measured pose, so that slow motion still adds up."""
+    def still_px(self, matches: Matches) -> float | None:
+        """Tell how far the image is from where it was at the last measured pose, pixels; None if the camera moves.
+
+        Slow motion adds up until it is one.
+        """
         then = self._points_then(matches)
         seen = np.isfinite(then[:, 0])
         if seen.sum() < self._config.min_inliers:
-            return False
-        return smooth_motion(then[seen], matches.points_b[seen]) < self._config.stationary_px
+            return None
+        motion_px = smooth_motion(then[seen], matches.points_b[seen])
+        return motion_px if motion_px < self._config.stationary_px else None
 
-    def hold(self, stamp_ns: int, matches: Matches) -> Fix:
-        """Keep the last measured pose of a camera that stands still."""
+    def hold(self, stamp_ns: int, matches: Matches, angle: float, distance: float) -> Fix:
+        """Keep the last measured pose of a camera that stands still.
+
+        Args:
+            stamp_ns: now.
+            matches: with the keyframe.
+            angle: by which the image has moved all the same, radians: so far the camera may have turned.
+            distance: to what it sees; times the angle, so far it may have moved.
+        """
+        unseen = angle * np.array([distance, distance, distance, 1.0, 1.0, 1.0])
         shift = np.linalg.norm(matches.points_b - self._points_then(matches), axis=1)
         inliers = np.asarray(shift < self._config.ransac_threshold_px)  # NaN, a new cell, is none
         fix = replace(
             self._anchor.fix,
             state=TrackingState.STATIONARY,
             twist=np.zeros(6),
-            twist_covariance=_STILL,
+            twist_covariance=_STILL + np.diag((unseen / (1e-9 * (stamp_ns - self._anchor.stamp_ns))) ** 2),
             inliers=inliers,
             motion=None,
         )
-        return self._measured(stamp_ns, fix, self._anchor.matches)
+        self._measured(stamp_ns, fix, self._anchor.matches)
+        return replace(fix, covariance=fix.covariance + np.diag(unseen**2))
 
     def is_possible(self, stamp_ns: int, motion: Motion) -> bool:
         """Tell whether a camera can have moved so since the last measured pose, and a lost one got to this place."""

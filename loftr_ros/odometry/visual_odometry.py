@@ -127,8 +127,9 @@ class VisualOdometry(Generic[FeaturesT]):
     def _locate(self, keyframe: Keyframe[FeaturesT], view: View[FeaturesT], matches: Matches) -> Fix:
         """Hold the pose of a camera that stands still, measure it where matches agree, predict it elsewhere."""
         stamp_ns, track = view.frame.stamp_ns, self._track
-        if track.is_still(matches):
-            return track.hold(stamp_ns, matches)
+        still_px = track.still_px(matches)
+        if still_px is not None:
+            return track.hold(stamp_ns, matches, still_px / view.frame.camera.focal, keyframe.distance(matches))
         motion = self._motion(keyframe, view.frame, matches, track.last.T_keyframe_camera[:3, 3])
         if motion is not None and track.is_possible(stamp_ns, motion):
             self._offset = motion.offset

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from loftr_ros.odometry import se3
 from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.config import OdometryConfig
+from loftr_ros.odometry.degeneracy import Degeneracy
 from loftr_ros.odometry.depth import depths_from_stereo
 from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
 from loftr_ros.odometry.rays import homogeneous
@@ -76,6 +77,7 @@ def test_far_points_count_by_their_uncertainty(simulator: ModuleType) -> None:
 
 def test_few_near_points_leave_the_position_less_certain(simulator: ModuleType) -> None:
     near, far = (run(highway(simulator, texture, 0, frames=5), "stereo")[-1] for texture in (0.5, 0.01))
+    assert (near.degeneracies, far.degeneracies) == ((), (Degeneracy.FEW_NEAR_POINTS,))
     assert np.trace(far.pose_covariance[:3, :3]) > 1.5 * np.trace(near.pose_covariance[:3, :3])
 
 
@@ -98,3 +100,30 @@ def test_a_moving_object_before_much_of_the_view(simulator: ModuleType, mode: st
 def test_repeated_texture_on_a_third_of_the_view(simulator: ModuleType, mode: str) -> None:
     poses = path(8, (0.03, 0.0, 0.1, 0.0, 0.01, 0.0), (-1.0, 0.3, -4.0))
     assert_follows_the_room(simulator.World(poses, repeated=0.35), mode)
+
+
+@pytest.mark.parametrize("mode", ["stereo", "rgbd"])
+def test_an_object_before_most_of_the_view_casts_doubt(simulator: ModuleType, mode: str) -> None:
+    """The images alone do not tell that it is not the world that moves; the covariance allows for both."""
+    board = simulator.Panel((-1.0, 0, -1.0), (1.3, 0, 0), (0, 1.6, 0), motion=np.array([0.05, 0, 0.1, 0, 0, 0]))
+    poses = path(4, (0.03, 0.0, 0.1, 0.0, 0.01, 0.0), (-1.0, 0.3, -4.0))
+    world = simulator.World(poses, panels=[*simulator.room((8, 5, 12)), board])
+    for index, estimate in enumerate(run(world, mode)[1:], 1):
+        error = estimate.T_odom_camera[:3, 3] - (se3.inverse(poses[0]) @ poses[index])[:3, 3]
+        assert np.linalg.norm(error) > 0.05
+        assert error @ np.linalg.inv(estimate.pose_covariance[:3, :3]) @ error < 16  # four standard deviations
+        assert Degeneracy.DIVIDED_MATCHES in estimate.degeneracies
+
+
+@pytest.mark.parametrize("mode", ["mono", "stereo", "rgbd"])
+def test_rotation_and_planes_are_named(simulator: ModuleType, mode: str) -> None:
+    turning = simulator.World(path(4, (0.0, 0.0, 0.0, 0.0, 0.02, 0.0)))
+    odometry: VisualOdometry[Any] = VisualOdometry(turning, OdometryConfig(mode=mode, polish=False))  # type: ignore
+    turned = [odometry.process(frame) for frame in turning.frames()]
+    passing = simulator.World(path(4, (0.1, 0.0, 0.0, 0.0, 0.0, 0.0)), panels=simulator.wall(3.0))
+    passed = run(passing, mode)
+    travelling = simulator.World(path(4, (0.2, 0.0, 0.3, 0.0, 0.02, 0.0), (-1.0, 0.3, -4.0)))
+    assert {estimate.degeneracies for estimate in turned[1:]} == {(Degeneracy.PURE_ROTATION,)}
+    assert {estimate.degeneracies for estimate in passed[1:]} == {(Degeneracy.PLANAR,)}
+    assert run(travelling, mode)[-1].degeneracies == ()
+    assert turned[0].degeneracies == ()

@@ -115,7 +115,9 @@ def test_a_camera_that_stands_still_keeps_its_pose(make_world: MakeWorld, curve:
         np.testing.assert_array_equal(estimate.T_odom_camera, estimates[5].T_odom_camera)
         assert not estimate.twist.any()
         assert estimate.num_inliers > 0.7 * estimate.num_matches
-        np.testing.assert_allclose(estimate.pose_covariance, estimates[5].pose_covariance, rtol=1e-6)
+        growth = np.linalg.eigvalsh(estimate.pose_covariance - estimates[5].pose_covariance)
+        assert growth.min() > -1e-12
+        assert growth.max() < 0.05**2  # however long it stands
 
 
 def test_standing_still_from_the_start(make_world: MakeWorld, curve: Curve) -> None:
@@ -127,7 +129,10 @@ def test_creeping_adds_up(make_world: MakeWorld, curve: Curve) -> None:
     """Motion of less than the threshold from frame to frame is not lost."""
     world = make_world(curve(60, step=(0.004, 0.0, 0.0, 0.0, 0.0, 0.0)))
     estimates = run(world, "stereo")
-    assert "STATIONARY" in states(estimates)
+    still = [estimate for estimate in estimates if estimate.state is TrackingState.STATIONARY]
+    assert len(still) > 5
+    for estimate in still:  # 0.04 m/s sideways, which the zero velocity has to allow for
+        assert np.sqrt(estimate.twist_covariance[0, 0]) > 0.04 / 4
     assert errors(estimates, world, with_scale=False).end_percent < 10
 
 
