@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.degeneracy import Degeneracy
 from loftr_ros.odometry.frame import Frame
+from loftr_ros.odometry.landmarks import Landmarks
 
 # Consumers refuse covariances beyond 1e9 (Nav2's message validator); the step from camera to base may add to these.
 _LARGEST_COVARIANCE = 1e8
@@ -67,6 +68,7 @@ class OdometryEstimate:
         is_keyframe: whether this frame is the keyframe of those that follow.
         lost_reason: why nothing was measured; set in the state LOST, and where not even a first keyframe was possible.
         degeneracies: what makes the measured motion less than it seems; empty if there was none.
+        landmarks: the matches in space; None without matches.
     """
 
     stamp_ns: int
@@ -84,6 +86,7 @@ class OdometryEstimate:
     is_keyframe: bool
     lost_reason: LostReason | None = None
     degeneracies: tuple[Degeneracy, ...] = ()
+    landmarks: Landmarks | None = None
 
     @property
     def num_matches(self) -> int:

@@ -100,6 +100,11 @@ class ScaledOdometry(Generic[FeaturesT]):
         origin = _Pose(np.eye(4), np.zeros((6, 6)), np.zeros(3))
         self._keyframe = _Keyframe(-1, np.eye(4), np.zeros((6, 6)), origin, Scale())
 
+    def reconfigure(self, config: OdometryConfig) -> None:
+        """Go by other limits of motion (`max_...`) from the next frame on; nothing else may differ."""
+        self._config = config
+        self._odometry.reconfigure(config)
+
     def process(self, frame: Frame) -> OdometryEstimate:
         """Estimate the pose of the next frame. Raises what `VisualOdometry.process` does."""
         estimate = self._odometry.process(frame)
@@ -147,4 +152,5 @@ def _in_metres(estimate: OdometryEstimate, pose: _Pose, scale: Scale) -> Odometr
         twist=twist,
         twist_covariance=bounded_covariance(twist_covariance),
         scale_known=scale.known,
+        landmarks=estimate.landmarks.scaled(scale.value) if estimate.landmarks else None,
     )

@@ -101,6 +101,10 @@ class Track:
         self._is_predicting = False
         self.lost_frames = 0  # in a row, of those that could have been matched
 
+    def reconfigure(self, config: OdometryConfig) -> None:
+        """Judge the frames to come by these settings."""
+        self._config = config
+
     @property
     def last(self) -> Fix:
         """The last fix that is not a prediction, or the keyframe itself."""

@@ -21,6 +21,7 @@ from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.frame_check import check_frame
 from loftr_ros.odometry.image_quality import ImageQuality
 from loftr_ros.odometry.keyframe import Keyframe, View, image_motion
+from loftr_ros.odometry.landmarks import Landmarks
 from loftr_ros.odometry.motion import COVARIANCE_FLOOR, Motion, estimate_motion
 from loftr_ros.odometry.polish import polish
 from loftr_ros.odometry.prediction import is_foreseen
@@ -59,6 +60,11 @@ class VisualOdometry(Generic[FeaturesT]):
         self._last_frame: Frame | None = None
         self._track = Track(self._config)
         self._offset = NO_OFFSET
+
+    def reconfigure(self, config: OdometryConfig) -> None:
+        """Go by other limits of motion (`max_...`) from the next frame on; nothing else may differ."""
+        self._config = config
+        self._track.reconfigure(config)
 
     def process(self, frame: Frame) -> OdometryEstimate:
         """Estimate the pose of the next frame.
@@ -206,6 +212,9 @@ class VisualOdometry(Generic[FeaturesT]):
         clock: StageClock,
     ) -> OdometryEstimate:
         T_odom_camera, covariance = reference.in_odom(*fix.pose) if reference else (np.eye(4), np.zeros((6, 6)))
+        landmarks = None
+        if reference and len(matches):
+            landmarks = Landmarks(reference.frame.camera, matches, reference.depths, fix.T_keyframe_camera)
         return OdometryEstimate(
             stamp_ns=frame.stamp_ns,
             T_odom_camera=T_odom_camera,
@@ -222,6 +231,7 @@ class VisualOdometry(Generic[FeaturesT]):
             is_keyframe=is_keyframe,
             lost_reason=fix.lost_reason,
             degeneracies=fix.motion.degeneracies if fix.motion else (),
+            landmarks=landmarks,
         )
 
 
