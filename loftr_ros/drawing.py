@@ -21,6 +21,7 @@ def draw_matches(
     matches: Matches,
     inliers: NDArray[np.bool_],
     caption: str,
+    bar_colour: tuple[int, int, int] = (0, 0, 0),
 ) -> NDArray[np.uint8]:
     """Draw image a and image b, a dot at both ends of every match, and lines between a spread of the inliers.
 
@@ -32,6 +33,7 @@ def draw_matches(
         matches: N matches.
         inliers: (N,) bool.
         caption: one line over the picture.
+        bar_colour: BGR behind the caption, dark.
 
     Returns:
         (H', W', 3) uint8 BGR.
@@ -45,7 +47,13 @@ def draw_matches(
     for end_a, end_b, colour in zip(ends_a, ends_b, colours, strict=True):
         for end in (end_a, end_b):
             cv2.circle(canvas, end, 2 << _SUBPIXEL_BITS, colour, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
-    return np.vstack([_bar(caption, canvas.shape[1]), canvas])
+    return np.vstack([_bar(caption, canvas.shape[1], bar_colour), canvas])
+
+
+def confidence_colours(confidence: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return the colour of each confidence, (..., 3) BGR: from blue, unsure, to green."""
+    sure = np.clip(confidence, 0, 1)
+    return np.stack([255 * (1 - sure), 80 + 175 * sure, np.full_like(sure, 40)], axis=-1).astype(np.uint8)
 
 
 def _canvas(image_a: NDArray[np.uint8], image_b: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[int, int]]:
@@ -67,14 +75,8 @@ def _fixed_point(points: NDArray[np.float32]) -> list[tuple[int, int]]:
 
 
 def _colours(confidence: NDArray[np.float32], inliers: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
-    colours = np.where(inliers[:, None], _scale(confidence), _OUTLIER)
+    colours = np.where(inliers[:, None], confidence_colours(confidence), _OUTLIER)
     return [(int(b), int(g), int(r)) for b, g, r in colours]
-
-
-def _scale(confidence: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Colour of each confidence: (..., 3) BGR."""
-    sure = np.clip(confidence, 0, 1)
-    return np.stack([255 * (1 - sure), 80 + 175 * sure, np.full_like(sure, 40)], axis=-1).astype(np.uint8)
 
 
 def _spread(indices: NDArray[np.int64], count: int) -> NDArray[np.int64]:
@@ -83,11 +85,11 @@ def _spread(indices: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     return picked
 
 
-def _bar(caption: str, width: int) -> NDArray[np.uint8]:
-    """Draw the caption on black, shrunk if it is too long, and the legend to its right where there is room."""
+def _bar(caption: str, width: int, colour: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Draw the caption, shrunk if it is too long, and the legend to its right where there is room."""
     legend = _legend()[:, : _LEGEND_WIDTH if width >= 3 * _LEGEND_WIDTH else 0]
     room = width - legend.shape[1]
-    bar = np.zeros((_BAR_HEIGHT, room, 3), np.uint8)
+    bar = np.full((_BAR_HEIGHT, room, 3), colour, np.uint8)
     (length, _), _ = cv2.getTextSize(caption, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
     _write(bar, caption, 6, 0.5 * min(1.0, (room - 12) / max(length, 1)))
     return np.hstack([bar, legend])
@@ -96,7 +98,7 @@ def _bar(caption: str, width: int) -> NDArray[np.uint8]:
 def _legend() -> NDArray[np.uint8]:
     legend = np.zeros((_BAR_HEIGHT, _LEGEND_WIDTH, 3), np.uint8)
     _write(legend, "confidence 0", 0, 0.4)
-    legend[9:18, 92:156] = _scale(np.linspace(0, 1, 64, dtype=np.float32))
+    legend[9:18, 92:156] = confidence_colours(np.linspace(0, 1, 64, dtype=np.float32))
     _write(legend, "1", 161, 0.4)
     cv2.circle(legend, (186, 13), 4, _OUTLIER, -1, cv2.LINE_AA)
     _write(legend, "outlier", 195, 0.4)

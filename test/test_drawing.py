@@ -75,3 +75,8 @@ def test_the_images_are_not_touched():
     image = np.full((100, 120), 200, np.uint8)
     draw_matches(image, image, matches((10, 20, 30, 40, 1.0)), np.array([True]), "")
     assert (image == 200).all()
+
+
+def test_the_caption_stands_on_the_colour_that_is_asked_for():
+    picture = draw_matches(BLACK, BLACK, matches(), np.zeros(0, bool), "lost", (30, 30, 140))
+    assert picture[0, 0].tolist() == [30, 30, 140]

@@ -1,7 +1,7 @@
 """From the optical frames of the odometry to the body frames of ROS (REP-103, REP-105).
 
 Optical: x right, y down, z forward. Body: x forward, y left, z up. The odom frame of the odometry is its first camera
-frame; the odom frame of ROS is the base frame of the same moment.
+frame; in the odom frame of ROS the base starts at the origin, or wherever it is told to start.
 """
 
 from __future__ import annotations
@@ -22,6 +22,27 @@ MAX_VARIANCE = 1e9
 R_BODY_OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 
 _CERTAIN = np.zeros((6, 6))
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where the base is in odom when the odometry begins, or begins anew.
+
+    Attributes:
+        T_odom_base: (4, 4) pose.
+        covariance: (6, 6) of (x, y, z, rot_x, rot_y, rot_z) in the axes of odom.
+    """
+
+    T_odom_base: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+
+    @staticmethod
+    def at(x: float, y: float, z: float, roll: float, pitch: float, yaw: float) -> Start:
+        """Return a start that is known: metres, and radians about the fixed axes x, y, z in this order."""
+        return Start(se3.transform(Rotation.from_euler("xyz", [roll, pitch, yaw]).as_matrix(), [x, y, z]), _CERTAIN)
+
+
+ORIGIN = Start.at(0, 0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -70,17 +91,22 @@ def adjoint(T_a_b: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.block([[R, se3.skew(p) @ R], [np.zeros((3, 3)), R]])
 
 
-def base_motion(estimate: OdometryEstimate, T_base_camera: NDArray[np.float64], min_variance: float) -> BaseMotion:
+def base_motion(
+    estimate: OdometryEstimate, T_base_camera: NDArray[np.float64], min_variance: float, start: Start = ORIGIN
+) -> BaseMotion:
     """Express an estimate of the camera as pose and velocity of the base.
 
     Args:
         estimate: of the camera, optical.
         T_base_camera: (4, 4) pose of the optical frame in the base.
         min_variance: floor of every variance.
+        start: where the base was at the first frame.
     """
-    T_odom_camera = T_base_camera @ estimate.T_odom_camera
     T_camera_base = se3.inverse(T_base_camera)
-    covariance = se3.composed_covariance(T_base_camera, _CERTAIN, estimate.T_odom_camera, estimate.pose_covariance)
+    T_odom_first = start.T_odom_base @ T_base_camera
+    T_odom_camera = T_odom_first @ estimate.T_odom_camera
+    covariance = se3.composed_covariance(start.T_odom_base, start.covariance, T_base_camera, _CERTAIN)
+    covariance = se3.composed_covariance(T_odom_first, covariance, estimate.T_odom_camera, estimate.pose_covariance)
     covariance = se3.composed_covariance(T_odom_camera, covariance, T_camera_base, _CERTAIN)
     to_base = adjoint(T_base_camera)
     return BaseMotion(

@@ -13,11 +13,13 @@ from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
+from loftr_ros.drawing import confidence_colours
 from loftr_ros.odometry import se3
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.ros.frames import BaseMotion
 
 MATCH_FIELDS = ("u_a", "v_a", "u_b", "v_b", "confidence", "inlier")
+POINT_FIELDS = ("x", "y", "z", "rgb")
 
 
 def time_message(stamp_ns: int) -> Time:
@@ -65,6 +67,16 @@ def transform_message(odometry: Odometry) -> TransformStamped:
     return message
 
 
+def inverse_transform_message(odometry: Odometry) -> TransformStamped:
+    """Return the transform of the same pose from the base to odom, for a base that already has a parent."""
+    message = TransformStamped(child_frame_id=odometry.header.frame_id)
+    message.header = Header(stamp=odometry.header.stamp, frame_id=odometry.child_frame_id)
+    pose = pose_message(se3.inverse(pose_matrix(odometry.pose.pose)))
+    message.transform.translation = Vector3(x=pose.position.x, y=pose.position.y, z=pose.position.z)
+    message.transform.rotation = pose.orientation
+    return message
+
+
 def stamped_pose(odometry: Odometry) -> PoseStamped:
     """Return the pose alone, as a path holds it."""
     return PoseStamped(header=odometry.header, pose=odometry.pose.pose)
@@ -73,15 +85,31 @@ def stamped_pose(odometry: Odometry) -> PoseStamped:
 def matches_message(estimate: OdometryEstimate, camera_frame: str) -> PointCloud2:
     """Return one float32 point a match: pixels of the keyframe and of this frame, confidence, and inlier 1 or 0."""
     matches = estimate.matches
-    points = np.column_stack([matches.points_a, matches.points_b, matches.confidence, estimate.inliers])
-    message = PointCloud2(height=1, width=len(points), is_dense=True, is_bigendian=sys.byteorder == "big")
-    message.header = Header(stamp=time_message(estimate.stamp_ns), frame_id=camera_frame)
+    table = np.column_stack([matches.points_a, matches.points_b, matches.confidence, estimate.inliers])
+    return _cloud(estimate.stamp_ns, camera_frame, MATCH_FIELDS, table.astype(np.float32))
+
+
+def points_message(estimate: OdometryEstimate, T_odom_camera: NDArray[np.float64], odom_frame: str) -> PointCloud2:
+    """Return the inliers whose depth is known, in odom; `rgb`, packed as PCL and rviz want it, is their confidence."""
+    points = estimate.landmarks.points() if estimate.landmarks else np.zeros((0, 3))
+    known = estimate.inliers & np.isfinite(points).all(axis=1)
+    in_odom = points[known] @ T_odom_camera[:3, :3].T + T_odom_camera[:3, 3]
+    blue, green, red = confidence_colours(estimate.matches.confidence[known]).astype(np.uint32).T
+    rgb = (red << 16 | green << 8 | blue).view(np.float32)
+    table = np.column_stack([in_odom.astype(np.float32), rgb])
+    return _cloud(estimate.stamp_ns, odom_frame, POINT_FIELDS, table)
+
+
+def _cloud(stamp_ns: int, frame: str, fields: tuple[str, ...], table: NDArray[np.float32]) -> PointCloud2:
+    """Return a cloud of one point a row; a column is a field."""
+    message = PointCloud2(height=1, width=len(table), is_dense=True, is_bigendian=sys.byteorder == "big")
+    message.header = Header(stamp=time_message(stamp_ns), frame_id=frame)
     message.fields = [
         PointField(name=name, offset=4 * column, datatype=PointField.FLOAT32, count=1)
-        for column, name in enumerate(MATCH_FIELDS)
+        for column, name in enumerate(fields)
     ]
-    message.point_step = 4 * len(MATCH_FIELDS)
+    message.point_step = 4 * len(fields)
     message.row_step = message.point_step * message.width
     # Assigning bytes checks every element in Python; see image_from_array.
-    message.data.frombytes(points.astype(np.float32).tobytes())
+    message.data.frombytes(table.tobytes())
     return message

@@ -10,13 +10,15 @@ from nav_msgs.msg import Odometry, Path
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image, PointCloud2
 
-from loftr_ros.drawing import draw_matches
 from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.ros import messages
-from loftr_ros.ros.conversions import image_from_array
-from loftr_ros.ros.frames import base_motion, camera_in_base
+from loftr_ros.ros.diagnostics import Rate
+from loftr_ros.ros.extrinsic import Extrinsic
+from loftr_ros.ros.frames import BaseMotion, Start, base_motion
+from loftr_ros.ros.match_image import match_image
 from loftr_ros.ros.parameters import VoParameters
+from loftr_ros.ros.trajectory_log import TrajectoryLog
 
 try:
     from tf2_ros import TransformBroadcaster
@@ -25,73 +27,97 @@ except ImportError:  # the wheels of ROS do not have it
 
 
 class Outputs:
-    """Publishes estimates on `odometry`, `matches`, `match_image`, `path` and tf."""
+    """Publishes estimates on `odometry`, `matches`, `points`, `match_image`, `path` and tf.
+
+    While the node is active only the worker calls `publish`, `restart`, `carry_on` and `reconfigure`.
+    """
 
     def __init__(self, node: LifecycleNode, parameters: VoParameters) -> None:
-        """Create the publishers; they are silent until the node is active."""
+        """Create the publishers; they are silent until the node is active.
+
+        Raises:
+            ExtrinsicError: TF is needed and not installed.
+        """
         self._node = node
         self._parameters = parameters
-        p = parameters
-        self._T_base_camera = camera_in_base(
-            p.camera_x, p.camera_y, p.camera_z, p.camera_roll, p.camera_pitch, p.camera_yaw
-        )
+        self._extrinsic = Extrinsic(node, parameters)
         self._odometry = node.create_lifecycle_publisher(Odometry, "odometry", 10)
         self._matches = node.create_lifecycle_publisher(PointCloud2, "matches", 10)
+        self._points = node.create_lifecycle_publisher(PointCloud2, "points", 2)
         self._match_image = node.create_lifecycle_publisher(Image, "match_image", 2)
         self._path = node.create_lifecycle_publisher(Path, "path", 2)
+        self._broadcaster: Any = TransformBroadcaster(node) if TransformBroadcaster else None
+        self._has_warned = False
         self._poses: deque[PoseStamped] = deque(maxlen=parameters.path_length)
-        self._broadcaster = self._transform_broadcaster()
+        self.trajectory = TrajectoryLog(parameters.trajectory_length)
+        self._rate = Rate()
+        self._last: BaseMotion | None
+        self.restart()
 
     def close(self) -> None:
         """Remove the publishers."""
-        for publisher in (self._odometry, self._matches, self._match_image, self._path):
+        for publisher in (self._odometry, self._matches, self._points, self._match_image, self._path):
             self._node.destroy_lifecycle_publisher(publisher)
         if self._broadcaster:
             self._node.destroy_publisher(self._broadcaster.pub_tf)
+        self._extrinsic.close()
 
-    def forget_path(self) -> None:
-        """Start a new path."""
+    def restart(self) -> None:
+        """Put the base where the parameters say it starts, with a new path and trajectory."""
+        p = self._parameters
+        self._start = Start.at(p.initial_x, p.initial_y, p.initial_z, p.initial_roll, p.initial_pitch, p.initial_yaw)
+        self._last = None
         self._poses.clear()
+        self.trajectory.clear()
+
+    def carry_on(self) -> None:
+        """Take the odometry, which is about to start over, to start where the base is now, as uncertain as that is."""
+        if self._last:
+            self._start = Start(self._last.T_odom_base, self._last.pose_covariance)
+
+    def reconfigure(self, parameters: VoParameters) -> None:
+        """Go by parameters that changed while the node is configured."""
+        self._parameters = parameters
+        self._poses = deque(self._poses, maxlen=parameters.path_length)
 
     def publish(self, frame: Frame, camera_frame: str, estimate: OdometryEstimate) -> None:
-        """Publish all that follows from one frame, the odometry first."""
+        """Publish all that follows from one frame, the odometry first.
+
+        Raises:
+            ExtrinsicError: TF has to tell where the camera is and does not.
+        """
+        T_base_camera = self._extrinsic.of(camera_frame)
+        motion = base_motion(estimate, T_base_camera, self._parameters.min_variance, self._start)
+        self._last = motion
+        self._rate.tick()
         if self._parameters.publish_lost or estimate.state is not TrackingState.LOST:
-            self._publish_motion(estimate)
+            self._publish_motion(estimate.stamp_ns, motion)
         if self._matches.get_subscription_count():
             self._matches.publish(messages.matches_message(estimate, camera_frame))
+        if self._points.get_subscription_count() and estimate.landmarks:
+            T_odom_camera = motion.T_odom_base @ T_base_camera
+            self._points.publish(messages.points_message(estimate, T_odom_camera, self._parameters.odom_frame))
         if self._match_image.get_subscription_count():
-            self._match_image.publish(_match_image(frame, camera_frame, estimate))
+            self._match_image.publish(match_image(frame, camera_frame, estimate, self._rate.per_second()))
 
-    def _publish_motion(self, estimate: OdometryEstimate) -> None:
+    def _publish_motion(self, stamp_ns: int, motion: BaseMotion) -> None:
         p = self._parameters
-        motion = base_motion(estimate, self._T_base_camera, p.min_variance)
-        odometry = messages.odometry_message(estimate.stamp_ns, motion, p.odom_frame, p.base_frame)
+        odometry = messages.odometry_message(stamp_ns, motion, p.odom_frame, p.base_frame)
         self._odometry.publish(odometry)
-        if self._broadcaster:
-            self._broadcaster.sendTransform(messages.transform_message(odometry))
+        if p.publish_tf:
+            self._publish_transform(odometry)
+        self.trajectory.add(stamp_ns, motion.T_odom_base)
         self._poses.append(messages.stamped_pose(odometry))
         if self._path.get_subscription_count():
             self._path.publish(Path(header=odometry.header, poses=list(self._poses)))
 
-    def _transform_broadcaster(self) -> Any:
-        if not self._parameters.publish_tf:
-            return None
-        if TransformBroadcaster is None:
+    def _publish_transform(self, odometry: Odometry) -> None:
+        if self._broadcaster:
+            inverted = self._parameters.invert_tf
+            make = messages.inverse_transform_message if inverted else messages.transform_message
+            self._broadcaster.sendTransform(make(odometry))
+        elif not self._has_warned:
+            self._has_warned = True
             self._node.get_logger().warning(
                 "publish_tf is true but tf2_ros is not installed here: no transform is published"
             )
-            return None
-        return TransformBroadcaster(self._node)
-
-
-def _match_image(frame: Frame, camera_frame: str, estimate: OdometryEstimate) -> Image:
-    reference = estimate.reference or frame
-    caption = (
-        f"{estimate.state.value}   {estimate.num_inliers} of {estimate.num_matches} matches agree   "
-        f"parallax {estimate.parallax_px:.1f} px"
-    )
-    picture = draw_matches(reference.image, frame.image, estimate.matches, estimate.inliers, caption)
-    message = image_from_array(picture)
-    message.header.stamp = messages.time_message(frame.stamp_ns)
-    message.header.frame_id = camera_frame
-    return message

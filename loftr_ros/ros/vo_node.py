@@ -97,7 +97,8 @@ class VoNode(LifecycleNode):
         assert self._matcher is not None
         assert self._outputs is not None
         result = super().on_activate(state)
-        self._outputs.forget_path()
+        self._outputs.reconfigure(self._settings)
+        self._outputs.restart()
         self._pipeline = Pipeline(self, self._settings, self._matcher, self._outputs)
         self.get_logger().info(f"active: waiting for {self._settings.mode} images")
         return result

@@ -107,6 +107,31 @@ def test_covariances_agree_with_samples():
     np.testing.assert_allclose(np.cov(based.T) / scale, motion.twist_covariance / scale, atol=0.1)
 
 
+def test_a_start_elsewhere_moves_the_pose_and_leaves_the_velocity_alone():
+    step = estimate(optical_motion(z=2.0), twist=[0, 0, 1, 0, 0, 0])
+    start = frames.Start.at(10, 20, 0, 0, 0, np.pi / 2)
+    motion = frames.base_motion(step, FORWARD_LOOKING, 1e-12, start)
+    np.testing.assert_allclose(motion.T_odom_base[:3, 3], [10, 22, 0], atol=1e-12)
+    np.testing.assert_allclose(motion.twist, [1, 0, 0, 0, 0, 0], atol=1e-12)
+
+
+def test_who_carries_on_is_as_if_never_interrupted():
+    """Start where a motion ended, with its covariance: the rest composes to the whole."""
+    first, second = optical_motion(1, 2, 3, rotvec=(0.1, 0.4, -0.2)), optical_motion(0.5, 0, 1, rotvec=(0, 0.3, 0))
+    half, other = covariance(6), covariance(7)
+    before = frames.base_motion(estimate(first, pose_covariance=half), MOUNTED, 1e-12)
+    after = frames.base_motion(
+        estimate(second, pose_covariance=other),
+        MOUNTED,
+        1e-12,
+        frames.Start(before.T_odom_base, before.pose_covariance),
+    )
+    joint = se3.composed_covariance(first, half, second, other)
+    whole = frames.base_motion(estimate(first @ second, pose_covariance=joint), MOUNTED, 1e-12)
+    np.testing.assert_allclose(after.T_odom_base, whole.T_odom_base, atol=1e-9)
+    np.testing.assert_allclose(after.pose_covariance, whole.pose_covariance, atol=1e-9)
+
+
 @pytest.mark.parametrize("size", [0.0, 1e-12, 1.0, 1e12])
 def test_variances_stay_between_the_floor_and_what_consumers_take(size):
     bounded = frames.bounded(covariance(4) * size, 1e-9)

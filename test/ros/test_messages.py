@@ -6,9 +6,12 @@ from scipy.spatial.transform import Rotation
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry import se3
+from loftr_ros.odometry.camera import Camera
+from loftr_ros.odometry.depth import CellDepths
 from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
+from loftr_ros.odometry.landmarks import Landmarks
 from loftr_ros.ros import messages
-from loftr_ros.ros.frames import BaseMotion
+from loftr_ros.ros.frames import BaseMotion, camera_in_base
 
 STAMP = 1_700_000_000_123_456_789
 POSE = se3.transform(Rotation.from_rotvec([0.1, -0.2, 2.5]).as_matrix(), [1, -2, 3])
@@ -45,6 +48,35 @@ def test_the_transform_and_the_path_repeat_the_pose():
     assert [translation.x, translation.y, translation.z] == [1, -2, 3]
     assert transform.transform.rotation == odometry.pose.pose.orientation
     assert (pose.header, pose.pose) == (odometry.header, odometry.pose.pose)
+
+
+def test_the_inverse_transform_undoes_the_pose():
+    odometry = messages.odometry_message(STAMP, MOTION, "odom", "base_link")
+    inverse = messages.inverse_transform_message(odometry)
+    assert (inverse.header.frame_id, inverse.child_frame_id) == ("base_link", "odom")
+    assert inverse.header.stamp == odometry.header.stamp
+    p, q = inverse.transform.translation, inverse.transform.rotation
+    T = se3.transform(Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix(), [p.x, p.y, p.z])
+    np.testing.assert_allclose(T @ POSE, np.eye(4), atol=1e-12)
+
+
+def test_points_are_the_inliers_with_depth_in_odom_and_coloured_by_confidence():
+    camera = Camera(100, 100, np.array([[50.0, 0, 50], [0, 50, 50], [0, 0, 1]]))
+    pixels = np.array([[50, 50], [100, 50], [50, 50], [50, 50]], np.float32)
+    found = Matches(pixels, pixels, np.array([0, 1, 1, 1], np.float32), np.arange(4))
+    landmarks = Landmarks(camera, found, CellDepths(np.arange(3), np.full(3, 0.25), np.full(3, 0.01)), np.eye(4))
+    estimate = OdometryEstimate(
+        STAMP, np.eye(4), np.eye(6), np.zeros(6), np.eye(6), TrackingState.TRACKING, found,
+        np.array([True, True, False, True]), None, 0.0, {}, scale_known=True, is_keyframe=False, landmarks=landmarks,
+    )  # fmt: skip
+    message = messages.points_message(estimate, camera_in_base(1, 2, 3, 0, 0, 0), "odom")
+    assert (message.header.frame_id, message.width, message.point_step) == ("odom", 2, 16)
+    assert [f.name for f in message.fields] == ["x", "y", "z", "rgb"]
+    points = np.frombuffer(message.data, np.float32).reshape(2, 4)
+    np.testing.assert_allclose(points[:, :3], [[5, 2, 3], [5, -2, 3]], atol=1e-6)  # 4 m ahead, and as much to the right
+    red, green, blue = (points[:, 3].copy().view(np.uint32) >> shift & 255 for shift in (16, 8, 0))
+    assert red.tolist() == [40, 40]
+    assert (green[0] < green[1], blue[0] > blue[1]) == (True, True)
 
 
 @pytest.mark.parametrize("count", [0, 3])
