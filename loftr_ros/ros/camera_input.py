@@ -1,23 +1,31 @@
-"""Subscribes to the images and calibrations of one camera or a pair, and hands over complete sets."""
+"""Subscribes to the images and calibrations of one camera, a pair, or a camera with depth; hands over complete sets."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo
 
+from loftr_ros.ros import watchdog
+from loftr_ros.ros.messages import nanoseconds
 from loftr_ros.ros.parameters import VoParameters
+from loftr_ros.ros.quality_of_service import image_profile, incompatibility_logger
+from loftr_ros.ros.stamp_order import Order, StampOrder
+from loftr_ros.ros.streams import Stream
 
 try:
     import message_filters
 except ImportError:  # the wheels of ROS do not have it
     from loftr_ros.ros import synchronizer as message_filters
+
+# Latest stamps that are remembered of each stream, to tell how far those of a pair are apart.
+_REMEMBERED = 10
 
 
 @dataclass(frozen=True)
@@ -25,117 +33,159 @@ class CameraMessages:
     """Everything that makes a frame.
 
     Attributes:
-        images: of the only camera, or of left and right.
-        infos: their calibrations.
+        images: one of each stream.
+        infos: the calibrations of those streams that have one.
         arrival: when the set was complete, seconds of the monotonic clock.
+        epoch: how often time had jumped back before.
     """
 
-    images: tuple[Image, ...]
+    images: tuple[Any, ...]
     infos: tuple[CameraInfo, ...]
     arrival: float
+    epoch: int
+
+
+@dataclass(eq=False)
+class _Intake:
+    """What is known of one stream, and the filter that its messages go into."""
+
+    stream: Stream
+    arrival: float
+    filter: Any = None
+    info: CameraInfo | None = None
+    order: StampOrder = field(default_factory=StampOrder)
+    stamps: deque[int] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
 
 
 class CameraInput:
     """The subscriptions of one mode.
 
-    Images of a pair are synchronized. A calibration counts from when it came until the next one, so it may be
-    published with every image or once; images that come before it wait for it.
+    Images of several streams are synchronized. A calibration counts from when it came until the next one, so it may be
+    published with every image or once; images that come before it wait for it. When time jumps back, everything that
+    waits for a partner is forgotten.
     """
 
-    def __init__(self, node: Node, parameters: VoParameters, deliver: Callable[[CameraMessages], None]) -> None:
-        """Subscribe; `deliver` is called from the executor's thread."""
-        self._node = node
-        self._timeout = parameters.input_timeout
-        self._deliver = deliver
-        self._waiting: deque[tuple[tuple[Image, ...], float]] = deque(maxlen=parameters.queue_size)
-        self._started = time.monotonic()
-        self._last_set = self._started
+    def __init__(
+        self,
+        node: Node,
+        parameters: VoParameters,
+        streams: Sequence[Stream],
+        deliver: Callable[[CameraMessages], None],
+        ignored: Callable[[Order], None],
+    ) -> None:
+        """Subscribe.
 
-        topics = image_topics(parameters)
-        qos = QoSProfile(depth=parameters.queue_size, reliability=_RELIABILITY[parameters.qos])
-        self._images = [message_filters.Subscriber(node, Image, topic, qos_profile=qos) for topic in topics]
-        self._infos: list[CameraInfo | None] = [None for _ in topics]
-        self._last_image = [self._started for _ in topics]
-        self._info_subscriptions = [
-            node.create_subscription(CameraInfo, info_topic(topic), self._info_callback(index), qos)
-            for index, topic in enumerate(topics)
-        ]
-        for index, subscriber in enumerate(self._images):
-            subscriber.registerCallback(self._on_image, index)
-        _combined(self._images, parameters).registerCallback(self._on_set)
+        Args:
+            node: owner of the subscriptions.
+            parameters: of the node.
+            streams: of the mode.
+            deliver: takes complete sets, in the order of their stamps; called from the executor's thread.
+            ignored: told of each set that is not later than the one before; likewise.
+        """
+        self._node = node
+        self._parameters = parameters
+        self._deliver = deliver
+        self._ignored = ignored
+        self._started = self._last_set = time.monotonic()
+        self._last_ignored = 0.0
+        self._epoch = 0
+        self._complete: deque[tuple[Any, ...]] = deque()
+        self._waiting: deque[tuple[tuple[Any, ...], float]] = deque(maxlen=parameters.queue_size)
+        self._intakes = [_Intake(s, self._started) for s in streams]
+        self._start_anew()
+        self._subscriptions = [subscription for intake in self._intakes for subscription in self._subscribe(intake)]
 
     def close(self) -> None:
         """Unsubscribe."""
-        for subscription in [s.sub for s in self._images] + self._info_subscriptions:
+        for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
 
     def problem(self) -> str | None:
         """Say in one sentence what is missing since `input_timeout`, or None."""
-        late = time.monotonic() - self._timeout
-        for subscriber, last in zip(self._images, self._last_image, strict=True):
-            if last < late:
-                publishers = self._node.count_publishers(subscriber.sub.topic_name)
-                return (
-                    f"no image on {subscriber.sub.topic_name} for {self._timeout:g} s ({publishers} publishers): "
-                    "start the camera, or set the topic or qos parameter"
-                )
-        for subscription, info in zip(self._info_subscriptions, self._infos, strict=True):
-            if info is None and self._started < late:
-                return (
-                    f"images arrive but no camera info on {subscription.topic_name}: "
-                    "publish the calibration there, or remap the topic"
-                )
-        if self._last_set < late:
-            return (
-                f"left and right images arrive but no two stamps agreed for {self._timeout:g} s: "
-                "set sync to approximate, or synchronize the cameras"
+        p, late = self._parameters, time.monotonic() - self._parameters.input_timeout
+        for intake in self._intakes:
+            if intake.arrival < late:
+                return watchdog.no_images(self._node, intake.stream, p)
+        for intake in self._intakes:
+            if intake.stream.info_topic and intake.info is None and self._started < late:
+                return watchdog.no_calibration(self._node, intake.stream.info_topic, p)
+        if self._last_set > late:
+            return None
+        if self._last_ignored > late:
+            return watchdog.no_progress(self._intakes[0].stream.topic, self._order.newest_ns or 0, p)
+        return watchdog.no_sets([i.stream.topic for i in self._intakes], [i.stamps for i in self._intakes], p)
+
+    def _subscribe(self, intake: _Intake) -> list[Any]:
+        stream = intake.stream
+        wanted = [(stream.message_type, stream.topic, partial(self._on_image, intake))]
+        if stream.info_topic:
+            wanted.append((CameraInfo, stream.info_topic, partial(self._on_info, intake)))
+        profile = image_profile(self._parameters)
+        return [
+            self._node.create_subscription(
+                *subscription, profile, event_callbacks=incompatibility_logger(self._node, subscription[1])
             )
-        return None
+            for subscription in wanted
+        ]
 
-    def _info_callback(self, index: int) -> Callable[[CameraInfo], None]:
-        def on_info(message: CameraInfo) -> None:
-            self._infos[index] = message
-            self._deliver_waiting()
+    def _start_anew(self) -> None:
+        """Forget stamps, and what waits. The synchronizers of message_filters would wait for the old time to return."""
+        self._order = StampOrder()
+        self._waiting.clear()
+        for intake in self._intakes:
+            intake.order = StampOrder()
+            intake.stamps.clear()
+            intake.filter = message_filters.SimpleFilter()
+        _combined([intake.filter for intake in self._intakes], self._parameters).registerCallback(self._on_set)
 
-        return on_info
+    def _on_info(self, intake: _Intake, message: CameraInfo) -> None:
+        intake.info = message
+        self._deliver_waiting()
 
-    def _on_image(self, _: Image, index: int) -> None:
-        self._last_image[index] = time.monotonic()
+    def _on_image(self, intake: _Intake, message: Any) -> None:
+        stamp_ns = nanoseconds(message.header.stamp)
+        intake.arrival = time.monotonic()
+        if stamp_ns < 0:  # message_filters cannot take it
+            self._ignore(Order.STALE)
+            return
+        if intake.order.judge(stamp_ns) is Order.JUMP:
+            self._epoch += 1
+            self._start_anew()
+            intake.order.judge(stamp_ns)
+        intake.stamps.append(stamp_ns)
+        intake.filter.signalMessage(message)
+        while self._complete:
+            self._take(self._complete.popleft())
 
-    def _on_set(self, *images: Image) -> None:
+    def _on_set(self, *images: Any) -> None:
+        """Called under a lock of message_filters that an exception would never release."""
+        self._complete.append(images)
+
+    def _take(self, images: tuple[Any, ...]) -> None:
+        order = self._order.judge(nanoseconds(images[0].header.stamp))
+        if order is not Order.NEXT:
+            self._ignore(order)
+            return
         self._last_set = time.monotonic()
         self._waiting.append((images, self._last_set))
         self._deliver_waiting()
 
+    def _ignore(self, order: Order) -> None:
+        self._last_ignored = time.monotonic()
+        self._ignored(order)
+
     def _deliver_waiting(self) -> None:
-        infos = tuple(info for info in self._infos if info is not None)
-        if len(infos) < len(self._infos):
-            return
-        while self._waiting:
+        infos = [intake.info for intake in self._intakes if intake.stream.info_topic]
+        known = tuple(info for info in infos if info is not None)
+        while self._waiting and len(known) == len(infos):
             images, arrival = self._waiting.popleft()
-            self._deliver(CameraMessages(images, infos, arrival))
+            self._deliver(CameraMessages(images, known, arrival, self._epoch))
 
 
-_RELIABILITY = {"sensor_data": ReliabilityPolicy.BEST_EFFORT, "reliable": ReliabilityPolicy.RELIABLE}
-
-
-def image_topics(parameters: VoParameters) -> list[str]:
-    """Return the image topics of the mode, left first."""
-    if parameters.mode == "mono":
-        return [parameters.image_topic]
-    return [parameters.left_image_topic, parameters.right_image_topic]
-
-
-def info_topic(image_topic: str) -> str:
-    """Return the topic of the calibration: camera_info beside the image, as image_transport has it."""
-    namespace, slash, _ = image_topic.rpartition("/")
-    return f"{namespace}{slash}camera_info"
-
-
-def _combined(subscribers: list[Any], parameters: VoParameters) -> Any:
+def _combined(filters: list[Any], parameters: VoParameters) -> Any:
     """Return the filter that puts out complete sets of images."""
-    if len(subscribers) == 1:
-        return subscribers[0]
+    if len(filters) == 1:
+        return filters[0]
     if parameters.sync == "exact":
-        return message_filters.TimeSynchronizer(subscribers, parameters.queue_size)
-    return message_filters.ApproximateTimeSynchronizer(subscribers, parameters.queue_size, parameters.sync_slop)
+        return message_filters.TimeSynchronizer(filters, parameters.queue_size)
+    return message_filters.ApproximateTimeSynchronizer(filters, parameters.queue_size, parameters.sync_slop)

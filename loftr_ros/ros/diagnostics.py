@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from std_msgs.msg import Header
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
 from loftr_ros.ros.messages import time_message
+from loftr_ros.ros.stamp_order import Order
 
 _RATE_WINDOW_S = 10.0
 
@@ -51,6 +52,7 @@ class Statistics:
         """Start at zero."""
         self._lock = threading.Lock()
         self._received, self._processed, self._dropped = 0, 0, 0
+        self._ignored: Counter[Order] = Counter()
         self._rate_in, self._rate_out = Rate(), Rate()
         self._latency = _Latency()
         self._estimate: OdometryEstimate | None = None
@@ -65,6 +67,11 @@ class Statistics:
         """Count a frame that nothing was computed from."""
         with self._lock:
             self._dropped += 1
+
+    def frame_ignored(self, order: Order) -> None:
+        """Count a set of messages that is not later than the one before."""
+        with self._lock:
+            self._ignored[order] += 1
 
     def frame_processed(self, estimate: OdometryEstimate, arrival: float) -> None:
         """Count a frame whose odometry is out; `arrival` is when it came, seconds of the monotonic clock."""
@@ -107,6 +114,8 @@ class Statistics:
                 "received": str(self._received),
                 "processed": str(self._processed),
                 "dropped": str(self._dropped),
+                "duplicate stamps": str(self._ignored[Order.DUPLICATE]),
+                "stale stamps": str(self._ignored[Order.STALE]),
                 "scale known": str(estimate.scale_known if estimate else False).lower(),
             }
 

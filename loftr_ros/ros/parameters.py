@@ -84,8 +84,10 @@ class VoParameters:
     autostart: bool = _row(
         True, "Configure and activate as soon as the node is up", read_only=True, section="What the node does"
     )
-    mode: Literal["mono", "stereo"] = _row(
-        "mono", "One camera (metric by scale_source only) or a pair (metric)", choices=("mono", "stereo")
+    mode: Literal["mono", "stereo", "rgbd"] = _row(
+        "mono",
+        "One camera (metric by scale_source only), a pair (metric), or a camera with depth images (metric)",
+        choices=("mono", "stereo", "rgbd"),
     )
     scale_source: Literal["none", "odometry", "camera_height"] = _row(
         "none",
@@ -111,17 +113,41 @@ class VoParameters:
     threads: int = _row(0, "CPU threads of the network; 0 leaves the choice to torch", low=0, high=256)
 
     image_topic: str = _row(
-        "image", "Images of the camera (mono); camera_info is expected beside every image topic", section="The camera"
+        "image",
+        "Images of the camera (mono, rgbd); camera_info is expected beside every image topic but that of depth",
+        section="The camera",
     )
     left_image_topic: str = _row("left/image", "Images of the left camera (stereo)")
     right_image_topic: str = _row("right/image", "Images of the right camera (stereo)")
+    depth_image_topic: str = _row(
+        "depth/image", "Depth registered to the images (rgbd), 16UC1 in millimetres or 32FC1 in metres"
+    )
+    image_transport: str = _row(
+        "raw",
+        "How images travel: compressed adds /compressed (JPEG, PNG) to their topics, to that of depth /compressedDepth",
+        choices=("raw", "compressed"),
+    )
+    mask_image: str = _row(
+        "", "Image file of the size of the images: what is black in it is ignored, such as the robot's own body"
+    )
     rectified: bool = _row(
         False, "Images of a single camera are rectified, their intrinsics are in P; false: raw, in K and D"
     )
     stereo_rectified: bool = _row(
         True, "Images of a pair are rectified, their calibration is in P; false: raw, in K, D, R and the baseline in P"
     )
-    sync: str = _row("exact", "How left and right images are paired by stamp", choices=("exact", "approximate"))
+    stereo_baseline: float = _row(
+        0.0,
+        "Distance of the cameras of a pair, if neither P[3] of the right one nor tf tells; 0: unknown",
+        unit="m",
+        low=0.0,
+        high=100.0,
+    )
+    sync: str = _row(
+        "exact",
+        "How images are paired by stamp, left with right (stereo) or with depth (rgbd)",
+        choices=("exact", "approximate"),
+    )
     sync_slop: float = _row(0.01, "Largest stamp difference of an approximate pair", unit="s", low=0.0001, high=1.0)
     qos: str = _row("sensor_data", "Quality of service of the image subscriptions", choices=("sensor_data", "reliable"))
     queue_size: int = _row(
@@ -135,7 +161,13 @@ class VoParameters:
         False, "Frames wait their turn, for replay with qos reliable; false: the newest wins, for robots"
     )
     input_timeout: float = _row(
-        3.0, "Silence of a topic after which the diagnostics complain", unit="s", low=0.1, high=3600.0
+        5.0, "Silence of a topic after which the diagnostics complain", unit="s", low=0.1, high=3600.0
+    )
+    on_time_jump: Literal["continue", "restart"] = _row(
+        "continue",
+        "When stamps go back by 1 s or more, as when a bag starts over: continue from the last pose, or restart at the "
+        "first one with a new path",
+        choices=("continue", "restart"),
     )
 
     max_speed: float = _row(

@@ -11,14 +11,15 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode
 
 from loftr_ros.matches import Matcher
-from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.scaled_odometry import ScaledOdometry
+from loftr_ros.ros.baseline import Baseline
+from loftr_ros.ros.calibration import Calibration
 from loftr_ros.ros.camera_input import CameraInput, CameraMessages
-from loftr_ros.ros.conversions import camera_from_info, grey_from_image, rig_from_infos
 from loftr_ros.ros.diagnostics import Statistics, sentence
-from loftr_ros.ros.messages import nanoseconds
+from loftr_ros.ros.frame_builder import FrameBuilder
 from loftr_ros.ros.outputs import Outputs
 from loftr_ros.ros.parameters import VoParameters, odometry_config
+from loftr_ros.ros.streams import streams
 from loftr_ros.ros.wheel_input import WheelInput
 from loftr_ros.ros.worker import Worker
 
@@ -37,7 +38,10 @@ class Pipeline:
         """
         self.statistics = Statistics()
         self._node = node
-        self._rectified = parameters.stereo_rectified if parameters.mode == "stereo" else parameters.rectified
+        cameras = streams(parameters, node.resolve_topic_name)
+        rectified = parameters.stereo_rectified if parameters.mode == "stereo" else parameters.rectified
+        self._baseline = Baseline(node, parameters.stereo_baseline)
+        self._frames = FrameBuilder(cameras, Calibration(self._baseline.of, rectified=rectified), parameters.mode)
         self._wheels = WheelInput(node, parameters) if parameters.scale_source == "odometry" else None
         wheels = self._wheels.positions if self._wheels else None
         self._odometry = ScaledOdometry(matcher, odometry_config(parameters), wheels)
@@ -46,7 +50,7 @@ class Pipeline:
         self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
         capacity = parameters.queue_size if parameters.process_every_frame else None
         self._worker = Worker(self._process, self.statistics.frame_dropped, capacity)
-        self._input = CameraInput(node, parameters, self._deliver)
+        self._input = CameraInput(node, parameters, cameras, self._deliver, self.statistics.frame_ignored)
 
     def close(self) -> None:
         """Unsubscribe and wait for the worker."""
@@ -54,6 +58,7 @@ class Pipeline:
         if self._wheels:
             self._wheels.close()
         self._worker.stop()
+        self._baseline.close()
 
     def reset(self) -> None:
         """Start over with the next frame, where the parameters say the base starts."""
@@ -67,7 +72,7 @@ class Pipeline:
 
     def problem(self) -> str | None:
         """Say in one sentence what keeps odometry from coming out, or None."""
-        return self._error or self._input.problem()
+        return self._input.problem() or self._error
 
     def doubt(self) -> str | None:
         """Say in one sentence what is missing although odometry comes out, or None."""
@@ -81,7 +86,7 @@ class Pipeline:
         """Run in the worker: errors of one frame must not end it."""
         self._follow_orders()
         try:
-            frame = frame_from_messages(messages, rectified=self._rectified)
+            frame = self._frames.frame(messages)
             estimate = self._odometry.process(frame)
             self._outputs.publish(frame, messages.images[0].header.frame_id, estimate)
         except Exception as error:
@@ -102,21 +107,3 @@ class Pipeline:
         if text != self._error:
             self._error = text
             self._node.get_logger().error(text)
-
-
-def frame_from_messages(messages: CameraMessages, *, rectified: bool) -> Frame:
-    """Return the frame of one camera or of a pair.
-
-    Raises:
-        ImageError: an image cannot be converted.
-        CameraError: a calibration cannot be used.
-    """
-    left, *right = messages.images
-    left_info, *right_info = messages.infos
-    return Frame(
-        stamp_ns=nanoseconds(left.header.stamp),
-        image=grey_from_image(left),
-        camera=camera_from_info(left_info, rectified=rectified),
-        right=grey_from_image(right[0]) if right else None,
-        rig=rig_from_infos(left_info, right_info[0], rectified=rectified) if right_info else None,
-    )

@@ -7,11 +7,14 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
+
+from loftr_ros.ros import synchronizer
 
 HERE = Path(__file__).parent
 WIDTH, HEIGHT, FOCAL, BASELINE, FRAMES = 320, 240, 260.0, 0.2, 12
@@ -73,6 +76,31 @@ def ros() -> Iterator[Ros]:
 def program() -> Callable[[str], Path]:
     """Find a program of these tests by its name."""
     return lambda name: HERE / "programs" / name
+
+
+@pytest.fixture(params=["ours", "message_filters"])
+def filters(request: pytest.FixtureRequest) -> ModuleType:
+    """What pairs messages by stamp: our part of message_filters, and that of ROS."""
+    if request.param == "ours":
+        return synchronizer
+    return pytest.importorskip("message_filters", reason="needs message_filters, which the wheels of ROS do not have")
+
+
+@pytest.fixture
+def assert_consumers_take() -> Callable[[dict], None]:
+    """Nav2's validator (nav2_util/validate_messages.hpp) and what robot_localization asks for; of collect.py."""
+
+    def check(message: dict) -> None:
+        assert message["frames"] == ["odom", "base_link"]
+        assert abs(np.linalg.norm(message["quaternion"]) ** 2 - 1) < 1e-4
+        assert np.isfinite(message["position"] + message["twist"]).all()
+        for name in ("pose_covariance", "twist_covariance"):
+            covariance = np.reshape(message[name], (6, 6))
+            assert np.abs(covariance).max() <= 1e9
+            np.testing.assert_allclose(covariance, covariance.T, atol=1e-15)
+            assert np.linalg.eigvalsh(covariance).min() > 0, name
+
+    return check
 
 
 @dataclass(frozen=True)

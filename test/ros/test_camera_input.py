@@ -1,24 +1,202 @@
-"""Which topics belong together."""
+"""Sets of messages, and why there are none; with a node of paper, and both synchronizers."""
+
+from types import SimpleNamespace
 
 import pytest
+from builtin_interfaces.msg import Time
+from rclpy.qos import QoSPolicyKind, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
 
-from loftr_ros.ros.camera_input import image_topics, info_topic
+from loftr_ros.ros.camera_input import CameraInput
 from loftr_ros.ros.parameters import VoParameters
+from loftr_ros.ros.stamp_order import Order
+from loftr_ros.ros.streams import streams
+
+
+class PaperNode:
+    """Takes the place of the node: keeps the callbacks of the subscriptions, and knows of publishers."""
+
+    def __init__(self):
+        self.callbacks, self.publishers = {}, {}
+
+    def create_subscription(self, _, topic, callback, profile, event_callbacks):
+        self.callbacks[topic] = callback
+        self.profile, self.events = profile, event_callbacks
+        return topic
+
+    def destroy_subscription(self, topic):
+        del self.callbacks[topic]
+
+    def count_publishers(self, topic):
+        return len(self.publishers.get(topic, []))
+
+    def get_publishers_info_by_topic(self, topic):
+        profiles = [QoSProfile(depth=1, reliability=r) for r in self.publishers.get(topic, [])]
+        return [SimpleNamespace(qos_profile=profile) for profile in profiles]
+
+    def get_logger(self):
+        return SimpleNamespace(warning=lambda text: setattr(self, "warned", text))
+
+
+class Camera:
+    """An input of a mode, and all that came of it."""
+
+    def __init__(self, mode, **options):
+        self.node, self.sets, self.ignored = PaperNode(), [], []
+        parameters = VoParameters(mode=mode, **options)
+        self.input = CameraInput(
+            self.node, parameters, streams(parameters, "/{}".format), self.sets.append, self.ignored.append
+        )
+
+    def put(self, topic, stamp_ms):
+        sec, ms = divmod(stamp_ms, 1000)
+        header = Header(stamp=Time(sec=sec, nanosec=ms * 10**6))
+        kind = CameraInfo if topic.endswith("info") else Image
+        self.node.callbacks[topic](kind(header=header))
+
+    @property
+    def stamps(self):
+        return [[i.header.stamp.sec * 1000 + i.header.stamp.nanosec // 10**6 for i in s.images] for s in self.sets]
+
+
+@pytest.fixture
+def camera(filters, monkeypatch):
+    monkeypatch.setattr("loftr_ros.ros.camera_input.message_filters", filters)
+    return Camera
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = SimpleNamespace(seconds=100.0)
+    monkeypatch.setattr("loftr_ros.ros.camera_input.time", SimpleNamespace(monotonic=lambda: now.seconds))
+    return now
+
+
+def test_images_wait_for_the_calibration_which_may_come_once(camera):
+    mono = camera("mono")
+    mono.put("/image", 1000)
+    assert mono.sets == []
+    mono.put("/camera_info", 0)
+    mono.put("/image", 1100)
+    assert mono.stamps == [[1000], [1100]]
+    mono.input.close()
+    assert mono.node.callbacks == {}
+
+
+def test_depth_needs_no_calibration_of_its_own(camera):
+    rgbd = camera("rgbd")
+    assert set(rgbd.node.callbacks) == {"/image", "/depth/image", "/camera_info"}
+    for topic in ("/camera_info", "/depth/image", "/image"):
+        rgbd.put(topic, 1000)
+    assert rgbd.stamps == [[1000, 1000]]
+    assert len(rgbd.sets[0].infos) == 1
+
+
+def test_what_is_not_later_is_ignored_and_told(camera):
+    mono = camera("mono")
+    mono.put("/camera_info", 0)
+    for stamp in (5000, 5000, 4900, 5100, -1):
+        mono.put("/image", stamp)
+    assert mono.stamps == [[5000], [5100]]
+    assert mono.ignored == [Order.DUPLICATE, Order.STALE, Order.STALE]
+    assert {s.epoch for s in mono.sets} == {0}
+
+
+@pytest.mark.parametrize("sync", ["exact", "approximate"])
+def test_a_pair_is_found_again_when_time_jumps_back(camera, sync):
+    pair = camera("stereo", sync=sync, queue_size=3)
+    sides = ("/left/image", "/right/image")
+    for side in sides:
+        pair.put(side.replace("image", "camera_info"), 0)
+    for stamp in (9000, 9100, 9200, 9300):
+        for side in sides[: 2 if stamp == 9000 else 1]:  # the right image of the others is lost
+            pair.put(side, stamp)
+    for stamp in (1000, 1100):
+        for side in sides:
+            pair.put(side, stamp)
+    assert pair.stamps == [[9000, 9000], [1000, 1000], [1100, 1100]]
+    assert [s.epoch for s in pair.sets] == [0, 1, 1]
+    assert pair.ignored == []
 
 
 @pytest.mark.parametrize(
-    ("image", "info"),
+    ("options", "publishers", "sentence"),
     [
-        ("image", "camera_info"),
-        ("left/image", "left/camera_info"),
-        ("/camera/color/image_raw", "/camera/color/camera_info"),
-        ("/image", "/camera_info"),
+        ({}, {}, "no image on /image for 5 s: it has 0 publishers; start the camera, or set image_topic"),
+        (
+            {"qos": "reliable"},
+            {"/image": [ReliabilityPolicy.BEST_EFFORT]},
+            "no image on /image for 5 s: it has 1 publisher (best effort) and qos is reliable; set qos to sensor_data",
+        ),
+        (
+            {},
+            {"/image": [ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT]},
+            "it has 2 publishers (reliable, best effort) of which nothing comes; check the camera and the network",
+        ),
+        (
+            {"image_transport": "compressed"},
+            {"/image": [ReliabilityPolicy.RELIABLE]},
+            "no image on /image/compressed for 5 s: nobody publishes it, but /image is there; "
+            "set image_transport to raw",
+        ),
     ],
 )
-def test_the_calibration_is_expected_beside_the_image(image, info):
-    assert info_topic(image) == info
+def test_silence_is_explained(clock, options, publishers, sentence):
+    mono = Camera("mono", **options)
+    mono.node.publishers = publishers
+    assert mono.input.problem() is None
+    clock.seconds += 5.1
+    assert sentence in mono.input.problem()
 
 
-def test_the_mode_says_which_images():
-    assert image_topics(VoParameters(mode="mono", image_topic="a")) == ["a"]
-    assert image_topics(VoParameters(mode="stereo", left_image_topic="b", right_image_topic="c")) == ["b", "c"]
+def test_a_missing_calibration_is_explained(clock):
+    mono = Camera("mono")
+    clock.seconds += 5.1
+    mono.put("/image", 1000)
+    assert mono.input.problem() == (
+        "images arrive but no camera info on /camera_info: it has 0 publishers; "
+        "publish the calibration there, or remap the topic"
+    )
+    mono.put("/camera_info", 0)
+    assert mono.input.problem() is None
+
+
+@pytest.mark.parametrize(
+    ("sync", "gap_ms", "advice"),
+    [
+        ("exact", 33, "33.0 ms apart: set sync to approximate and sync_slop to more than 0.0330, or synchronize"),
+        ("approximate", 33, "33.0 ms apart: set sync_slop to more than 0.0330, or synchronize the cameras"),
+        ("exact", 500_000, "apart: let both be stamped by one clock"),
+    ],
+)
+def test_the_gap_between_left_and_right_is_told(camera, clock, sync, gap_ms, advice):
+    pair = camera("stereo", sync=sync)
+    for side in ("left", "right"):
+        pair.put(f"/{side}/camera_info", 0)
+    clock.seconds += 5.1
+    for stamp in (1000, 1100):
+        pair.put("/left/image", stamp)
+        pair.put("/right/image", stamp + gap_ms)
+    assert pair.sets == []
+    problem = pair.input.problem()
+    assert problem.startswith("images arrive on /left/image and /right/image but no two stamps agreed for 5 s")
+    assert advice in problem
+
+
+def test_stamps_that_stand_still_are_told(clock):
+    mono = Camera("mono")
+    mono.put("/camera_info", 0)
+    mono.put("/image", 0)
+    clock.seconds += 5.1
+    mono.put("/image", 0)
+    assert mono.input.problem() == (
+        "images arrive on /image but no stamp was later than 0.000 s for 5 s: let the driver stamp each image"
+    )
+
+
+def test_a_publisher_that_nothing_comes_from_is_logged():
+    mono = Camera("mono", qos="reliable")
+    assert mono.node.profile.reliability is ReliabilityPolicy.RELIABLE
+    mono.node.events.incompatible_qos(SimpleNamespace(last_policy_kind=QoSPolicyKind.RELIABILITY))
+    assert "a publisher of /camera_info offers another RELIABILITY than is asked for" in mono.node.warned

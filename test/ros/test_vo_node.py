@@ -179,8 +179,14 @@ def test_a_node_that_cannot_start_says_why_in_one_sentence(ros, parameters, sent
 @pytest.mark.parametrize(
     ("mode", "cases"),
     [
-        ("mono", {"no-info": "no camera info on /loftr/camera_info", "encoding": "encoding '32FC1' is not supported"}),
-        ("stereo", {"no-baseline": "no baseline", "sizes": "160x96"}),
+        (
+            "mono",
+            {
+                "no-info": "no camera info on /loftr/camera_info",
+                "encoding": "on /loftr/image have the encoding '32FC1'",
+            },
+        ),
+        ("stereo", {"no-baseline": "nothing tells the distance of the cameras", "sizes": "160x96"}),
     ],
 )
 def test_input_that_cannot_be_used_is_a_diagnostics_error(ros, program, mode, cases):

@@ -1,0 +1,52 @@
+"""The cameras of a mode, made anew only when a calibration message says something else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sensor_msgs.msg import CameraInfo
+
+from loftr_ros.odometry.camera import Camera
+from loftr_ros.odometry.stereo_rig import StereoRig
+from loftr_ros.ros.conversions import camera_from_info, rig_from_infos
+
+
+class Calibration:
+    """Remembers what the last calibration messages said: they come with every image, and hardly ever change."""
+
+    def __init__(self, baseline: Callable[[CameraInfo, CameraInfo], float], *, rectified: bool) -> None:
+        """Start with none.
+
+        Args:
+            baseline: tells the distance in metres of a left and a right camera, or raises CameraError.
+            rectified: whether the images are.
+        """
+        self._baseline = baseline
+        self._rectified = rectified
+        self._content: list[Any] | None = None
+        self._cameras: tuple[Camera, StereoRig | None] | None = None
+
+    def cameras(self, infos: tuple[CameraInfo, ...]) -> tuple[Camera, StereoRig | None]:
+        """Return the left (or only) camera, and for the messages of a pair the rig.
+
+        Raises:
+            CameraError: a calibration is missing or impossible, or nothing tells the baseline.
+        """
+        content = [_content(info) for info in infos]
+        if self._cameras is None or content != self._content:
+            left, *right = infos
+            camera = camera_from_info(left, rectified=self._rectified)
+            rig = self._rig(left, right[0]) if right else None
+            self._cameras, self._content = (camera, rig), content
+        return self._cameras
+
+    def _rig(self, left: CameraInfo, right: CameraInfo) -> StereoRig:
+        return rig_from_infos(left, right, self._baseline(left, right), rectified=self._rectified)
+
+
+def _content(info: CameraInfo) -> tuple[Any, ...]:
+    """All of a message that cameras are made of."""
+    frame = info.header.frame_id
+    arrays = (bytes(memoryview(numbers)) for numbers in (info.d, info.k, info.r, info.p))
+    return (frame, info.width, info.height, info.distortion_model, *arrays)

@@ -1,0 +1,161 @@
+"""Images as they come, raw or compressed, as the grey images and depths that the odometry works on.
+
+cv_bridge converts raw images where ROS has it and it runs: it is compiled for one major version of NumPy. Elsewhere
+rosbags-image does, which is the same in pure Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from sensor_msgs.msg import CompressedImage, Image
+
+from loftr_ros.errors import LoftrRosError
+
+# Takes an image message and the encoding that is wanted, None for the one it has.
+_Converter = Callable[[Any, "str | None"], NDArray[Any]]
+
+# Encodings without a name for their colours, and younger names, which not every version of the libraries knows.
+_SAME_AS = {"8UC1": "mono8", "8UC3": "bgr8", "16UC1": "mono16", "uyvy": "yuv422", "yuyv": "yuv422_yuy2"}
+_GREY = (
+    *("mono8", "mono16", "rgb8", "bgr8", "rgba8", "bgra8", "yuv422", "yuv422_yuy2"),
+    *("bayer_rggb8", "bayer_bggr8", "bayer_gbrg8", "bayer_grbg8"),
+    *_SAME_AS,
+)
+_METRES_PER_UNIT = {"16UC1": 1e-3, "mono16": 1e-3, "32FC1": 1.0}  # REP-118
+# What precedes the PNG of a compressed depth image: an enumeration, and two numbers for depths that are no integers.
+_DEPTH_HEADER = np.dtype([("format", "<i4"), ("a", "<f4"), ("b", "<f4")])
+
+
+class ImageError(LoftrRosError):
+    """An image that cannot be used; the message names its topic, and its encoding or damage."""
+
+
+def grey_from_image(message: Image, topic: str) -> NDArray[np.uint8]:
+    """Return the (H, W) uint8 grey image of a message, without a copy if it is one; 16 bits are scaled to 8.
+
+    Raises:
+        ImageError: the encoding is not supported, or the data is not what the header says.
+    """
+    _check_encoding(message, topic, _GREY)
+    return np.asarray(_converted(message, topic, "mono8"))
+
+
+def grey_from_compressed(message: CompressedImage, topic: str) -> NDArray[np.uint8]:
+    """Return the (H, W) uint8 grey image of a JPEG or PNG. Raises ImageError if it is none."""
+    grey = _decoded(message, topic, 0, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
+    return np.asarray(grey, np.uint8)
+
+
+def depth_from_image(message: Image, topic: str) -> NDArray[np.float32]:
+    """Return (H, W) metres, 0 or not finite where unknown, of a message in millimetres (16UC1) or metres (32FC1).
+
+    Raises:
+        ImageError: the encoding is not supported, or the data is not what the header says.
+    """
+    _check_encoding(message, topic, tuple(_METRES_PER_UNIT))
+    depth = _converted(message, topic, None)
+    return np.asarray(depth * np.float32(_METRES_PER_UNIT[message.encoding]), np.float32)
+
+
+def depth_from_compressed(message: CompressedImage, topic: str) -> NDArray[np.float32]:
+    """Return (H, W) metres likewise, of a message as image_transport's compressedDepth makes it with PNG.
+
+    Integers are millimetres as they are; depths in metres are stored as a / depth + b, 0 for unknown.
+
+    Raises:
+        ImageError: it is compressed in another way, or damaged.
+    """
+    encoding, _, how = message.format.partition(";")
+    if encoding not in ("16UC1", "32FC1") or "compressedDepth" not in how or "rvl" in how.lower():
+        raise ImageError(
+            f"images on {topic} have the format {message.format!r}: publish 16UC1 or 32FC1 by compressedDepth, as png"
+        )
+    stored = _decoded(message, topic, _DEPTH_HEADER.itemsize, cv2.IMREAD_UNCHANGED).astype(np.float32)
+    if encoding == "16UC1":
+        return stored * np.float32(1e-3)
+    header = np.frombuffer(message.data, _DEPTH_HEADER, 1)[0]
+    return np.divide(header["a"], stored - header["b"], out=np.zeros_like(stored), where=stored > 0)
+
+
+def _check_encoding(message: Image, topic: str, accepted: tuple[str, ...]) -> None:
+    if message.encoding not in accepted:
+        raise ImageError(
+            f"images on {topic} have the encoding {message.encoding!r}: publish one of {', '.join(sorted(accepted))}"
+        )
+
+
+def _converted(message: Image, topic: str, wanted: str | None) -> NDArray[Any]:
+    """Let the library convert an image, after a look at what it would take amiss."""
+    plain = SimpleNamespace(
+        height=message.height,
+        width=message.width,
+        step=message.step,
+        encoding=_SAME_AS.get(message.encoding, message.encoding),
+        is_bigendian=message.is_bigendian,
+        data=np.frombuffer(message.data, np.uint8),
+    )
+    shape = message.height, message.width
+    try:
+        image = _convert(plain, wanted) if min(shape) > 0 else None
+    except (TypeError, ValueError, cv2.error):  # for fewer bytes than the header says
+        image = None
+    if image is None or image.shape != shape:
+        raise ImageError(
+            f"an image on {topic} is to be {message.width}x{message.height} {message.encoding} and holds "
+            f"{len(message.data)} bytes with a step of {message.step}: the driver fills the message wrongly"
+        )
+    return image
+
+
+def _decoded(message: CompressedImage, topic: str, start: int, flags: int) -> NDArray[Any]:
+    """Decode the JPEG or PNG that starts at a byte of the data."""
+    data = np.frombuffer(message.data, np.uint8)[start:]
+    image = cv2.imdecode(data, flags) if data.size else None
+    if image is None or image.ndim != 2:
+        raise ImageError(
+            f"an image on {topic} of {len(message.data)} bytes, format {message.format!r}, cannot be decoded: "
+            "it is neither JPEG nor PNG, or damaged"
+        )
+    return np.asarray(image)
+
+
+def find_converter() -> _Converter:
+    """Return the conversion by cv_bridge, or by rosbags-image where that is not here or does not run."""
+    try:
+        return _cv_bridge()
+    except (ImportError, AttributeError):  # what its compiled part raises with the wrong NumPy
+        return _rosbags_image()
+
+
+def _cv_bridge() -> _Converter:
+    from cv_bridge import CvBridge
+
+    bridge = CvBridge()
+    bridge.encoding_to_dtype_with_channels("bgr8")  # loads the compiled part
+
+    def convert(message: Any, wanted: str | None) -> NDArray[Any]:
+        return np.asarray(bridge.imgmsg_to_cv2(message, wanted or "passthrough"))
+
+    return convert
+
+
+def _rosbags_image() -> _Converter:
+    from rosbags.image.image import image_to_cvimage, to_cvtype
+
+    def convert(message: Any, wanted: str | None) -> NDArray[Any]:
+        _, _, kind, channels = to_cvtype(message.encoding)
+        row = message.width * channels * np.dtype(kind).itemsize
+        rows = message.data[: message.height * message.step].reshape(message.height, message.step)
+        message.data = np.ascontiguousarray(rows[:, :row])  # without padding, which it does not know of
+        return np.asarray(image_to_cvimage(message, wanted))
+
+    return convert
+
+
+_convert = find_converter()
