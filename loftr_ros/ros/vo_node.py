@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from pathlib import Path
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.parameter import Parameter
+from std_srvs.srv import Trigger
 
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.loftr.matcher import LoftrMatcher, load_matcher
 from loftr_ros.odometry.estimate import TrackingState
+from loftr_ros.ros.background import in_background
 from loftr_ros.ros.diagnostics import diagnostics_message, sentence
+from loftr_ros.ros.node_parameters import NodeParameters
 from loftr_ros.ros.outputs import Outputs
-from loftr_ros.ros.parameters import (
-    PARAMETERS,
-    ParameterError,
-    ParameterSpec,
-    VoParameters,
-    odometry_config,
-    validated,
-)
+from loftr_ros.ros.parameters import VoParameters, odometry_config
 from loftr_ros.ros.pipeline import Pipeline
-
-_SPECS = {spec.name: spec for spec in PARAMETERS}
+from loftr_ros.ros.trajectory_log import TrajectoryLogError
 
 
 class NodeStartError(LoftrRosError):
@@ -38,7 +31,7 @@ class VoNode(LifecycleNode):
     """Visual odometry as a managed node.
 
     Configuring loads the network and creates the publishers, activating subscribes to the camera; deactivating and
-    cleaning up undo them. Every activation starts at the origin of odom.
+    cleaning up undo them. Every activation, and every call of `reset`, starts at the initial pose of the parameters.
     """
 
     def __init__(self) -> None:
@@ -48,14 +41,17 @@ class VoNode(LifecycleNode):
             ParameterError: a parameter does not exist or is outside its range.
         """
         super().__init__("vo", namespace="/loftr")
-        self._settings: VoParameters | None = None
         self._matcher: LoftrMatcher | None = None
         self._outputs: Outputs | None = None
         self._pipeline: Pipeline | None = None
         self._error: str | None = None
-        self._declare_parameters()
+        self._table = NodeParameters(self, self._reconfigure)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._timer = self.create_timer(1.0, self.report)
+        self._controls = [
+            self.create_service(Trigger, "reset", self._reset),
+            self.create_service(Trigger, "save_trajectory", self._save_trajectory),
+        ]
 
     def start(self) -> None:
         """Configure and activate, if `autostart` says so. Raises NodeStartError."""
@@ -74,33 +70,36 @@ class VoNode(LifecycleNode):
             self._outputs.close()
             self._outputs = None
         self._matcher = None
+        self._table.in_use = False
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the network and create the publishers."""
         try:
-            self._settings = validated({name: self.get_parameter(name).value for name in _SPECS})
-            odometry_config(self._settings)  # refuses what does not go together
-            self._matcher = _load_matcher(self._settings)
+            parameters = self._table.values()
+            odometry_config(parameters)  # refuses what does not go together
+            self._matcher = _load_matcher(parameters)
+            self._outputs = Outputs(self, parameters)
         except Exception as error:
+            self.close()
             self._error = sentence(error)
             self.get_logger().error(self._error)
             self.report()
             return TransitionCallbackReturn.FAILURE
         self._error = None
-        self._outputs = Outputs(self, self._settings)
+        self._table.in_use = True
         self.get_logger().info(f"configured: checkpoint {self._matcher.checkpoint} on {self._matcher.device}")
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe and start matching."""
-        assert self._settings is not None
         assert self._matcher is not None
         assert self._outputs is not None
         result = super().on_activate(state)
-        self._outputs.reconfigure(self._settings)
+        parameters = self._table.values()
+        self._outputs.reconfigure(parameters)
         self._outputs.restart()
-        self._pipeline = Pipeline(self, self._settings, self._matcher, self._outputs)
-        self.get_logger().info(f"active: waiting for {self._settings.mode} images")
+        self._pipeline = Pipeline(self, parameters, self._matcher, self._outputs)
+        self.get_logger().info(f"active: waiting for {parameters.mode} images")
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -130,6 +129,31 @@ class VoNode(LifecycleNode):
         name = self.get_fully_qualified_name()
         self._diagnostics.publish(diagnostics_message(name, now, level, text, values))
 
+    def _reconfigure(self, parameters: VoParameters) -> None:
+        """Take changed parameters; what is not active takes them when it is activated."""
+        if self._pipeline:
+            self._pipeline.reconfigure(parameters)
+
+    def _reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success = self._pipeline is not None
+        response.message = "the node is not active: activate it first"
+        if self._pipeline:
+            self._pipeline.reset()
+            response.message = "the next frame is the start of a new odometry"
+        return response
+
+    async def _save_trajectory(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        outputs, path = self._outputs, Path(self._table.values().trajectory_file)
+        if outputs is None or self.executor is None:
+            response.message = "the node is not configured, so there is no trajectory: configure and activate it first"
+            return response
+        try:
+            response.message = await in_background(self.executor, lambda: outputs.trajectory.save(path))
+            response.success = True
+        except TrajectoryLogError as error:
+            response.message = str(error)
+        return response
+
     def _status(self) -> tuple[bytes, str]:
         if self._pipeline is None:
             return (DiagnosticStatus.ERROR, self._error) if self._error else (DiagnosticStatus.OK, "not active")
@@ -143,43 +167,6 @@ class VoNode(LifecycleNode):
         if doubt:
             return DiagnosticStatus.WARN, doubt
         return DiagnosticStatus.OK, state.value if state else "waiting for images"
-
-    def _declare_parameters(self) -> None:
-        """Declare with the values of the command line and files, checked here for the sake of clear messages."""
-        given = {
-            name: override.value
-            for name, override in self._parameter_overrides.items()
-            if not self.has_parameter(name) and not name.startswith("qos_overrides.")
-        }
-        values = validated(given)
-        for spec in PARAMETERS:
-            self.declare_parameter(spec.name, getattr(values, spec.name), _descriptor(spec), ignore_override=True)
-        self.add_on_set_parameters_callback(self._check_parameters)
-
-    def _check_parameters(self, parameters: list[Parameter[Any]]) -> SetParametersResult:
-        """Refuse values outside the table, and changes that could not take effect."""
-        ours = [parameter for parameter in parameters if parameter.name in _SPECS]
-        if ours and self._matcher:
-            reason = f"{ours[0].name} takes effect when the node is configured: deactivate and clean it up first"
-            return SetParametersResult(successful=False, reason=reason)
-        try:
-            for parameter in ours:
-                _SPECS[parameter.name].check(parameter.value)
-        except ParameterError as error:
-            return SetParametersResult(successful=False, reason=str(error))
-        return SetParametersResult(successful=True)
-
-
-def _descriptor(spec: ParameterSpec) -> ParameterDescriptor:
-    descriptor = ParameterDescriptor(
-        description=spec.description, additional_constraints=spec.constraints, read_only=spec.read_only
-    )
-    if spec.low is not None and spec.high is not None:
-        if isinstance(spec.default, float):
-            descriptor.floating_point_range = [FloatingPointRange(from_value=spec.low, to_value=spec.high)]
-        else:
-            descriptor.integer_range = [IntegerRange(from_value=int(spec.low), to_value=int(spec.high), step=1)]
-    return descriptor
 
 
 def _load_matcher(parameters: VoParameters) -> LoftrMatcher:

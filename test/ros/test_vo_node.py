@@ -26,7 +26,7 @@ def played(ros, program, tmp_path, sequence, mode, **parameters):
     return json.loads((tmp_path / "found.json").read_text()), ros.stop(node)
 
 
-def test_stereo_over_dds(ros, program, tmp_path, rendered):
+def test_stereo_over_dds(ros, program, tmp_path, rendered, assert_consumers_take):
     found, (code, errors) = played(ros, program, tmp_path, rendered, "stereo", **CAMERA, path_length=5)
     assert code == 0, errors
     odometry = found["odometry"]
@@ -59,18 +59,6 @@ def test_stereo_over_dds(ros, program, tmp_path, rendered):
     assert values["scale known"] == "true"
     assert values["checkpoint"] == "compact"
     assert float(values["latency max (ms)"]) >= float(values["latency mean (ms)"]) > 0
-
-
-def assert_consumers_take(message):
-    """Nav2's validator (nav2_util/validate_messages.hpp) and what robot_localization asks for."""
-    assert message["frames"] == ["odom", "base_link"]
-    assert abs(np.linalg.norm(message["quaternion"]) ** 2 - 1) < 1e-4
-    assert np.isfinite(message["position"] + message["twist"]).all()
-    for name in ("pose_covariance", "twist_covariance"):
-        covariance = np.reshape(message[name], (6, 6))
-        assert np.abs(covariance).max() <= 1e9
-        np.testing.assert_allclose(covariance, covariance.T, atol=1e-15)
-        assert np.linalg.eigvalsh(covariance).min() > 0, name
 
 
 def assert_pose_follows(odometry, truth):
@@ -112,7 +100,7 @@ def test_mono_on_recorded_images_over_dds(ros, program, tmp_path, recorded, loft
     np.testing.assert_allclose(topic.poses, read_tum(tmp_path / "trajectory.tum").poses, atol=1e-3)
 
 
-def test_mono_in_metres_by_wheels_over_dds(ros, program, tmp_path, rendered):
+def test_mono_in_metres_by_wheels_over_dds(ros, program, tmp_path, rendered, assert_consumers_take):
     wheels = ros.start(program("wheels.py"), STEP / 0.1, 2.5)
     found, (code, errors) = played(ros, program, tmp_path, rendered, "mono", scale_source="odometry")
     assert wheels.wait(timeout=60) == 0, wheels.stderr.read()

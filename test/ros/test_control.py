@@ -1,0 +1,81 @@
+"""The node while it runs: services and parameters, over DDS."""
+
+import json
+
+import numpy as np
+
+from loftr_ros.odometry.trajectory import read_tum
+
+FRAMES = 4
+
+
+def play(ros, rendered):
+    options = ("--mode", "stereo", "--now", "--lockstep", "--frames", FRAMES, "--timeout", 30)
+    code, said, errors = ros.run("loftr_ros.cli", "play", rendered.path, *options)
+    assert code == 0, said + errors
+    assert f"{FRAMES} answered, 0 not" in said
+
+
+def control(ros, program, *orders):
+    """Return the answer to each order: whether it was granted, and what was said."""
+    code, said, errors = ros.run(program("control.py"), *orders)
+    assert code == 0, errors
+    answers = [line.partition(" ") for line in said.split("\n")[:-1]]
+    return [(granted == "True", text) for granted, _, text in answers]
+
+
+def test_a_running_node_is_controlled(ros, program, tmp_path, rendered, assert_consumers_take):
+    first, second = tmp_path / "first.tum", tmp_path / "second.tum"
+    node = ros.node(mode="stereo", qos="reliable", process_every_frame="true", trajectory_file=first, initial_x=1.0)
+    collector = ros.start(program("collect.py"), tmp_path / "found.json", 2 * FRAMES)
+    assert collector.stdout.readline() == "ready\n", node.poll()
+    early, *_ = control(ros, program, "save_trajectory")
+    assert early == (False, "there is no trajectory to save: no odometry came since the start or the reset")
+
+    play(ros, rendered)
+    answers = control(
+        ros, program, "save_trajectory", f"trajectory_file={second}", "initial_x=-5.0", "max_speed=0.01",
+        "max_speed=0.0", "mode=mono", "autostart=false", "reset",
+    )  # fmt: skip
+    granted, texts = zip(*answers, strict=True)
+    assert granted == (True, True, True, True, False, False, False, True)
+    assert texts[0] == f"wrote the last {FRAMES} poses to {first}"
+    assert "max_speed" in texts[4]
+    assert texts[5] == "mode takes effect when the node is configured: deactivate and clean it up first"
+    assert "read-only" in texts[6]
+    assert texts[7] == "the next frame is the start of a new odometry"
+
+    play(ros, rendered)
+    assert control(ros, program, "save_trajectory") == [(True, f"wrote the last {FRAMES} poses to {second}")]
+    assert collector.wait(timeout=60) == 0
+    code, errors = ros.stop(node)
+    assert (code, "Traceback" in errors) == (0, False), errors
+
+    found = json.loads((tmp_path / "found.json").read_text())
+    odometry = found["odometry"]
+    for message in odometry:
+        assert_consumers_take(message)
+    assert [m["poses"] for m in found["path"]] == 2 * list(range(1, FRAMES + 1))
+    np.testing.assert_allclose(odometry[0]["position"], [1, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(odometry[FRAMES]["position"], [-5, 0, 0], atol=1e-6)
+    for file, part in ((first, odometry[:FRAMES]), (second, odometry[FRAMES:])):
+        saved = read_tum(file)
+        np.testing.assert_allclose(saved.positions, [m["position"] for m in part], atol=1e-6)
+        np.testing.assert_allclose(saved.stamps_ns, [m["stamp_ns"] for m in part], atol=1000)
+    # Half a metre a second is believed at first, then it is impossible and the camera is lost.
+    variances = np.array([m["pose_covariance"][0] for m in odometry])
+    assert variances[2 * FRAMES - 1] > 10 * variances[FRAMES - 1]
+
+
+def test_a_node_that_is_not_active_says_so(ros, program):
+    node = ros.node(autostart="false")
+    answers = control(ros, program, "reset", "save_trajectory", "mode=stereo", "mode=trio", "max_speed=2.0")
+    assert answers == [
+        (False, "the node is not active: activate it first"),
+        (False, "the node is not configured, so there is no trajectory: configure and activate it first"),
+        (True, ""),
+        (False, answers[3][1]),
+        (True, ""),
+    ]
+    assert "mode is 'trio': it must be one of mono, stereo" in answers[3][1]
+    assert ros.stop(node)[0] == 0
