@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
@@ -17,6 +16,8 @@ from loftr_ros.ros.messages import time_message
 from loftr_ros.ros.stamp_order import Order
 
 _RATE_WINDOW_S = 10.0
+# Images further from now than this are stamped by another clock, such as that of a recording.
+_SAME_CLOCK_S = 3600.0
 
 
 class Rate:
@@ -38,24 +39,41 @@ class Rate:
         return (len(self._times) - 1) / (now - self._times[0]) if len(self._times) > 1 else 0.0
 
 
-@dataclass
-class _Latency:
-    last: float = 0.0
-    total: float = 0.0
-    maximum: float = 0.0
+class Durations:
+    """Last, mean and largest of durations in seconds."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._last, self._total, self._largest, self._count = 0.0, 0.0, 0.0, 0
+
+    def add(self, seconds: float) -> None:
+        """Take the next one."""
+        self._last = seconds
+        self._total += seconds
+        self._largest = max(self._largest, seconds)
+        self._count += 1
+
+    def values(self, name: str) -> dict[str, str]:
+        """Return names and milliseconds to show."""
+        if self._count == 0:
+            return {f"{name} (ms)": "unknown"}
+        shown = {"last": self._last, "mean": self._total / self._count, "max": self._largest}
+        return {f"{name} {what} (ms)": f"{seconds * 1e3:.1f}" for what, seconds in shown.items()}
 
 
 class Statistics:
     """Counts of one activation, written by the callbacks and the worker, read by the diagnostics."""
 
-    def __init__(self) -> None:
-        """Start at zero."""
+    def __init__(self, now_ns: Callable[[], int] = time.time_ns) -> None:
+        """Start at zero; `now_ns` is the clock that images are stamped with."""
+        self._now_ns = now_ns
         self._lock = threading.Lock()
         self._received, self._processed, self._dropped = 0, 0, 0
         self._ignored: Counter[Order] = Counter()
         self._rate_in, self._rate_out = Rate(), Rate()
-        self._latency = _Latency()
+        self._latency, self._processing = Durations(), Durations()
         self._estimate: OdometryEstimate | None = None
+        self._keyframe_ns = 0
 
     def frame_received(self) -> None:
         """Count a complete set of messages."""
@@ -78,11 +96,13 @@ class Statistics:
         with self._lock:
             self._processed += 1
             self._rate_out.tick()
-            latency = self._latency
-            latency.last = time.monotonic() - arrival
-            latency.total += latency.last
-            latency.maximum = max(latency.maximum, latency.last)
+            self._processing.add(time.monotonic() - arrival)
+            latency = 1e-9 * (self._now_ns() - estimate.stamp_ns)
+            if 0 <= latency < _SAME_CLOCK_S:
+                self._latency.add(latency)
             self._estimate = estimate
+            if estimate.is_keyframe:
+                self._keyframe_ns = estimate.stamp_ns
 
     @property
     def state(self) -> TrackingState | None:
@@ -99,18 +119,18 @@ class Statistics:
     def values(self) -> dict[str, str]:
         """Return names and values to show."""
         with self._lock:
-            latency, estimate = self._latency, self._estimate
-            mean = latency.total / max(self._processed, 1)
+            estimate = self._estimate
+            age = 1e-9 * (estimate.stamp_ns - self._keyframe_ns) if estimate else 0.0
             return {
                 "state": estimate.state.value if estimate else "waiting for images",
-                "lost because": self.lost_because,
+                "remarks": ", ".join(estimate.remarks) if estimate else "",
                 "rate in (Hz)": f"{self._rate_in.per_second():.2f}",
                 "rate out (Hz)": f"{self._rate_out.per_second():.2f}",
-                "latency last (ms)": f"{latency.last * 1e3:.1f}",
-                "latency mean (ms)": f"{mean * 1e3:.1f}",
-                "latency max (ms)": f"{latency.maximum * 1e3:.1f}",
+                **self._latency.values("latency"),
+                **self._processing.values("processing"),
                 "matches": str(estimate.num_matches if estimate else 0),
                 "inliers": str(estimate.num_inliers if estimate else 0),
+                "keyframe age (s)": f"{age:.2f}",
                 "received": str(self._received),
                 "processed": str(self._processed),
                 "dropped": str(self._dropped),

@@ -16,6 +16,7 @@ from loftr_ros.loftr.matcher import LoftrMatcher, load_matcher
 from loftr_ros.odometry.estimate import TrackingState
 from loftr_ros.ros.background import in_background
 from loftr_ros.ros.diagnostics import diagnostics_message, sentence
+from loftr_ros.ros.ignore_mask import MaskedMatcher
 from loftr_ros.ros.node_parameters import NodeParameters
 from loftr_ros.ros.outputs import Outputs
 from loftr_ros.ros.parameters import VoParameters, odometry_config
@@ -41,7 +42,7 @@ class VoNode(LifecycleNode):
             ParameterError: a parameter does not exist or is outside its range.
         """
         super().__init__("vo", namespace="/loftr")
-        self._matcher: LoftrMatcher | None = None
+        self._matcher: LoftrMatcher | MaskedMatcher | None = None
         self._outputs: Outputs | None = None
         self._pipeline: Pipeline | None = None
         self._error: str | None = None
@@ -124,7 +125,7 @@ class VoNode(LifecycleNode):
         level, text = self._status()
         values = self._pipeline.statistics.values() if self._pipeline else {}
         if self._matcher:
-            values |= {"device": str(self._matcher.device), "checkpoint": self._matcher.checkpoint}
+            values |= _network_values(self._matcher)
         now = self.get_clock().now().nanoseconds
         name = self.get_fully_qualified_name()
         self._diagnostics.publish(diagnostics_message(name, now, level, text, values))
@@ -169,12 +170,24 @@ class VoNode(LifecycleNode):
         return DiagnosticStatus.OK, state.value if state else "waiting for images"
 
 
-def _load_matcher(parameters: VoParameters) -> LoftrMatcher:
+def _network_values(matcher: LoftrMatcher) -> dict[str, str]:
+    """Return what the diagnostics show of the network."""
+    values = {"device": str(matcher.device), "checkpoint": matcher.checkpoint}
+    if matcher.device.type == "cuda":
+        import torch
+
+        now, peak = torch.cuda.memory_allocated(matcher.device), torch.cuda.max_memory_allocated(matcher.device)
+        values["GPU memory (MiB)"] = f"{now / 2**20:.0f}, at most {peak / 2**20:.0f}"
+    return values
+
+
+def _load_matcher(parameters: VoParameters) -> LoftrMatcher | MaskedMatcher:
     if parameters.threads:
         import torch
 
         torch.set_num_threads(parameters.threads)
-    return load_matcher(parameters.checkpoint, parameters.device, parameters.max_pixels)
+    matcher = load_matcher(parameters.checkpoint, parameters.device, parameters.max_pixels)
+    return MaskedMatcher(matcher, Path(parameters.mask_image).expanduser()) if parameters.mask_image else matcher
 
 
 def main(argv: list[str] | None = None) -> int:

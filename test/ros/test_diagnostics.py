@@ -1,6 +1,7 @@
 """What the diagnostics count and say."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,12 +23,12 @@ def estimate(state, reason=None):
 def test_a_loss_has_a_reason_until_it_is_over(reason):
     statistics = Statistics()
     assert statistics.values()["state"] == "waiting for images"
-    assert statistics.values()["lost because"] == ""
+    assert statistics.values()["remarks"] == ""
     statistics.frame_processed(estimate(TrackingState.LOST, reason), time.monotonic())
     assert statistics.state is TrackingState.LOST
-    assert statistics.values()["lost because"] == statistics.lost_because == reason.value != ""
+    assert statistics.values()["remarks"] == statistics.lost_because == reason.value != ""
     statistics.frame_processed(estimate(TrackingState.TRACKING), time.monotonic())
-    assert statistics.values()["lost because"] == ""
+    assert statistics.values()["remarks"] == ""
 
 
 def test_frames_are_counted_and_timed():
@@ -39,9 +40,31 @@ def test_frames_are_counted_and_timed():
         statistics.frame_processed(estimate(TrackingState.TRACKING), time.monotonic() - seconds)
     values = statistics.values()
     assert (values["received"], values["processed"], values["dropped"]) == ("3", "2", "1")
-    assert 190 < float(values["latency mean (ms)"]) < 300
-    assert 290 < float(values["latency max (ms)"]) < 400
+    assert 190 < float(values["processing mean (ms)"]) < 300
+    assert 290 < float(values["processing max (ms)"]) < 400
     assert values["scale known"] == "true"
+
+
+def test_latency_is_by_the_clock_of_the_stamps_and_unknown_by_another():
+    now = 10**18
+    statistics = Statistics(lambda: now)
+    for milliseconds in (30, 10, 20):
+        found = replace(estimate(TrackingState.TRACKING), stamp_ns=now - milliseconds * 10**6)
+        statistics.frame_processed(found, time.monotonic())
+    values = statistics.values()
+    shown = [values[f"latency {what} (ms)"] for what in ("last", "mean", "max")]
+    assert shown == ["20.0", "20.0", "30.0"]
+    recorded = Statistics(lambda: now)
+    recorded.frame_processed(estimate(TrackingState.TRACKING), time.monotonic())
+    assert recorded.values()["latency (ms)"] == "unknown"
+
+
+def test_a_keyframe_ages_until_the_next():
+    statistics = Statistics()
+    for index, is_keyframe in enumerate([True, False, False, True]):
+        found = replace(estimate(TrackingState.TRACKING), stamp_ns=index * 10**9, is_keyframe=is_keyframe)
+        statistics.frame_processed(found, time.monotonic())
+        assert statistics.values()["keyframe age (s)"] == ("0.00" if is_keyframe else f"{index}.00")
 
 
 def test_errors_of_the_user_are_sentences_and_others_are_ours():
