@@ -1,0 +1,63 @@
+"""Parts of every image that are not to be matched, such as the robot's own body, drawn as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros.errors import LoftrRosError
+from loftr_ros.loftr.matcher import Features, LoftrMatcher
+from loftr_ros.matches import Matches
+
+
+class MaskError(LoftrRosError):
+    """A mask that cannot be read, or that is not of the size of the images."""
+
+
+class MaskedMatcher:
+    """A matcher that ignores the same part of every image.
+
+    Attributes:
+        checkpoint, device: those of the matcher.
+    """
+
+    def __init__(self, matcher: LoftrMatcher, path: Path) -> None:
+        """Read the mask: an image file, black where images are to be ignored. Raises MaskError."""
+        self.checkpoint, self.device = matcher.checkpoint, matcher.device
+        self._matcher = matcher
+        self._path = path
+        self._mask = _read(path)
+
+    def extract(self, image: NDArray[np.uint8]) -> Features:
+        """Compute the features of an (H, W) grey image. Raises MaskError if the mask has another size."""
+        if image.shape != self._mask.shape:
+            raise MaskError(
+                f"mask_image {self._path} is {_size(self._mask)} but the images are {_size(image)}: draw it on one of "
+                "the images"
+            )
+        return self._matcher.extract(image, self._mask)
+
+    def match(self, features_a: Features, features_b: Features) -> Matches:
+        """Match two images by their features, where neither is ignored."""
+        return self._matcher.match(features_a, features_b)
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    # The file is opened by Python, which says why it cannot be, and decoded from memory.
+    try:
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        raise MaskError(f"mask_image {path} cannot be read: {error.strerror}") from error
+    mask = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
+    if mask is None:
+        raise MaskError(f"mask_image {path} is no image: save it as PNG")
+    if not mask.any():
+        raise MaskError(f"mask_image {path} is all black, which ignores everything: paint white what is to be matched")
+    return np.asarray(mask, np.uint8)
+
+
+def _size(image: NDArray[np.uint8]) -> str:
+    return f"{image.shape[1]}x{image.shape[0]}"

@@ -1,0 +1,52 @@
+"""What the mask hides is not matched."""
+
+import cv2
+import numpy as np
+import pytest
+
+from loftr_ros.loftr.matcher import load_matcher
+from loftr_ros.matches import Matcher
+from loftr_ros.ros.ignore_mask import MaskedMatcher, MaskError
+
+
+@pytest.fixture(scope="module")
+def matcher():
+    return load_matcher(device="cpu")
+
+
+def test_no_match_starts_or_ends_where_the_mask_is_black(matcher, texture, tmp_path, one_torch_thread):
+    mask = np.full(texture.shape, 255, np.uint8)
+    mask[:, 200:] = 0
+    cv2.imwrite(str(tmp_path / "mask.png"), mask)
+    masked: Matcher = MaskedMatcher(matcher, tmp_path / "mask.png")
+    moved = np.roll(texture, 24, axis=1)
+    found = [m.match(m.extract(texture), m.extract(moved)) for m in (matcher, masked)]
+    hidden = [(m.points_a[:, 0] >= 200).sum() + (m.points_b[:, 0] >= 200).sum() for m in found]
+    assert hidden[0] > 100
+    assert hidden[1] == 0
+    assert len(found[1]) > 50
+    assert (masked.checkpoint, masked.device) == (matcher.checkpoint, matcher.device)
+
+
+def test_a_mask_of_another_size_is_refused(matcher, texture, tmp_path):
+    cv2.imwrite(str(tmp_path / "mask.png"), np.full((480, 640), 255, np.uint8))
+    masked = MaskedMatcher(matcher, tmp_path / "mask.png")
+    with pytest.raises(MaskError, match=r"mask\.png is 640x480 but the images are 320x200"):
+        masked.extract(texture)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "cannot be read: No such file"),
+        (b"", "is no image"),
+        (b"text", "is no image"),
+        (cv2.imencode(".png", np.zeros((9, 9), np.uint8))[1].tobytes(), "is all black"),
+    ],
+)
+def test_a_mask_that_cannot_be_one_is_refused(matcher, tmp_path, content, sentence):
+    path = tmp_path / "mask.png"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(MaskError, match=f"mask_image {path} {sentence}"):
+        MaskedMatcher(matcher, path)
