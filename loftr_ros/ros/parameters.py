@@ -114,7 +114,8 @@ class VoParameters:
 
     image_topic: str = _row(
         "image",
-        "Images of the camera (mono, rgbd); camera_info is expected beside every image topic but that of depth",
+        "Images of the camera (mono, rgbd); camera_info is expected beside every image topic but that of depth. If all "
+        "topics of the mode are empty, the one camera that is publishing is taken",
         section="The camera",
     )
     left_image_topic: str = _row("left/image", "Images of the left camera (stereo)")
@@ -168,6 +169,7 @@ class VoParameters:
         "When stamps go back by 1 s or more, as when a bag starts over: continue from the last pose, or restart at the "
         "first one with a new path",
         choices=("continue", "restart"),
+        runtime=True,
     )
 
     max_speed: float = _row(

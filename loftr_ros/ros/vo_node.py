@@ -15,6 +15,7 @@ from loftr_ros.errors import LoftrRosError
 from loftr_ros.loftr.matcher import LoftrMatcher, load_matcher
 from loftr_ros.odometry.estimate import TrackingState
 from loftr_ros.ros.background import in_background
+from loftr_ros.ros.camera_search import find_camera
 from loftr_ros.ros.diagnostics import diagnostics_message, sentence
 from loftr_ros.ros.ignore_mask import MaskedMatcher
 from loftr_ros.ros.node_parameters import NodeParameters
@@ -82,26 +83,26 @@ class VoNode(LifecycleNode):
             self._outputs = Outputs(self, parameters)
         except Exception as error:
             self.close()
-            self._error = sentence(error)
-            self.get_logger().error(self._error)
-            self.report()
-            return TransitionCallbackReturn.FAILURE
+            return self._refuse(error)
         self._error = None
         self._table.in_use = True
         self.get_logger().info(f"configured: checkpoint {self._matcher.checkpoint} on {self._matcher.device}")
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Subscribe and start matching."""
+        """Find the camera, if none is named, subscribe, and start matching."""
         assert self._matcher is not None
         assert self._outputs is not None
-        result = super().on_activate(state)
-        parameters = self._table.values()
-        self._outputs.reconfigure(parameters)
-        self._outputs.restart()
-        self._pipeline = Pipeline(self, parameters, self._matcher, self._outputs)
+        try:
+            parameters = find_camera(self, self._table.values())
+            self._outputs.reconfigure(parameters)
+            self._outputs.restart()
+            self._pipeline = Pipeline(self, parameters, self._matcher, self._outputs)
+        except Exception as error:
+            return self._refuse(error)
+        self._error = None
         self.get_logger().info(f"active: waiting for {parameters.mode} images")
-        return result
+        return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe and stop matching."""
@@ -129,6 +130,13 @@ class VoNode(LifecycleNode):
         now = self.get_clock().now().nanoseconds
         name = self.get_fully_qualified_name()
         self._diagnostics.publish(diagnostics_message(name, now, level, text, values))
+
+    def _refuse(self, error: Exception) -> TransitionCallbackReturn:
+        """Say why a transition did not happen."""
+        self._error = sentence(error)
+        self.get_logger().error(self._error)
+        self.report()
+        return TransitionCallbackReturn.FAILURE
 
     def _reconfigure(self, parameters: VoParameters) -> None:
         """Take changed parameters; what is not active takes them when it is activated."""

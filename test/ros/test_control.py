@@ -79,3 +79,21 @@ def test_a_node_that_is_not_active_says_so(ros, program):
     ]
     assert "mode is 'trio': it must be one of mono, stereo" in answers[3][1]
     assert ros.stop(node)[0] == 0
+
+
+def test_the_only_camera_is_found_and_of_two_none_is_taken(ros, program, tmp_path, rendered):
+    play = ("loftr_ros.cli", "play", rendered.path, "--mode", "mono", "--now", "--frames", 3, "--timeout", 30)
+    ros.start(*play, "--namespace", "/front", "--lockstep", "--listeners", 1)
+    node = ros.node(image_topic="''", qos="reliable")
+    code, said, errors = ros.run("loftr_ros.cli", "record", "--frames", 3, "--output", tmp_path / "found.tum")
+    assert (code, "recorded 3 messages" in said) == (0, True), errors
+    code, errors = ros.stop(node)
+    assert code == 0
+    assert "took /front/image, the only mono camera that is publishing" in errors
+
+    for namespace in ("/front", "/rear"):
+        ros.start(*play, "--namespace", namespace)
+    node = ros.node(image_topic="''")
+    _, errors = node.communicate(timeout=60)
+    assert node.returncode == 2
+    assert "2 mono cameras are publishing, /front/image, /rear/image: set image_topic to one" in errors.split("\n")[-2]

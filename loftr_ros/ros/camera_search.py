@@ -1,0 +1,162 @@
+"""Finds the camera that is publishing, for image topics that are left empty.
+
+A camera is an image topic with a camera_info beside it, as image_transport has it. What its topic is called tells the
+rest: left and right, depth, rectified.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+from rclpy.node import Node
+
+from loftr_ros.errors import LoftrRosError
+from loftr_ros.ros.parameters import VoParameters
+from loftr_ros.ros.streams import info_topic
+
+Topics = Mapping[str, str]  # type of message by name
+
+_IMAGE, _COMPRESSED, _INFO = (f"sensor_msgs/msg/{name}" for name in ("Image", "CompressedImage", "CameraInfo"))
+_SIDES = (("left", "right"), ("infra1", "infra2"))
+_REGISTERED = ("aligned", "registered")
+_TIMEOUT_S = 10.0
+# After the first camera is seen, others that publish already are seen within this time.
+_SETTLE_S = 1.0
+
+
+class CameraSearchError(LoftrRosError):
+    """No camera is publishing, or more than one; the message names them and the parameter that decides."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Parameters that make one camera, and the topics to name it by."""
+
+    parameters: dict[str, Any]
+
+    def __str__(self) -> str:
+        return " + ".join(value for name, value in self.parameters.items() if name.endswith("_topic"))
+
+
+def find_camera(node: Node, parameters: VoParameters) -> VoParameters:
+    """Return the parameters with the topics filled in, if they are empty; it waits for a camera to publish.
+
+    Raises:
+        CameraSearchError: none comes within ten seconds, or more than one is there, or only some topics are empty.
+    """
+    needed = {name: bool(getattr(parameters, name)) for name in _NEEDED[parameters.mode]}
+    if all(needed.values()):
+        return parameters
+    if any(needed.values()):
+        raise CameraSearchError(
+            f"some of {', '.join(needed)} are empty: set them all, or none to have the camera found"
+        )
+    node.get_logger().info(f"looking for a {parameters.mode} camera that is publishing")
+    deadline = time.monotonic() + _TIMEOUT_S
+    while not choices(published(node), parameters) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(_SETTLE_S)
+    choice = the_only(choices(published(node), parameters), parameters.mode)
+    node.get_logger().info(f"took {choice}, the only {parameters.mode} camera that is publishing")
+    return replace(parameters, **choice.parameters)
+
+
+def the_only(found: list[Choice], mode: str) -> Choice:
+    """Return the only choice. Raises CameraSearchError."""
+    names = ", ".join(_NEEDED[mode])
+    if not found:
+        raise CameraSearchError(
+            f"no {mode} camera is publishing (an image topic with camera_info beside it): start it, or set {names}"
+        )
+    if len(found) > 1:
+        listed = ", ".join(map(str, found))
+        hint = "; for a pair or depth, set mode" if mode == "mono" else ""
+        raise CameraSearchError(f"{len(found)} {mode} cameras are publishing, {listed}: set {names} to one{hint}")
+    return found[0]
+
+
+def choices(topics: Topics, parameters: VoParameters) -> list[Choice]:
+    """Return every camera of the mode among the published topics: raw images, or compressed ones where none is raw."""
+    transports = ("compressed",) if parameters.image_transport == "compressed" else ("raw", "compressed")
+    for transport in transports:
+        found = _CHOOSE[parameters.mode](_images(topics, transport))
+        if found:
+            return [Choice({**choice, "image_transport": transport}) for choice in found]
+    return []
+
+
+def published(node: Node) -> dict[str, str]:
+    """Return the topics that somebody publishes."""
+    names = node.get_topic_names_and_types()
+    return {name: types[0] for name, types in names if types[0] in _WANTED and node.count_publishers(name)}
+
+
+_WANTED = {_IMAGE, _COMPRESSED, _INFO}
+
+
+def _images(topics: Topics, transport: str) -> list[str]:
+    """Return the image topics of a transport, without its ending."""
+    if transport == "raw":
+        return sorted(name for name, kind in topics.items() if kind == _IMAGE and _is_usable(name, topics))
+    packed = (name.rpartition("/") for name, kind in topics.items() if kind == _COMPRESSED)
+    endings = ("compressed", "compressedDepth")
+    return sorted(base for base, _, ending in packed if ending in endings and _is_usable(base, topics))
+
+
+def _is_usable(image: str, topics: Topics) -> bool:
+    """Tell whether the calibration is beside it; depth needs none."""
+    return _is_depth(image) or topics.get(info_topic(image)) == _INFO
+
+
+def _mono(images: Iterable[str]) -> list[dict[str, Any]]:
+    """Return one image topic a camera: of those that share a camera_info, the raw one before the rectified one."""
+    colour = sorted(
+        (image for image in images if not _is_depth(image)), key=lambda i: (info_topic(i), _is_rectified(i))
+    )
+    groups = (next(group) for _, group in groupby(colour, key=info_topic))
+    return [{"image_topic": image, **({"rectified": True} if _is_rectified(image) else {})} for image in groups]
+
+
+def _stereo(images: Iterable[str]) -> list[dict[str, Any]]:
+    """Return one pair of topics a pair of cameras: the rectified one before the raw one."""
+    images = sorted(images, key=lambda i: (info_topic(i), not _is_rectified(i)))
+    pairs = [(i, i.replace(a, b)) for i in images for a, b in _SIDES if a in i and i.replace(a, b) in images]
+    groups = (next(group) for _, group in groupby(pairs, key=lambda pair: info_topic(pair[0])))
+    return [{"left_image_topic": left, "right_image_topic": right, **_rectification(left)} for left, right in groups]
+
+
+def _rectification(left: str) -> dict[str, bool]:
+    """Return what the name of the left images tells, if it tells."""
+    if _is_rectified(left):
+        return {"stereo_rectified": True}
+    return {"stereo_rectified": False} if left.endswith("image_raw") else {}
+
+
+def _rgbd(images: Iterable[str]) -> list[dict[str, Any]]:
+    """Return every pair of an image and a depth topic: of colour where there is any, with depth registered to it."""
+    images = list(images)
+    depths = [image for image in images if _is_depth(image)]
+    depths = [d for d in depths if any(word in d for word in _REGISTERED)] or depths
+    cameras = _mono(images)
+    cameras = [c for c in cameras if "color" in c["image_topic"] or "rgb" in c["image_topic"]] or cameras
+    return [{**camera, "depth_image_topic": depth} for camera in cameras for depth in depths]
+
+
+def _is_depth(image: str) -> bool:
+    return "depth" in image
+
+
+def _is_rectified(image: str) -> bool:
+    return "rect" in image.rpartition("/")[2]
+
+
+_CHOOSE: dict[str, Callable[[Iterable[str]], list[dict[str, Any]]]] = {"mono": _mono, "stereo": _stereo, "rgbd": _rgbd}
+_NEEDED = {
+    "mono": ("image_topic",),
+    "stereo": ("left_image_topic", "right_image_topic"),
+    "rgbd": ("image_topic", "depth_image_topic"),
+}
