@@ -11,7 +11,8 @@ from loftr_ros.commands.arguments import positive, positive_int
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("source", type=Path, metavar="SOURCE", help="KITTI, EuRoC or TUM sequence, or folder of images")
-    parser.add_argument("--mode", choices=("mono", "stereo"), required=True, help="the cameras to publish")
+    parser.add_argument("--mode", choices=("mono", "stereo", "rgbd"), required=True, help="the cameras to publish")
+    parser.add_argument("--compressed", action="store_true", help="publish PNG, as image_transport's compressed does")
     parser.add_argument("--namespace", default="/loftr", help="of the topics (default: /loftr)")
     parser.add_argument("--stride", type=positive_int, default=1, metavar="N", help="play every Nth frame (default: 1)")
     parser.add_argument("--frames", type=positive_int, metavar="N", help="stop after N frames")
@@ -55,7 +56,8 @@ def main(args: argparse.Namespace) -> int:
 
     sequence = open_sequence(args.source, args.mode, args.fps).every(args.stride)
     options = PlayOptions(
-        stereo=args.mode == "stereo",
+        mode=args.mode,
+        compressed=args.compressed,
         namespace=args.namespace,
         rate=args.rate,
         speed=args.speed,

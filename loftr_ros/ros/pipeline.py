@@ -11,6 +11,7 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode
 
 from loftr_ros.matches import Matcher
+from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.scaled_odometry import ScaledOdometry
 from loftr_ros.ros.baseline import Baseline
 from loftr_ros.ros.calibration import Calibration
@@ -36,7 +37,7 @@ class Pipeline:
             matcher: used by the worker alone.
             outputs: where estimates go.
         """
-        self.statistics = Statistics()
+        self.statistics = Statistics(lambda: int(node.get_clock().now().nanoseconds))
         self._node = node
         cameras = streams(parameters, node.resolve_topic_name)
         rectified = parameters.stereo_rectified if parameters.mode == "stereo" else parameters.rectified
@@ -46,6 +47,8 @@ class Pipeline:
         wheels = self._wheels.positions if self._wheels else None
         self._odometry = ScaledOdometry(matcher, odometry_config(parameters), wheels)
         self._outputs = outputs
+        self._on_time_jump = parameters.on_time_jump
+        self._epoch = 0
         self._error: str | None = None
         self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
         capacity = parameters.queue_size if parameters.process_every_frame else None
@@ -67,8 +70,7 @@ class Pipeline:
 
     def reconfigure(self, parameters: VoParameters) -> None:
         """Go by changed parameters from the next frame on."""
-        self._orders.put(partial(self._odometry.reconfigure, odometry_config(parameters)))
-        self._orders.put(partial(self._outputs.reconfigure, parameters))
+        self._orders.put(partial(self._go_by, parameters, odometry_config(parameters)))
 
     def problem(self) -> str | None:
         """Say in one sentence what keeps odometry from coming out, or None."""
@@ -85,6 +87,7 @@ class Pipeline:
     def _process(self, messages: CameraMessages) -> None:
         """Run in the worker: errors of one frame must not end it."""
         self._follow_orders()
+        self._follow_time(messages.epoch)
         try:
             frame = self._frames.frame(messages)
             estimate = self._odometry.process(frame)
@@ -97,10 +100,27 @@ class Pipeline:
             self.statistics.frame_processed(estimate, messages.arrival)
             self._error = None
 
+    def _go_by(self, parameters: VoParameters, config: OdometryConfig) -> None:
+        self._on_time_jump = parameters.on_time_jump
+        self._odometry.reconfigure(config)
+        self._outputs.reconfigure(parameters)
+
     def _follow_orders(self) -> None:
         """Do what other threads asked for: the worker alone touches the odometry."""
         while not self._orders.empty():
             self._orders.get()()
+
+    def _follow_time(self, epoch: int) -> None:
+        """Begin anew with a frame from before the last one: no motion leads from the one to the other."""
+        if epoch == self._epoch:
+            return
+        self._epoch = epoch
+        self._odometry.reset()
+        if self._on_time_jump == "restart":
+            self._outputs.restart()
+        else:
+            self._outputs.carry_on()
+        self._node.get_logger().warning(f"the stamps of the images went back: on_time_jump is {self._on_time_jump}")
 
     def _fail(self, text: str) -> None:
         self.statistics.frame_dropped()

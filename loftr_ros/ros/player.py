@@ -6,17 +6,20 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import rclpy
 from nav_msgs.msg import Odometry
 from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
+from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.frame import Frame
-from loftr_ros.ros.conversions import image_from_array, info_from_camera, infos_from_rig
+from loftr_ros.ros.conversions import compressed_from_array, image_from_array, info_from_camera, infos_from_rig
 from loftr_ros.ros.messages import nanoseconds, time_message
 from loftr_ros.ros.replay import PlayReport, ReplayError
 from loftr_ros.sequences.sequence import Sequence
@@ -27,7 +30,8 @@ class PlayOptions:
     """How to play.
 
     Attributes:
-        stereo: publish left/ and right/ topics; else those of one camera.
+        mode: publish the topics of one camera, of left/ and right/, or of one camera and depth/.
+        compressed: publish CompressedImage, on the topics that image_transport would.
         namespace: of the topics.
         rate: frames a second; None keeps the intervals of the stamps.
         speed: divides those intervals.
@@ -39,7 +43,8 @@ class PlayOptions:
         timeout: seconds to wait for subscribers, and for each answer in lockstep.
     """
 
-    stereo: bool
+    mode: Mode
+    compressed: bool = False
     namespace: str = "/loftr"
     rate: float | None = None
     speed: float = 1.0
@@ -90,16 +95,17 @@ def _frames(sequence: Sequence, loop: bool) -> Iterator[Frame]:
 
 
 class _Player:
-    """A node with the publishers of one camera or a pair."""
+    """A node with the publishers of one camera, a pair, or a camera with depth."""
 
     def __init__(self, options: PlayOptions) -> None:
         self._options = options
         self._node = rclpy.create_node("play", namespace=options.namespace)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
-        self._sides = ("left/", "right/") if options.stereo else ("",)
-        self._images = [self._node.create_publisher(Image, f"{side}image", 10) for side in self._sides]
-        self._infos = [self._node.create_publisher(CameraInfo, f"{side}camera_info", 10) for side in self._sides]
+        sides = ("left/", "right/") if options.mode == "stereo" else ("",)
+        depth = ["depth/image"] if options.mode == "rgbd" else []
+        self._infos = [self._node.create_publisher(CameraInfo, f"{side}camera_info", 10) for side in sides]
+        self._images = [self._image_publisher(topic) for topic in [*(f"{side}image" for side in sides), *depth]]
         self._answers: dict[int, int] = {}
         if options.lockstep:
             self._node.create_subscription(Odometry, options.lockstep, self._on_answer, QoSProfile(depth=100))
@@ -145,16 +151,15 @@ class _Player:
 
     def publish(self, frame: Frame, stamp_ns: int) -> None:
         """Publish the calibrations, then the images."""
-        pictures, infos = [frame.image], [info_from_camera(frame.camera)]
-        if self._options.stereo and frame.right is not None and frame.rig is not None:
-            pictures, infos = [frame.image, frame.right], [*infos_from_rig(frame.camera, frame.rig)]
-        headers = [Header(stamp=time_message(stamp_ns), frame_id=f"{side}camera_optical_frame") for side in self._sides]
-        for publisher, header, info in zip(self._infos, headers, infos, strict=True):
-            info.header = header
-            publisher.publish(info)
-        for publisher, header, picture in zip(self._images, headers, pictures, strict=True):
-            message = image_from_array(picture)
-            message.header = header
+        infos = [info_from_camera(frame.camera)]
+        if self._options.mode == "stereo" and frame.rig is not None:
+            infos = [*infos_from_rig(frame.camera, frame.rig)]
+        second = {"mono": None, "stereo": frame.right, "rgbd": frame.depth}[self._options.mode]
+        make = compressed_from_array if self._options.compressed else image_from_array
+        images = [make(array) for array in (frame.image, second) if array is not None]
+        for publisher, message in zip((*self._infos, *self._images), (*infos, *images), strict=True):
+            side = next((side for side in ("left/", "right/") if f"/{side}" in publisher.topic_name), "")
+            message.header = Header(stamp=time_message(stamp_ns), frame_id=f"{side}camera_optical_frame")
             publisher.publish(message)
 
     def wait_for_answer(self, stamp_ns: int) -> int:
@@ -166,6 +171,12 @@ class _Player:
         """Wait until the subscribers have the last frame."""
         for publisher in self._images:
             publisher.wait_for_all_acked(Duration(seconds=5))
+
+    def _image_publisher(self, topic: str) -> Publisher[Any]:
+        if not self._options.compressed:
+            return self._node.create_publisher(Image, topic, 10)
+        ending = "compressedDepth" if topic == "depth/image" else "compressed"
+        return self._node.create_publisher(CompressedImage, f"{topic}/{ending}", 10)
 
     def _on_answer(self, message: Odometry) -> None:
         self._answers[nanoseconds(message.header.stamp)] = time.time_ns()

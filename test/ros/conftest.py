@@ -12,6 +12,7 @@ from types import ModuleType
 import cv2
 import numpy as np
 import pytest
+import yaml
 from scipy.spatial.transform import Rotation
 
 from loftr_ros.ros import synchronizer
@@ -130,6 +131,51 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     (path / "calib.txt").write_text("".join(rows))
     (path / "times.txt").write_text("".join(f"{1 + 0.1 * index:.1f}\n" for index in range(FRAMES)))
     return Rendered(path, np.array(poses), [10**9 + index * 10**8 for index in range(FRAMES)])
+
+
+@pytest.fixture(scope="session")
+def rendered_rgbd(rendered: Rendered, tmp_path_factory: pytest.TempPathFactory) -> Rendered:
+    """The left images of `rendered` with depth, in the layout of the TUM RGB-D benchmark: all they show is 3 m away."""
+    path = tmp_path_factory.mktemp("rendered_rgbd")
+    (path / "depth").mkdir()
+    rays = np.linalg.inv(K) @ np.stack([*np.mgrid[:HEIGHT, :WIDTH][::-1].reshape(2, -1), np.ones(HEIGHT * WIDTH)])
+    for index, T in enumerate(rendered.poses):
+        depth = (3.0 - T[2, 3]) / (T[2, :3] @ rays)
+        cv2.imwrite(
+            str(path / "depth" / f"{index}.png"), np.rint(5000 * depth).astype(np.uint16).reshape(HEIGHT, WIDTH)
+        )
+    rows = [(f"{stamp / 1e9:.1f}", index) for index, stamp in enumerate(rendered.stamps_ns)]
+    images = (f"{stamp} {rendered.path}/image_0/{index:06d}.png\n" for stamp, index in rows)
+    (path / "rgb.txt").write_text("".join(images))
+    (path / "depth.txt").write_text("".join(f"{stamp} depth/{index}.png\n" for stamp, index in rows))
+    calibration = {
+        "image_width": WIDTH,
+        "image_height": HEIGHT,
+        "camera_matrix": {"data": K.ravel().tolist()},
+        "distortion_model": "plumb_bob",
+        "distortion_coefficients": {"data": [0.0] * 5},
+        "rectification_matrix": {"data": np.eye(3).ravel().tolist()},
+        "projection_matrix": {"data": np.column_stack([K, np.zeros(3)]).ravel().tolist()},
+    }
+    (path / "camera.yaml").write_text(yaml.safe_dump(calibration))
+    return Rendered(path, rendered.poses, rendered.stamps_ns)
+
+
+@pytest.fixture(scope="session")
+def half_size_way_back(rendered: Rendered, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The images of `rendered` in reverse order, as from the same cameras at half the resolution."""
+    path = tmp_path_factory.mktemp("way_back") / "sequences" / "00"
+    for side in ("image_0", "image_1"):
+        (path / side).mkdir(parents=True)
+        for index in range(FRAMES):
+            image = cv2.imread(str(rendered.path / side / f"{FRAMES - 1 - index:06d}.png"), cv2.IMREAD_GRAYSCALE)
+            half = cv2.resize(image, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA)
+            cv2.imwrite(str(path / side / f"{index:06d}.png"), half)
+    (path / "times.txt").write_text((rendered.path / "times.txt").read_text())
+    f, x, y = FOCAL / 2, (K[0, 2] - 0.5) / 2, (K[1, 2] - 0.5) / 2
+    rows = (f"P{c}: {f} 0 {x} {-f * BASELINE * c} 0 {f} {y} 0 0 0 1 0\n" for c in range(2))
+    (path / "calib.txt").write_text("".join(rows))
+    return path
 
 
 def _texture(seed: int) -> np.ndarray:

@@ -175,9 +175,17 @@ def test_a_node_that_cannot_start_says_why_in_one_sentence(ros, parameters, sent
             {
                 "no-info": "no camera info on /loftr/camera_info",
                 "encoding": "on /loftr/image have the encoding '32FC1'",
+                "stands-still": "no stamp was later than 7.000 s for 1 s",
             },
         ),
-        ("stereo", {"no-baseline": "nothing tells the distance of the cameras", "sizes": "160x96"}),
+        (
+            "stereo",
+            {
+                "no-baseline": "nothing tells the distance of the cameras",
+                "sizes": "160x96",
+                "gap": "the closest are 30.0 ms apart: set sync to approximate and sync_slop to more than 0.0300",
+            },
+        ),
     ],
 )
 def test_input_that_cannot_be_used_is_a_diagnostics_error(ros, program, mode, cases):

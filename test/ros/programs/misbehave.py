@@ -5,11 +5,17 @@ import time
 
 import numpy as np
 import rclpy
+from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.duration import Duration
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 
 case, expected = sys.argv[1:3]
-sides = ["left/", "right/"] if case in {"sizes", "no-baseline"} else [""]
+sides = ["left/", "right/"] if case in {"sizes", "no-baseline", "gap"} else [""]
+qos = QoSProfile(depth=10)
+if case == "best-effort":
+    qos.reliability = ReliabilityPolicy.BEST_EFFORT
 found = []
 
 
@@ -34,8 +40,8 @@ def info(width):
 rclpy.init()
 node = rclpy.create_node("misbehave", namespace="/loftr")
 node.create_subscription(DiagnosticArray, "/diagnostics", on_diagnostics, 10)
-images = [node.create_publisher(Image, f"{side}image", 10) for side in sides]
-infos = [node.create_publisher(CameraInfo, f"{side}camera_info", 10) for side in sides]
+images = [node.create_publisher(Image, f"{side}image", qos) for side in sides]
+infos = [node.create_publisher(CameraInfo, f"{side}camera_info", qos) for side in sides]
 deadline = time.monotonic() + 30
 while not found and time.monotonic() < deadline:
     stamp = node.get_clock().now().to_msg()
@@ -43,6 +49,10 @@ while not found and time.monotonic() < deadline:
         width = 160 if case == "sizes" and index == 1 else 128
         picture, calibration = image(width), info(width)
         picture.header.stamp = calibration.header.stamp = stamp
+        if case == "stands-still":
+            picture.header.stamp = Time(sec=7)
+        if case == "gap" and index == 1:
+            picture.header.stamp = (rclpy.time.Time.from_msg(stamp) + Duration(nanoseconds=30_000_000)).to_msg()
         if case == "sizes" and index == 1:
             calibration.p[3] = -10.0
         if case != "no-info":

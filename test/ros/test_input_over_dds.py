@@ -1,0 +1,127 @@
+"""What comes into the node, as real cameras would send it, over DDS."""
+
+import json
+
+import numpy as np
+import pytest
+
+LOSSLESS = {"qos": "reliable", "process_every_frame": "true"}
+
+
+@pytest.fixture
+def session(ros, program, tmp_path, assert_consumers_take):
+    """Start a node and a collector of its messages, play sequences to it, and return what was published."""
+
+    class Session:
+        def __init__(self, expected, **parameters):
+            self.node = ros.node(**parameters, **LOSSLESS)
+            self.collector = ros.start(program("collect.py"), tmp_path / "found.json", expected)
+            assert self.collector.stdout.readline() == "ready\n", self.node.poll()
+
+        def play(self, path, mode, *options):
+            code, said, errors = ros.run("loftr_ros.cli", "play", path, "--mode", mode, "--timeout", 30, *options)
+            assert code == 0, said + errors
+
+        def end(self):
+            """Return what was published, and what the node said."""
+            assert self.collector.wait(timeout=60) == 0
+            code, errors = ros.stop(self.node)
+            assert (code, "Traceback" in errors) == (0, False), errors
+            found = json.loads((tmp_path / "found.json").read_text())
+            for message in found["odometry"]:
+                assert_consumers_take(message)
+            return found, errors
+
+    return Session
+
+
+def body(T_world_camera):
+    """Positions (N, 3) of a camera in the axes of its body: x forward, y left, z up."""
+    x, y, z = T_world_camera[:, :3, 3].T
+    return np.stack([z, -x, -y], axis=1)
+
+
+def assert_positions(odometry, expected):
+    found = np.array([m["position"] for m in odometry])
+    assert np.linalg.norm(found - expected, axis=1).max() < 0.05 * np.linalg.norm(np.ptp(expected, axis=0))
+
+
+@pytest.mark.parametrize(("mode", "transport"), [("rgbd", "raw"), ("rgbd", "compressed"), ("stereo", "compressed")])
+def test_modes_and_transports(session, rendered, rendered_rgbd, mode, transport):
+    """Raw stereo and mono are in test_vo_node.py; a single camera's compressed images are the left ones of a pair."""
+    frames = 6
+    run = session(frames, mode=mode, image_transport=transport)
+    compressed = ["--compressed"] if transport == "compressed" else []
+    source = rendered_rgbd.path if mode == "rgbd" else rendered.path
+    run.play(source, mode, "--lockstep", "--frames", frames, *compressed)
+    found, _ = run.end()
+    assert [m["stamp_ns"] for m in found["odometry"]] == rendered.stamps_ns[:frames]
+    assert found["diagnostics"][-1]["values"]["state"] == "tracking"
+    assert_positions(found["odometry"], body(rendered.poses[:frames]))
+
+
+def test_time_that_jumps_back(session, ros, program, rendered):
+    """A recording that starts over: the odometry goes on, or restarts; what is only a little earlier is ignored."""
+    run = session(27, mode="stereo")
+    for _ in range(2):
+        run.play(rendered.path, "stereo", "--lockstep")
+    code, said, _ = ros.run(program("control.py"), "on_time_jump=restart")
+    assert (code, said) == (0, "True \n")
+    run.play(rendered.path, "stereo", "--lockstep", "--frames", 3)
+    run.play(rendered.path, "stereo", "--rate", 20, "--frames", 3)
+    found, said = run.end()
+
+    way = body(rendered.poses)
+    first, second, third = (found["odometry"][i : i + 12] for i in (0, 12, 24))
+    assert [m["stamp_ns"] for m in first] == [m["stamp_ns"] for m in second] == rendered.stamps_ns
+    assert_positions(first, way)
+    end = first[-1]
+    for name in ("position", "quaternion"):
+        np.testing.assert_allclose(second[0][name], end[name], atol=1e-6)
+    # It turned by 4.4 degrees to the right on the first lap, and so all of the second lap is turned.
+    c, s = np.cos(np.radians(4.4)), np.sin(np.radians(4.4))
+    assert_positions(second, way @ [[c, -s, 0], [s, c, 0], [0, 0, 1]] + end["position"])
+    variances = [m["pose_covariance"][0] for m in first + second]
+    assert variances[12] >= variances[11] > variances[0]
+    assert_positions(third, way[:3])
+    assert [m["poses"] for m in found["path"]] == [*range(1, 25), 1, 2, 3]
+
+    values = found["diagnostics"][-1]["values"]
+    assert (values["received"], values["processed"]) == ("27", "27")
+    assert (values["stale stamps"], values["duplicate stamps"]) == ("2", "1")
+    assert [line.split("on_time_jump is ")[1] for line in said.split("\n") if "went back" in line] == [
+        "continue",
+        "restart",
+    ]
+
+
+def test_a_camera_restarts_at_another_resolution_and_a_killed_node_is_replaced(
+    session, ros, rendered, half_size_way_back
+):
+    run = session(24, mode="stereo")
+    run.play(rendered.path, "stereo", "--lockstep", "--now")
+    run.play(half_size_way_back, "stereo", "--lockstep", "--now")
+    found, _ = run.end()
+    way = body(rendered.poses)
+    assert_positions(found["odometry"], np.concatenate([way, way[::-1]]))
+
+    killed = ros.node(mode="stereo", **LOSSLESS)
+    while "active" not in killed.stderr.readline():
+        assert killed.poll() is None
+    killed.kill()
+    again = session(3, mode="stereo")
+    again.play(half_size_way_back, "stereo", "--lockstep", "--frames", 3)
+    assert len(again.end()[0]["odometry"]) == 3
+
+
+def test_a_publisher_of_another_quality_of_service_is_told_in_log_and_diagnostics(ros, program):
+    node = ros.node(mode="mono", qos="reliable", input_timeout=1.0)
+    expected = (
+        "no image on /loftr/image for 1 s: it has 1 publisher (best effort) and qos is reliable; set qos to sensor_data"
+    )
+    code, said, errors = ros.run(program("misbehave.py"), "best-effort", expected)
+    assert (code, said) == (0, f"{expected}\n"), errors
+    code, errors = ros.stop(node)
+    assert (code, "Traceback" in errors) == (0, False), errors
+    for topic in ("image", "camera_info"):
+        assert f"a publisher of /loftr/{topic} offers another RELIABILITY than is asked for" in errors
