@@ -1,28 +1,37 @@
 """Starts the visual odometry node. `ros2 launch loftr_ros vo.launch.py --show-args` lists what can be set."""
 
+import tempfile
+from pathlib import Path
+
+from ament_index_python import get_package_share_directory
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
-from launch.conditions import IfCondition
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, Shutdown
+from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
-from launch_ros.substitutions import FindPackageShare
 
+from loftr_ros.ros.launching import frame, rviz_config, topics_to_find
 from loftr_ros.ros.parameters import PARAMETERS
 
-CONFIG = PathJoinSubstitution([FindPackageShare("loftr_ros"), "config"])
+CONFIG = Path(get_package_share_directory("loftr_ros")) / "config"
+# Seconds before a recording starts to play, for the node to load and to find its camera.
+BAG_DELAY = "6"
+TYPES = {spec.name: type(spec.default) for spec in PARAMETERS}
+OTHERS = {
+    "params_file": "File of parameters to start from instead of config/vo.yaml; arguments win over it",
+    "namespace": "Namespace of the node and its topics",
+    "rviz": "true shows odometry, path, points and matches in rviz2",
+    "bag": "Recording to play (ros2 bag play) with its clock, which sets use_sim_time; empty: none",
+    "use_sim_time": "true takes the time from /clock",
+}
+DEFAULTS = {"namespace": "/loftr", "rviz": "false", "use_sim_time": "false"}
 
 
 def generate_launch_description() -> LaunchDescription:
     """Declare one argument for every parameter of the node, and start it."""
-    files = [
-        DeclareLaunchArgument(
-            "params_file",
-            default_value=PathJoinSubstitution([CONFIG, "vo.yaml"]),
-            description="File of parameters; the arguments below win over it",
-        ),
-        DeclareLaunchArgument("namespace", default_value="/loftr", description="Namespace of the node and its topics"),
-        DeclareLaunchArgument("rviz", default_value="false", description="Show odometry, path and matches in rviz2"),
+    others = [
+        DeclareLaunchArgument(name, default_value=DEFAULTS.get(name, ""), description=text)
+        for name, text in OTHERS.items()
     ]
     # Empty means not given: a default here would win over the file.
     parameters = [
@@ -31,29 +40,41 @@ def generate_launch_description() -> LaunchDescription:
         )
         for spec in PARAMETERS
     ]
-    rviz = Node(
-        package="rviz2",
-        executable="rviz2",
-        arguments=["-d", PathJoinSubstitution([CONFIG, "vo.rviz"])],
-        condition=IfCondition(LaunchConfiguration("rviz")),
-    )
-    return LaunchDescription([*files, *parameters, OpaqueFunction(function=start_node), rviz])
+    return LaunchDescription([*others, *parameters, OpaqueFunction(function=start)])
 
 
-def start_node(context: LaunchContext) -> list[LifecycleNode]:
-    """Start the node with the file and the arguments that were given."""
-    given = {
-        spec.name: ParameterValue(LaunchConfiguration(spec.name), value_type=type(spec.default))
-        for spec in PARAMETERS
-        if LaunchConfiguration(spec.name).perform(context)
-    }
-    node = LifecycleNode(
+def start(context: LaunchContext) -> list[ExecuteProcess]:
+    """Start what the arguments ask for."""
+    values = {name: LaunchConfiguration(name).perform(context) for name in (*OTHERS, *TYPES)}
+    given = {name: value for name, value in values.items() if value}
+    file = Path(given.get("params_file", CONFIG / "vo.yaml"))
+    time = {"use_sim_time": "bag" in given or given["use_sim_time"].lower() == "true"}
+    actions = [node(given, file, time)]
+    if "bag" in given:
+        actions.append(ExecuteProcess(cmd=["ros2", "bag", "play", given["bag"], "--clock", "--delay", BAG_DELAY]))
+    if given["rviz"].lower() == "true":
+        actions.append(rviz(given, file, time))
+    return actions
+
+
+def node(given: dict[str, str], file: Path, time: dict[str, bool]) -> LifecycleNode:
+    """Start the node with the file and the arguments that were given; the launch ends with it."""
+    arguments = {name: ParameterValue(given[name], value_type=TYPES[name]) for name in TYPES if name in given}
+    return LifecycleNode(
         package="loftr_ros",
         executable="vo_node",
         name="vo",
-        namespace=LaunchConfiguration("namespace"),
-        parameters=[LaunchConfiguration("params_file"), given],
+        namespace=given["namespace"],
+        parameters=[str(file), topics_to_find(given), arguments, time],
         output="screen",
         emulate_tty=True,
+        on_exit=Shutdown(reason="the node ended"),
     )
-    return [node]
+
+
+def rviz(given: dict[str, str], file: Path, time: dict[str, bool]) -> Node:
+    """Start rviz with the topics and the frames of the node."""
+    frames = (frame(name, given, file) for name in ("odom_frame", "base_frame"))
+    with tempfile.NamedTemporaryFile("w", suffix=".rviz", delete=False) as config:
+        config.write(rviz_config((CONFIG / "vo.rviz").read_text(), given["namespace"], *frames))
+    return Node(package="rviz2", executable="rviz2", arguments=["-d", config.name], parameters=[time])

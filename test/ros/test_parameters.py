@@ -104,4 +104,4 @@ def test_the_launch_file_declares_every_parameter():
     source = launch.launch_description_sources.PythonLaunchDescriptionSource(str(ROOT / "launch" / "vo.launch.py"))
     entities = source.get_launch_description(launch.LaunchContext()).entities
     declared = {entity.name for entity in entities if isinstance(entity, launch.actions.DeclareLaunchArgument)}
-    assert declared == {spec.name for spec in PARAMETERS} | {"params_file", "namespace", "rviz"}
+    assert declared == {spec.name for spec in PARAMETERS} | {"params_file", "namespace", "rviz", "bag", "use_sim_time"}
