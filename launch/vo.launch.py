@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ament_index_python import get_package_share_directory
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, Shutdown
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -58,7 +58,7 @@ def start(context: LaunchContext) -> list[ExecuteProcess]:
 
 
 def node(given: dict[str, str], file: Path, time: dict[str, bool]) -> LifecycleNode:
-    """Start the node with the file and the arguments that were given; the launch ends with it."""
+    """Start the node with the file and the arguments that were given."""
     arguments = {name: ParameterValue(given[name], value_type=TYPES[name]) for name in TYPES if name in given}
     return LifecycleNode(
         package="loftr_ros",
@@ -68,7 +68,6 @@ def node(given: dict[str, str], file: Path, time: dict[str, bool]) -> LifecycleN
         parameters=[str(file), topics_to_find(given), arguments, time],
         output="screen",
         emulate_tty=True,
-        on_exit=Shutdown(reason="the node ended"),
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import Trigger
@@ -49,7 +51,8 @@ class VoNode(LifecycleNode):
         self._error: str | None = None
         self._table = NodeParameters(self, self._reconfigure)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self._timer = self.create_timer(1.0, self.report)
+        # Not by the node's clock: simulated time may stand still, which is worth a diagnostic.
+        self._timer = self.create_timer(1.0, self.report, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._controls = [
             self.create_service(Trigger, "reset", self._reset),
             self.create_service(Trigger, "save_trajectory", self._save_trajectory),
@@ -178,7 +181,7 @@ class VoNode(LifecycleNode):
         return DiagnosticStatus.OK, state.value if state else "waiting for images"
 
 
-def _network_values(matcher: LoftrMatcher) -> dict[str, str]:
+def _network_values(matcher: LoftrMatcher | MaskedMatcher) -> dict[str, str]:
     """Return what the diagnostics show of the network."""
     values = {"device": str(matcher.device), "checkpoint": matcher.checkpoint}
     if matcher.device.type == "cuda":
@@ -225,6 +228,8 @@ def _spin() -> None:
         node.start()
         executor.spin()
     finally:
+        # ros2 launch repeats the Ctrl-C that the terminal has sent already, in the middle of this.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         node.close()
         executor.shutdown()
         node.destroy_node()
