@@ -5,12 +5,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from loftr_ros.loftr.config import BackboneConfig
 
 
 def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)
+
+
+def _folded(convolution: nn.Module, normalisation: nn.Module) -> nn.Conv2d:
+    """Return the convolution that also does the batch normalisation after it, in evaluation mode."""
+    assert isinstance(convolution, nn.Conv2d)
+    assert isinstance(normalisation, nn.BatchNorm2d)
+    return fuse_conv_bn_eval(convolution, normalisation)
 
 
 class ResidualBlock(nn.Module):
@@ -20,9 +28,9 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.conv1 = _conv(inputs, outputs, 3, stride)
         self.conv2 = _conv(outputs, outputs, 3)
-        self.bn1 = nn.BatchNorm2d(outputs)
-        self.bn2 = nn.BatchNorm2d(outputs)
-        self.downsample = None
+        self.bn1: nn.Module = nn.BatchNorm2d(outputs)
+        self.bn2: nn.Module = nn.BatchNorm2d(outputs)
+        self.downsample: nn.Sequential | None = None
         if stride != 1 or inputs != outputs:
             self.downsample = nn.Sequential(_conv(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs))
 
@@ -31,6 +39,13 @@ class ResidualBlock(nn.Module):
         y = self.bn2(self.conv2(y))
         shortcut = x if self.downsample is None else self.downsample(x)
         return F.relu(shortcut + y)
+
+    def fold_normalisation(self) -> None:
+        """See `ResNetFPN.fold_normalisation`."""
+        self.conv1, self.bn1 = _folded(self.conv1, self.bn1), nn.Identity()
+        self.conv2, self.bn2 = _folded(self.conv2, self.bn2), nn.Identity()
+        if self.downsample is not None:
+            self.downsample = nn.Sequential(_folded(*self.downsample))
 
 
 class ResNetFPN(nn.Module):
@@ -41,7 +56,7 @@ class ResNetFPN(nn.Module):
         half, quarter, eighth = config.block_dims
         self.align_corners = config.align_corners
         self.conv1 = _conv(1, config.stem_dim, 7, 2)
-        self.bn1 = nn.BatchNorm2d(config.stem_dim)
+        self.bn1: nn.Module = nn.BatchNorm2d(config.stem_dim)
         self.layer1 = self._stage(config.stem_dim, half, config.blocks_per_stage, 1)
         self.layer2 = self._stage(half, quarter, config.blocks_per_stage, 2)
         self.layer3 = self._stage(quarter, eighth, config.blocks_per_stage, 2)
@@ -67,6 +82,15 @@ class ResNetFPN(nn.Module):
             _conv(inputs, inputs, 3), nn.BatchNorm2d(inputs), nn.LeakyReLU(), _conv(inputs, outputs, 3)
         )
 
+    def fold_normalisation(self) -> None:
+        """Make the network one for inference only: its batch normalisation becomes part of its convolutions."""
+        self.conv1, self.bn1 = _folded(self.conv1, self.bn1), nn.Identity()
+        for block in self.modules():
+            if isinstance(block, ResidualBlock):
+                block.fold_normalisation()
+        for merge in (self.layer2_outconv2, self.layer1_outconv2):
+            merge[0], merge[1] = _folded(merge[0], merge[1]), nn.Identity()
+
     def _double(self, x: Tensor) -> Tensor:
         return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=self.align_corners)
 
@@ -77,9 +101,9 @@ class ResNetFPN(nn.Module):
             image: (B, 1, H, W) grey values in [0, 1]; H and W multiples of 8.
 
         Returns:
-            The coarse map (B, C, H/8, W/8) and the fine map (B, C', H/2, W/2).
+            The coarse map (B, C, H/8, W/8) and the fine map (B, C', H/2, W/2), of the type of the weights.
         """
-        image = image.contiguous(memory_format=torch.channels_last)
+        image = image.to(self.conv1.weight.dtype, memory_format=torch.channels_last)
         half = self.layer1(F.relu(self.bn1(self.conv1(image))))
         quarter = self.layer2(half)
         eighth = self.layer3(quarter)

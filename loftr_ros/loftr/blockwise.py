@@ -6,12 +6,19 @@ while it is in the processor's cache, and only what may become a match is kept: 
 probabilities, so it is above the threshold only where the softmax over the row is. That leaves fewer than 1/threshold
 cells of each row, among which are the largest confidence of every row and column that has one above the threshold. So
 the result is that of `select_matches(dual_softmax(scores))`.
+
+All tokens of a network have much in common: scores near 5000 that differ by 50. The means of both images are taken out
+of the products and their part is added in single precision, so that factors in half precision do little harm.
 """
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor
+
+from loftr_ros.loftr.precision import rounded_factors
 
 _BLOCK = 2**20  # scores in a block: 4 MiB, what two cores keep near
 _GROUP = 32  # columns
@@ -19,13 +26,16 @@ _LEAST_SUM = 1e-30  # column sums below this have lost digits, in single precisi
 
 
 @torch.no_grad()
-def blockwise_matches(tokens_a: Tensor, tokens_b: Tensor, threshold: float) -> tuple[Tensor, Tensor, Tensor] | None:
+def blockwise_matches(
+    tokens_a: Tensor, tokens_b: Tensor, threshold: float, *, round_factors: bool = False
+) -> tuple[Tensor, Tensor, Tensor] | None:
     """Find the mutual nearest neighbours with a confidence above the threshold.
 
     Args:
         tokens_a: (L, C) float32 with the scale of the scores already in it.
         tokens_b: (S, C) float32.
         threshold: above 0; the lower, the more cells are kept on the way.
+        round_factors: multiply in half precision where that is faster; the confidences are a per cent off then.
 
     Returns:
         Cells of a (M,), cells of b (M,), confidences (M,); None where there are no cells, or the best scores of columns
@@ -35,21 +45,31 @@ def blockwise_matches(tokens_a: Tensor, tokens_b: Tensor, threshold: float) -> t
     if rows == 0 or columns == 0:
         return None
     step = rows if tokens_a.is_cuda else max(_BLOCK // max(columns, 1), 1)
+    mean_a, mean_b = tokens_a.mean(dim=0), tokens_b.mean(dim=0)
+    tokens_a, tokens_b = tokens_a - mean_a, tokens_b - mean_b
+    # By so much the scores of a row, and those of a column, exceed the products that are left; a row's softmax knows
+    # nothing of the former. What they all have in common makes no difference.
+    in_row, in_column = (tokens_a * mean_b).sum(dim=1), (tokens_b * mean_a).sum(dim=1)
     across = tokens_b.T.contiguous()
     # Written again and again: fresh memory of this size comes from the system, page by page, and takes longer.
-    buffer = tokens_a.new_zeros(step, -(-columns // _GROUP) * _GROUP)
+    buffer = tokens_a.new_full((step, -(-columns // _GROUP) * _GROUP), -torch.inf)
     column_sum, largest = tokens_b.new_zeros(columns), tokens_b.new_tensor(-torch.inf)
     kept: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
     for start in range(0, rows, step):
         block = tokens_a[start : start + step]
         padded = buffer[: len(block)]
-        scores = torch.mm(block, across, out=padded[:, :columns])
-        top = scores.amax(dim=1)
-        share = scores.sub_(top[:, None]).exp_()  # of the row's softmax, up to its sum
+        with rounded_factors() if round_factors else nullcontext():
+            scores = torch.mm(block, across, out=padded[:, :columns])
+        scores += in_column
+        largest_of_group = padded.unflatten(1, (-1, _GROUP)).amax(dim=2)
+        largest_of_row = largest_of_group.amax(dim=1)
+        share = scores.sub_(largest_of_row[:, None]).exp_()  # of the row's softmax, up to its sum
         row_sum = share.sum(dim=1)
+        top = largest_of_row + in_row[start : start + step]
         before, largest = largest, torch.maximum(largest, top.max())
         column_sum = column_sum * (before - largest).exp() + (top - largest).exp() @ share
-        row, column = _above(padded, threshold * row_sum)
+        largest_share = largest_of_group.sub_(largest_of_row[:, None]).exp_()
+        row, column = _above(padded, largest_share, threshold * row_sum)
         log_share = share[row, column].log()
         kept.append((row + start, column, log_share - row_sum[row].log(), log_share + top[row]))
     if not (column_sum > _LEAST_SUM).all():
@@ -62,9 +82,8 @@ def blockwise_matches(tokens_a: Tensor, tokens_b: Tensor, threshold: float) -> t
     return cell_a[mutual], cell_b[mutual], confidence[mutual]
 
 
-def _above(values: Tensor, limit: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows and columns where the values (R, S) exceed the limit (R,): by the maxima of groups first, as few do."""
-    groups = values.unflatten(1, (-1, _GROUP))
-    row, group = torch.where(groups.amax(dim=2) > limit[:, None])
-    hit, place = torch.where(groups[row, group] > limit[row, None])
+def _above(values: Tensor, largest_of_group: Tensor, limit: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows and columns where the values (R, S) exceed the limit (R,): looking into few groups only, (R, G)."""
+    row, group = torch.where(largest_of_group >= limit[:, None])
+    hit, place = torch.where(values.unflatten(1, (-1, _GROUP))[row, group] > limit[row, None])
     return row[hit], group[hit] * _GROUP + place

@@ -33,11 +33,16 @@ class CoarseMatches:
 
 
 class CoarseMatching(nn.Module):
-    """Dual-softmax or optimal transport, as the configuration says; only the latter has a parameter."""
+    """Dual-softmax or optimal transport, as the configuration says; only the latter has a parameter.
+
+    Attributes:
+        round_factors: whether dual-softmax may compute its scores from tokens in half precision.
+    """
 
     def __init__(self, config: CoarseMatchingConfig) -> None:
         super().__init__()
         self.config = config
+        self.round_factors = False
         if config.kind == "optimal_transport":
             self.bin_score = nn.Parameter(torch.tensor(1.0))
 
@@ -58,7 +63,9 @@ class CoarseMatching(nn.Module):
         found = []
         for pair, (a, b) in enumerate(zip(tokens_a.float() * scale, tokens_b.float(), strict=True)):
             used = None if masks is None else [torch.where(mask[pair])[0] for mask in masks]
-            matched = blockwise_matches(*((a, b) if used is None else (a[used[0]], b[used[1]])), self.config.threshold)
+            if used is not None:
+                a, b = a[used[0]], b[used[1]]
+            matched = blockwise_matches(a, b, self.config.threshold, round_factors=self.round_factors)
             if matched is None:
                 return None
             cell_a, cell_b, confidence = matched

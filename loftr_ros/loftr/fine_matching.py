@@ -61,7 +61,7 @@ class FinePreprocess(nn.Module):
         steps = torch.arange(self.window, device=fine.device)
         rows = (cells // columns * FINE_CELLS_PER_COARSE)[:, None] + steps
         cols = (cells % columns * FINE_CELLS_PER_COARSE)[:, None] + steps
-        return padded[batch[:, None, None], :, rows[:, :, None], cols[:, None, :]].flatten(1, 2)
+        return padded[batch[:, None, None], :, rows[:, :, None], cols[:, None, :]].flatten(1, 2).float()
 
 
 class FineMatching(nn.Module):

@@ -14,6 +14,7 @@ from loftr_ros.errors import LoftrRosError
 from loftr_ros.loftr.checkpoints import load_model
 from loftr_ros.loftr.config import MAX_PIXELS
 from loftr_ros.loftr.model import COARSE_STRIDE, FeatureMaps, LoFTR
+from loftr_ros.loftr.precision import Precision, features_dtype
 from loftr_ros.matches import Matches
 
 MIN_SIDE = 8 * COARSE_STRIDE  # smaller images have too few coarse cells to match
@@ -44,16 +45,24 @@ class LoftrMatcher:
         device: where the network runs.
     """
 
-    def __init__(self, model: LoFTR, device: torch.device, checkpoint: str, max_pixels: int = MAX_PIXELS) -> None:
+    def __init__(
+        self,
+        model: LoFTR,
+        device: torch.device,
+        checkpoint: str,
+        max_pixels: int = MAX_PIXELS,
+        precision: Precision = "auto",
+    ) -> None:
         """Prepare a network for inference.
 
         Args:
-            model: in evaluation mode.
+            model: stays as it is.
             device: to run on.
             checkpoint: its name, for reports.
             max_pixels: larger images are shrunk to about this many pixels for matching.
+            precision: of the backbone, see `precision.features_dtype`.
         """
-        self.model = model.to(device)
+        self.model = model.prepare(features_dtype(precision, device)).to(device)
         self.device = device
         self.checkpoint = checkpoint
         self.max_pixels = max_pixels
@@ -96,19 +105,23 @@ class LoftrMatcher:
         )
 
 
-def load_matcher(checkpoint: str = "compact", device: str = "auto", max_pixels: int = MAX_PIXELS) -> LoftrMatcher:
+def load_matcher(
+    checkpoint: str = "compact", device: str = "auto", max_pixels: int = MAX_PIXELS, precision: Precision = "auto"
+) -> LoftrMatcher:
     """Load a checkpoint and put it on a device.
 
     Args:
         checkpoint: see `loftr_ros.loftr.checkpoints.load_model`.
         device: "auto" (a GPU if there is one), or a torch device such as "cpu" or "cuda:0".
         max_pixels: larger images are shrunk to about this many pixels for matching.
+        precision: of the backbone: "float32", "bfloat16", or "auto" for the faster one that serves.
 
     Raises:
         CheckpointError: the weights cannot be used.
         MatcherError: the device does not exist.
+        PrecisionError: the precision does not exist.
     """
-    return LoftrMatcher(load_model(checkpoint), find_device(device), checkpoint, max_pixels)
+    return LoftrMatcher(load_model(checkpoint), find_device(device), checkpoint, max_pixels, precision)
 
 
 def network_size(height: int, width: int, max_pixels: int) -> tuple[int, int]:

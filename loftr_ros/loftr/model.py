@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -73,6 +74,14 @@ class LoFTR(nn.Module):
         self.loftr_fine = LocalFeatureTransformer(config.fine)
         self.fine_matching = FineMatching(config)
 
+    def prepare(self, precision: torch.dtype) -> LoFTR:
+        """Return a copy for inference only, in evaluation mode, whose backbone computes in this precision."""
+        ready = deepcopy(self).eval()
+        ready.backbone.fold_normalisation()
+        ready.backbone.to(precision)
+        ready.coarse_matching.round_factors = precision is not torch.float32
+        return ready
+
     def extract(self, image: Tensor, mask: Tensor | None = None) -> FeatureMaps:
         """Compute all that depends on one image alone.
 
@@ -85,7 +94,7 @@ class LoFTR(nn.Module):
         channels, height, width = coarse.shape[1:]
         legacy = self.config.legacy_position_encoding
         encoding = sine_position_encoding(channels, height, width, legacy=legacy, device=coarse.device)
-        return FeatureMaps(coarse + encoding, fine, mask)
+        return FeatureMaps(coarse.float() + encoding, fine, mask)
 
     def match(self, a: FeatureMaps, b: FeatureMaps) -> NetworkMatches:
         """Match two images by their features; the batches must be of one size."""

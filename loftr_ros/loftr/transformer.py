@@ -30,7 +30,8 @@ class EncoderLayer(nn.Module):
 
     def forward(self, x: Tensor, source: Tensor, x_blocks: Blocks, source_blocks: Blocks) -> Tensor:
         """Update tokens x (B, L, C) with what they find in source (B, S, C)."""
-        queries, keys = x_blocks.pool(x), source_blocks.pool(source)
+        queries = x_blocks.pool(x)
+        keys = queries if source is x else source_blocks.pool(source)
         query, key, value = (self._split(t) for t in (self.q_proj(queries), self.k_proj(keys), self.v_proj(keys)))
         found = self.attention(query, key, value, source_blocks.mask).transpose(1, 2).flatten(2)
         message = self.norm1(x_blocks.spread(self.merge(found)))

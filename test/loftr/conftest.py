@@ -44,7 +44,7 @@ def tiny_model(tiny_config: LoFTRConfig) -> LoFTR:
 
 @pytest.fixture
 def tiny_matcher(tiny_model: LoFTR) -> LoftrMatcher:
-    return LoftrMatcher(tiny_model, torch.device("cpu"), "tiny")
+    return LoftrMatcher(tiny_model, torch.device("cpu"), "tiny", precision="float32")
 
 
 @pytest.fixture

@@ -42,6 +42,20 @@ def test_blocks_find_the_matches_of_the_whole_matrix(
     torch.testing.assert_close(found.confidence, expected.confidence, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("round_factors", [False, True])
+def test_what_all_tokens_have_in_common_does_no_harm(round_factors: bool) -> None:
+    """Trained networks make tokens whose scores are near 5000 and differ by 50."""
+    a, b = (images[0] for images in tokens(3, 1.5))
+    common = 15 * torch.randn(16, generator=torch.Generator().manual_seed(4))
+    expected = dual_softmax(((a.double() + common) @ (b.double() + common).T)[None])[0]
+    found = blockwise_matches(a + common, b + common, 0.2, round_factors=round_factors)
+    assert found is not None
+    cell_a, cell_b, confidence = found
+    assert len(cell_a) > 50
+    exact = expected[cell_a, cell_b].float()
+    torch.testing.assert_close(confidence, exact, rtol=0.1 if round_factors else 1e-3, atol=0)
+
+
 def test_scores_too_far_apart_are_left_to_the_whole_matrix() -> None:
     a, b = torch.eye(4) * 30, torch.eye(4) * 30
     a[0, 0] = 1.0  # the best score of this cell is 870 below that of the others

@@ -113,7 +113,7 @@ def test_odd_size_through_the_matcher(twins: Callable[[str], Twins]) -> None:
     height, width = 221, 309
     image_a = _texture(height, width, 1)
     image_b = np.roll(image_a, (5, 9), (0, 1))
-    matcher = LoftrMatcher(twins("indoor").ours, torch.device("cpu"), "twin")
+    matcher = LoftrMatcher(twins("indoor").ours, torch.device("cpu"), "twin", precision="float32")
     found = matcher.match(matcher.extract(image_a), matcher.extract(image_b))
 
     resized = [

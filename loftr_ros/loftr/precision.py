@@ -1,0 +1,53 @@
+"""Half precision where it is faster and does no harm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal, get_args
+
+import torch
+
+from loftr_ros.errors import LoftrRosError
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+class PrecisionError(LoftrRosError):
+    """A precision that does not exist."""
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Tell whether a device multiplies bfloat16 faster than float32; an old torch cannot tell of a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
+        return False
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+
+
+def features_dtype(precision: Precision, device: torch.device) -> torch.dtype:
+    """Return the type in which the backbone computes.
+
+    "auto" is bfloat16 on CPUs with instructions for it. Raises PrecisionError.
+    """
+    if precision not in get_args(Precision):
+        raise PrecisionError(f"precision is '{precision}'; it must be one of {', '.join(get_args(Precision))}.")
+    if precision == "auto":
+        return torch.bfloat16 if device.type == "cpu" and has_fast_bfloat16(device) else torch.float32
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+
+
+@contextmanager
+def rounded_factors() -> Iterator[None]:
+    """Let products of float32 matrices round their factors to bfloat16, on processors that are faster so.
+
+    The sums stay in float32. The setting is one of the whole process; it is put back at the end.
+    """
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
