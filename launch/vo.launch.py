@@ -8,15 +8,13 @@ from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
-from launch_ros.parameter_descriptions import ParameterValue
 
-from loftr_ros.ros.launching import frame, rviz_config, topics_to_find
+from loftr_ros.ros.launching import frame, rviz_config, topics_to_find, typed
 from loftr_ros.ros.parameters import PARAMETERS
 
 CONFIG = Path(get_package_share_directory("loftr_ros")) / "config"
 # Seconds before a recording starts to play, for the node to load and to find its camera.
 BAG_DELAY = "6"
-TYPES = {spec.name: type(spec.default) for spec in PARAMETERS}
 OTHERS = {
     "params_file": "File of parameters to start from instead of config/vo.yaml; arguments win over it",
     "namespace": "Namespace of the node and its topics",
@@ -45,7 +43,8 @@ def generate_launch_description() -> LaunchDescription:
 
 def start(context: LaunchContext) -> list[ExecuteProcess]:
     """Start what the arguments ask for."""
-    values = {name: LaunchConfiguration(name).perform(context) for name in (*OTHERS, *TYPES)}
+    names = [*OTHERS, *(spec.name for spec in PARAMETERS)]
+    values = {name: LaunchConfiguration(name).perform(context) for name in names}
     given = {name: value for name, value in values.items() if value}
     file = Path(given.get("params_file", CONFIG / "vo.yaml"))
     time = {"use_sim_time": "bag" in given or given["use_sim_time"].lower() == "true"}
@@ -59,13 +58,12 @@ def start(context: LaunchContext) -> list[ExecuteProcess]:
 
 def node(given: dict[str, str], file: Path, time: dict[str, bool]) -> LifecycleNode:
     """Start the node with the file and the arguments that were given."""
-    arguments = {name: ParameterValue(given[name], value_type=TYPES[name]) for name in TYPES if name in given}
     return LifecycleNode(
         package="loftr_ros",
         executable="vo_node",
         name="vo",
         namespace=given["namespace"],
-        parameters=[str(file), topics_to_find(given), arguments, time],
+        parameters=[str(file), topics_to_find(given), typed(given), time],
         output="screen",
         emulate_tty=True,
     )

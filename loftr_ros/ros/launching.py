@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from loftr_ros.errors import LoftrRosError
-from loftr_ros.ros.parameters import VoParameters
+from loftr_ros.ros.parameters import PARAMETERS, VoParameters, validated
 
 _TOPICS = ("image_topic", "left_image_topic", "right_image_topic", "depth_image_topic")
 _NAMESPACE = "/loftr"  # of the topics in vo.rviz
@@ -26,6 +26,27 @@ def topics_to_find(given: Mapping[str, str]) -> dict[str, str]:
         given: the launch arguments that are not empty.
     """
     return {} if any(name in given for name in (*_TOPICS, "params_file")) else dict.fromkeys(_TOPICS, "")
+
+
+def typed(given: Mapping[str, str]) -> dict[str, bool | int | float | str]:
+    """Return those arguments that are parameters of the node, as what they have to be.
+
+    Raises:
+        ParameterError: a value is of another type, or outside its range.
+    """
+    values = {spec.name: _read(given[spec.name], type(spec.default)) for spec in PARAMETERS if spec.name in given}
+    validated(values)
+    return values
+
+
+def _read(text: str, kind: type) -> Any:
+    """Return the value that a text stands for, or the text itself if it stands for none of this type."""
+    if kind is bool:
+        return {"true": True, "false": False}.get(text.lower(), text)
+    try:
+        return kind(text)
+    except ValueError:
+        return text
 
 
 def frame(name: str, given: Mapping[str, str], params_file: Path) -> str:

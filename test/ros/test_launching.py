@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from loftr_ros.ros.launching import ParametersFileError, frame, rviz_config, topics_to_find
-from loftr_ros.ros.parameters import PARAMETERS, VoParameters
+from loftr_ros.ros.launching import ParametersFileError, frame, rviz_config, topics_to_find, typed
+from loftr_ros.ros.parameters import PARAMETERS, ParameterError, VoParameters
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -16,6 +16,28 @@ def test_the_camera_is_searched_only_if_nothing_names_its_topics():
     assert topics_to_find({"mode": "stereo"}) == topics
     for name in (*topics, "params_file"):
         assert topics_to_find({name: "x"}) == {}
+
+
+def test_arguments_become_what_the_parameters_are():
+    given = {"namespace": "/x", "camera_x": "1", "min_variance": "1e-6", "threads": "2", "publish_tf": "False"}
+    values = typed(given | {"odom_frame": "1"})
+    assert values == {"camera_x": 1.0, "min_variance": 1e-6, "threads": 2, "publish_tf": False, "odom_frame": "1"}
+    assert type(values["camera_x"]) is float
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("camera_x", "left", "camera_x is 'left', a str: it must be a float"),
+        ("threads", "1.5", "threads is '1.5', a str"),
+        ("publish_tf", "yes please", "publish_tf is 'yes please'"),
+        ("mode", "trio", "mode is 'trio': it must be one of"),
+        ("max_pixels", "3", "max_pixels is 3: it must be 4096 to"),
+    ],
+)
+def test_an_argument_that_cannot_be_is_refused_before_anything_starts(name, text, sentence):
+    with pytest.raises(ParameterError, match=sentence):
+        typed({name: text})
 
 
 def test_frames_come_from_the_argument_the_file_or_the_table(tmp_path):
