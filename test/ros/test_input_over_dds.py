@@ -62,13 +62,13 @@ def test_modes_and_transports(session, rendered, rendered_rgbd, mode, transport)
 
 def test_time_that_jumps_back(session, ros, program, rendered):
     """A recording that starts over: the odometry goes on, or restarts; what is only a little earlier is ignored."""
-    run = session(27, mode="stereo")
+    run = session(36, mode="stereo")
     for _ in range(2):
         run.play(rendered.path, "stereo", "--lockstep")
     code, said, _ = ros.run(program("control.py"), "on_time_jump=restart")
     assert (code, said) == (0, "True \n")
     run.play(rendered.path, "stereo", "--lockstep", "--frames", 3)
-    run.play(rendered.path, "stereo", "--rate", 20, "--frames", 3)
+    run.play(rendered.path, "stereo", "--rate", 20)
     found, said = run.end()
 
     way = body(rendered.poses)
@@ -83,11 +83,11 @@ def test_time_that_jumps_back(session, ros, program, rendered):
     assert_positions(second, way @ [[c, -s, 0], [s, c, 0], [0, 0, 1]] + end["position"])
     variances = [m["pose_covariance"][0] for m in first + second]
     assert variances[12] >= variances[11] > variances[0]
-    assert_positions(third, way[:3])
-    assert [m["poses"] for m in found["path"]] == [*range(1, 25), 1, 2, 3]
+    assert_positions(third, way)
+    assert [m["poses"] for m in found["path"]] == [*range(1, 25), *range(1, 13)]
 
     values = found["diagnostics"][-1]["values"]
-    assert (values["received"], values["processed"]) == ("27", "27")
+    assert (values["received"], values["processed"]) == ("36", "36")
     assert (values["stale stamps"], values["duplicate stamps"]) == ("2", "1")
     assert [line.split("on_time_jump is ")[1] for line in said.split("\n") if "went back" in line] == [
         "continue",
@@ -115,7 +115,8 @@ def test_a_camera_restarts_at_another_resolution_and_a_killed_node_is_replaced(
 
 
 def test_a_publisher_of_another_quality_of_service_is_told_in_log_and_diagnostics(ros, program):
-    node = ros.node(mode="mono", qos="reliable", input_timeout=1.0)
+    # Simulated time stands still, as nobody publishes it; the watchdog goes by its own.
+    node = ros.node(mode="mono", qos="reliable", input_timeout=1.0, use_sim_time="true")
     expected = (
         "no image on /loftr/image for 1 s: it has 1 publisher (best effort) and qos is reliable; set qos to sensor_data"
     )

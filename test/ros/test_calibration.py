@@ -1,0 +1,114 @@
+"""Cameras by their calibration messages, and the distance of a pair by whatever tells it."""
+
+from types import SimpleNamespace
+
+import pytest
+from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import Header
+
+from loftr_ros.odometry.camera import CameraError
+from loftr_ros.ros.baseline import Baseline
+from loftr_ros.ros.calibration import Calibration
+
+
+def info(side, width=320, shift=0.0):
+    K = [260.0, 0.0, width / 2, 0.0, 260.0, 120.0, 0.0, 0.0, 1.0]
+    P = [260.0, 0.0, width / 2, 260.0 * shift, 0.0, 260.0, 120.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+    R = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    return CameraInfo(
+        header=Header(frame_id=side), width=width, height=240, distortion_model="plumb_bob", d=[0.1, 0, 0, 0, 0],
+        k=K, r=R, p=P,
+    )  # fmt: skip
+
+
+class Tf:
+    """Stands for tf2_ros, which the wheels of ROS do not have."""
+
+    def __init__(self, known):
+        self.known, self.listeners = known, 0
+
+    def Buffer(self):
+        return self
+
+    def TransformListener(self, buffer, node):
+        self.listeners += 1
+        return SimpleNamespace(unregister=lambda: setattr(self, "listeners", self.listeners - 1))
+
+    def can_transform(self, target, source, time):
+        return (target, source) in self.known
+
+    def lookup_transform(self, target, source, time):
+        x, y, z = self.known[target, source]
+        return SimpleNamespace(transform=SimpleNamespace(translation=SimpleNamespace(x=x, y=y, z=z)))
+
+
+@pytest.fixture
+def tf(monkeypatch):
+    tf = Tf({})
+    monkeypatch.setattr("loftr_ros.ros.baseline.tf2_ros", tf)
+    return tf
+
+
+def test_cameras_are_made_once_until_a_calibration_changes():
+    asked = []
+    calibration = Calibration(lambda *infos: asked.append(infos) or 0.12, rectified=True)
+    camera, rig = calibration.cameras((info("left"), info("right")))
+    for _ in range(3):
+        again = calibration.cameras((info("left"), info("right")))
+        assert again[0] is camera
+        assert again[1] is rig
+    assert len(asked) == 1
+    assert rig.baseline == pytest.approx(0.12)
+    camera, rig = calibration.cameras((info("left", width=640), info("right", width=640)))
+    assert camera.width == rig.right.width == 640
+    assert len(asked) == 2
+
+
+def test_a_single_camera_has_no_rig():
+    camera, rig = Calibration(None, rectified=False).cameras((info("camera"),))
+    assert camera.distortion_model == "plumb_bob"
+    assert rig is None
+
+
+def test_what_cannot_be_used_is_asked_for_again():
+    answers = [CameraError("not yet"), 0.1]
+
+    def baseline(*_):
+        answer = answers.pop(0)
+        if isinstance(answer, CameraError):
+            raise answer
+        return answer
+
+    calibration = Calibration(baseline, rectified=True)
+    with pytest.raises(CameraError, match="not yet"):
+        calibration.cameras((info("left"), info("right")))
+    assert calibration.cameras((info("left"), info("right")))[1].baseline == pytest.approx(0.1)
+
+
+def test_the_calibration_goes_before_tf_and_that_before_the_parameter(tf):
+    baseline = Baseline(None, 0.3)
+    assert baseline.of(info("left"), info("right", shift=-0.1)) == pytest.approx(0.1)
+    assert tf.listeners == 0
+    assert baseline.of(info("left"), info("right")) == 0.3
+    tf.known["left", "right"] = (0.12, 0.05, 0.0)
+    assert baseline.of(info("left"), info("right")) == pytest.approx(0.13)
+    assert baseline.of(info("left"), info("left")) == 0.3  # rectified images may both carry the left frame
+    assert tf.listeners == 1
+    baseline.close()
+    assert tf.listeners == 0
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_nothing_tells_the_baseline(tf, monkeypatch, installed):
+    if not installed:
+        monkeypatch.setattr("loftr_ros.ros.baseline.tf2_ros", None)
+    with pytest.raises(CameraError, match="TF does not know 'right' on 'left', and stereo_baseline is 0: calibrate"):
+        Baseline(None, 0.0).of(info("left"), info("right"))
+
+
+@pytest.mark.parametrize("shift", [0.1, None])
+def test_left_and_right_that_are_swapped_are_refused(tf, shift):
+    tf.known["left", "right"] = (-0.1, 0.0, 0.0)
+    calibration = Calibration(Baseline(None, 0.0).of, rectified=True)
+    with pytest.raises(CameraError, match="left and right are not swapped"):
+        calibration.cameras((info("left"), info("right", shift=shift or 0.0)))
