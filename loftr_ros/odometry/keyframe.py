@@ -144,7 +144,10 @@ class Keyframe(View[FeaturesT]):
         """
         if patience * motion.inliers.sum() < config.keyframe_min_inlier_ratio * self.best_inliers:
             return True
-        return image_motion(matches.points_a, matches.points_b) > patience * config.keyframe_parallax_px
+        # Repeated texture may make most matches say that the image hardly moved.
+        seen = matches.select(motion.inliers)
+        moved_px = max(image_motion(one.points_a, one.points_b) for one in (matches, seen))
+        return moved_px > patience * config.keyframe_parallax_px
 
 
 def image_motion(points_a: NDArray[np.float32], points_b: NDArray[np.float32]) -> float:

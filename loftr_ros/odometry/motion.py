@@ -28,7 +28,7 @@ _OWN_DEPTH_SIGMA = 0.15
 # Inverse depths of at least this many standard deviations tell the length of a translation.
 _NEAR = 3.0
 # No inlier is further than this from where the pose puts it, pixels, however large the noise ...
-_LARGEST_ERROR_PX = 3.0
+LARGEST_ERROR_PX = 3.0
 # ... and a pose that fewer of the matches agree with is a wrong one: repeated texture makes some agree on anything.
 _LEAST_SHARE = 1 / 3
 # Down to this share of inliers the covariance is that of the simulated runs; with fewer it is less certain.
@@ -112,7 +112,7 @@ def estimate_motion(
         start = se3.transform(two_view.R_a_b, position if rotation_only else baseline * two_view.direction)
         refined = refine(start, rays.without_depth(), noise, least_noise, freedom)
     # All matches have their say in the refinement, which is robust; those that only a rough start left out come back.
-    tolerance = np.clip(3.0 * refined.noise, config.ransac_threshold_px / focal, _LARGEST_ERROR_PX / focal)
+    tolerance = np.clip(3.0 * refined.noise, config.ransac_threshold_px / focal, LARGEST_ERROR_PX / focal)
     inliers = np.asarray(refined.errors < tolerance)
     enough = max(config.min_inliers, _LEAST_SHARE * len(rays))
     if inliers.sum() < enough or not np.isfinite(refined.T_a_b).all():

@@ -27,6 +27,8 @@ _OUTLIER = 3.0
 _TRUNCATED_VARIANCE = 0.973
 # The noise that depths are said to have counts as much as this many residuals that show it.
 _PRIOR_COUNT = 50.0
+# ... and is at most so many times what they are said to be; else matches that are wrong pass for wrong depths.
+_LARGEST_DEPTH_FACTOR = 3.0
 # Least depth in camera b, as a share of that in camera a.
 _NEAREST = 0.1
 
@@ -166,7 +168,7 @@ class Linearization:
         noise = self.scales.noise * np.sqrt(np.sum((1.0 - share) * squared) / max(np.sum(1.0 - share), 1e-9))
         shown = self.scales.depth**2 * np.sum(share * squared)
         depth = np.sqrt((shown + _PRIOR_COUNT) / (np.sum(share) + _PRIOR_COUNT))
-        return Scales(max(float(noise), least_noise), float(depth))
+        return Scales(max(float(noise), least_noise), min(float(depth), _LARGEST_DEPTH_FACTOR))
 
     def _distances(self, T: NDArray[np.float64]) -> NDArray[np.float64]:
         """(N, 2) distances of the matches from their places, across and along their epipolar lines."""

@@ -22,12 +22,14 @@ from loftr_ros.odometry.frame_check import check_frame
 from loftr_ros.odometry.image_quality import ImageQuality
 from loftr_ros.odometry.keyframe import Keyframe, View, image_motion
 from loftr_ros.odometry.landmarks import Landmarks
-from loftr_ros.odometry.motion import COVARIANCE_FLOOR, Motion, estimate_motion
+from loftr_ros.odometry.motion import COVARIANCE_FLOOR, LARGEST_ERROR_PX, Motion, estimate_motion
 from loftr_ros.odometry.polish import polish
 from loftr_ros.odometry.prediction import is_foreseen
+from loftr_ros.odometry.rays import RayMatches
 from loftr_ros.odometry.refinement import Freedom
 from loftr_ros.odometry.relocalization import RecentKeyframes, seen_from
 from loftr_ros.odometry.resolution import as_seen_by, same_pixels
+from loftr_ros.odometry.second_look import expected_matches, is_doubtful, reconsidered
 from loftr_ros.odometry.stage_clock import StageClock
 from loftr_ros.odometry.track import Fix, Track
 
@@ -136,7 +138,13 @@ class VisualOdometry(Generic[FeaturesT]):
         still_px = track.still_px(matches)
         if still_px is not None:
             return track.hold(stamp_ns, matches, still_px / view.frame.camera.focal, keyframe.distance(matches))
-        motion = self._motion(keyframe, view.frame, matches, track.last.T_keyframe_camera[:3, 3])
+        rays, position = keyframe.rays(matches), track.last.T_keyframe_camera[:3, 3]
+        motion = self._motion(keyframe, view.frame, rays, position)
+        predicted = track.predicted(stamp_ns).pose
+        if is_doubtful(motion, *predicted):
+            expected = expected_matches(rays, *predicted, LARGEST_ERROR_PX / view.frame.camera.focal)
+            again = self._motion(keyframe, view.frame, rays.select(expected), position)
+            motion = reconsidered(motion, again, expected)
         if motion is not None and track.is_possible(stamp_ns, motion):
             self._offset = motion.offset
             return track.advance(stamp_ns, matches, motion)
@@ -144,12 +152,10 @@ class VisualOdometry(Generic[FeaturesT]):
         return track.lose(stamp_ns, matches, reason)
 
     def _motion(
-        self, keyframe: Keyframe[FeaturesT], frame: Frame, matches: Matches, position: NDArray[np.float64]
+        self, keyframe: Keyframe[FeaturesT], frame: Frame, rays: RayMatches, position: NDArray[np.float64]
     ) -> Motion | None:
         baseline = self._track.baseline(1e-9 * (frame.stamp_ns - keyframe.frame.stamp_ns))
-        return estimate_motion(
-            keyframe.rays(matches), frame.camera.focal, position, baseline, self._config, self._offset
-        )
+        return estimate_motion(rays, frame.camera.focal, position, baseline, self._config, self._offset)
 
     def _relocalized(self, lost: _Sighting[FeaturesT], view: View[FeaturesT]) -> _Sighting[FeaturesT]:
         """Try one earlier keyframe, and take it up again if it knows this place and the prediction allows for it."""
@@ -160,7 +166,7 @@ class VisualOdometry(Generic[FeaturesT]):
         matches = self._polish(earlier.frame.image, view.frame.image, matches)
         keyframe = earlier.with_depth_of(matches, self._config)
         T_predicted, covariance = seen_from(keyframe, *lost.keyframe.in_odom(*lost.fix.pose))
-        motion = self._motion(keyframe, view.frame, matches, T_predicted[:3, 3])
+        motion = self._motion(keyframe, view.frame, keyframe.rays(matches), T_predicted[:3, 3])
         if motion is None or motion.freedom is not Freedom.POSE:
             return lost
         if not is_foreseen(motion.T_keyframe_camera, motion.covariance, T_predicted, covariance):

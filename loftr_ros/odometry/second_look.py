@@ -1,0 +1,83 @@
+"""A second look at matches that do not agree: with those alone that are where the motion so far lets expect them.
+
+Equal panels along a wall match each other, one panel off, and they do so in agreement. The images alone do not tell;
+but no camera jumps by a panel from one frame to the next. So where fewer than half of the matches agree on a motion, or
+on one that is not foreseen, only those near the places that the prediction gives them are heard (as in the active
+search of Davison et al., "MonoSLAM: Real-Time Single Camera SLAM", TPAMI 2007). A camera that did change its motion
+that fast has no such matches, or much fewer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros.odometry.motion import Motion
+from loftr_ros.odometry.prediction import is_foreseen
+from loftr_ros.odometry.rays import RayMatches, homogeneous
+from loftr_ros.odometry.refinement import Freedom
+
+# A motion that fewer of the matches agree with asks for a second look.
+_SURE_SHARE = 1 / 2
+# What the prediction foresees in this many standard deviations is expected: less than what is merely possible.
+_EXPECTED = 0.5
+# What is expected needs this share of the votes for what is not, and is another motion if fewer have voted for both.
+_ENOUGH, _SAME = 1 / 2, 1 / 2
+
+
+def is_doubtful(motion: Motion | None, T_predicted: NDArray[np.float64], covariance: NDArray[np.float64]) -> bool:
+    """Tell whether to look again: there is no motion, too few of the matches agree with it, or it is not foreseen."""
+    if motion is None or motion.inliers.mean() < _SURE_SHARE:
+        return True
+    return not is_foreseen(*motion.pose, T_predicted, covariance)
+
+
+def expected_matches(
+    rays: RayMatches, T_a_b: NDArray[np.float64], covariance: NDArray[np.float64], tolerance: float
+) -> NDArray[np.bool_]:
+    """Tell which of N matches are where a predicted pose lets expect them; none without any depth.
+
+    Args:
+        rays: the matches; one without depth is taken to be as far away as the others are.
+        T_a_b: (4, 4) prediction.
+        covariance: (6, 6) of it, see `se3`.
+        tolerance: how far a match may be off by itself, on the plane z = 1.
+
+    Returns:
+        (N,) bool.
+    """
+    known = rays.known
+    if not known.any():
+        return known
+    rho = np.where(known, rays.inverse_depth, np.median(rays.inverse_depth[known]))
+    in_b = (homogeneous(rays.a) - rho[:, None] * T_a_b[:3, 3]) @ T_a_b[:3, :3]
+    distance = np.linalg.norm(in_b[:, :2] / np.maximum(in_b[:, 2:], 1e-3) - rays.b, axis=1)
+    shift, turn = np.sqrt([np.linalg.eigvalsh(part)[-1] for part in (covariance[:3, :3], covariance[3:, 3:])])
+    return np.asarray(distance < tolerance + _EXPECTED * np.hypot(rho * shift, turn))
+
+
+def reconsidered(motion: Motion | None, again: Motion | None, expected: NDArray[np.bool_]) -> Motion | None:
+    """Choose between the motion of all matches and that of the expected ones, if this is another one.
+
+    Args:
+        motion: of N matches.
+        again: of M of them.
+        expected: (N,) bool, which M.
+    """
+    if again is None or again.freedom is not Freedom.POSE:
+        return motion
+    again = _of_all(again, expected)
+    if motion is None:
+        return again
+    votes = again.inliers.sum()
+    is_same = (motion.inliers & again.inliers).sum() >= _SAME * votes
+    return motion if is_same or votes < _ENOUGH * motion.inliers.sum() else again
+
+
+def _of_all(motion: Motion, heard: NDArray[np.bool_]) -> Motion:
+    """Say of all matches what a motion says of those that were heard."""
+    inliers, gains = np.zeros(len(heard), bool), np.zeros((len(heard), 6))
+    inliers[heard], gains[heard] = motion.inliers, motion.depth_gains
+    return replace(motion, inliers=inliers, depth_gains=gains)
