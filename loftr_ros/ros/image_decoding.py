@@ -6,7 +6,9 @@ rosbags-image does, which is the same in pure Python.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -102,7 +104,7 @@ def _converted(message: Image, topic: str, wanted: str | None) -> NDArray[Any]:
     )
     shape = message.height, message.width
     try:
-        image = _convert(plain, wanted) if min(shape) > 0 else None
+        image = _converter()(plain, wanted) if min(shape) > 0 else None
     except (TypeError, ValueError, cv2.error):  # for fewer bytes than the header says
         image = None
     if image is None or image.shape != shape:
@@ -126,11 +128,25 @@ def _decoded(message: CompressedImage, topic: str, start: int, flags: int) -> ND
 
 
 def find_converter() -> _Converter:
-    """Return the conversion by cv_bridge, or by rosbags-image where that is not here or does not run."""
+    """Return the conversion by cv_bridge, or by rosbags-image where that is not here or does not run.
+
+    Raises:
+        ImageError: neither is to be had.
+    """
     try:
         return _cv_bridge()
-    except (ImportError, AttributeError):  # what its compiled part raises with the wrong NumPy
+    except (ImportError, AttributeError) as error:  # what its compiled part raises with the wrong NumPy
+        reason = str(error)
+    try:
         return _rosbags_image()
+    except ImportError as error:
+        raise ImageError(
+            f"raw images cannot be converted by {sys.executable}: cv_bridge does not run ({reason}) and rosbags-image "
+            "is missing; install one of them (pip install rosbags-image)"
+        ) from error
+
+
+_converter = cache(find_converter)
 
 
 def _cv_bridge() -> _Converter:
@@ -156,6 +172,3 @@ def _rosbags_image() -> _Converter:
         return np.asarray(image_to_cvimage(message, wanted))
 
     return convert
-
-
-_convert = find_converter()

@@ -103,6 +103,7 @@ class _Player:
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
         sides = ("left/", "right/") if options.mode == "stereo" else ("",)
+        self._frame_ids = [f"{side}camera_optical_frame" for side in sides]
         depth = ["depth/image"] if options.mode == "rgbd" else []
         self._infos = [self._node.create_publisher(CameraInfo, f"{side}camera_info", 10) for side in sides]
         self._images = [self._image_publisher(topic) for topic in [*(f"{side}image" for side in sides), *depth]]
@@ -157,9 +158,9 @@ class _Player:
         second = {"mono": None, "stereo": frame.right, "rgbd": frame.depth}[self._options.mode]
         make = compressed_from_array if self._options.compressed else image_from_array
         images = [make(array) for array in (frame.image, second) if array is not None]
-        for publisher, message in zip((*self._infos, *self._images), (*infos, *images), strict=True):
-            side = next((side for side in ("left/", "right/") if f"/{side}" in publisher.topic_name), "")
-            message.header = Header(stamp=time_message(stamp_ns), frame_id=f"{side}camera_optical_frame")
+        outlets = zip((*self._infos, *self._images), (*infos, *images), strict=True)
+        for (publisher, message), frame_id in zip(outlets, itertools.cycle(self._frame_ids), strict=False):
+            message.header = Header(stamp=time_message(stamp_ns), frame_id=frame_id)
             publisher.publish(message)
 
     def wait_for_answer(self, stamp_ns: int) -> int:

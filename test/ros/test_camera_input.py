@@ -120,6 +120,21 @@ def test_a_pair_is_found_again_when_time_jumps_back(camera, sync):
     assert pair.ignored == []
 
 
+def test_an_error_of_the_taker_locks_nothing(camera, monkeypatch):
+    """message_filters never releases its lock after an exception in its callback."""
+    pair = camera("stereo")
+    taken = []
+    monkeypatch.setattr(pair.input, "_deliver", lambda messages: taken.append(messages) or 1 / (len(taken) - 1))
+    for side in ("left", "right"):
+        pair.put(f"/{side}/camera_info", 0)
+    pair.put("/left/image", 1000)
+    with pytest.raises(ZeroDivisionError):
+        pair.put("/right/image", 1000)
+    for side in ("left", "right"):
+        pair.put(f"/{side}/image", 1100)
+    assert len(taken) == 2
+
+
 @pytest.mark.parametrize(
     ("options", "publishers", "sentence"),
     [

@@ -205,3 +205,10 @@ def test_cv_bridge_converts_where_it_is_and_runs(monkeypatch):
     for broken in (bridge(works=False), None):
         monkeypatch.setitem(sys.modules, "cv_bridge", broken)
         assert "rosbags" in find_converter().__qualname__
+
+
+def test_no_library_is_an_error_that_names_both(monkeypatch):
+    for name in ("cv_bridge", "rosbags.image.image"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ImageError, match=r"cv_bridge does not run .* rosbags-image is missing; install one of them"):
+        find_converter()

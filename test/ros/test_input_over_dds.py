@@ -84,7 +84,7 @@ def test_time_that_jumps_back(session, ros, program, rendered):
     variances = [m["pose_covariance"][0] for m in first + second]
     assert variances[12] >= variances[11] > variances[0]
     assert_positions(third, way)
-    assert [m["poses"] for m in found["path"]] == [*range(1, 25), *range(1, 13)]
+    assert [m["poses"] for m in found["path"]][-13:] == [24, *range(1, 13)]
 
     values = found["diagnostics"][-1]["values"]
     assert (values["received"], values["processed"]) == ("36", "36")

@@ -70,6 +70,9 @@ node.create_subscription(DiagnosticArray, "/diagnostics", on_diagnostics, 100)
 deadline = time.monotonic() + 60
 while node.count_publishers("/loftr/odometry") == 0 and time.monotonic() < deadline:
     rclpy.spin_once(node, timeout_sec=0.05)
+settled = time.monotonic() + 0.5  # the node has to find the subscriptions, too
+while time.monotonic() < settled:
+    rclpy.spin_once(node, timeout_sec=0.05)
 print("ready", flush=True)
 while len(found["odometry"]) < frames and time.monotonic() < deadline:
     rclpy.spin_once(node, timeout_sec=0.1)
