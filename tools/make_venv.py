@@ -22,7 +22,17 @@ INPUTS = ("setup.py", "setup.cfg", "pyproject.toml", "constraints.txt", "tools/m
 CONSTRAINTS = ROOT / "constraints.txt"
 WHEELS = ("kilted", "jazzy")
 # Beside a sourced ROS, only what it does not ship is pinned: its NumPy, SciPy and OpenCV go with its cv_bridge.
-PINNED_BESIDE_ROS = ("hypothesis", "kornia", "mypy", "pytest", "ruff", "safetensors", "torch")
+PINNED_BESIDE_ROS = (
+    "hypothesis",
+    "kornia",
+    "mypy",
+    "pytest",
+    "pytest-xdist",
+    "rosbags-image",
+    "ruff",
+    "safetensors",
+    "torch",
+)
 MINIMUM = (3, 10)
 
 
