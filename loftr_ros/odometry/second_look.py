@@ -58,6 +58,11 @@ def expected_matches(
     return np.asarray(distance < tolerance + _EXPECTED * np.hypot(rho * shift, turn))
 
 
+def is_expected(motion: Motion | None, expected: NDArray[np.bool_]) -> bool:
+    """Tell whether most of the matches that agree with a motion are expected ones; then these tell nothing new."""
+    return motion is not None and bool(expected[motion.inliers].mean() >= _SAME)
+
+
 def reconsidered(motion: Motion | None, again: Motion | None, expected: NDArray[np.bool_]) -> Motion | None:
     """Choose between the motion of all matches and that of the expected ones, if this is another one.
 

@@ -29,7 +29,7 @@ from loftr_ros.odometry.rays import RayMatches
 from loftr_ros.odometry.refinement import Freedom
 from loftr_ros.odometry.relocalization import RecentKeyframes, seen_from
 from loftr_ros.odometry.resolution import as_seen_by, same_pixels
-from loftr_ros.odometry.second_look import expected_matches, is_doubtful, reconsidered
+from loftr_ros.odometry.second_look import expected_matches, is_doubtful, is_expected, reconsidered
 from loftr_ros.odometry.stage_clock import StageClock
 from loftr_ros.odometry.track import Fix, Track
 
@@ -143,8 +143,9 @@ class VisualOdometry(Generic[FeaturesT]):
         predicted = track.predicted(stamp_ns).pose
         if is_doubtful(motion, *predicted):
             expected = expected_matches(rays, *predicted, LARGEST_ERROR_PX / view.frame.camera.focal)
-            again = self._motion(keyframe, view.frame, rays.select(expected), position)
-            motion = reconsidered(motion, again, expected)
+            if not is_expected(motion, expected):
+                again = self._motion(keyframe, view.frame, rays.select(expected), position)
+                motion = reconsidered(motion, again, expected)
         if motion is not None and track.is_possible(stamp_ns, motion):
             self._offset = motion.offset
             return track.advance(stamp_ns, matches, motion)

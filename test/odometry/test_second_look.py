@@ -10,7 +10,7 @@ from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
 from loftr_ros.odometry.motion import Motion, estimate_motion
 from loftr_ros.odometry.rays import RayMatches, homogeneous
-from loftr_ros.odometry.second_look import expected_matches, is_doubtful, reconsidered
+from loftr_ros.odometry.second_look import expected_matches, is_doubtful, is_expected, reconsidered
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 FOCAL, PIXEL = 300.0, 1 / 300.0
@@ -65,6 +65,7 @@ def test_the_expected_motion_is_chosen_before_that_of_more_matches() -> None:
     motion, expected = measured(rays), expected_matches(rays, STEP, CERTAIN, 3 * PIXEL)
     assert motion is not None
     assert is_doubtful(motion, STEP, CERTAIN)
+    assert not is_expected(motion, expected)
     np.testing.assert_allclose(motion.T_keyframe_camera, PANEL, atol=0.05)
     chosen = reconsidered(motion, measured(rays.select(expected)), expected)
     assert chosen is not None
@@ -95,6 +96,7 @@ def test_a_motion_of_few_matches_or_one_that_is_not_foreseen_is_doubtful() -> No
 def test_the_same_motion_of_fewer_matches_is_not_taken() -> None:
     rays = seen(100, STEP, 0)
     motion = measured(rays)
+    assert is_expected(motion, expected_matches(rays, STEP, CERTAIN, 3 * PIXEL))
     assert reconsidered(motion, measured(rays.select(np.arange(100) < 90)), np.arange(100) < 90) is motion
 
 
