@@ -46,11 +46,13 @@ class RayMatches:
         spread = None if self.spread is None else self.spread[mask]
         return RayMatches(self.a[mask], self.b[mask], self.inverse_depth[mask], self.sigma[mask], spread)
 
-    def deviation(self, direction: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return (N,) standard deviations of b along (N, 2) unit vectors, as multiples of a typical one."""
+    def variance(self, directions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (..., N) variances of b along (2, ..., N) unit vectors, as multiples of a typical one."""
         if self.spread is None:
-            return np.ones(len(self))
-        return np.asarray(np.sqrt(np.einsum("ni,nij,nj->n", direction, self.spread, direction)))
+            return np.ones(directions.shape[1:])
+        (xx, xy), (_, yy) = self.spread.transpose(1, 2, 0)
+        x, y = directions
+        return np.asarray(x * x * xx + 2.0 * x * y * xy + y * y * yy)
 
     def shifted(self, offset: float) -> RayMatches:
         """Return the same matches with `offset` added to all inverse depths."""
@@ -82,14 +84,14 @@ def triangulate(
     is `noise` (on the plane z = 1, as the (N, 2) rays). It is negative for rays that diverge, and NaN where the
     baseline is zero or the point is behind camera b.
     """
-    at_infinity = homogeneous(rays_a) @ T_a_b[:3, :3]
-    baseline = T_a_b[:3, 3] @ T_a_b[:3, :3]
-    slope = baseline[:2] - rays_b * baseline[2]
-    offset = at_infinity[:, :2] - rays_b * at_infinity[:, 2:]
-    squared = (slope**2).sum(axis=1)
+    x, y, z = T_a_b[:3, :3].T @ homogeneous(rays_a).T
+    to_b = T_a_b[:3, 3] @ T_a_b[:3, :3]
+    slope_x, slope_y = to_b[:2, None] - rays_b.T * to_b[2]
+    b_x, b_y = rays_b.T
+    squared = slope_x**2 + slope_y**2
     with np.errstate(divide="ignore", invalid="ignore"):
-        value = (slope * offset).sum(axis=1) / squared
-        depth_in_b = at_infinity[:, 2] - value * baseline[2]
+        value = (slope_x * (x - b_x * z) + slope_y * (y - b_y * z)) / squared
+        depth_in_b = z - value * to_b[2]
         sigma = noise * depth_in_b / np.sqrt(squared)
     good = np.isfinite(value) & np.isfinite(sigma) & (depth_in_b > 0)
     return np.where(good, value, np.nan), np.where(good, sigma, np.nan)

@@ -12,10 +12,12 @@ from loftr_ros.odometry import se3
 from loftr_ros.odometry.rays import RayMatches
 from loftr_ros.odometry.residuals import Linearization, Scales
 
-# After the first steps the noise is measured anew before each.
-_STEPS_AT_FIRST, _MAX_STEPS = 2, 8
+_MAX_STEPS = 8
 # The cost grows by 1/2 one standard deviation away from its minimum; twice that, and a share of the noise.
 _COST_TOLERANCE, _NOISE_TOLERANCE = 0.03, 0.1
+# Where a step gains each match less than this the residuals are noise, and such steps too short. They are made longer,
+# but not twice as long: up to there the cost still never grows.
+_NEAR, _LONGEST = 0.1, 1.8
 # Residuals beyond this many standard deviations have nothing to do with the noise.
 _OUTLIER = 3.0
 # Keeps the covariance a number where the residuals have no centre; normal residuals give 0.3 to 0.5.
@@ -82,7 +84,7 @@ def refine(
     least_depth_sigma: float = 0.0,
     offset_sigma: float = 0.0,
 ) -> RefinedPose:
-    """Refine a relative pose: Gauss-Newton, iteratively reweighted, then in turns with the scales of the noise.
+    """Refine a relative pose: Gauss-Newton, iteratively reweighted, in turns with the scales of the noise.
 
     Args:
         T_a_b: (4, 4) start.
@@ -97,16 +99,15 @@ def refine(
     """
     T, scales, offset = T_a_b, Scales(noise), 0.0
     depth_sigma = np.maximum(rays.sigma, least_depth_sigma * rays.inverse_depth)
-    for count in range(_MAX_STEPS):
+    for _ in range(_MAX_STEPS):
         problem = Linearization.at(T, rays.shifted(offset), depth_sigma, scales, freedom is Freedom.ROTATION)
         step, gain = _step(problem, _basis(freedom, T[:3, 3], offset_sigma), offset)
         T, offset = se3.moved(T, step[:6]), offset + step[6]
         if freedom is Freedom.DIRECTION:
             T[:3, 3] *= np.linalg.norm(T_a_b[:3, 3]) / np.linalg.norm(T[:3, 3])
-        if count >= _STEPS_AT_FIRST or gain < _COST_TOLERANCE:
-            before, scales = scales, problem.rescaled(least_noise)
-            if gain < _COST_TOLERANCE and abs(scales.noise - before.noise) < _NOISE_TOLERANCE * before.noise:
-                break
+        before, scales = scales, problem.rescaled(least_noise)
+        if gain < _COST_TOLERANCE and abs(scales.noise - before.noise) < _NOISE_TOLERANCE * before.noise:
+            break
     return _refined(T, rays, depth_sigma, scales, freedom, offset, offset_sigma)
 
 
@@ -137,17 +138,33 @@ def _refined(
 
 def robust_cost(T_a_b: NDArray[np.float64], rays: RayMatches, noise: float) -> float:
     """Return what `refine` makes small, at a pose, to compare starts with: the Cauchy loss."""
-    return float(np.log1p(Linearization.at(T_a_b, rays, rays.sigma, Scales(noise)).squared()).sum())
+    return float(np.log1p(Linearization.at(T_a_b, rays, rays.sigma, Scales(noise)).squared).sum())
 
 
 def _step(problem: Linearization, basis: NDArray[np.float64], offset: float) -> tuple[NDArray[np.float64], float]:
     """Return the (7,) change that makes the reweighted residuals least, and twice how much less that is."""
-    residuals, J = problem.residuals(), problem.jacobian() @ basis
-    weighted = J / (1.0 + problem.squared()[problem.match])[:, None]
-    H, gradient = weighted.T @ J + _prior(basis), weighted.T @ residuals
+    J, weight = problem.jacobian(), 1.0 / (1.0 + problem.squared)
+    weighted = (J * weight).reshape(7, -1)
+    H = basis.T @ (weighted @ J.reshape(7, -1).T) @ basis + _prior(basis)
+    gradient = basis.T @ (weighted @ problem.residuals().ravel())
     gradient[-1] += offset / basis[6, -1] if offset else 0.0
     step = -np.linalg.pinv(H, hermitian=True) @ gradient
-    return basis @ step, float(step @ H @ step)
+    gain = float(step @ H @ step)
+    if gain < _NEAR * len(weight):
+        step *= _lengthening(problem, weight)
+    return basis @ step, gain
+
+
+def _lengthening(problem: Linearization, weight: NDArray[np.float64]) -> float:
+    """By how much a step is too short: the weights stand for a curvature of the loss that is larger than the true."""
+    curvature = max(float(_curvature(problem).sum()), 1e-9)
+    return min(float(np.sum(weight * problem.used)) / curvature, _LONGEST)
+
+
+def _curvature(problem: Linearization) -> NDArray[np.float64]:
+    """(N,) second derivatives of the Cauchy loss by the residuals of each match, their sum."""
+    count, squared = problem.used.sum(axis=0), problem.squared
+    return np.asarray((count + (count - 2.0) * squared) / (1.0 + squared) ** 2)
 
 
 def _covariance(problem: Linearization, basis: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -156,19 +173,18 @@ def _covariance(problem: Linearization, basis: NDArray[np.float64]) -> tuple[NDA
     That of least squares, times how much more the residuals that lose their say cost than they save. Of what two fits
     have in common only the part that is linear in the errors remains, which has no such factor.
     """
-    squared, count = problem.squared(), problem.used.sum(axis=1)
+    squared, count = problem.squared, problem.used.sum(axis=0)
     inlier = squared < _OUTLIER**2
     influence = np.sum((squared / (1.0 + squared) ** 2)[inlier])
-    slope = np.sum(((count + (count - 2.0) * squared) / (1.0 + squared) ** 2)[inlier])
+    slope = np.sum(_curvature(problem)[inlier])
     total = max(int(count[inlier].sum()), 1)
     left = max(total - basis.shape[1], 1)  # degrees of freedom
     factor = influence / left / max(slope / total, _LEAST_SLOPE) ** 2
-    J = problem.jacobian(informative=True) @ basis * inlier[problem.match, None]
-    least_squares = np.linalg.pinv(J.T @ J + _prior(basis), hermitian=True)
-    share = problem.depth_share[problem.used]
-    gains = np.zeros((*problem.used.shape, 6))
-    gains[problem.used] = -np.sqrt(share)[:, None] * (J @ least_squares @ basis[:6].T)
-    return factor * basis @ least_squares @ basis.T, gains.sum(axis=1)
+    J = problem.jacobian(informative=True) * inlier
+    information = J.reshape(7, -1) @ J.reshape(7, -1).T
+    least_squares = basis @ np.linalg.pinv(basis.T @ information @ basis + _prior(basis), hermitian=True) @ basis.T
+    gains = -np.sqrt(problem.depth_share) * (least_squares[:6] @ J[:, 1])
+    return factor * least_squares, gains.T
 
 
 def _prior(basis: NDArray[np.float64]) -> NDArray[np.float64]:

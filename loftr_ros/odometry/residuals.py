@@ -14,6 +14,7 @@ least squares over the pose and all depths when the depths are eliminated.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,19 +51,20 @@ class Scales:
 class Linearization:
     """Residuals of N matches around a pose T: two each, across and along the epipolar line.
 
+    The matches are the last axis of every array, so that a coordinate of all of them lies in one piece of memory.
+
     Attributes:
         T: (4, 4).
         scales: of the noise.
-        points: (N, 3) points of image a, z = 1.
-        rays_b: (N, 2) points of image b, likewise.
+        points: (3, N) points of image a, z = 1.
+        rays_b: (2, N) points of image b.
         rho: (N,) inverse depths.
         rho_sigma: (N,) their standard deviations, zero for points at infinity.
         slide: (N,) how far along its line a point is moved by what its known depth differs from `rho`.
-        axes: (N, 2, 2) unit vectors across and along, as rows.
-        sigma: (N, 2) standard deviations across and along.
-        depth_share: (N, 2) share of the depth in those variances.
-        by_depth: (N, 2) derivatives of the residuals by the known inverse depths.
-        used: (N, 2) bool.
+        axes: (2, 2, N) x and y of the unit vectors across and along.
+        sigma: (2, N) standard deviations across and along; infinite where the depth is unknown, and so no residual.
+        depth_share: (N,) share of the depth in the variance along.
+        by_depth: (N,) derivatives of the residuals along by the known inverse depths.
     """
 
     T: NDArray[np.float64]
@@ -76,7 +78,6 @@ class Linearization:
     sigma: NDArray[np.float64]
     depth_share: NDArray[np.float64]
     by_depth: NDArray[np.float64]
-    used: NDArray[np.bool_]
 
     @staticmethod
     def at(
@@ -95,74 +96,77 @@ class Linearization:
             scales: of the noise.
             at_infinity: matches without depth are infinitely far away; else they are where they are on their line.
         """
-        points = homogeneous(rays.a)
+        points, known = np.ascontiguousarray(homogeneous(rays.a).T), rays.known
         # A depth that puts the point behind camera b, or right before it, is wrong, and has a leverage without bounds.
-        known = rays.known & (_in_b(T, points, np.nan_to_num(rays.inverse_depth))[:, 2] > _NEAREST)
+        known &= _in_b(T, points, np.where(known, rays.inverse_depth, 0.0))[2] > _NEAREST
         rho, rho_sigma = _likeliest_depth(rays, known, T, scales, at_infinity)
         slope = _slope(T, _in_b(T, points, rho))
-        length = np.linalg.norm(slope, axis=1)
-        along = np.where(length[:, None] > 1e-12, slope / np.maximum(length, 1e-12)[:, None], [1.0, 0.0])
-        across = np.column_stack([-along[:, 1], along[:, 0]])
-        of_match = scales.noise * np.column_stack([rays.deviation(across), rays.deviation(along)])
-        of_depth = np.zeros_like(of_match)
-        of_depth[known, 1] = length[known] * scales.depth * depth_sigma[known]
-        variance = of_match**2 + of_depth**2
-        by_depth = np.column_stack([np.zeros(len(points)), length * known])
+        length = np.sqrt((slope**2).sum(axis=0))
+        along = np.where(length > 1e-12, slope / np.maximum(length, 1e-12), [[1.0], [0.0]])
+        axes = np.stack([(-along[1], along[0]), along], axis=1)
+        variance = scales.noise**2 * rays.variance(axes)
+        of_depth = np.where(known, (length * scales.depth * depth_sigma) ** 2, 0.0)
+        variance[1] += of_depth if at_infinity else np.where(known, of_depth, np.inf)
+        sigma = np.sqrt(variance)
         return Linearization(
             T,
             scales,
             points,
-            rays.b,
+            np.ascontiguousarray(rays.b.T),
             rho,
             rho_sigma,
             length * np.where(known, rays.inverse_depth - rho, 0.0),
-            np.stack([across, along], axis=1),
-            np.sqrt(variance),
-            of_depth**2 / variance,
-            by_depth / np.sqrt(variance),
-            np.column_stack([np.ones(len(points), bool), known | at_infinity]),
+            axes,
+            sigma,
+            of_depth / variance[1],
+            np.where(known, length / sigma[1], 0.0),
         )
 
     @property
-    def match(self) -> NDArray[np.int64]:
-        """(M,) the match that each used residual is of."""
-        return np.nonzero(self.used)[0]
+    def used(self) -> NDArray[np.bool_]:
+        """(2, N) where there is a residual."""
+        return np.isfinite(self.sigma)
 
+    @cached_property
     def squared(self) -> NDArray[np.float64]:
-        """Return (N,) sums of the squares of the residuals of each match: a match is wrong as a whole, or not."""
-        return np.asarray(((self._distances(self.T) / self.sigma) ** 2 * self.used).sum(axis=1))
+        """(N,) sums of the squares of the residuals of each match: a match is wrong as a whole, or not."""
+        return np.asarray((self.residuals() ** 2).sum(axis=0))
 
     def residuals(self, change: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        """Return all used residuals in standard deviations, at T or at a (6,) change of it."""
-        return np.asarray(
-            (self._distances(self.T if change is None else se3.moved(self.T, change)) / self.sigma)[self.used]
-        )
+        """Return (2, N) residuals in standard deviations, at T or at a (6,) change of it; zero where there is none."""
+        return self._distances(self.T if change is None else se3.moved(self.T, change)) / self.sigma
 
     def jacobian(self, informative: bool = False) -> NDArray[np.float64]:
-        """Return the derivative of `residuals` by the (6,) change of T and by an offset of all known inverse depths.
+        """Return the (7, 2, N) derivative of `residuals` by the change of T and by an offset of all inverse depths.
 
         Args:
             informative: make it less by what errors of `rho` add to its square, which tells nothing of the position.
         """
         R, p = self.T[:3, :3], self.T[:3, 3]
-        in_a = self.points - self.rho[:, None] * p
-        # The derivative by the point in b, turned back to the axes of a: rows of (N, 2, 3).
-        by_point = self.axes @ _projection(in_a @ R) @ R.T / self.sigma[:, :, None]
-        count = self.used.sum(axis=1)
+        in_a = self.points - self.rho * p[:, None]
+        x, y, z = R.T @ in_a
+        z = _positive(z)
+        axis_x, axis_y = self.axes / (z * self.sigma)
+        # The derivative by the point in b, turned back to the axes of a.
+        by_point = np.tensordot(R, np.stack([axis_x, axis_y, -(axis_x * x + axis_y * y) / z]), 1)
         rho = np.sqrt(np.maximum(self.rho**2 - self.rho_sigma**2, 0.0)) if informative else self.rho
-        by_point, in_a, rho = by_point[self.used], np.repeat(in_a, count, axis=0), np.repeat(rho, count)
         # d(R^T (x - rho p)) = R^T (-rho dp + (x - rho p) x dtheta), and g . (v x dtheta) = (g x v) . dtheta.
-        by_offset = self.by_depth[self.used][:, None]
-        return np.hstack([-rho[:, None] * by_point, np.cross(by_point, in_a), by_offset])
+        J = np.zeros((7, *self.sigma.shape))
+        J[:3] = -rho * by_point
+        J[3:6] = np.cross(by_point, in_a[:, None], axis=0)
+        J[6, 1] = self.by_depth
+        return J
 
     def errors(self) -> NDArray[np.float64]:
         """Return the (N,) distances of the matches from where the pose puts them, depth errors discounted."""
-        discounted = self._distances(self.T) * np.sqrt(1.0 - self.depth_share)
-        return np.asarray(np.linalg.norm(discounted * self.used, axis=1))
+        across, along = self._distances(self.T) * self.used
+        return np.sqrt(across**2 + (1.0 - self.depth_share) * along**2)
 
     def rescaled(self, least_noise: float) -> Scales:
         """Return the scales that the residuals show, outliers left out: the likeliest variances, by fixed point."""
-        size, share = np.abs(self.residuals()), self.depth_share[self.used]
+        used = self.used
+        size = np.abs(self.residuals()[used])
+        share = np.stack([np.zeros_like(self.depth_share), self.depth_share])[used]
         inlier = size <= _OUTLIER * 1.4826 * np.median(size)
         squared, share = size[inlier] ** 2 / _TRUNCATED_VARIANCE, share[inlier]
         noise = self.scales.noise * np.sqrt(np.sum((1.0 - share) * squared) / max(np.sum(1.0 - share), 1e-9))
@@ -171,10 +175,11 @@ class Linearization:
         return Scales(max(float(noise), least_noise), min(float(depth), _LARGEST_DEPTH_FACTOR))
 
     def _distances(self, T: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(N, 2) distances of the matches from their places, across and along their epipolar lines."""
+        """(2, N) distances of the matches from their places, across and along their epipolar lines."""
         in_b = _in_b(T, self.points, self.rho)
-        distances = np.einsum("nij,nj->ni", self.axes, in_b[:, :2] / _positive(in_b[:, 2:]) - self.rays_b)
-        distances[:, 1] += self.slide
+        miss = in_b[:2] / _positive(in_b[2]) - self.rays_b
+        distances = self.axes[0] * miss[0] + self.axes[1] * miss[1]
+        distances[1] += self.slide
         return np.asarray(distances)
 
 
@@ -189,36 +194,28 @@ def _likeliest_depth(
     """
     seen, seen_sigma = triangulate(rays.a, rays.b, T_a_b, scales.noise)
     visible = np.isfinite(seen)
-    middle = float(np.median(seen[visible])) if visible.any() and not at_infinity else 0.0
-    spread = 1.4826 * float(np.median(np.abs(seen[visible] - middle))) if visible.any() and not at_infinity else 0.0
+    middle, spread = 0.0, 0.0
+    if visible.any() and not at_infinity and not known.all():
+        middle = float(np.median(seen[visible]))
+        spread = 1.4826 * float(np.median(np.abs(seen[visible] - middle)))
     value, sigma = np.where(known, rays.inverse_depth, middle), np.where(known, scales.depth * rays.sigma, spread)
-    share = np.zeros(len(rays))
-    share[visible] = sigma[visible] ** 2 / (sigma[visible] ** 2 + seen_sigma[visible] ** 2)
+    share = np.where(visible, sigma**2 / (sigma**2 + seen_sigma**2), 0.0)
     shift = np.clip(share * np.where(visible, seen - value, 0.0), -_OUTLIER * sigma, _OUTLIER * sigma)
     return np.maximum(value + shift, 0.0), np.sqrt(1.0 - share) * sigma
 
 
 def _slope(T_a_b: NDArray[np.float64], in_b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, 2) derivative of the projected points by their inverse depth: along the epipolar line."""
-    towards_a = -T_a_b[:3, 3] @ T_a_b[:3, :3]
-    z = _positive(in_b[:, 2:])
-    return np.asarray((towards_a[:2] - in_b[:, :2] / z * towards_a[2]) / z)
+    """(2, N) derivative of the projected points by their inverse depth: along the epipolar line."""
+    towards_a = -T_a_b[:3, 3:].T @ T_a_b[:3, :3]
+    z = _positive(in_b[2])
+    return np.asarray((towards_a[0, :2, None] - in_b[:2] / z * towards_a[0, 2]) / z)
 
 
 def _in_b(T_a_b: NDArray[np.float64], points: NDArray[np.float64], rho: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Points of camera a at inverse depth rho, in camera b, up to their (positive) scale."""
-    return np.asarray((points - rho[:, None] * T_a_b[:3, 3]) @ T_a_b[:3, :3])
+    """Points (3, N) of camera a at inverse depth rho, in camera b, up to their (positive) scale."""
+    return np.asarray(T_a_b[:3, :3].T @ (points - rho * T_a_b[:3, 3:]))
 
 
 def _positive(z: NDArray[np.float64]) -> NDArray[np.float64]:
     """Keep the projection finite for points that a wrong pose puts behind the camera."""
     return np.maximum(z, 1e-3)
-
-
-def _projection(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, 2, 3) derivative of (x, y, z) -> (x/z, y/z)."""
-    z = _positive(points[:, 2])
-    derivative = np.zeros((len(points), 2, 3))
-    derivative[:, 0, 0] = derivative[:, 1, 1] = 1.0 / z
-    derivative[:, :, 2] = -points[:, :2] / z[:, None] ** 2
-    return derivative
