@@ -30,6 +30,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Train, then print where the results are. Returns 0, or 128 + N after signal N."""
+    import torch
+
+    # Gradients fade into numbers so small that processors take a hundred times as long for them.
+    torch.set_flush_denormal(True)
+    try:
+        return _train(args)
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def _train(args: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from loftr_ros.loftr.matcher import find_device

@@ -44,7 +44,6 @@ class Trainer:
 
     def __init__(self, config: TrainingConfig, device: torch.device, workers: Workers = ALONE) -> None:
         torch.manual_seed(config.seed)
-        torch.set_flush_denormal(True)
         self.config = config
         self.device = device
         self.workers = workers

@@ -21,7 +21,7 @@ def test_tables(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     )
 
     printed = capsys.readouterr().out
-    assert all(word in printed for word in ("CPU", "threads", "torch", "OpenCV", "float32", "SIFT 4000, plain recipe"))
+    assert all(word in printed for word in ("CPU", "threads", "torch", "OpenCV", "float", "SIFT 4000, plain recipe"))
     content = json.loads((tmp_path / "new" / "out.json").read_text())
     kitti, scannet, graf = content["tables"]
     assert [one["pairs"] for one in content["tables"]] == [2, 1, 1]

@@ -21,7 +21,7 @@ def test_tables(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert bench("odometry").main([*options, *outputs]) == 0
 
     captured = capsys.readouterr()
-    assert all(word in captured.out for word in ("CPU", "float32", "KITTI 06, stereo", NAMES[-1]))
+    assert all(word in captured.out for word in ("CPU", "float", "KITTI 06, stereo", NAMES[-1]))
     assert "skipped desk, rgbd: fr1_desk is no folder" in captured.err
     assert "skipped kitti06, mono, stride 2: fewer than 5 frames" in captured.err
     mono, stereo = json.loads((tmp_path / "out.json").read_text())["tables"]

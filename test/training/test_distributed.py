@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -66,6 +66,14 @@ def train_in_threads(config: TrainingConfig, schedules: Sequence[int]) -> list[T
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(train, trainers))
     return trainers
+
+
+@pytest.fixture(autouse=True)
+def as_the_program_computes() -> Iterator[None]:
+    """`loftr-ros train` flushes denormal numbers, and the comparison here is exact."""
+    torch.set_flush_denormal(True)
+    yield
+    torch.set_flush_denormal(False)
 
 
 def torchrun(*arguments: object) -> "subprocess.CompletedProcess[str]":
