@@ -1,95 +1,128 @@
 #!/usr/bin/env python3
 """Milliseconds of the network by stage, for one frame of a video: features are computed once and matched once.
 
-python bench/network.py                              compact at 640 x 480
-python bench/network.py --checkpoint random:outdoor  an architecture with random weights
+python bench/network.py                                compact at 640 x 480
+python bench/network.py --checkpoint random            the published architecture with random weights
+python bench/network.py --output docs/benchmarks.md    and rewrite the table there
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
-import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
+import numpy as np
+import program
 import torch
-from report import network_machine
-from rich.console import Console
-from rich.table import Table
+from entrants import random_loftr
+from numpy.typing import NDArray
+from report import Report, network_machine, rich_table
+from stopwatch import timed
+from torch import Tensor
+from views import shifted_pair
 
 from loftr_ros.commands.arguments import positive_int
-from loftr_ros.errors import LoftrRosError
 from loftr_ros.loftr.checkpoints import load_model
-from loftr_ros.loftr.config import preset
 from loftr_ros.loftr.matcher import find_device
 from loftr_ros.loftr.model import LoFTR
-from loftr_ros.training.random import Draw
-from loftr_ros.training.scenes import random_pairs
-from loftr_ros.training.textures import pattern_atlas
 
-RANDOM = "random:"
-Result = TypeVar("Result")
+PROGRAM = "network.py"
+RANDOM = "random"
+_WARM_UP = 3
+_DTYPES = (torch.float32, torch.bfloat16)
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Median milliseconds of the stages with a backbone of one type, and the matches found."""
+
+    dtype: str
+    milliseconds: dict[str, float]
+    matches: int
+
+
+@dataclass(frozen=True)
+class NetworkReport:
+    """The table."""
+
+    heading: str
+    rows: Sequence[Stages]
+
+    @property
+    def header(self) -> list[str]:
+        """Names of the columns."""
+        return ["backbone", *self.rows[0].milliseconds, "frame", "matches"]
+
+    @property
+    def cells(self) -> list[list[str]]:
+        """One row a type."""
+        return [
+            [row.dtype, *(f"{value:.1f}" for value in (*times, sum(times))), str(row.matches)]
+            for row in self.rows
+            for times in [row.milliseconds.values()]
+        ]
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure and print. Returns 0, or 2 for an error of the user's."""
+    """Measure, print and write. Returns 0, or 2 for an error of the user's."""
+    args = _parse(argv)
+    return program.run(PROGRAM, partial(_run, args, program.command_line(PROGRAM, argv)), args.output)
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", default="compact", help="as for loftr-ros run, or random:PRESET")
+    parser.add_argument("--checkpoint", default="compact", help=f"as for loftr-ros run, or {RANDOM} (default: compact)")
     parser.add_argument("--size", nargs=2, type=positive_int, default=(640, 480), metavar=("W", "H"))
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--threads", type=positive_int, default=torch.get_num_threads())
-    parser.add_argument("--repeats", type=positive_int, default=20)
-    args = parser.parse_args(argv)
-    torch.set_num_threads(args.threads)
-    try:
-        device = find_device(args.device)
-        random = args.checkpoint.startswith(RANDOM)
-        network = args.checkpoint.removeprefix(RANDOM)
-        model = LoFTR(preset(network)).eval() if random else load_model(args.checkpoint)
-    except LoftrRosError as error:
-        print(f"network.py: error: {error}", file=sys.stderr)
-        return 2
-    table = Table(title=f"{args.checkpoint} at {args.size[0]} x {args.size[1]}, milliseconds (median)")
-    for name in ("dtype", "extract", "transform", "coarse", "refine", "frame", "matches"):
-        table.add_column(name, justify="right")
-    for dtype in (torch.float32, torch.bfloat16):
-        table.add_row(*_measure(model.to(device), device, dtype, tuple(args.size), args.repeats))
-    console = Console()
-    console.print("; ".join(f"{name} {value}" for name, value in network_machine(device, torch.float32).items()))
-    console.print(table)
-    return 0
+    parser.add_argument("--threads", type=positive_int, metavar="N", help="of torch (default: its own)")
+    parser.add_argument("--repeats", type=positive_int, default=20, metavar="N", help="of every stage (default: 20)")
+    program.add_output_argument(parser)
+    return parser.parse_args(argv)
+
+
+def _run(args: argparse.Namespace, command: str) -> Report:
+    program.set_threads(args.threads)
+    device = find_device(args.device)
+    model = random_loftr() if args.checkpoint == RANDOM else load_model(args.checkpoint)
+    pair = shifted_pair(*args.size)
+    rows = [_measure(model.prepare(dtype).to(device), device, pair, args.repeats) for dtype in _DTYPES]
+    title = f"{args.checkpoint} at {args.size[0]} x {args.size[1]}, milliseconds (median of {args.repeats})"
+    table = NetworkReport(title, rows)
+    facts = network_machine(device, torch.float32) | {"LoFTR on": str(device)}
+    console = program.table_console()
+    console.print("; ".join(f"{name} {value}" for name, value in facts.items()), highlight=False)
+    console.print(rich_table(table))
+    return Report(PROGRAM, command, facts, [table])
 
 
 @torch.inference_mode()
-def _measure(model: LoFTR, device: torch.device, dtype: torch.dtype, size: tuple[int, ...], repeats: int) -> list[str]:
-    """One row: a rendered pair through the stages; bfloat16 is autocast, as in training."""
-    draw = Draw(7, device)
-    pair = random_pairs(draw, pattern_atlas(draw, 64).to(device), 1, (size[1], size[0]))
+def _measure(model: LoFTR, device: torch.device, pair: Sequence[NDArray[np.uint8]], repeats: int) -> Stages:
     milliseconds: dict[str, float] = {}
 
-    def timed(stage: str, work: Callable[[], Result]) -> Result:
-        for _ in range(3):
-            result = work()
-        times = []
-        for _ in range(repeats):
-            start = time.perf_counter()
-            result = work()
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            times.append(1e3 * (time.perf_counter() - start))
-        milliseconds[stage] = statistics.median(times)
-        return result
+    def stage(name: str, work: Callable[[], ResultT]) -> ResultT:
+        for _ in range(_WARM_UP):
+            work()
+        runs = [timed(work) for _ in range(repeats)]
+        milliseconds[name] = float(np.median([time for _, time in runs]))
+        return runs[-1][0]
 
-    with torch.autocast(device.type, torch.bfloat16, enabled=dtype is torch.bfloat16):
-        a = model.extract(pair.a.image)
-        b = timed("extract", lambda: model.extract(pair.b.image))
-        tokens = timed("transform", lambda: model.transform(a, b))
-        cells = timed("coarse", lambda: model.coarse_matching(*tokens, a.grid, b.grid))
-        timed("refine", lambda: model.refine(a, b, tokens, cells))
-    figures = [*milliseconds.values(), sum(milliseconds.values())]
-    return [str(dtype).removeprefix("torch."), *(f"{value:.1f}" for value in figures), str(len(cells.cell_a))]
+    image_a, image_b = (_tensor(image, device) for image in pair)
+    a = model.extract(image_a)
+    b = stage("extract", lambda: model.extract(image_b))
+    tokens = stage("transform", lambda: model.transform(a, b))
+    cells = stage("coarse", lambda: model.coarse_matching(*tokens, a.grid, b.grid))
+    stage("refine", lambda: model.refine(a, b, tokens, cells))
+    dtype = next(model.backbone.parameters()).dtype
+    return Stages(str(dtype).removeprefix("torch."), milliseconds, len(cells.cell_a))
+
+
+def _tensor(image: NDArray[np.uint8], device: torch.device) -> Tensor:
+    return torch.from_numpy(image).to(device)[None, None].float() / 255
 
 
 if __name__ == "__main__":

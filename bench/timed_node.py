@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""The node as it is, with clocks around its parts: takes the arguments of vo_node, and writes what it measured.
+
+Started by bench/node.py. The environment variable TIMED_NODE_OUTPUT names the file; it is written at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from loftr_ros.odometry.scaled_odometry import ScaledOdometry
+from loftr_ros.ros.camera_input import CameraInput, CameraMessages
+from loftr_ros.ros.frame_builder import FrameBuilder
+from loftr_ros.ros.messages import nanoseconds
+from loftr_ros.ros.outputs import Outputs
+from loftr_ros.ros.pipeline import Pipeline
+from loftr_ros.ros.vo_node import main
+
+OUTPUT = "TIMED_NODE_OUTPUT"
+
+
+class Log:
+    """What happened, by stamp of the image.
+
+    Attributes:
+        callbacks: of every image: stamp, when its callback began (both of the system clock, ns), how long it took (ms).
+        frames: of every frame that was processed: see `bench/node_session.Frame`.
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.callbacks: list[tuple[int, int, float]] = []
+        self.frames: list[dict[str, Any]] = []
+        self._stages: dict[str, float] = defaultdict(float)
+
+    def on_image(self, call: Callable[..., None]) -> Callable[..., None]:
+        """Time the callback of an image; a frame counts as received when it is over."""
+
+        def timed(node_input: CameraInput, intake: Any, message: Any) -> None:
+            began, clock = time.time_ns(), time.perf_counter()
+            call(node_input, intake, message)
+            milliseconds = 1e3 * (time.perf_counter() - clock)
+            self.callbacks.append((nanoseconds(message.header.stamp), began, milliseconds))
+
+        return timed
+
+    def stage(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Time a part of the processing of a frame; the odometry's own clocks are read, too."""
+
+        def timed(*args: Any) -> Any:
+            clock = time.perf_counter()
+            result = call(*args)
+            self._stages[name] = 1e3 * (time.perf_counter() - clock)
+            if name == "odometry":
+                self._stages.update(result.timings_ms)
+            return result
+
+        return timed
+
+    def on_frame(self, call: Callable[..., None]) -> Callable[..., None]:
+        """Time the processing of a frame, and note the newest image that was there when it began."""
+
+        def timed(pipeline: Pipeline, messages: CameraMessages) -> None:
+            began, clock = time.time_ns(), time.perf_counter()
+            newest = self.callbacks[-1][0] if self.callbacks else 0
+            self._stages = defaultdict(float)
+            call(pipeline, messages)
+            total = 1e3 * (time.perf_counter() - clock)
+            stamp = nanoseconds(messages.images[0].header.stamp)
+            frame = {"stamp_ns": stamp, "newest_ns": newest, "began_ns": began, "total_ms": total}
+            self.frames.append({**frame, "stages_ms": dict(self._stages)})
+
+        return timed
+
+
+def _install(log: Log) -> None:
+    """Put the clocks around the methods of the node's parts."""
+    CameraInput._on_image = log.on_image(CameraInput._on_image)  # type: ignore[method-assign]
+    Pipeline._process = log.on_frame(Pipeline._process)  # type: ignore[method-assign]
+    FrameBuilder.frame = log.stage("decode", FrameBuilder.frame)  # type: ignore[method-assign]
+    ScaledOdometry.process = log.stage("odometry", ScaledOdometry.process)  # type: ignore[method-assign]
+    Outputs.publish = log.stage("publish", Outputs.publish)  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    log = Log()
+    _install(log)
+    code = main()
+    Path(os.environ[OUTPUT]).write_text(json.dumps({"callbacks": log.callbacks, "frames": log.frames}))
+    sys.exit(code)
