@@ -7,6 +7,7 @@ Depth is held as inverse depth, 1/z in the keyframe's camera: its error is near 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,11 +116,14 @@ class CarriedDepths:
 
     def __init__(self, rays: NDArray[np.float64], value: NDArray[np.float64], sigma: NDArray[np.float64]) -> None:
         """Take (N, 2) rays of the new keyframe, their inverse depths and standard deviations, all finite."""
-        self._value, self._sigma = value, sigma
+        self._rays, self._value, self._sigma = rays, value, sigma
+
+    @cached_property
+    def _triangles(self) -> Delaunay | None:
         try:
-            self._triangles = Delaunay(rays) if len(rays) >= 3 else None
+            return Delaunay(self._rays) if len(self._rays) >= 3 else None
         except QhullError:  # all points on one line
-            self._triangles = None
+            return None
 
     def at(self, rays: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return (N,) inverse depths and standard deviations; NaN outside of the points."""

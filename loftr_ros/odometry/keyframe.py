@@ -116,11 +116,11 @@ class Keyframe(View[FeaturesT]):
 
     def with_depth_of(self, matches: Matches, config: OdometryConfig) -> Keyframe[FeaturesT]:
         """Look up the matched cells that have no depth yet in the depth image, or in the keyframe before."""
+        new = matches.select(~np.isin(matches.cell_a, self.depths.cells))
         if config.mode == "rgbd" and self.frame.depth is not None:
-            found = depths_from_image(matches, self.frame.depth)
-        elif self.carried is not None:
-            rays = self.frame.camera.normalize(matches.points_a)
-            found = CellDepths.of(matches.cell_a, *self.carried.at(rays))
+            found = depths_from_image(new, self.frame.depth)
+        elif self.carried is not None and len(new) > 0:
+            found = CellDepths.of(new.cell_a, *self.carried.at(self.frame.camera.normalize(new.points_a)))
         else:
             return self
         return replace(self, depths=self.depths.completed(found))

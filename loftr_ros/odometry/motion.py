@@ -144,19 +144,19 @@ def position_from_depth(R_a_b: NDArray[np.float64], rays: RayMatches, noise: flo
     in q; they are solved by least squares, reweighted five times (Cauchy).
     """
     known = rays.select(rays.known)
-    rho, b = known.inverse_depth, known.b
-    u = homogeneous(known.a) @ R_a_b
-    A = np.zeros((len(rho), 2, 3))
-    A[:, 0, 0] = A[:, 1, 1] = rho
-    A[:, :, 2] = -rho[:, None] * b
-    y = u[:, :2] - b * u[:, 2:]
+    rho, b = known.inverse_depth, known.b.T
+    u = R_a_b.T @ homogeneous(known.a).T
+    A = np.zeros((3, 2, len(rho)))
+    A[0, 0] = A[1, 1] = rho
+    A[2] = -rho * b
+    y = u[:2] - b * u[2]
     weights: NDArray[np.float64] = np.ones(len(rho))
     q: NDArray[np.float64] = np.zeros(3)
     for _ in range(5):
-        weighted, target = A * weights[:, None, None], y * weights[:, None]
-        q = np.asarray(np.linalg.lstsq(weighted.reshape(-1, 3), target.ravel(), rcond=None)[0], np.float64)
-        error = np.linalg.norm(A @ q - y, axis=1)
-        weights = np.asarray((1.0 + (error / max(2.0 * noise, float(np.median(error)))) ** 2) ** -0.5)
+        weighted = (A * weights).reshape(3, -1)
+        q = np.linalg.lstsq(weighted @ A.reshape(3, -1).T, weighted @ y.ravel(), rcond=None)[0]
+        squared = ((np.tensordot(q, A, 1) - y) ** 2).sum(axis=0)
+        weights = 1.0 / (1.0 + squared / max(4.0 * noise**2, float(np.median(squared))))
     return np.asarray(R_a_b @ q)
 
 

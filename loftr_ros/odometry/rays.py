@@ -33,7 +33,8 @@ class RayMatches:
         """(N,) the half of the matches whose points are the most certain in every direction; all if all are alike."""
         if self.spread is None:
             return np.ones(len(self), bool)
-        largest = np.linalg.eigvalsh(self.spread)[:, 1]
+        (xx, xy), (_, yy) = self.spread.transpose(1, 2, 0)
+        largest = (xx + yy) / 2.0 + np.hypot((xx - yy) / 2.0, xy)  # eigenvalue
         return np.asarray(largest <= np.median(largest))
 
     @property

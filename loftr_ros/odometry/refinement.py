@@ -148,7 +148,7 @@ def _step(problem: Linearization, basis: NDArray[np.float64], offset: float) -> 
     H = basis.T @ (weighted @ J.reshape(7, -1).T) @ basis + _prior(basis)
     gradient = basis.T @ (weighted @ problem.residuals().ravel())
     gradient[-1] += offset / basis[6, -1] if offset else 0.0
-    step = -np.linalg.pinv(H, hermitian=True) @ gradient
+    step = -np.linalg.lstsq(H, gradient, rcond=None)[0]
     gain = float(step @ H @ step)
     if gain < _NEAR * len(weight):
         step *= _lengthening(problem, weight)

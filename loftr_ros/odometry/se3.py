@@ -7,9 +7,13 @@ position error is added in the axes of a, the rotation error turns about the fix
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
+
+# The (3, 3, 3) matrices that take the cross product with each axis.
+_GENERATORS = -np.cross(np.eye(3)[:, None], np.eye(3))
 
 
 def transform(R: ArrayLike, p: ArrayLike) -> NDArray[np.float64]:
@@ -27,19 +31,21 @@ def inverse(T: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def skew(v: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the (..., 3, 3) matrices with skew(v) @ w = v x w, for (..., 3) vectors."""
-    zero = np.zeros(v.shape[:-1])
-    x, y, z = np.moveaxis(v, -1, 0)
-    return np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(*v.shape[:-1], 3, 3)
+    return np.tensordot(v, _GENERATORS, 1)
 
 
 def exp_rotation(v: ArrayLike) -> NDArray[np.float64]:
     """Return the (3, 3) rotation by |v| radians about v."""
-    return np.asarray(Rotation.from_rotvec(np.asarray(v, np.float64)).as_matrix())
+    return np.asarray(cv2.Rodrigues(np.asarray(v, np.float64))[0])
 
 
 def log_rotation(R: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the (3,) rotation vector of a rotation, radians."""
-    return np.asarray(Rotation.from_matrix(R).as_rotvec())
+    axis = np.array([R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1]]) / 2.0
+    sine, cosine = float(np.linalg.norm(axis)), (np.trace(R) - 1.0) / 2.0
+    if cosine < 0.0:  # near half a turn the sine does not tell the axis
+        return np.asarray(Rotation.from_matrix(R).as_rotvec())
+    return np.asarray(axis * (np.arctan2(sine, cosine) / sine if sine > 0.0 else 1.0))
 
 
 def exp(twist: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -76,7 +82,7 @@ def composed_covariance(
     R = T_a_b[:3, :3]
     lever = np.eye(6)
     lever[:3, 3:] = -skew(R @ T_b_c[:3, 3])
-    turn = np.kron(np.eye(2), R)
+    turn = _of_both(R)
     covariance: NDArray[np.float64] = lever @ covariance_a_b @ lever.T + turn @ covariance_b_c @ turn.T
     return symmetric(covariance)
 
@@ -95,13 +101,20 @@ def step_covariance(
         T_a_c, covariance_a_c: where it ends.
         cross_covariance: (6, 6) mean of the error of T_a_b times that of T_a_c, transposed; zero if independent.
     """
-    turn = np.kron(np.eye(2), T_a_c[:3, :3].T)
+    turn = _of_both(T_a_c[:3, :3].T)
     lever = np.eye(6)
     lever[:3, 3:] = -skew(T_a_c[:3, 3] - T_a_b[:3, 3])
     start = turn @ lever
     both = start @ cross_covariance @ turn.T
     covariance: NDArray[np.float64] = start @ covariance_a_b @ start.T + turn @ covariance_a_c @ turn.T - both - both.T
     return symmetric(covariance)
+
+
+def _of_both(R: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(6, 6) that turns position and rotation by R."""
+    turn = np.zeros((6, 6))
+    turn[:3, :3] = turn[3:, 3:] = R
+    return turn
 
 
 def symmetric(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -18,6 +18,8 @@ _PROBABILITY = 0.999
 _MAX_ITERATIONS = 1000
 # Fewer sure matches than this and all are used.
 _ENOUGH = 50
+# About so many matches tell whether all are on a plane.
+_MANY = 200
 # A smaller share of the matches agrees on some motion by chance: 3 % of matches at random do.
 _LEAST_SHARE = 0.1
 # Share of the matches that a simpler motion must explain to be preferred over the essential matrix.
@@ -87,7 +89,8 @@ def two_view_pose(
         return TwoViewPose(TwoViewGeometry.ROTATION, R_rotation, np.zeros(3), still, parallax)
     E, inliers = essential
     R_a_b, direction = _decompose(E, rays_a[inliers], rays_b[inliers])
-    planar = _explained_by_plane(focal * rays_a[inliers], focal * rays_b[inliers], threshold_px)
+    some = np.flatnonzero(inliers)[:: max(best // _MANY, 1)]
+    planar = _explained_by_plane(focal * rays_a[some], focal * rays_b[some], threshold_px)
     geometry = TwoViewGeometry.PLANAR if planar else TwoViewGeometry.GENERAL
     return TwoViewPose(geometry, R_a_b, direction, inliers, parallax)
 
@@ -99,19 +102,20 @@ def fit_rotation(rays_a: NDArray[np.float64], rays_b: NDArray[np.float64], scale
     outliers and near points lose their say.
     """
     unit_a, unit_b = _unit(rays_a), _unit(rays_b)
-    weights = np.ones(len(unit_a))
+    weights = np.ones(len(rays_a))
     R = np.eye(3)
     for _ in range(6):
-        U, _, Vt = np.linalg.svd((unit_a * weights[:, None]).T @ unit_b)
+        U, _, Vt = np.linalg.svd((unit_a * weights) @ unit_b.T)
         R = U @ np.diag([1.0, 1.0, np.linalg.det(U @ Vt)]) @ Vt
-        error = np.linalg.norm(unit_a - unit_b @ R.T, axis=1)
-        weights = 1.0 / (1.0 + (error / max(scale, float(np.median(error)))) ** 2)
+        squared = ((unit_a - R @ unit_b) ** 2).sum(axis=0)
+        weights = 1.0 / (1.0 + squared / max(scale**2, float(np.median(squared))))
     return R
 
 
 def _unit(rays: NDArray[np.float64]) -> NDArray[np.float64]:
-    points = homogeneous(rays)
-    return np.asarray(points / np.linalg.norm(points, axis=1, keepdims=True))
+    """(3, N) directions of (N, 2) rays."""
+    points = homogeneous(rays).T
+    return np.asarray(points / np.sqrt((points**2).sum(axis=0)))
 
 
 def _essential(
