@@ -24,6 +24,8 @@ REQUIREMENTS = [
     "torch>=2.2",
 ]
 TRAINING = ["h5py", "tensorboard"]
+# For bench/speed.py, which measures EfficientLoFTR too; kornia is among the tools of development.
+BENCHMARKS = ["transformers"]
 # evo is licensed under the GPL: a test runs its programs and compares figures, and nothing imports it.
 DEVELOPMENT = [
     "evo",
@@ -69,6 +71,7 @@ setup(
     install_requires=REQUIREMENTS,
     extras_require={
         "train": TRAINING,
+        "bench": BENCHMARKS,
         "dev": DEVELOPMENT,
         "kilted": ros_wheels("kilted"),
         "jazzy": ros_wheels("jazzy"),
