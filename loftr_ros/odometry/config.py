@@ -30,6 +30,9 @@ _NOT_NEGATIVE = (
 )
 
 
+_SHARES = ("min_inlier_share", "keyframe_min_inlier_ratio")
+
+
 class OdometryConfigError(LoftrRosError):
     """A setting outside its range; the message names the field."""
 
@@ -46,6 +49,8 @@ class OdometryConfig:
         camera_pitch: of the camera from level, positive looks down, radians; likewise. Its roll is zero.
         ransac_threshold_px: largest distance of an inlier from its epipolar line, pixels.
         min_inliers: fewer than this many inliers and the frame is lost.
+        min_inlier_share: fewer than this share of the matches and the frame is lost; repeated texture makes some of
+            them agree on anything.
         polish: refine each match on the images by Lucas-Kanade, which buys most of the sub-pixel accuracy.
         polish_max_shift_px: a polished match that walked further than this is put back, pixels.
         stationary_px: image motion below which the camera stands still, pixels; noise of single matches averaged out.
@@ -72,6 +77,7 @@ class OdometryConfig:
     camera_pitch: float = 0.0
     ransac_threshold_px: float = 1.0
     min_inliers: int = 25
+    min_inlier_share: float = 1 / 3
     polish: bool = True
     polish_max_shift_px: float = 3.0
     stationary_px: float = 1.0
@@ -103,10 +109,9 @@ class OdometryConfig:
             raise OdometryConfigError(f"min_inliers is {self.min_inliers}; relative pose needs at least 8.")
         if self.lost_frames_to_restart < 1:
             raise OdometryConfigError(f"lost_frames_to_restart is {self.lost_frames_to_restart}; it must be 1 or more.")
-        if not 0 <= self.keyframe_min_inlier_ratio <= 1:
-            raise OdometryConfigError(
-                f"keyframe_min_inlier_ratio is {self.keyframe_min_inlier_ratio}; it must be between 0 and 1."
-            )
+        for name in _SHARES:
+            if not 0 <= getattr(self, name) <= 1:
+                raise OdometryConfigError(f"{name} is {getattr(self, name)}; it must be between 0 and 1.")
 
     def _check_scale(self) -> None:
         if self.scale_source not in get_args(ScaleSourceName):

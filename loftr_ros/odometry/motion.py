@@ -27,10 +27,8 @@ _OWN_DEPTH_SIGMA = 0.15
 
 # Inverse depths of at least this many standard deviations tell the length of a translation.
 _NEAR = 3.0
-# No inlier is further than this from where the pose puts it, pixels, however large the noise ...
+# No inlier is further than this from where the pose puts it, pixels, however large the noise.
 LARGEST_ERROR_PX = 3.0
-# ... and a pose that fewer of the matches agree with is a wrong one: repeated texture makes some agree on anything.
-_LEAST_SHARE = 1 / 3
 # Down to this share of inliers the covariance is that of the simulated runs; with fewer it is less certain.
 _USUAL_SHARE = 2 / 3
 
@@ -114,7 +112,7 @@ def estimate_motion(
     # All matches have their say in the refinement, which is robust; those that only a rough start left out come back.
     tolerance = np.clip(3.0 * refined.noise, config.ransac_threshold_px / focal, LARGEST_ERROR_PX / focal)
     inliers = np.asarray(refined.errors < tolerance)
-    enough = max(config.min_inliers, _LEAST_SHARE * len(rays))
+    enough = max(config.min_inliers, config.min_inlier_share * len(rays))
     if inliers.sum() < enough or not np.isfinite(refined.T_a_b).all():
         return None
     # Where many matches are wrong, some of the wrong ones pass for right.

@@ -14,6 +14,9 @@ from loftr_ros.odometry.motion import estimate_motion
 from loftr_ros.odometry.rays import RayMatches
 from loftr_ros.odometry.two_view import TwoViewGeometry
 
+# Two images that have little in common are what one asks about; nothing goes on from a wrong answer.
+_CONFIG = OdometryConfig(min_inlier_share=0.1)
+
 
 @dataclass(frozen=True)
 class RelativePose:
@@ -43,12 +46,12 @@ def relative_pose(
         matches: N matches.
         camera_a: that took image a.
         camera_b: that took image b, if it is another one.
-        config: thresholds and noise; its mode does not matter.
+        config: thresholds and noise; its mode does not matter. By default that of the odometry, with more outliers.
 
     Returns:
         None if too few matches agree on a motion.
     """
-    camera_b, config = camera_b or camera_a, config or OdometryConfig()
+    camera_b, config = camera_b or camera_a, config or _CONFIG
     focal = (camera_a.focal + camera_b.focal) / 2
     rays = _rays(matches, camera_a, camera_b)
     motion = estimate_motion(rays, focal, np.zeros(3), 1.0, config)
