@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
-from loftr_ros.odometry.smooth_flow import smooth_flow
+from loftr_ros.odometry.smooth_flow import SmoothFlow
 
-ScalarT = TypeVar("ScalarT", np.uint8, np.float32)
-
-_WINDOW = 15  # pixels, side of the patches that are compared
-_CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 15, 0.01)
+_WINDOW = 17  # pixels, side of the patches that are compared; 15 take longer, because processors work in eights
+_CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 8, 0.02)
 # Of this many agreeing matches on, the others are dropped.
 _ENOUGH = 100
 # A point that comes back from image b to another place than it left from, pixels, was not the same patch.
@@ -38,11 +35,11 @@ def polish(image_a: NDArray[np.uint8], image_b: NDArray[np.uint8], matches: Matc
     """
     if len(matches) == 0:
         return matches
-    places = smooth_flow(matches.points_a, matches.points_b, image_a.shape)
-    warped = _lookup(image_b, places)
-    start = matches.points_a + matches.points_b - _at(places, matches.points_a)
+    flow = SmoothFlow.of(matches.points_a, matches.points_b, image_a.shape)
+    warped = flow.brought_back(image_b)
+    start = matches.points_a + matches.points_b - flow.at(matches.points_a)
     found, succeeded = _seek(image_a, warped, matches.points_a, start)
-    polished = _at(places, found)
+    polished = flow.at(found)
     accepted = succeeded & (np.linalg.norm(polished - matches.points_b, axis=1) <= max_shift_px)
     returned, succeeded = _seek(warped, image_a, found, matches.points_a)
     came_back = np.linalg.norm(returned - matches.points_a, axis=1) <= _LARGEST_RETURN_ERROR_PX
@@ -51,17 +48,6 @@ def polish(image_a: NDArray[np.uint8], image_b: NDArray[np.uint8], matches: Matc
     if agree.sum() >= _ENOUGH:
         matches = matches.select(agree)
     return replace(matches, spread_b=_spread(image_a, matches.points_a))
-
-
-def _at(places: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Look up (N, 2) points of image a in the field of their places in image b."""
-    return _lookup(places, points.reshape(-1, 1, 2)).reshape(-1, 2)
-
-
-def _lookup(image: NDArray[ScalarT], places: NDArray[np.float32]) -> NDArray[ScalarT]:
-    """Interpolate an image at (..., ..., 2) places (x, y)."""
-    # The type hints of OpenCV do not know that there is no second map when the first holds both coordinates.
-    return cv2.remap(image, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore
 
 
 def _seek(
@@ -89,7 +75,7 @@ def _spread(image: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np
     """
     half = cv2.resize(image, (max(image.shape[1] // 2, 1), max(image.shape[0] // 2, 1)), interpolation=cv2.INTER_AREA)
     x, y = (cv2.Scharr(half, cv2.CV_32F, *axis, scale=1 / 32) for axis in ((1, 0), (0, 1)))
-    products = cv2.boxFilter(cv2.merge((x * x, x * y, y * y)), -1, (_WINDOW // 2, _WINDOW // 2))
+    products = cv2.boxFilter(cv2.merge((x * x, x * y, y * y)), -1, (_WINDOW // 2 + 1, _WINDOW // 2 + 1))
     column, row = np.clip((points / 2).astype(int), 0, np.array(half.shape[::-1]) - 1).T
     # A gradient there is that of two pixels here; the mean is brought to the sum over the window.
     xx, xy, yy = products[row, column].astype(np.float64).T * (_WINDOW**2 / 4 / (_GREY_NOISE**2 * _COMMON_PIXELS))

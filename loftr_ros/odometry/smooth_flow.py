@@ -2,50 +2,83 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 # The field is worked out for squares of so many pixels, and is smooth over so many of them (standard deviation).
 _CELL, _SMOOTH = 8, 1.5
-# Where there are no matches nearby, those of a neighbourhood so much wider count, with so little weight.
-_WIDER, _LITTLE = 4.0, 1e-3
+# Where there are no matches nearby, those of so many cells around count, with so little weight.
+_WIDE, _LITTLE = 49, 1e-3
 # Matches this far from their neighbours' motion count half, pixels; found by repeating the smoothing.
 _ODD_PX, _ROUNDS = 1.0, 3
+# An image is brought back in bands of so many cells: what that takes stays in the cache.
+_BAND = 8
 
 
-def smooth_flow(
-    points_a: NDArray[np.float32], points_b: NDArray[np.float32], shape: tuple[int, ...]
-) -> NDArray[np.float32]:
-    """Return where each pixel of image a lies in image b.
+@dataclass(frozen=True)
+class SmoothFlow:
+    """Where image a lies in image b.
 
-    The displacements of the matches are averaged by normalized convolution (Knutsson and Westin, CVPR 1993) with a
-    Gaussian on a coarse grid, and again with less weight for those that differ from their neighbours.
-
-    Args:
-        points_a, points_b: (N, 2) matches, pixels (x, y), points_a within image a.
+    Attributes:
+        places: (rows + 2, columns + 2, 2) where the middles of its cells are, pixels (x, y), with one more all around.
         shape: (H, W) of image a.
-
-    Returns:
-        (H, W, 2) places (x, y) in image b, as cv2.remap takes them.
     """
-    height, width = shape
-    rows, columns = -(-height // _CELL), -(-width // _CELL)
-    column, row = np.clip(points_a // _CELL, 0, (columns - 1, rows - 1)).astype(int).T
-    moved = points_b - points_a
-    weight: NDArray[np.float32] = np.ones(len(moved), np.float32)
-    for _ in range(_ROUNDS):
-        sums = np.zeros((rows, columns, 3), np.float32)
-        np.add.at(sums, (row, column), weight[:, None] * np.column_stack([moved, np.ones_like(weight)]))
-        sums = _blur(sums, _SMOOTH) + _LITTLE * _blur(sums, _WIDER * _SMOOTH)
-        flow = sums[..., :2] / np.maximum(sums[..., 2:], 1e-9)
-        odd = np.linalg.norm(moved - flow[row, column], axis=1) / _ODD_PX
-        weight = 1.0 / (1.0 + odd**2)
-    places = np.asarray(cv2.resize(flow, (columns * _CELL, rows * _CELL))[:height, :width], np.float32)
-    places[..., 0] += np.arange(width, dtype=np.float32)
-    places[..., 1] += np.arange(height, dtype=np.float32)[:, None]
-    return places
+
+    places: NDArray[np.float32]
+    shape: tuple[int, ...]
+
+    @staticmethod
+    def of(points_a: NDArray[np.float32], points_b: NDArray[np.float32], shape: tuple[int, ...]) -> SmoothFlow:
+        """Smooth the motion of matches.
+
+        Their displacements are averaged by normalized convolution (Knutsson and Westin, CVPR 1993) with a Gaussian on
+        the cells, and again with less weight for those that differ from their neighbours.
+
+        Args:
+            points_a, points_b: (N, 2) matches, pixels (x, y), points_a within image a.
+            shape: (H, W) of image a.
+        """
+        rows, columns = (-(-side // _CELL) for side in shape)
+        cell = np.clip(points_a // _CELL, 0, (columns - 1, rows - 1)).astype(int) @ (1, columns)
+        moved = (points_b - points_a).T
+        weight: NDArray[np.float32] = np.ones(len(cell), np.float32)
+        for _ in range(_ROUNDS):
+            sums = np.stack([np.bincount(cell, one, rows * columns) for one in (*(weight * moved), weight)], axis=-1)
+            total = _averaged(sums.reshape(rows, columns, 3).astype(np.float32))
+            flow = total[..., :2] / np.maximum(total[..., 2:], 1e-9)
+            odd = (moved - flow.reshape(-1, 2)[cell].T) / _ODD_PX
+            weight = 1.0 / (1.0 + (odd**2).sum(axis=0))
+        places = np.asarray(cv2.copyMakeBorder(flow, 1, 1, 1, 1, cv2.BORDER_REPLICATE), np.float32)
+        places[..., 0] += _CELL * (np.arange(columns + 2) - 0.5) - 0.5
+        places[..., 1] += _CELL * (np.arange(rows + 2)[:, None] - 0.5) - 0.5
+        return SmoothFlow(places, shape)
+
+    def at(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the places of (N, 2) points of image a in image b: bilinear, and finer than cv2.remap would be."""
+        cells = (points + 0.5) / _CELL + 0.5
+        column, row = np.clip(cells.astype(int), 0, np.array(self.places.shape[1::-1]) - 2).T
+        right, down = (cells.T - (column, row))[:, :, None]
+        above = (1.0 - right) * self.places[row, column] + right * self.places[row, column + 1]
+        below = (1.0 - right) * self.places[row + 1, column] + right * self.places[row + 1, column + 1]
+        return np.asarray((1.0 - down) * above + down * below, np.float32)
+
+    def brought_back(self, image_b: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return image b in the shape of image a."""
+        height, width = self.shape
+        image: NDArray[np.uint8] = np.empty((height, width), np.uint8)
+        for row in range(0, len(self.places) - 2, _BAND):
+            band = image[row * _CELL : (row + _BAND) * _CELL]
+            places = cv2.resize(self.places[row : row + _BAND + 2], None, fx=_CELL, fy=_CELL)
+            places = places[_CELL : _CELL + len(band), _CELL : _CELL + width]
+            # The type hints of OpenCV do not know that there is no second map when the first holds both coordinates.
+            cv2.remap(image_b, places, None, cv2.INTER_LINEAR, band, cv2.BORDER_REPLICATE)  # type: ignore
+        return image
 
 
-def _blur(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT))
+def _averaged(cells: NDArray[np.float32]) -> NDArray[np.float32]:
+    near = cv2.GaussianBlur(cells, (0, 0), _SMOOTH, borderType=cv2.BORDER_CONSTANT)
+    wide = cv2.blur(cells, (_WIDE, _WIDE), borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(near + _LITTLE * wide)
