@@ -73,7 +73,10 @@ class ReplayMatcher:
         before = np.flatnonzero((depth[y, x] > 0) & (in_b[:, 2] > 0.1))
         points = camera.project(in_b[before])
         inside = ((points >= 0) & (points < (camera.width, camera.height))).all(axis=1)
-        chosen = np.sort(rng.permutation(np.flatnonzero(inside))[: self._count])
+        # Some cells are worth matching, and those are matched in every image that shows them.
+        worth = np.random.default_rng(a[0]).permutation(len(x))[before]
+        shown = np.flatnonzero(inside)
+        chosen = np.sort(shown[np.argsort(worth[shown])[: self._count]])
         points_b = points[chosen] + NOISE_PX * rng.standard_normal((len(chosen), 2))
         wrong = rng.random(len(chosen)) < OUTLIERS
         points_b[wrong] = rng.uniform((0, 0), (camera.width, camera.height), (wrong.sum(), 2))

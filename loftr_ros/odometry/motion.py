@@ -27,6 +27,8 @@ _OWN_DEPTH_SIGMA = 0.15
 
 # Inverse depths of at least this many standard deviations tell the length of a translation.
 _NEAR = 3.0
+# About so many matches are enough to find a start, and to tell which is the best.
+_MANY = 300
 # No inlier is further than this from where the pose puts it, pixels, however large the noise.
 LARGEST_ERROR_PX = 3.0
 # Down to this share of inliers the covariance is that of the simulated runs; with fewer it is less certain.
@@ -159,12 +161,12 @@ def position_from_depth(R_a_b: NDArray[np.float64], rays: RayMatches, noise: flo
 
 
 def _start_with_depth(two_view: TwoViewPose, rays: RayMatches, noise: float, threshold: float) -> NDArray[np.float64]:
-    """Find the translation that the depths ask for: the better of two.
+    """Find the translation that the depths ask for: the best of three.
 
     One is along the direction of the essential matrix, as long as the median of the depths says, which no outlier
-    spoils; the other needs no direction, which a rotation does not give and a plane gives wrongly.
+    spoils; the others need no direction, which a rotation does not give and a plane gives wrongly.
     """
-    agreeing = rays.select(two_view.inliers & rays.known)
+    agreeing = rays.select(two_view.inliers & rays.known).thinned(_MANY)
     unit = se3.transform(two_view.R_a_b, two_view.direction)
     candidates = [se3.transform(two_view.R_a_b, position_from_depth(two_view.R_a_b, agreeing, noise))]
     measured, _ = triangulate(agreeing.a, agreeing.b, unit, noise)
@@ -172,10 +174,12 @@ def _start_with_depth(two_view: TwoViewPose, rays: RayMatches, noise: float, thr
     if near.any():
         length = float(np.median(measured[near] / agreeing.inverse_depth[near]))
         candidates.append(se3.transform(two_view.R_a_b, length * two_view.direction))
-    perspective = perspective_pose(rays.select(rays.inverse_depth > _NEAR * rays.sigma), threshold)
+    near_ones = rays.select(rays.inverse_depth > _NEAR * rays.sigma).thinned(_MANY)
+    perspective = perspective_pose(near_ones, threshold)
     if perspective is not None:
         candidates.append(perspective[0])
-    return min(candidates, key=lambda T: robust_cost(T, rays, noise))
+    few = rays.thinned(_MANY)
+    return min(candidates, key=lambda T: robust_cost(T, few, noise))
 
 
 def _refine_with_own_depth(

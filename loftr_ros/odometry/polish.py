@@ -23,15 +23,22 @@ _GREY_NOISE, _COMMON_PIXELS = 2.0, 9.0
 _UNPOLISHED_PX, _BEST_PX = 3.0, 0.05
 
 
-def polish(image_a: NDArray[np.uint8], image_b: NDArray[np.uint8], matches: Matches, max_shift_px: float) -> Matches:
+def polish(
+    image_a: NDArray[np.uint8],
+    image_b: NDArray[np.uint8],
+    matches: Matches,
+    max_shift_px: float,
+    both_ways: bool = True,
+) -> Matches:
     """Move each point in image b to where the patch around its point in image a fits best.
 
     Image b is first brought to the shape of image a along the smoothed motion of all matches, because a camera that
     moves forward scales what it sees, and patches of another size fit in the wrong place. Then Lucas-Kanade (Bouguet's
     formulation, cv2.calcOpticalFlowPyrLK) starts at the match, at full resolution only: it is already within a pixel or
     two. A point agrees if it is found, walks no further than `max_shift_px`, and comes back to where it started when
-    sought the other way. Where enough points agree the others are left out; where not, they stay what the matcher said.
-    The result carries `spread_b`.
+    sought the other way; `both_ways=False` saves that where something else, like a known epipolar line, tells what is
+    wrong. Where enough points agree the others are left out; where not, they stay what the matcher said. The result
+    carries `spread_b`.
     """
     if len(matches) == 0:
         return matches
@@ -41,9 +48,11 @@ def polish(image_a: NDArray[np.uint8], image_b: NDArray[np.uint8], matches: Matc
     found, succeeded = _seek(image_a, warped, matches.points_a, start)
     polished = flow.at(found)
     accepted = succeeded & (np.linalg.norm(polished - matches.points_b, axis=1) <= max_shift_px)
-    returned, succeeded = _seek(warped, image_a, found, matches.points_a)
-    came_back = np.linalg.norm(returned - matches.points_a, axis=1) <= _LARGEST_RETURN_ERROR_PX
-    agree = accepted & succeeded & came_back
+    agree = accepted
+    if both_ways:
+        returned, succeeded = _seek(warped, image_a, found, matches.points_a)
+        came_back = np.linalg.norm(returned - matches.points_a, axis=1) <= _LARGEST_RETURN_ERROR_PX
+        agree = accepted & succeeded & came_back
     matches = replace(matches, points_b=np.where(accepted[:, None], polished, matches.points_b))
     if agree.sum() >= _ENOUGH:
         matches = matches.select(agree)

@@ -55,6 +55,10 @@ class RayMatches:
         x, y = directions
         return np.asarray(x * x * xx + 2.0 * x * y * xy + y * y * yy)
 
+    def thinned(self, count: int) -> RayMatches:
+        """Return about `count` of the matches from all over the image; all if there are not so many."""
+        return self.select(np.arange(len(self)) % max(len(self) // count, 1) == 0)
+
     def shifted(self, offset: float) -> RayMatches:
         """Return the same matches with `offset` added to all inverse depths."""
         return replace(self, inverse_depth=self.inverse_depth + offset)
@@ -85,14 +89,20 @@ def triangulate(
     is `noise` (on the plane z = 1, as the (N, 2) rays). It is negative for rays that diverge, and NaN where the
     baseline is zero or the point is behind camera b.
     """
-    x, y, z = T_a_b[:3, :3].T @ homogeneous(rays_a).T
-    to_b = T_a_b[:3, 3] @ T_a_b[:3, :3]
-    slope_x, slope_y = to_b[:2, None] - rays_b.T * to_b[2]
-    b_x, b_y = rays_b.T
+    to_axes_of_b = T_a_b[:3, :3].T
+    return inverse_depths(to_axes_of_b @ homogeneous(rays_a).T, to_axes_of_b @ T_a_b[:3, 3], rays_b.T, noise)
+
+
+def inverse_depths(
+    at_infinity: NDArray[np.float64], baseline: NDArray[np.float64], rays_b: NDArray[np.float64], noise: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Triangulate what is already turned to the axes of b: (3, N) rays of a and (3,) position of b; `rays_b` (2, N)."""
+    (x, y, z), (b_x, b_y) = at_infinity, rays_b
+    slope_x, slope_y = baseline[0] - b_x * baseline[2], baseline[1] - b_y * baseline[2]
     squared = slope_x**2 + slope_y**2
     with np.errstate(divide="ignore", invalid="ignore"):
         value = (slope_x * (x - b_x * z) + slope_y * (y - b_y * z)) / squared
-        depth_in_b = z - value * to_b[2]
+        depth_in_b = z - value * baseline[2]
         sigma = noise * depth_in_b / np.sqrt(squared)
     good = np.isfinite(value) & np.isfinite(sigma) & (depth_in_b > 0)
     return np.where(good, value, np.nan), np.where(good, sigma, np.nan)

@@ -14,7 +14,7 @@ from loftr_ros.odometry.residuals import Linearization, Scales
 
 _MAX_STEPS = 8
 # The cost grows by 1/2 one standard deviation away from its minimum; twice that, and a share of the noise.
-_COST_TOLERANCE, _NOISE_TOLERANCE = 0.03, 0.1
+_COST_TOLERANCE, _NOISE_TOLERANCE = 0.1, 0.1
 # Where a step gains each match less than this the residuals are noise, and such steps too short. They are made longer,
 # but not twice as long: up to there the cost still never grows.
 _NEAR, _LONGEST = 0.1, 1.8

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.odometry import se3
-from loftr_ros.odometry.rays import RayMatches, homogeneous, triangulate
+from loftr_ros.odometry.rays import RayMatches, homogeneous, inverse_depths
 
 # Residuals beyond this many standard deviations have nothing to do with the noise.
 _OUTLIER = 3.0
@@ -96,11 +96,13 @@ class Linearization:
             scales: of the noise.
             at_infinity: matches without depth are infinitely far away; else they are where they are on their line.
         """
-        points, known = np.ascontiguousarray(homogeneous(rays.a).T), rays.known
+        points, rays_b = np.ascontiguousarray(homogeneous(rays.a).T), np.ascontiguousarray(rays.b.T)
+        turned, baseline = T[:3, :3].T @ points, T[:3, :3].T @ T[:3, 3]
         # A depth that puts the point behind camera b, or right before it, is wrong, and has a leverage without bounds.
-        known &= _in_b(T, points, np.where(known, rays.inverse_depth, 0.0))[2] > _NEAREST
-        rho, rho_sigma = _likeliest_depth(rays, known, T, scales, at_infinity)
-        slope = _slope(T, _in_b(T, points, rho))
+        known = rays.known & (turned[2] - np.where(rays.known, rays.inverse_depth, 0.0) * baseline[2] > _NEAREST)
+        seen = inverse_depths(turned, baseline, rays_b, scales.noise)
+        rho, rho_sigma = _likeliest_depth(rays, known, *seen, scales, at_infinity)
+        slope = _slope(turned - rho * baseline[:, None], baseline)
         length = np.sqrt((slope**2).sum(axis=0))
         along = np.where(length > 1e-12, slope / np.maximum(length, 1e-12), [[1.0], [0.0]])
         axes = np.stack([(-along[1], along[0]), along], axis=1)
@@ -112,7 +114,7 @@ class Linearization:
             T,
             scales,
             points,
-            np.ascontiguousarray(rays.b.T),
+            rays_b,
             rho,
             rho_sigma,
             length * np.where(known, rays.inverse_depth - rho, 0.0),
@@ -153,7 +155,8 @@ class Linearization:
         # d(R^T (x - rho p)) = R^T (-rho dp + (x - rho p) x dtheta), and g . (v x dtheta) = (g x v) . dtheta.
         J = np.zeros((7, *self.sigma.shape))
         J[:3] = -rho * by_point
-        J[3:6] = np.cross(by_point, in_a[:, None], axis=0)
+        for axis, (one, other) in enumerate(((1, 2), (2, 0), (0, 1))):
+            J[3 + axis] = by_point[one] * in_a[other] - by_point[other] * in_a[one]
         J[6, 1] = self.by_depth
         return J
 
@@ -184,7 +187,12 @@ class Linearization:
 
 
 def _likeliest_depth(
-    rays: RayMatches, known: NDArray[np.bool_], T_a_b: NDArray[np.float64], scales: Scales, at_infinity: bool
+    rays: RayMatches,
+    known: NDArray[np.bool_],
+    seen: NDArray[np.float64],
+    seen_sigma: NDArray[np.float64],
+    scales: Scales,
+    at_infinity: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(N,) inverse depths at which to linearize, and standard deviations: by depth and match together, or by one alone.
 
@@ -192,7 +200,6 @@ def _likeliest_depth(
     instead, their errors are in the residuals and in the Jacobian at once, which makes every translation come out short
     (errors in variables; this is the regression calibration of Carroll et al., Measurement Error in Nonlinear Models).
     """
-    seen, seen_sigma = triangulate(rays.a, rays.b, T_a_b, scales.noise)
     visible = np.isfinite(seen)
     middle, spread = 0.0, 0.0
     if visible.any() and not at_infinity and not known.all():
@@ -204,11 +211,10 @@ def _likeliest_depth(
     return np.maximum(value + shift, 0.0), np.sqrt(1.0 - share) * sigma
 
 
-def _slope(T_a_b: NDArray[np.float64], in_b: NDArray[np.float64]) -> NDArray[np.float64]:
+def _slope(in_b: NDArray[np.float64], baseline: NDArray[np.float64]) -> NDArray[np.float64]:
     """(2, N) derivative of the projected points by their inverse depth: along the epipolar line."""
-    towards_a = -T_a_b[:3, 3:].T @ T_a_b[:3, :3]
     z = _positive(in_b[2])
-    return np.asarray((towards_a[0, :2, None] - in_b[:2] / z * towards_a[0, 2]) / z)
+    return np.asarray((in_b[:2] / z * baseline[2] - baseline[:2, None]) / z)
 
 
 def _in_b(T_a_b: NDArray[np.float64], points: NDArray[np.float64], rho: NDArray[np.float64]) -> NDArray[np.float64]:

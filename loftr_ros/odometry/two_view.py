@@ -18,7 +18,7 @@ _PROBABILITY = 0.999
 _MAX_ITERATIONS = 1000
 # Fewer sure matches than this and all are used.
 _ENOUGH = 50
-# About so many matches tell whether all are on a plane.
+# About so many matches tell what all of them look like.
 _MANY = 200
 # A smaller share of the matches agrees on some motion by chance: 3 % of matches at random do.
 _LEAST_SHARE = 0.1
@@ -77,7 +77,8 @@ def two_view_pose(
     if len(rays) < max(MINIMUM_MATCHES, min_inliers):
         return None
     rays_a, rays_b = rays.a, rays.b
-    R_rotation = fit_rotation(rays_a, rays_b, threshold_px / focal)
+    few = rays.thinned(_MANY)
+    R_rotation = fit_rotation(few.a, few.b, threshold_px / focal)
     rotation_error = focal * np.linalg.norm(rotate(rays_a, R_rotation.T) - rays_b, axis=1)
     still = rotation_error < max(threshold_px, min_parallax_px)
     essential = _essential(rays, focal, threshold_px)
@@ -88,9 +89,9 @@ def two_view_pose(
     if essential is None or (parallax < min_parallax_px and still.sum() >= _EXPLAINED * best):
         return TwoViewPose(TwoViewGeometry.ROTATION, R_rotation, np.zeros(3), still, parallax)
     E, inliers = essential
-    R_a_b, direction = _decompose(E, rays_a[inliers], rays_b[inliers])
-    some = np.flatnonzero(inliers)[:: max(best // _MANY, 1)]
-    planar = _explained_by_plane(focal * rays_a[some], focal * rays_b[some], threshold_px)
+    few = rays.select(inliers).thinned(_MANY)
+    R_a_b, direction = _decompose(E, few.a, few.b)
+    planar = _explained_by_plane(focal * few.a, focal * few.b, threshold_px)
     geometry = TwoViewGeometry.PLANAR if planar else TwoViewGeometry.GENERAL
     return TwoViewPose(geometry, R_a_b, direction, inliers, parallax)
 

@@ -203,11 +203,15 @@ class VisualOdometry(Generic[FeaturesT]):
         if self._config.mode != "stereo" or frame.right is None or frame.rig is None:
             return CellDepths.empty()
         matches = self._matcher.match(features, self._matcher.extract(frame.right)).finite()
-        matches = self._polish(frame.image, frame.right, matches)
+        matches = self._polish(frame.image, frame.right, matches, both_ways=False)
         return depths_from_stereo(matches, frame.camera, frame.rig, self._config.ransac_threshold_px)
 
-    def _polish(self, image_a: NDArray[np.uint8], image_b: NDArray[np.uint8], matches: Matches) -> Matches:
-        return polish(image_a, image_b, matches, self._config.polish_max_shift_px) if self._config.polish else matches
+    def _polish(
+        self, image_a: NDArray[np.uint8], image_b: NDArray[np.uint8], matches: Matches, both_ways: bool = True
+    ) -> Matches:
+        if not self._config.polish:
+            return matches
+        return polish(image_a, image_b, matches, self._config.polish_max_shift_px, both_ways)
 
     def _report(
         self,

@@ -69,6 +69,18 @@ def test_a_patch_that_is_not_in_the_other_image_is_left_out(texture: NDArray[np.
     assert (polished.points_b[:, 0] < other.shape[1] / 2 - 10).mean() < 0.1
 
 
+def test_who_checks_by_other_means_may_save_the_way_back(texture: NDArray[np.uint8]) -> None:
+    """Of the same matches more stay, those among them that should not."""
+    other = shifted(texture)
+    other[:, : other.shape[1] // 2] = other[::-1, : other.shape[1] // 2]
+    checked, unchecked = (
+        polish(texture, other, matches_with_error(texture, 0.7), max_shift_px=3.0, both_ways=both)
+        for both in (True, False)
+    )
+    assert len(unchecked) > 1.2 * len(checked)
+    assert np.isin(checked.cell_a, unchecked.cell_a).all()
+
+
 def test_too_few_that_agree_leave_the_matches_as_they_were(texture: NDArray[np.uint8]) -> None:
     matches = matches_with_error(texture, 0.7)
     polished = polish(texture, np.flipud(texture).copy(), matches, max_shift_px=0.1)
