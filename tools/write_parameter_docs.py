@@ -10,7 +10,8 @@ from pathlib import Path
 
 import yaml
 
-from loftr_ros.ros.parameters import PARAMETERS, ParameterSpec
+from loftr_ros.ros.parameter_spec import ParameterSpec
+from loftr_ros.ros.parameters import PARAMETERS
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 110

@@ -10,7 +10,8 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from loftr_ros.errors import LoftrRosError
-from loftr_ros.ros.parameters import PARAMETERS, ParameterError, ParameterSpec, VoParameters, odometry_config, validated
+from loftr_ros.ros.parameter_spec import ParameterError, ParameterSpec
+from loftr_ros.ros.parameters import PARAMETERS, VoParameters, odometry_config, validated
 
 _SPECS = {spec.name: spec for spec in PARAMETERS}
 

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from loftr_ros.ros.launching import ParametersFileError, frame, rviz_config, topics_to_find, typed
-from loftr_ros.ros.parameters import PARAMETERS, ParameterError, VoParameters
+from loftr_ros.ros.parameter_spec import ParameterError
+from loftr_ros.ros.parameters import PARAMETERS, VoParameters
 
 CONFIG = Path(__file__).parents[2] / "config"
 

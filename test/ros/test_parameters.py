@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.ros.parameters import PARAMETERS, ParameterError, VoParameters, odometry_config, validated
+from loftr_ros.ros.parameter_spec import ParameterError
+from loftr_ros.ros.parameters import PARAMETERS, VoParameters, odometry_config, validated
 
 ROOT = Path(__file__).parents[2]
 
