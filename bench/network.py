@@ -27,7 +27,7 @@ from views import shifted_pair
 
 from loftr_ros.commands.arguments import positive_int
 from loftr_ros.loftr.checkpoints import load_model
-from loftr_ros.loftr.matcher import find_device
+from loftr_ros.loftr.device import find_device
 from loftr_ros.loftr.model import LoFTR
 
 PROGRAM = "network.py"

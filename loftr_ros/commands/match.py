@@ -46,6 +46,7 @@ def main(args: argparse.Namespace) -> int:
     import numpy as np
 
     from loftr_ros.loftr.matcher import load_matcher
+    from loftr_ros.loftr.matcher_config import Effort
     from loftr_ros.match_report import figures_of, print_figures, write_matches, write_picture
     from loftr_ros.odometry.relative_pose import relative_pose
 
@@ -54,7 +55,7 @@ def main(args: argparse.Namespace) -> int:
     for path in (args.output, args.matches):
         if path is not None:
             make_folder(path.parent)
-    matcher = load_matcher(args.checkpoint, args.device, args.max_pixels)
+    matcher = load_matcher(args.checkpoint, args.device, Effort(args.max_pixels))
     matches, milliseconds = _match(matcher, *images, polished=not args.no_polish)
     if args.max_matches is not None:
         matches = matches.select(np.sort(np.argsort(-matches.confidence, kind="stable")[: args.max_matches]))

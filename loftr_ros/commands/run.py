@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run the odometry over the sequence; what was computed is written even if the run ends early."""
     from loftr_ros.loftr.matcher import load_matcher
+    from loftr_ros.loftr.matcher_config import Effort
     from loftr_ros.odometry.config import OdometryConfig
     from loftr_ros.odometry.scaled_odometry import ScaledOdometry
     from loftr_ros.run_log import FrameRecord, RunLog
@@ -63,7 +64,7 @@ def main(args: argparse.Namespace) -> int:
     sequence = open_sequence(args.source, args.mode, args.fps).every(args.stride)
     wheels = _wheels(args, sequence)
     make_folder(args.output)
-    matcher = load_matcher(args.checkpoint, args.device, args.max_pixels)
+    matcher = load_matcher(args.checkpoint, args.device, Effort(args.max_pixels))
     records: list[FrameRecord] = []
     try:
         for estimate in _estimates(ScaledOdometry(matcher, config, wheels), sequence, show=not args.no_progress):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import perf_counter
 
 import numpy as np
 import torch
@@ -10,18 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from loftr_ros.errors import LoftrRosError
 from loftr_ros.loftr.checkpoints import load_model
-from loftr_ros.loftr.config import MAX_PIXELS
+from loftr_ros.loftr.device import MatcherError, find_device, limit_memory
+from loftr_ros.loftr.matcher_config import DEFAULT_EFFORT, Effort
 from loftr_ros.loftr.model import COARSE_STRIDE, FeatureMaps, LoFTR
 from loftr_ros.loftr.precision import Precision, features_dtype
 from loftr_ros.matches import Matches
 
 MIN_SIDE = 8 * COARSE_STRIDE  # smaller images have too few coarse cells to match
-
-
-class MatcherError(LoftrRosError):
-    """An image or a device that the matcher cannot use."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +40,8 @@ class LoftrMatcher:
     Attributes:
         checkpoint: what the weights were loaded from.
         device: where the network runs.
+        effort: how much work goes into the next image and the next pair; may be set at any time. Features keep what
+            they were made with, and may be matched with those of another effort.
     """
 
     def __init__(
@@ -50,7 +49,7 @@ class LoftrMatcher:
         model: LoFTR,
         device: torch.device,
         checkpoint: str,
-        max_pixels: int = MAX_PIXELS,
+        effort: Effort = DEFAULT_EFFORT,
         precision: Precision = "auto",
     ) -> None:
         """Prepare a network for inference.
@@ -59,13 +58,13 @@ class LoftrMatcher:
             model: stays as it is.
             device: to run on.
             checkpoint: its name, for reports.
-            max_pixels: larger images are shrunk to about this many pixels for matching.
+            effort: see there.
             precision: of the backbone, see `precision.features_dtype`.
         """
         self.model = model.prepare(features_dtype(precision, device)).to(device)
         self.device = device
         self.checkpoint = checkpoint
-        self.max_pixels = max_pixels
+        self.effort = effort
 
     @torch.inference_mode()
     def extract(self, image: NDArray[np.uint8], mask: NDArray[np.uint8] | NDArray[np.bool_] | None = None) -> Features:
@@ -86,7 +85,7 @@ class LoftrMatcher:
         if mask is not None and mask.shape != image.shape:
             raise MatcherError(f"the mask must have the shape of its image, {image.shape}, not {mask.shape}")
         height, width = image.shape
-        rows, columns = network_size(height, width, self.max_pixels)
+        rows, columns = network_size(height, width, self.effort.max_pixels)
         tensor = torch.from_numpy(np.ascontiguousarray(image)).to(self.device)[None, None].float() / 255
         cells = None if mask is None else _whole_blocks(mask, rows, columns).to(self.device)
         maps = self.model.extract(_resize(tensor, rows, columns), cells)
@@ -104,24 +103,38 @@ class LoftrMatcher:
             cell_a=found.coarse.cell_a.cpu().numpy(),
         )
 
+    def warm_up(self, height: int, width: int) -> float:
+        """Match once at this size of images, so that the first real pair does not take longer; returns the seconds."""
+        start = perf_counter()
+        features = self.extract(np.zeros((height, width), np.uint8))
+        self.match(features, features)
+        return perf_counter() - start
+
 
 def load_matcher(
-    checkpoint: str = "compact", device: str = "auto", max_pixels: int = MAX_PIXELS, precision: Precision = "auto"
+    checkpoint: str = "compact",
+    device: str = "auto",
+    effort: Effort = DEFAULT_EFFORT,
+    precision: Precision = "auto",
+    memory_limit_mib: int = 0,
 ) -> LoftrMatcher:
     """Load a checkpoint and put it on a device.
 
     Args:
         checkpoint: see `loftr_ros.loftr.checkpoints.load_model`.
         device: "auto" (a GPU if there is one), or a torch device such as "cpu" or "cuda:0".
-        max_pixels: larger images are shrunk to about this many pixels for matching.
-        precision: of the backbone: "float32", "bfloat16", or "auto" for the faster one that serves.
+        effort: how much work goes into an image and a pair.
+        precision: of the backbone: "float32", "bfloat16", "float16", or "auto" for the fastest that serves.
+        memory_limit_mib: what this process may allocate of a GPU; 0 for all.
 
     Raises:
         CheckpointError: the weights cannot be used.
-        MatcherError: the device does not exist.
+        MatcherError: the device does not exist, or has less memory.
         PrecisionError: the precision does not exist.
     """
-    return LoftrMatcher(load_model(checkpoint), find_device(device), checkpoint, max_pixels, precision)
+    found = find_device(device)
+    limit_memory(found, memory_limit_mib)
+    return LoftrMatcher(load_model(checkpoint), found, checkpoint, effort, precision)
 
 
 def network_size(height: int, width: int, max_pixels: int) -> tuple[int, int]:
@@ -152,20 +165,3 @@ def _to_original(points: Tensor, scale: tuple[float, float], centre: float) -> N
     scaled = (points + corner) * torch.tensor(scale, device=points.device) - 0.5
     array: NDArray[np.float32] = scaled.cpu().numpy()
     return array
-
-
-def find_device(name: str) -> torch.device:
-    """Return a torch device by name; "auto" is a GPU if there is one.
-
-    Raises:
-        MatcherError: the device does not exist.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, ImportError) as error:
-        reason = str(error).splitlines()[0]
-        raise MatcherError(f"device {name!r} cannot be used here ({reason}): use 'auto' or 'cpu'") from error
-    return device

@@ -10,33 +10,36 @@ import torch
 
 from loftr_ros.errors import LoftrRosError
 
-Precision = Literal["auto", "float32", "bfloat16"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
 
 class PrecisionError(LoftrRosError):
     """A precision that does not exist."""
 
 
-def has_fast_bfloat16(device: torch.device) -> bool:
-    """Tell whether a device multiplies bfloat16 faster than float32; an old torch cannot tell of a CPU."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
-        return False
-    capabilities = torch.cpu.get_capabilities()
+def has_fast_bfloat16() -> bool:
+    """Tell whether the processor multiplies bfloat16 faster than float32; an old torch cannot tell."""
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+
+
+def has_fast_float16(device: torch.device) -> bool:
+    """Tell whether a device has units for products of float16 matrices, as GPUs have from Volta on."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (7, 0)
 
 
 def features_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     """Return the type in which the backbone computes.
 
-    "auto" is bfloat16 on CPUs with instructions for it. Raises PrecisionError.
+    "auto" is float16 on GPUs and bfloat16 on CPUs with instructions for it. Raises PrecisionError.
     """
     if precision not in get_args(Precision):
         raise PrecisionError(f"precision is '{precision}'; it must be one of {', '.join(get_args(Precision))}.")
-    if precision == "auto":
-        return torch.bfloat16 if device.type == "cpu" and has_fast_bfloat16(device) else torch.float32
-    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+    if precision != "auto":
+        return getattr(torch, precision)
+    if has_fast_float16(device):
+        return torch.float16
+    return torch.bfloat16 if device.type == "cpu" and has_fast_bfloat16() else torch.float32
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from std_srvs.srv import Trigger
 
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.loftr.matcher import LoftrMatcher, load_matcher
+from loftr_ros.loftr.matcher_config import Effort
 from loftr_ros.odometry.estimate import TrackingState
 from loftr_ros.ros.background import in_background
 from loftr_ros.ros.camera_search import find_camera
@@ -198,7 +199,7 @@ def _load_matcher(parameters: VoParameters) -> LoftrMatcher | MaskedMatcher:
         import torch
 
         torch.set_num_threads(parameters.threads)
-    matcher = load_matcher(parameters.checkpoint, parameters.device, parameters.max_pixels)
+    matcher = load_matcher(parameters.checkpoint, parameters.device, Effort(parameters.max_pixels))
     return MaskedMatcher(matcher, Path(parameters.mask_image).expanduser()) if parameters.mask_image else matcher
 
 

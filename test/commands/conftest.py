@@ -40,7 +40,7 @@ class LucasKanadeMatcher:
 def matcher(monkeypatch: pytest.MonkeyPatch) -> LucasKanadeMatcher:
     """Take the place of LoFTR in this process."""
     stand_in = LucasKanadeMatcher()
-    monkeypatch.setattr("loftr_ros.loftr.matcher.load_matcher", lambda checkpoint, device, max_pixels: stand_in)
+    monkeypatch.setattr("loftr_ros.loftr.matcher.load_matcher", lambda checkpoint, device, effort: stand_in)
     return stand_in
 
 

@@ -8,7 +8,9 @@ import torch
 from numpy.typing import NDArray
 
 from loftr_ros.loftr.config import LoFTRConfig
-from loftr_ros.loftr.matcher import LoftrMatcher, MatcherError
+from loftr_ros.loftr.device import MatcherError
+from loftr_ros.loftr.matcher import LoftrMatcher
+from loftr_ros.loftr.matcher_config import Effort
 from loftr_ros.loftr.model import FeatureMaps, LoFTR, NetworkMatches
 
 Gray = NDArray[np.uint8]
@@ -101,7 +103,7 @@ def test_cell_is_used_if_its_whole_block_is(matcher: LoftrMatcher, texture: Gray
 
 def test_mask_of_an_image_that_is_resized(model: LoFTR, texture: Gray) -> None:
     """Half the size: a cell has 16 x 16 original pixels, and one bad pixel is enough."""
-    matcher = LoftrMatcher(model, torch.device("cpu"), "tiny", max_pixels=96 * 160)
+    matcher = LoftrMatcher(model, torch.device("cpu"), "tiny", Effort(96 * 160))
     mask = np.ones((192, 320), np.uint8)
     mask[31, 32] = 0
     used = matcher.extract(np.ascontiguousarray(texture[:192]), mask).maps.mask

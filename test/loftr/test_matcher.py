@@ -5,7 +5,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from loftr_ros.loftr.matcher import LoftrMatcher, MatcherError, _resize, _to_original, find_device, network_size
+from loftr_ros.loftr.device import MatcherError, find_device
+from loftr_ros.loftr.matcher import LoftrMatcher, _resize, _to_original, network_size
+from loftr_ros.loftr.matcher_config import Effort
 from loftr_ros.loftr.model import LoFTR
 from loftr_ros.matches import Matches
 
@@ -135,7 +137,7 @@ def test_network_size(size: tuple[int, int], budget: int, expected: tuple[int, i
 
 
 def test_large_image_is_matched_within_the_budget(tiny_model: LoFTR, texture: Gray) -> None:
-    matcher = LoftrMatcher(tiny_model, torch.device("cpu"), "tiny", max_pixels=100 * 160)
+    matcher = LoftrMatcher(tiny_model, torch.device("cpu"), "tiny", Effort(100 * 160))
     features = matcher.extract(texture)
     assert 8 * features.maps.grid[0] * 8 * features.maps.grid[1] <= 1.1 * 100 * 160
     found = matcher.match(features, features)

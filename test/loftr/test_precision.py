@@ -59,7 +59,7 @@ def test_the_setting_of_the_process_is_put_back() -> None:
 
 
 def test_what_is_chosen(tmp_path: Path) -> None:
-    assert features_dtype("auto", CPU) is (torch.bfloat16 if has_fast_bfloat16(CPU) else torch.float32)
+    assert features_dtype("auto", CPU) is (torch.bfloat16 if has_fast_bfloat16() else torch.float32)
     assert features_dtype("float32", CPU) is torch.float32
     assert features_dtype("bfloat16", CPU) is torch.bfloat16
     with pytest.raises(PrecisionError, match="precision is 'half'; it must be one of auto, float32, bfloat16"):

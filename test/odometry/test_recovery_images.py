@@ -23,8 +23,9 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 def run(frames: Iterable[Frame], mode: Mode, dark: set[int], max_pixels: int) -> list[OdometryEstimate]:
     """Run the odometry with the checkpoint of the package; some images are black."""
     from loftr_ros.loftr.matcher import load_matcher
+    from loftr_ros.loftr.matcher_config import Effort
 
-    odometry = VisualOdometry(load_matcher("compact", "cpu", max_pixels), OdometryConfig(mode=mode))
+    odometry = VisualOdometry(load_matcher("compact", "cpu", Effort(max_pixels)), OdometryConfig(mode=mode))
     spoilt = (replace(f, image=np.zeros_like(f.image)) if i in dark else f for i, f in enumerate(frames))
     return [odometry.process(frame) for frame in spoilt]
 

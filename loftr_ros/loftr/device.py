@@ -1,0 +1,48 @@
+"""The device that the network runs on, and its memory."""
+
+from __future__ import annotations
+
+import torch
+
+from loftr_ros.errors import LoftrRosError
+
+
+class MatcherError(LoftrRosError):
+    """An image or a device that the matcher cannot use."""
+
+
+class OutOfMemory(MatcherError):  # noqa: N818 - OutOfMemoryError is torch's
+    """The memory of the device is used up; the message says which parameter bounds it."""
+
+
+def find_device(name: str) -> torch.device:
+    """Return a torch device by name, a GPU with its number; "auto" is a GPU if there is one.
+
+    Raises:
+        MatcherError: the device does not exist.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError, ImportError) as error:
+        reason = str(error).splitlines()[0]
+        raise MatcherError(f"device {name!r} cannot be used here ({reason}): use 'auto' or 'cpu'") from error
+
+
+def limit_memory(device: torch.device, limit_mib: int) -> None:
+    """Let this process allocate no more than so much of a GPU's memory; 0 for all. Processors have no such limit.
+
+    What CUDA itself takes, a few hundred MiB, is not counted.
+
+    Raises:
+        MatcherError: the GPU has less memory.
+    """
+    if device.type != "cuda":
+        return
+    whole_mib = torch.cuda.get_device_properties(device).total_memory / 2**20
+    if limit_mib > whole_mib:
+        raise MatcherError(
+            f"memory_limit_mib is {limit_mib}, but {device} has {whole_mib:.0f} MiB: take less, or 0 for no limit"
+        )
+    torch.cuda.set_per_process_memory_fraction(limit_mib / whole_mib if limit_mib else 1.0, device)
