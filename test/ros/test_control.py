@@ -91,8 +91,7 @@ def test_the_only_camera_is_found_and_of_two_none_is_taken(ros, program, tmp_pat
     assert code == 0
     assert "took /front/image, the only mono camera that is publishing" in errors
 
-    for namespace in ("/front", "/rear"):
-        ros.start(*play, "--namespace", namespace)
+    ros.start(program("cameras.py"), "/front", "/rear")
     node = ros.node(image_topic="''")
     _, errors = node.communicate(timeout=60)
     assert node.returncode == 2
