@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +12,7 @@ from loftr_ros.loftr.blockwise import blockwise_matches
 from loftr_ros.loftr.config import CoarseMatchingConfig
 from loftr_ros.loftr.optimal_transport import likeliest_unmatched, log_optimal_transport, log_unmatched
 from loftr_ros.loftr.pooling import Grid, Masks
+from loftr_ros.loftr.precision import rounded_factors
 
 # Below this nearly every cell pair is a candidate, and keeping them apart does not pay.
 _LEAST_THRESHOLD = 0.01
@@ -56,6 +58,19 @@ class CoarseMatching(nn.Module):
                 return inner_matches(found, grid_a, grid_b, self.config.border)
         scores = similarity(tokens_a, tokens_b, self.config.temperature)
         return select_matches(self.confidence(scores, masks), grid_a, grid_b, self.config)
+
+    def strongest(
+        self, tokens_a: Tensor, tokens_b: Tensor, grid_a: Grid, grid_b: Grid, masks: Masks | None, count: int
+    ) -> CoarseMatches:
+        """Match one pair with a result of fixed shape: the `count` most confident matches, in any order.
+
+        Where there are fewer matches the confidence of the rest is zero; all are no numbers if a token is not.
+        """
+        scores = centred_similarity(tokens_a, tokens_b, self.config.temperature, self.round_factors)
+        best, cell_b = _best_of_rows(self.confidence(scores, masks), grid_a, grid_b, self.config)
+        confidence, cell_a = best[0].topk(count, sorted=False)
+        poison = 0 * (tokens_a.sum() + tokens_b.sum())
+        return CoarseMatches(torch.zeros_like(cell_a), cell_a, cell_b[0, cell_a], confidence + poison)
 
     def _match_blockwise(self, tokens_a: Tensor, tokens_b: Tensor, masks: Masks | None) -> CoarseMatches | None:
         """Match without the matrix of probabilities; None where that cannot be done exactly."""
@@ -112,13 +127,25 @@ def similarity(tokens_a: Tensor, tokens_b: Tensor, temperature: float) -> Tensor
         return (tokens_a.float() * scale) @ tokens_b.float().transpose(1, 2)
 
 
+def centred_similarity(tokens_a: Tensor, tokens_b: Tensor, temperature: float, round_factors: bool) -> Tensor:
+    """`similarity` from factors that may be rounded, after what all tokens of an image have in common is taken out."""
+    scale = 1.0 / (tokens_a.shape[2] * temperature)
+    tokens_a, tokens_b = tokens_a.float() * scale, tokens_b.float()
+    mean_a, mean_b = tokens_a.mean(dim=1, keepdim=True), tokens_b.mean(dim=1, keepdim=True)
+    in_row, in_column = (tokens_a * mean_b).sum(dim=2), ((tokens_b - mean_b) * mean_a).sum(dim=2)
+    with rounded_factors() if round_factors else nullcontext():
+        scores = (tokens_a - mean_a) @ (tokens_b - mean_b).transpose(1, 2)
+    return scores.add_(in_row[:, :, None]).add_(in_column[:, None])
+
+
 def dual_softmax(scores: Tensor, masks: Masks | None = None) -> Tensor:
     """Probability that a cell pair is a mutual match: softmax over rows times softmax over columns (equation 2).
 
     Masked cells are no rivals of the others, and their own probability is zero.
     """
     if masks is None:
-        return scores.softmax(dim=1) * scores.softmax(dim=2)
+        rows, columns = scores.logsumexp(dim=2, keepdim=True), scores.logsumexp(dim=1, keepdim=True)
+        return (2 * scores).sub_(rows).sub_(columns).exp_()  # in place: a matrix of a large image fills a small GPU
     ignored = ~(masks[0][:, :, None] & masks[1][:, None])
     # The least number instead of minus infinity: a row without any rival would not be a number.
     scores = scores.masked_fill(ignored, torch.finfo(scores.dtype).min)
@@ -139,11 +166,27 @@ def select_matches(confidence: Tensor, grid_a: Grid, grid_b: Grid, config: Coars
         confidence: (B, L, S) probabilities; a cell whose are all zero has no match.
         grid_a, grid_b: rows and columns of the coarse grids, of L and S cells.
     """
-    best, cell_of_a = confidence.max(dim=2)
-    mutual = confidence.amax(dim=1).gather(1, cell_of_a) == best
-    batch, cell_a = torch.where(mutual & (best > config.threshold))
-    found = CoarseMatches(batch, cell_a, cell_of_a[batch, cell_a], best[batch, cell_a])
-    return inner_matches(found, grid_a, grid_b, config.border)
+    best, cell_b = _best_of_rows(confidence, grid_a, grid_b, config)
+    batch, cell_a = torch.where(best > 0)
+    return CoarseMatches(batch, cell_a, cell_b[batch, cell_a], best[batch, cell_a])
+
+
+def _best_of_rows(
+    confidence: Tensor, grid_a: Grid, grid_b: Grid, config: CoarseMatchingConfig
+) -> tuple[Tensor, Tensor]:
+    """(B, L) confidence of the match of each cell of a, zero where it has none, and (B, L) its cell of b."""
+    best, cell_b = confidence.max(dim=2)
+    mutual = confidence.amax(dim=1).gather(1, cell_b) == best
+    inside_a, inside_b = (_inside(grid, config.border, best.device) for grid in (grid_a, grid_b))
+    return best * (mutual & (best > config.threshold) & inside_a & inside_b[cell_b]), cell_b
+
+
+def most_confident(matches: CoarseMatches, count: int) -> CoarseMatches:
+    """Keep the `count` most confident matches of one pair, in their order."""
+    if len(matches.confidence) <= count:
+        return matches
+    index = matches.confidence.topk(count, sorted=False).indices.sort().values
+    return CoarseMatches(matches.batch[index], matches.cell_a[index], matches.cell_b[index], matches.confidence[index])
 
 
 def inner_matches(matches: CoarseMatches, grid_a: Grid, grid_b: Grid, border: int) -> CoarseMatches:

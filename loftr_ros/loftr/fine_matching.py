@@ -39,6 +39,11 @@ class FinePreprocess(nn.Module):
             self.down_proj = nn.Linear(config.coarse.dim, config.fine.dim)
             self.merge_feat = nn.Linear(2 * config.fine.dim, config.fine.dim)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the windows: that of the weights, if there are any."""
+        return self.merge_feat.weight.dtype if self.context else torch.float32
+
     def forward(self, fine: Tensor, coarse: Tensor, batch: Tensor, cells: Tensor, columns: int) -> Tensor:
         """Return the windows (M, window^2, C') of M cells.
 
@@ -51,7 +56,7 @@ class FinePreprocess(nn.Module):
         windows = self._cut(fine, batch, cells, columns)
         if not self.context:
             return windows
-        context = self.down_proj(coarse[batch, cells])[:, None].expand_as(windows)
+        context = self.down_proj(coarse[batch, cells].to(self.dtype))[:, None].expand_as(windows)
         merged: Tensor = self.merge_feat(torch.cat([windows, context], dim=2))
         return merged
 
@@ -61,7 +66,7 @@ class FinePreprocess(nn.Module):
         steps = torch.arange(self.window, device=fine.device)
         rows = (cells // columns * FINE_CELLS_PER_COARSE)[:, None] + steps
         cols = (cells % columns * FINE_CELLS_PER_COARSE)[:, None] + steps
-        return padded[batch[:, None, None], :, rows[:, :, None], cols[:, None, :]].flatten(1, 2).float()
+        return padded[batch[:, None, None], :, rows[:, :, None], cols[:, None, :]].flatten(1, 2).to(self.dtype)
 
 
 class FineMatching(nn.Module):
@@ -73,9 +78,9 @@ class FineMatching(nn.Module):
 
     def forward(self, windows_a: Tensor, windows_b: Tensor) -> FineOffsets:
         """Correlate the centre of each window of a with the whole window of b, both (M, window^2, C')."""
-        centre = windows_a[:, self.window**2 // 2]
+        centre = windows_a[:, self.window**2 // 2].float()
         scores = (centre[:, None] * windows_b).sum(dim=2) / centre.shape[1] ** 0.5
-        heat = scores.float().softmax(dim=1)
+        heat = scores.softmax(dim=1)
         axis = torch.linspace(-1, 1, self.window, device=heat.device)
         grid = torch.cartesian_prod(axis, axis).flip(1)  # (window^2, 2) as x, y
         mean = heat @ grid

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from time import perf_counter
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -12,26 +16,40 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from loftr_ros.loftr.checkpoints import load_model
-from loftr_ros.loftr.device import MatcherError, find_device, limit_memory
+from loftr_ros.loftr.device import MatcherError, OutOfMemory, find_device, limit_memory
 from loftr_ros.loftr.matcher_config import DEFAULT_EFFORT, Effort
-from loftr_ros.loftr.model import COARSE_STRIDE, FeatureMaps, LoFTR
+from loftr_ros.loftr.model import COARSE_STRIDE, FeatureMaps, LoFTR, cell_points
+from loftr_ros.loftr.network import FastNetwork, Network, Table
 from loftr_ros.loftr.precision import Precision, features_dtype
 from loftr_ros.matches import Matches
+
+ResultT = TypeVar("ResultT")
 
 MIN_SIDE = 8 * COARSE_STRIDE  # smaller images have too few coarse cells to match
 
 
-@dataclass(frozen=True)
+@dataclass
 class Features:
     """An image as the network keeps it.
 
     Attributes:
+        image: (H, W), as it was given; not to be changed as long as it is matched.
+        cells: (1, rows/8, columns/8) bool, coarse cells to use; None for all.
+        size: rows and columns for the network.
+        network: what computed the maps.
         maps: feature maps of one image, on the device.
-        scale: original pixels per network pixel, (x, y).
     """
 
+    image: NDArray[np.uint8]
+    cells: Tensor | None
+    size: tuple[int, int]
+    network: Network
     maps: FeatureMaps
-    scale: tuple[float, float]
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Original pixels per network pixel, (x, y)."""
+        return self.image.shape[1] / self.size[1], self.image.shape[0] / self.size[0]
 
 
 class LoftrMatcher:
@@ -40,6 +58,7 @@ class LoftrMatcher:
     Attributes:
         checkpoint: what the weights were loaded from.
         device: where the network runs.
+        network: what it runs.
         effort: how much work goes into the next image and the next pair; may be set at any time. Features keep what
             they were made with, and may be matched with those of another effort.
     """
@@ -61,10 +80,18 @@ class LoftrMatcher:
             effort: see there.
             precision: of the backbone, see `precision.features_dtype`.
         """
-        self.model = model.prepare(features_dtype(precision, device)).to(device)
+        dtype = features_dtype(precision, device)
+        fast = dtype is torch.float16
+        self.network = FastNetwork(model, device) if fast else Network(model, device, dtype)
         self.device = device
         self.checkpoint = checkpoint
         self.effort = effort
+        self._original = model
+
+    @property
+    def model(self) -> LoFTR:
+        """The network, prepared for inference."""
+        return self.network.model
 
     @torch.inference_mode()
     def extract(self, image: NDArray[np.uint8], mask: NDArray[np.uint8] | NDArray[np.bool_] | None = None) -> Features:
@@ -76,6 +103,7 @@ class LoftrMatcher:
 
         Raises:
             MatcherError: the image is no grey uint8 image or too small, or the mask is of another size.
+            OutOfMemory: the image is too large for the device; the next ones will be shrunk further.
         """
         if image.ndim != 2 or image.dtype != np.uint8 or min(image.shape) < MIN_SIDE:
             raise MatcherError(
@@ -84,23 +112,62 @@ class LoftrMatcher:
             )
         if mask is not None and mask.shape != image.shape:
             raise MatcherError(f"the mask must have the shape of its image, {image.shape}, not {mask.shape}")
-        height, width = image.shape
-        rows, columns = network_size(height, width, self.effort.max_pixels)
-        tensor = torch.from_numpy(np.ascontiguousarray(image)).to(self.device)[None, None].float() / 255
-        cells = None if mask is None else _whole_blocks(mask, rows, columns).to(self.device)
-        maps = self.model.extract(_resize(tensor, rows, columns), cells)
-        return Features(maps, (width / columns, height / rows))
+        size = network_size(image.shape[0], image.shape[1], self.effort.max_pixels)
+        cells = None if mask is None else _whole_blocks(mask, *size)
+        maps = self._within_memory(size, lambda: self._extract(image, cells, size))
+        return Features(image, cells, size, self.network, maps)
 
     @torch.inference_mode()
     def match(self, features_a: Features, features_b: Features) -> Matches:
-        """Match two images; points come back in the pixels of the original images."""
-        found = self.model.match(features_a.maps, features_b.maps)
-        centre = self.model.config.pixel_centre
+        """Match two images; points come back in the pixels of the original images.
+
+        Raises:
+            OutOfMemory: the images are too large for the device; the next ones will be shrunk further.
+        """
+        size = max(features_a.size, features_b.size, key=math.prod)
+        table = self._within_memory(size, lambda: self._match(features_a, features_b))
+        if isinstance(self.network, FastNetwork) and not np.isfinite(table).all():
+            logging.getLogger(__name__).warning(
+                "checkpoint %s makes numbers too large for float16: it goes on in float32, slower", self.checkpoint
+            )
+            self.network = Network(self._original, self.device, torch.float32)
+            table = self._within_memory(size, lambda: self._match(features_a, features_b))
+        table = table[table[:, 3] > 0]
+        cell_a, centre = table[:, 0].astype(np.int64), self.model.config.pixel_centre
         return Matches(
-            points_a=_to_original(found.points_a, features_a.scale, centre),
-            points_b=_to_original(found.points_b, features_b.scale, centre),
-            confidence=found.coarse.confidence.cpu().numpy(),
-            cell_a=found.coarse.cell_a.cpu().numpy(),
+            points_a=_to_original(
+                cell_points(torch.from_numpy(cell_a), features_a.maps.grid).numpy(), features_a.scale, centre
+            ),
+            points_b=_to_original(table[:, 1:3], features_b.scale, centre),
+            confidence=table[:, 3].copy(),
+            cell_a=cell_a,
+        )
+
+    def _extract(self, image: NDArray[np.uint8], cells: Tensor | None, size: tuple[int, int]) -> FeatureMaps:
+        return self.network.extract(torch.from_numpy(np.ascontiguousarray(image)), cells, *size)
+
+    def _match(self, *pair: Features) -> Table:
+        for features in pair:
+            if features.network is not self.network:
+                features.maps = self._extract(features.image, features.cells, features.size)
+                features.network = self.network
+        a, b = pair
+        return self.network.match(a.maps, b.maps, self.effort.max_matches)
+
+    def _within_memory(self, size: tuple[int, int], work: Callable[[], ResultT]) -> ResultT:
+        try:
+            return work()
+        except torch.cuda.OutOfMemoryError:
+            pass  # what the call held is not free before this clause is left
+        self.network.forget()
+        torch.cuda.empty_cache()
+        pixels, least = math.prod(size), MIN_SIDE**2
+        if pixels <= least:
+            raise OutOfMemory(f"{self.device} has too little memory even at max_pixels {least}: free some of it")
+        self.effort = replace(self.effort, max_pixels=max(pixels // 2, least))
+        raise OutOfMemory(
+            f"{self.device} has too little memory for images of {size[1]} x {size[0]} pixels: matching goes on with "
+            f"max_pixels {self.effort.max_pixels}; set that, or more memory_limit_mib if there is one"
         )
 
     def warm_up(self, height: int, width: int) -> float:
@@ -144,24 +211,16 @@ def network_size(height: int, width: int, max_pixels: int) -> tuple[int, int]:
     return rows, columns
 
 
-def _resize(image: Tensor, rows: int, columns: int) -> Tensor:
-    if image.shape[2:] == (rows, columns):
-        return image
-    return F.interpolate(image, (rows, columns), mode="bilinear", align_corners=False, antialias=True)
-
-
 def _whole_blocks(mask: NDArray[np.uint8] | NDArray[np.bool_], rows: int, columns: int) -> Tensor:
     """(1, rows/8, columns/8) bool: cells of the network's image of which every original pixel is of use."""
     unused = torch.from_numpy(np.equal(mask, 0))[None].float()
     return F.adaptive_max_pool2d(unused, (rows // COARSE_STRIDE, columns // COARSE_STRIDE)) == 0
 
 
-def _to_original(points: Tensor, scale: tuple[float, float], centre: float) -> NDArray[np.float32]:
+def _to_original(points: NDArray[np.float32], scale: tuple[float, float], centre: float) -> NDArray[np.float32]:
     """Network pixels to original pixels, both axes apart.
 
     Resizing keeps the corner of the image fixed, so points scale about (-0.5, -0.5), where pixel centres are whole.
     """
-    corner = 0.5 - centre
-    scaled = (points + corner) * torch.tensor(scale, device=points.device) - 0.5
-    array: NDArray[np.float32] = scaled.cpu().numpy()
-    return array
+    corner = np.float32(0.5 - centre)
+    return (points + corner) * np.array(scale, np.float32) - np.float32(0.5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from loftr_ros.loftr.backbone import ResNetFPN
-from loftr_ros.loftr.coarse_matching import CoarseMatches, CoarseMatching
+from loftr_ros.loftr.coarse_matching import CoarseMatches, CoarseMatching, most_confident
 from loftr_ros.loftr.config import LoFTRConfig
 from loftr_ros.loftr.fine_matching import FineMatching, FineOffsets, FinePreprocess, refine
 from loftr_ros.loftr.pooling import Grid, Masks
@@ -75,11 +76,17 @@ class LoFTR(nn.Module):
         self.fine_matching = FineMatching(config)
 
     def prepare(self, precision: torch.dtype) -> LoFTR:
-        """Return a copy for inference only, in evaluation mode, whose backbone computes in this precision."""
+        """Return a copy for inference only, in evaluation mode, whose backbone computes in this precision.
+
+        So does the fine level in float16: in bfloat16 its positions would be off.
+        """
         ready = deepcopy(self).eval()
         ready.backbone.fold_normalisation()
         ready.backbone.to(precision)
         ready.coarse_matching.round_factors = precision is not torch.float32
+        if precision is torch.float16:
+            ready.fine_preprocess.half()
+            ready.loftr_fine.half()
         return ready
 
     def extract(self, image: Tensor, mask: Tensor | None = None) -> FeatureMaps:
@@ -96,10 +103,26 @@ class LoFTR(nn.Module):
         encoding = sine_position_encoding(channels, height, width, legacy=legacy, device=coarse.device)
         return FeatureMaps(coarse.float() + encoding, fine, mask)
 
-    def match(self, a: FeatureMaps, b: FeatureMaps) -> NetworkMatches:
-        """Match two images by their features; the batches must be of one size."""
+    def match(self, a: FeatureMaps, b: FeatureMaps, max_matches: int = 0) -> NetworkMatches:
+        """Match two images by their features; the batches must be of one size.
+
+        With `max_matches` the batch is one pair, and only its most confident matches are kept.
+        """
         tokens = self.transform(a, b)
         cells: CoarseMatches = self.coarse_matching(*tokens, a.grid, b.grid, _masks(a, b))
+        return self._located(a, b, tokens, most_confident(cells, max_matches) if max_matches else cells)
+
+    def match_fixed(self, a: FeatureMaps, b: FeatureMaps, max_matches: int = 0) -> NetworkMatches:
+        """Match one pair with a result whose shape does not depend on what is found, see `CoarseMatching.strongest`."""
+        tokens = self.transform(a, b)
+        count = min(math.prod(a.grid), math.prod(b.grid))
+        count = min(max_matches, count) if max_matches else count
+        cells = self.coarse_matching.strongest(*tokens, a.grid, b.grid, _masks(a, b), count)
+        return self._located(a, b, tokens, cells)
+
+    def _located(
+        self, a: FeatureMaps, b: FeatureMaps, tokens: tuple[Tensor, Tensor], cells: CoarseMatches
+    ) -> NetworkMatches:
         offsets = self.refine(a, b, tokens, cells)
         points_a = cell_points(cells.cell_a, a.grid)
         points_b = cell_points(cells.cell_b, b.grid) + offsets.mean * self.window_radius

@@ -6,9 +6,10 @@ import torch
 from numpy.typing import NDArray
 
 from loftr_ros.loftr.device import MatcherError, find_device
-from loftr_ros.loftr.matcher import LoftrMatcher, _resize, _to_original, network_size
+from loftr_ros.loftr.matcher import LoftrMatcher, _to_original, network_size
 from loftr_ros.loftr.matcher_config import Effort
 from loftr_ros.loftr.model import LoFTR
+from loftr_ros.loftr.network import _network_image
 from loftr_ros.matches import Matches
 
 Gray = NDArray[np.uint8]
@@ -113,11 +114,11 @@ def test_points_scale_with_each_axis(
 def test_resizing_keeps_what_is_seen_in_place(local_matcher: LoftrMatcher) -> None:
     """A blob at a known pixel is where the resized image has it, by the same formula as the points."""
     v, u = np.mgrid[:203, :301]
-    blob = torch.from_numpy(np.exp(-((u - 120.0) ** 2 + (v - 77.0) ** 2) / 50))[None, None]
-    small = _resize(blob, 104, 152)[0, 0].numpy()
+    blob = torch.from_numpy(np.exp(-((u - 120.0) ** 2 + (v - 77.0) ** 2) / 50))
+    small = _network_image(blob, 104, 152)[0, 0].numpy()
     weight = small / small.sum()
     v, u = np.mgrid[:104, :152]
-    centre = torch.tensor([[(weight * u).sum(), (weight * v).sum()]])
+    centre = np.array([[(weight * u).sum(), (weight * v).sum()]], np.float32)
     np.testing.assert_allclose(_to_original(centre, (301 / 152, 203 / 104), 0.0), [[120.0, 77.0]], atol=0.02)
 
 
