@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.loftr.matcher import Features, LoftrMatcher
+from loftr_ros.loftr.matcher_config import Effort
 from loftr_ros.matches import Matches
 
 
@@ -30,6 +31,19 @@ class MaskedMatcher:
         self._matcher = matcher
         self._path = path
         self._mask = _read(path)
+
+    @property
+    def effort(self) -> Effort:
+        """That of the matcher."""
+        return self._matcher.effort
+
+    @effort.setter
+    def effort(self, effort: Effort) -> None:
+        self._matcher.effort = effort
+
+    def warm_up(self, height: int, width: int) -> float:
+        """See `LoftrMatcher.warm_up`."""
+        return self._matcher.warm_up(height, width)
 
     def extract(self, image: NDArray[np.uint8]) -> Features:
         """Compute the features of an (H, W) grey image. Raises MaskError if the mask has another size."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from loftr_ros.loftr.config import MAX_PIXELS
+from loftr_ros.loftr.matcher_config import Effort
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.ros.parameter_spec import ParameterError, ParameterSpec, row, specs
 
@@ -46,8 +47,33 @@ class VoParameters:
         section="The network",
     )
     device: str = row("auto", "Where the network runs: auto (a GPU if there is one), cpu, cuda, cuda:1 ...")
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = row(
+        "auto",
+        "Numbers that the network computes with; auto: the fastest of the device that does no harm",
+        choices=("auto", "float32", "bfloat16", "float16"),
+    )
     max_pixels: int = row(
-        MAX_PIXELS, "Larger images are shrunk to about this for matching", unit="pixels", low=64 * 64, high=2**24
+        MAX_PIXELS,
+        "Larger images are shrunk to about this for matching",
+        unit="pixels",
+        low=64 * 64,
+        high=2**24,
+        runtime=True,
+    )
+    max_matches: int = row(
+        0, "The most confident matches that are used; 0: all", unit="matches", low=0, high=1_000_000, runtime=True
+    )
+    target_rate: float = row(
+        0.0,
+        "Frames a second to reach with fewer pixels and matches than the two above, as many as there is time for, at "
+        "least a quarter; 0: always all",
+        unit="Hz",
+        low=0.0,
+        high=1000.0,
+        runtime=True,
+    )
+    gpu_memory_limit: int = row(
+        0, "What the network may take of the memory of a GPU; 0: all", unit="MiB", low=0, high=1_000_000
     )
     threads: int = row(0, "CPU threads of the network; 0 leaves the choice to torch", low=0, high=256)
 
@@ -236,3 +262,8 @@ def odometry_config(parameters: VoParameters) -> OdometryConfig:
         max_angular_velocity=parameters.max_angular_velocity,
         max_prediction_s=parameters.max_prediction,
     )
+
+
+def allowed_effort(parameters: VoParameters) -> Effort:
+    """Return the most work that the node's parameters allow for a frame."""
+    return Effort(parameters.max_pixels, parameters.max_matches)

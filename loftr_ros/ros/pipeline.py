@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
-from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
+from sensor_msgs.msg import CameraInfo
 
-from loftr_ros.matches import Matcher
+from loftr_ros.loftr.device import OutOfMemory
+from loftr_ros.loftr.matcher import LoftrMatcher
 from loftr_ros.odometry.config import OdometryConfig
+from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.scaled_odometry import ScaledOdometry
 from loftr_ros.ros.baseline import Baseline
 from loftr_ros.ros.calibration import Calibration
 from loftr_ros.ros.camera_input import CameraInput, CameraMessages
 from loftr_ros.ros.diagnostics import Statistics, sentence
+from loftr_ros.ros.effort_control import EffortControl
 from loftr_ros.ros.frame_builder import FrameBuilder
+from loftr_ros.ros.ignore_mask import MaskedMatcher
 from loftr_ros.ros.outputs import Outputs
 from loftr_ros.ros.parameters import VoParameters, odometry_config
 from loftr_ros.ros.streams import streams
@@ -28,7 +33,9 @@ from loftr_ros.ros.worker import Worker
 class Pipeline:
     """One run of the odometry, from activation to deactivation."""
 
-    def __init__(self, node: LifecycleNode, parameters: VoParameters, matcher: Matcher[Any], outputs: Outputs) -> None:
+    def __init__(
+        self, node: LifecycleNode, parameters: VoParameters, matcher: LoftrMatcher | MaskedMatcher, outputs: Outputs
+    ) -> None:
         """Subscribe and start the worker.
 
         Args:
@@ -45,6 +52,9 @@ class Pipeline:
         self._frames = FrameBuilder(cameras, Calibration(self._baseline.of, rectified=rectified), parameters.mode)
         self._wheels = WheelInput(node, parameters) if parameters.scale_source == "odometry" else None
         wheels = self._wheels.positions if self._wheels else None
+        self._matcher = matcher
+        self._cold = matcher.device.type == "cuda"
+        self._effort = EffortControl(matcher, parameters)
         self._odometry = ScaledOdometry(matcher, odometry_config(parameters), wheels)
         self._outputs = outputs
         self._on_time_jump = parameters.on_time_jump
@@ -78,7 +88,11 @@ class Pipeline:
 
     def doubt(self) -> str | None:
         """Say in one sentence what is missing although odometry comes out, or None."""
-        return self._wheels.problem() if self._wheels else None
+        return (self._wheels.problem() if self._wheels else None) or self._effort.problem()
+
+    def values(self) -> dict[str, str]:
+        """Return names and values for the diagnostics."""
+        return self.statistics.values() | self._effort.values()
 
     def _deliver(self, messages: CameraMessages) -> None:
         self.statistics.frame_received()
@@ -86,22 +100,47 @@ class Pipeline:
 
     def _process(self, messages: CameraMessages) -> None:
         """Run in the worker: errors of one frame must not end it."""
+        began = time.monotonic()
         self._follow_orders()
         self._follow_time(messages.epoch)
         try:
-            frame = self._frames.frame(messages)
-            estimate = self._odometry.process(frame)
-            self._outputs.publish(frame, messages.images[0].header.frame_id, estimate)
+            if self._cold:
+                self._warm_up(messages.infos[0])
+            estimate = self._estimate(messages)
         except Exception as error:
+            if isinstance(error, OutOfMemory):
+                self._give_way(error)
             if self._node.context.ok():  # else ROS was shut down in the middle of the frame
                 self._node.get_logger().debug(traceback.format_exc())
                 self._fail(sentence(error))
         else:
             self.statistics.frame_processed(estimate, messages.arrival)
+            self._effort.learn(estimate, time.monotonic() - began)
             self._error = None
+
+    def _estimate(self, messages: CameraMessages) -> OdometryEstimate:
+        """Make a frame of the messages, and publish its odometry."""
+        frame = self._frames.frame(messages)
+        self._effort.set_for(frame.image.size)
+        estimate = self._odometry.process(frame)
+        self._outputs.publish(frame, messages.images[0].header.frame_id, estimate)
+        return estimate
+
+    def _warm_up(self, info: CameraInfo) -> None:
+        """Let a GPU get ready for the images of a camera, once; a processor has nothing to gain by it."""
+        self._cold = False
+        seconds = self._matcher.warm_up(info.height, info.width)
+        self._node.get_logger().info(f"ready for images of {info.width} x {info.height} after {seconds:.1f} s")
+
+    def _give_way(self, error: OutOfMemory) -> None:
+        """Go on with the smaller size that the matcher chose, from where the base is: the old keyframe is too large."""
+        self._effort.give_way(str(error))
+        self._odometry.reset()
+        self._outputs.carry_on()
 
     def _go_by(self, parameters: VoParameters, config: OdometryConfig) -> None:
         self._on_time_jump = parameters.on_time_jump
+        self._effort.reconfigure(parameters)
         self._odometry.reconfigure(config)
         self._outputs.reconfigure(parameters)
 

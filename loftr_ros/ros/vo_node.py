@@ -16,7 +16,6 @@ from std_srvs.srv import Trigger
 
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.loftr.matcher import LoftrMatcher, load_matcher
-from loftr_ros.loftr.matcher_config import Effort
 from loftr_ros.odometry.estimate import TrackingState
 from loftr_ros.ros.background import in_background
 from loftr_ros.ros.camera_search import find_camera
@@ -24,7 +23,7 @@ from loftr_ros.ros.diagnostics import diagnostics_message, sentence
 from loftr_ros.ros.ignore_mask import MaskedMatcher
 from loftr_ros.ros.node_parameters import NodeParameters
 from loftr_ros.ros.outputs import Outputs
-from loftr_ros.ros.parameters import VoParameters, odometry_config
+from loftr_ros.ros.parameters import VoParameters, allowed_effort, odometry_config
 from loftr_ros.ros.pipeline import Pipeline
 from loftr_ros.ros.trajectory_log import TrajectoryLogError
 
@@ -129,7 +128,7 @@ class VoNode(LifecycleNode):
     def report(self) -> None:
         """Publish the diagnostics."""
         level, text = self._status()
-        values = self._pipeline.statistics.values() if self._pipeline else {}
+        values = self._pipeline.values() if self._pipeline else {}
         if self._matcher:
             values |= _network_values(self._matcher)
         now = self.get_clock().now().nanoseconds
@@ -199,8 +198,9 @@ def _load_matcher(parameters: VoParameters) -> LoftrMatcher | MaskedMatcher:
         import torch
 
         torch.set_num_threads(parameters.threads)
-    matcher = load_matcher(parameters.checkpoint, parameters.device, Effort(parameters.max_pixels))
-    return MaskedMatcher(matcher, Path(parameters.mask_image).expanduser()) if parameters.mask_image else matcher
+    p = parameters
+    matcher = load_matcher(p.checkpoint, p.device, allowed_effort(p), p.precision, p.gpu_memory_limit)
+    return MaskedMatcher(matcher, Path(p.mask_image).expanduser()) if p.mask_image else matcher
 
 
 def main(argv: list[str] | None = None) -> int:
