@@ -194,7 +194,7 @@ def _refine_with_own_depth(
     ratio = length_ratio(rays.inverse_depth, rays.sigma, *measured)
     T = se3.transform(refined.T_a_b[:3, :3], ratio * refined.T_a_b[:3, 3])
     along = T[:3, 3] / max(float(np.linalg.norm(T[:3, 3])), 1e-9)
-    covariance = assess(T, rays.without_depth(), refined.noise, least_noise, Freedom.DIRECTION).covariance
+    covariance = assess(T, rays.without_depth(), refined.noise, Freedom.DIRECTION).covariance
     covariance[:3, :3] += along @ refined.covariance[:3, :3] @ along * np.outer(along, along)
     return replace(refined, T_a_b=T, covariance=covariance, depth_gains=np.zeros_like(refined.depth_gains))
 

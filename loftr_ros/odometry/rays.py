@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,16 +29,26 @@ class RayMatches:
     def __len__(self) -> int:
         return len(self.a)
 
+    @cached_property
+    def columns_a(self) -> NDArray[np.float64]:
+        """(3, N) points of a with z = 1; a coordinate of all of them lies in one piece of memory."""
+        return np.ascontiguousarray(homogeneous(self.a).T)
+
+    @cached_property
+    def columns_b(self) -> NDArray[np.float64]:
+        """(2, N) points of b."""
+        return np.ascontiguousarray(self.b.T)
+
     @property
     def sure(self) -> NDArray[np.bool_]:
         """(N,) the half of the matches whose points are the most certain in every direction; all if all are alike."""
         if self.spread is None:
             return np.ones(len(self), bool)
-        (xx, xy), (_, yy) = self.spread.transpose(1, 2, 0)
+        xx, xy, yy = self._moments
         largest = (xx + yy) / 2.0 + np.hypot((xx - yy) / 2.0, xy)  # eigenvalue
         return np.asarray(largest <= np.median(largest))
 
-    @property
+    @cached_property
     def known(self) -> NDArray[np.bool_]:
         """(N,) where there is depth."""
         return np.asarray(np.isfinite(self.inverse_depth) & np.isfinite(self.sigma))
@@ -51,9 +62,15 @@ class RayMatches:
         """Return (..., N) variances of b along (2, ..., N) unit vectors, as multiples of a typical one."""
         if self.spread is None:
             return np.ones(directions.shape[1:])
-        (xx, xy), (_, yy) = self.spread.transpose(1, 2, 0)
+        xx, xy, yy = self._moments
         x, y = directions
         return np.asarray(x * x * xx + 2.0 * x * y * xy + y * y * yy)
+
+    @cached_property
+    def _moments(self) -> NDArray[np.float64]:
+        """(3, N) the numbers xx, xy, yy of the spreads, which are there."""
+        assert self.spread is not None
+        return np.ascontiguousarray(self.spread.reshape(-1, 4)[:, [0, 1, 3]].T)
 
     def thinned(self, count: int) -> RayMatches:
         """Return about `count` of the matches from all over the image; all if there are not so many."""

@@ -100,40 +100,31 @@ def refine(
     T, scales, offset = T_a_b, Scales(noise), 0.0
     depth_sigma = np.maximum(rays.sigma, least_depth_sigma * rays.inverse_depth)
     for _ in range(_MAX_STEPS):
-        problem = Linearization.at(T, rays.shifted(offset), depth_sigma, scales, freedom is Freedom.ROTATION)
-        step, gain = _step(problem, _basis(freedom, T[:3, 3], offset_sigma), offset)
+        problem = Linearization.at(T, rays, depth_sigma, scales, freedom is Freedom.ROTATION, offset)
+        basis = _basis(freedom, T[:3, 3], offset_sigma)
+        step, gain = _step(problem, basis, offset)
         T, offset = se3.moved(T, step[:6]), offset + step[6]
         if freedom is Freedom.DIRECTION:
             T[:3, 3] *= np.linalg.norm(T_a_b[:3, 3]) / np.linalg.norm(T[:3, 3])
         before, scales = scales, problem.rescaled(least_noise)
         if gain < _COST_TOLERANCE and abs(scales.noise - before.noise) < _NOISE_TOLERANCE * before.noise:
             break
-    return _refined(T, rays, depth_sigma, scales, freedom, offset, offset_sigma)
+    # The last step was so small that the problem before it tells as much of the uncertainty as the one after it.
+    return _refined(T, problem, basis, scales.noise, offset)
 
 
-def assess(
-    T_a_b: NDArray[np.float64], rays: RayMatches, noise: float, least_noise: float, freedom: Freedom
-) -> RefinedPose:
+def assess(T_a_b: NDArray[np.float64], rays: RayMatches, noise: float, freedom: Freedom) -> RefinedPose:
     """Return what `refine` says about a pose, without refining it."""
-    scales = Linearization.at(T_a_b, rays, rays.sigma, Scales(noise)).rescaled(least_noise)
-    return _refined(T_a_b, rays, rays.sigma, scales, freedom, 0.0, 0.0)
+    problem = Linearization.at(T_a_b, rays, rays.sigma, Scales(noise), freedom is Freedom.ROTATION)
+    return _refined(T_a_b, problem, _basis(freedom, T_a_b[:3, 3], 0.0), noise, 0.0)
 
 
 def _refined(
-    T: NDArray[np.float64],
-    rays: RayMatches,
-    depth_sigma: NDArray[np.float64],
-    scales: Scales,
-    freedom: Freedom,
-    offset: float,
-    offset_sigma: float,
+    T: NDArray[np.float64], problem: Linearization, basis: NDArray[np.float64], noise: float, offset: float
 ) -> RefinedPose:
-    problem = Linearization.at(T, rays.shifted(offset), depth_sigma, scales, freedom is Freedom.ROTATION)
-    covariance, gains = _covariance(problem, _basis(freedom, T[:3, 3], offset_sigma))
+    covariance, gains = _covariance(problem, basis)
     by_offset = covariance[:6, 6] / max(covariance[6, 6], 1e-300)
-    return RefinedPose(
-        T, covariance[:6, :6], gains, problem.errors(), scales.noise, offset, by_offset, covariance[6, 6]
-    )
+    return RefinedPose(T, covariance[:6, :6], gains, problem.errors_at(T), noise, offset, by_offset, covariance[6, 6])
 
 
 def robust_cost(T_a_b: NDArray[np.float64], rays: RayMatches, noise: float) -> float:
@@ -146,7 +137,7 @@ def _step(problem: Linearization, basis: NDArray[np.float64], offset: float) -> 
     J, weight = problem.jacobian(), 1.0 / (1.0 + problem.squared)
     weighted = (J * weight).reshape(7, -1)
     H = basis.T @ (weighted @ J.reshape(7, -1).T) @ basis + _prior(basis)
-    gradient = basis.T @ (weighted @ problem.residuals().ravel())
+    gradient = basis.T @ (weighted @ problem.residuals.ravel())
     gradient[-1] += offset / basis[6, -1] if offset else 0.0
     step = -np.linalg.lstsq(H, gradient, rcond=None)[0]
     gain = float(step @ H @ step)

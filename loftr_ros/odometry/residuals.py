@@ -19,8 +19,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from loftr_ros.odometry import se3
-from loftr_ros.odometry.rays import RayMatches, homogeneous, inverse_depths
+from loftr_ros.odometry.rays import RayMatches, inverse_depths
 
 # Residuals beyond this many standard deviations have nothing to do with the noise.
 _OUTLIER = 3.0
@@ -30,6 +29,8 @@ _TRUNCATED_VARIANCE = 0.973
 _PRIOR_COUNT = 50.0
 # ... and is at most so many times what they are said to be; else matches that are wrong pass for wrong depths.
 _LARGEST_DEPTH_FACTOR = 3.0
+# About so many matches tell how deep the scene is.
+_MANY = 200
 # Least depth in camera b, as a share of that in camera a.
 _NEAREST = 0.1
 
@@ -86,6 +87,7 @@ class Linearization:
         depth_sigma: NDArray[np.float64],
         scales: Scales,
         at_infinity: bool = False,
+        offset: float = 0.0,
     ) -> Linearization:
         """Fix the epipolar lines and weights at the pose T.
 
@@ -95,17 +97,20 @@ class Linearization:
             depth_sigma: (N,) what it errs in all.
             scales: of the noise.
             at_infinity: matches without depth are infinitely far away; else they are where they are on their line.
+            offset: is added to all inverse depths.
         """
-        points, rays_b = np.ascontiguousarray(homogeneous(rays.a).T), np.ascontiguousarray(rays.b.T)
+        points, rays_b = rays.columns_a, rays.columns_b
         turned, baseline = T[:3, :3].T @ points, T[:3, :3].T @ T[:3, 3]
+        told = np.where(rays.known, rays.inverse_depth + offset, 0.0)
         # A depth that puts the point behind camera b, or right before it, is wrong, and has a leverage without bounds.
-        known = rays.known & (turned[2] - np.where(rays.known, rays.inverse_depth, 0.0) * baseline[2] > _NEAREST)
+        known = rays.known & (turned[2] - told * baseline[2] > _NEAREST)
         seen = inverse_depths(turned, baseline, rays_b, scales.noise)
-        rho, rho_sigma = _likeliest_depth(rays, known, *seen, scales, at_infinity)
+        rho, rho_sigma = _likeliest_depth(known, told, scales.depth * rays.sigma, *seen, at_infinity)
         slope = _slope(turned - rho * baseline[:, None], baseline)
-        length = np.sqrt((slope**2).sum(axis=0))
-        along = np.where(length > 1e-12, slope / np.maximum(length, 1e-12), [[1.0], [0.0]])
-        axes = np.stack([(-along[1], along[0]), along], axis=1)
+        length = np.sqrt(slope[0] ** 2 + slope[1] ** 2)
+        along = slope / np.maximum(length, 1e-12)
+        along[0, length < 1e-12] = 1.0
+        axes = np.stack([np.stack([-along[1], along[0]]), along], axis=1)
         variance = scales.noise**2 * rays.variance(axes)
         of_depth = np.where(known, (length * scales.depth * depth_sigma) ** 2, 0.0)
         variance[1] += of_depth if at_infinity else np.where(known, of_depth, np.inf)
@@ -117,7 +122,7 @@ class Linearization:
             rays_b,
             rho,
             rho_sigma,
-            length * np.where(known, rays.inverse_depth - rho, 0.0),
+            length * np.where(known, told - rho, 0.0),
             axes,
             sigma,
             of_depth / variance[1],
@@ -132,11 +137,17 @@ class Linearization:
     @cached_property
     def squared(self) -> NDArray[np.float64]:
         """(N,) sums of the squares of the residuals of each match: a match is wrong as a whole, or not."""
-        return np.asarray((self.residuals() ** 2).sum(axis=0))
+        across, along = self.residuals
+        return np.asarray(across**2 + along**2)
 
-    def residuals(self, change: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        """Return (2, N) residuals in standard deviations, at T or at a (6,) change of it; zero where there is none."""
-        return self._distances(self.T if change is None else se3.moved(self.T, change)) / self.sigma
+    @cached_property
+    def residuals(self) -> NDArray[np.float64]:
+        """(2, N) residuals in standard deviations, at T; zero where there is none."""
+        return self.residuals_at(self.T)
+
+    def residuals_at(self, T: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what they are at another pose, the lines and weights being the same."""
+        return self._distances(T) / self.sigma
 
     def jacobian(self, informative: bool = False) -> NDArray[np.float64]:
         """Return the (7, 2, N) derivative of `residuals` by the change of T and by an offset of all inverse depths.
@@ -150,7 +161,8 @@ class Linearization:
         z = _positive(z)
         axis_x, axis_y = self.axes / (z * self.sigma)
         # The derivative by the point in b, turned back to the axes of a.
-        by_point = np.tensordot(R, np.stack([axis_x, axis_y, -(axis_x * x + axis_y * y) / z]), 1)
+        by_point = np.stack([axis_x, axis_y, -(axis_x * x + axis_y * y) / z])
+        by_point = (R @ by_point.reshape(3, -1)).reshape(by_point.shape)
         rho = np.sqrt(np.maximum(self.rho**2 - self.rho_sigma**2, 0.0)) if informative else self.rho
         # d(R^T (x - rho p)) = R^T (-rho dp + (x - rho p) x dtheta), and g . (v x dtheta) = (g x v) . dtheta.
         J = np.zeros((7, *self.sigma.shape))
@@ -160,15 +172,15 @@ class Linearization:
         J[6, 1] = self.by_depth
         return J
 
-    def errors(self) -> NDArray[np.float64]:
-        """Return the (N,) distances of the matches from where the pose puts them, depth errors discounted."""
-        across, along = self._distances(self.T) * self.used
+    def errors_at(self, T: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the (N,) distances of the matches from where a pose puts them, depth errors discounted."""
+        across, along = self._distances(T) * self.used
         return np.sqrt(across**2 + (1.0 - self.depth_share) * along**2)
 
     def rescaled(self, least_noise: float) -> Scales:
         """Return the scales that the residuals show, outliers left out: the likeliest variances, by fixed point."""
         used = self.used
-        size = np.abs(self.residuals()[used])
+        size = np.abs(self.residuals[used])
         share = np.stack([np.zeros_like(self.depth_share), self.depth_share])[used]
         inlier = size <= _OUTLIER * 1.4826 * np.median(size)
         squared, share = size[inlier] ** 2 / _TRUNCATED_VARIANCE, share[inlier]
@@ -187,11 +199,11 @@ class Linearization:
 
 
 def _likeliest_depth(
-    rays: RayMatches,
     known: NDArray[np.bool_],
+    told: NDArray[np.float64],
+    told_sigma: NDArray[np.float64],
     seen: NDArray[np.float64],
     seen_sigma: NDArray[np.float64],
-    scales: Scales,
     at_infinity: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(N,) inverse depths at which to linearize, and standard deviations: by depth and match together, or by one alone.
@@ -202,12 +214,14 @@ def _likeliest_depth(
     """
     visible = np.isfinite(seen)
     middle, spread = 0.0, 0.0
-    if visible.any() and not at_infinity and not known.all():
-        middle = float(np.median(seen[visible]))
-        spread = 1.4826 * float(np.median(np.abs(seen[visible] - middle)))
-    value, sigma = np.where(known, rays.inverse_depth, middle), np.where(known, scales.depth * rays.sigma, spread)
+    if not at_infinity and visible.any() and not known.all():
+        some = seen[visible][:: max(len(seen) // _MANY, 1)]
+        middle = float(np.median(some))
+        spread = 1.4826 * float(np.median(np.abs(some - middle)))
+    value, sigma = np.where(known, told, middle), np.where(known, told_sigma, spread)
     share = np.where(visible, sigma**2 / (sigma**2 + seen_sigma**2), 0.0)
-    shift = np.clip(share * np.where(visible, seen - value, 0.0), -_OUTLIER * sigma, _OUTLIER * sigma)
+    shift = share * np.where(visible, seen - value, 0.0)
+    shift = np.maximum(np.minimum(shift, _OUTLIER * sigma), -_OUTLIER * sigma)
     return np.maximum(value + shift, 0.0), np.sqrt(1.0 - share) * sigma
 
 

@@ -47,7 +47,11 @@ def test_the_jacobian_is_the_derivative(freedom: Freedom) -> None:
     rays = matches(T_A_B, 0)
     problem = Linearization.at(T_A_B, rays, rays.sigma, Scales(NOISE), freedom is Freedom.ROTATION)
     basis = _basis(freedom, T_A_B[:3, 3], 0.0)[:6, :-1]
-    numeric = approx_fprime(np.zeros(basis.shape[1]), lambda change: problem.residuals(basis @ change).ravel(), 1e-8)
+    numeric = approx_fprime(
+        np.zeros(basis.shape[1]),
+        lambda change: problem.residuals_at(se3.moved(problem.T, (basis @ change)[:6])).ravel(),
+        1e-8,
+    )
     J = problem.jacobian()[:6].reshape(6, -1)
     np.testing.assert_allclose(J.T @ basis, numeric, atol=1e-5 * np.abs(numeric).max())
 
