@@ -69,7 +69,7 @@ class Pairwise:
 def dtype_of(matcher: Matcher[Any]) -> str:
     """Name the type in which the larger part of a matcher computes; "-" where there is no network."""
     if isinstance(matcher, LoftrMatcher):
-        return _name(next(matcher.model.backbone.parameters()).dtype)
+        return _name(matcher.model.dtype)
     return _name(matcher.dtype) if isinstance(matcher, Pairwise) else "-"
 
 

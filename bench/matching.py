@@ -70,7 +70,7 @@ def _run(args: argparse.Namespace, command: str) -> Report:
     pair_sets = _pair_sets(args)
     loftr = load_matcher(args.checkpoint, args.device)
     rows = competitors(loftr, Path(args.checkpoint).stem)
-    facts = network_machine(loftr.device, next(loftr.model.parameters()).dtype)
+    facts = network_machine(loftr.device, loftr.model.dtype)
     console = program.table_console()
     for name, value in facts.items():
         console.print(f"{name}: {value}", highlight=False)

@@ -83,7 +83,7 @@ def _run(args: argparse.Namespace, command: str) -> Report:
                 readings.append((number, resident_mib(), keyframes))
             bar.advance(task)
     table = MemoryReport(f"Memory, {args.checkpoint}, {args.size[0]} x {args.size[1]}", readings)
-    facts = network_machine(loftr.device, next(loftr.model.parameters()).dtype)
+    facts = network_machine(loftr.device, loftr.model.dtype)
     program.table_console().print(rich_table(table))
     return Report(PROGRAM, command, facts, [table])
 

@@ -117,8 +117,7 @@ def _measure(model: LoFTR, device: torch.device, pair: Sequence[NDArray[np.uint8
     tokens = stage("transform", lambda: model.transform(a, b))
     cells = stage("coarse", lambda: model.coarse_matching(*tokens, a.grid, b.grid))
     stage("refine", lambda: model.refine(a, b, tokens, cells))
-    dtype = next(model.backbone.parameters()).dtype
-    return Stages(str(dtype).removeprefix("torch."), milliseconds, len(cells.cell_a))
+    return Stages(str(model.dtype).removeprefix("torch."), milliseconds, len(cells.cell_a))
 
 
 def _tensor(image: NDArray[np.uint8], device: torch.device) -> Tensor:

@@ -63,7 +63,7 @@ def _run(args: argparse.Namespace, command: str) -> Report:
         print(f"{PROGRAM}: skipped {reason}", file=sys.stderr)
     loftr = load_matcher(args.checkpoint, args.device)
     drivers = contestants(args.methods, loftr, Path(args.checkpoint).stem)
-    facts = network_machine(loftr.device, next(loftr.model.parameters()).dtype)
+    facts = network_machine(loftr.device, loftr.model.dtype)
     console = program.table_console()
     for name, value in facts.items():
         console.print(f"{name}: {value}", highlight=False)

@@ -21,6 +21,19 @@ def _folded(convolution: nn.Module, normalisation: nn.Module) -> nn.Conv2d:
     return fuse_conv_bn_eval(convolution, normalisation)
 
 
+class _InFloat32(nn.Module):
+    """A convolution that computes in single precision within a network that does not."""
+
+    def __init__(self, convolution: nn.Module, result: torch.dtype) -> None:
+        super().__init__()
+        self.convolution = convolution
+        self.result = result
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.convolution(x.float())
+        return y.to(self.result)
+
+
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions and a shortcut, projected where the shape changes."""
 
@@ -55,12 +68,12 @@ class ResNetFPN(nn.Module):
         super().__init__()
         half, quarter, eighth = config.block_dims
         self.align_corners = config.align_corners
-        self.conv1 = _conv(1, config.stem_dim, 7, 2)
+        self.conv1: nn.Module = _conv(1, config.stem_dim, 7, 2)
         self.bn1: nn.Module = nn.BatchNorm2d(config.stem_dim)
         self.layer1 = self._stage(config.stem_dim, half, config.blocks_per_stage, 1)
         self.layer2 = self._stage(half, quarter, config.blocks_per_stage, 2)
         self.layer3 = self._stage(quarter, eighth, config.blocks_per_stage, 2)
-        self.layer3_outconv = _conv(eighth, eighth, 1)
+        self.layer3_outconv: nn.Module = _conv(eighth, eighth, 1)
         self.layer2_outconv = _conv(quarter, eighth, 1)
         self.layer2_outconv2 = self._merge(eighth, quarter)
         self.layer1_outconv = _conv(half, quarter, 1)
@@ -91,6 +104,19 @@ class ResNetFPN(nn.Module):
         for merge in (self.layer2_outconv2, self.layer1_outconv2):
             merge[0], merge[1] = _folded(merge[0], merge[1]), nn.Identity()
 
+    def round(self, precision: torch.dtype) -> None:
+        """Compute in another precision, but for the first layer and the last before the coarse map.
+
+        Those take little time, and rounding grey values and coarse features moves the most matches.
+        """
+        if precision is torch.float32:
+            return
+        for layer in self.children():
+            if layer not in (self.conv1, self.layer3_outconv):
+                layer.to(precision)
+        self.conv1 = _InFloat32(self.conv1, precision)
+        self.layer3_outconv = _InFloat32(self.layer3_outconv, torch.float32)
+
     def _double(self, x: Tensor) -> Tensor:
         return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=self.align_corners)
 
@@ -101,14 +127,14 @@ class ResNetFPN(nn.Module):
             image: (B, 1, H, W) grey values in [0, 1]; H and W multiples of 8.
 
         Returns:
-            The coarse map (B, C, H/8, W/8) and the fine map (B, C', H/2, W/2), of the type of the weights.
+            The coarse map (B, C, H/8, W/8) and the fine map (B, C', H/2, W/2).
         """
-        image = image.to(self.conv1.weight.dtype, memory_format=torch.channels_last)
+        image = image.contiguous(memory_format=torch.channels_last)
         half = self.layer1(F.relu(self.bn1(self.conv1(image))))
         quarter = self.layer2(half)
         eighth = self.layer3(quarter)
 
         coarse: torch.Tensor = self.layer3_outconv(eighth)
-        middle = self.layer2_outconv2(self.layer2_outconv(quarter) + self._double(coarse))
+        middle = self.layer2_outconv2(self.layer2_outconv(quarter) + self._double(coarse).to(quarter.dtype))
         fine: torch.Tensor = self.layer1_outconv2(self.layer1_outconv(half) + self._double(middle))
         return coarse, fine

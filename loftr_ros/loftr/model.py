@@ -82,7 +82,7 @@ class LoFTR(nn.Module):
         """
         ready = deepcopy(self).eval()
         ready.backbone.fold_normalisation()
-        ready.backbone.to(precision)
+        ready.backbone.round(precision)
         ready.coarse_matching.round_factors = precision is not torch.float32
         if precision is torch.float16:
             ready.fine_preprocess.half()
@@ -151,6 +151,11 @@ class LoFTR(nn.Module):
             (a.grid[1], b.grid[1]),
             cells,
         )
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """In which the backbone computes."""
+        return self.backbone.layer1_outconv.weight.dtype
 
     @property
     def window_radius(self) -> int:
