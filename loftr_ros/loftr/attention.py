@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -17,6 +18,9 @@ def linear_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | N
     Returns:
         (B, H, L, D).
     """
+    dtype = value.dtype
+    if dtype is torch.float16:  # which a query times a key times a value may be too large for; their mean is not
+        query, key, value = query.float(), key.float(), value.float()
     query = F.elu(query) + 1
     key = F.elu(key) + 1
     if mask is not None:
@@ -25,7 +29,7 @@ def linear_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | N
     # Averages instead of sums keep the products inside the range of half precision.
     context = key.transpose(2, 3) @ (value / tokens)
     normaliser = query @ (key.mean(dim=2)[..., None]) + 1e-6 / tokens
-    return (query @ context) / normaliser
+    return ((query @ context) / normaliser).to(dtype)
 
 
 def full_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -161,10 +161,10 @@ class LoftrMatcher:
             pass  # what the call held is not free before this clause is left
         self.network.forget()
         torch.cuda.empty_cache()
-        pixels, least = math.prod(size), MIN_SIDE**2
-        if pixels <= least:
+        least = MIN_SIDE**2
+        if self.effort.max_pixels <= least:
             raise OutOfMemory(f"{self.device} has too little memory even at max_pixels {least}: free some of it")
-        self.effort = replace(self.effort, max_pixels=max(pixels // 2, least))
+        self.effort = replace(self.effort, max_pixels=max(math.prod(size) // 2, least))
         raise OutOfMemory(
             f"{self.device} has too little memory for images of {size[1]} x {size[0]} pixels: matching goes on with "
             f"max_pixels {self.effort.max_pixels}; set that, or more memory_limit_mib if there is one"
