@@ -6,6 +6,7 @@ frame; in the odom frame of ROS the base starts at the origin, or wherever it is
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +72,11 @@ def camera_in_base(x: float, y: float, z: float, roll: float, pitch: float, yaw:
     """
     R_base_body = Rotation.from_euler("xyz", [roll, pitch, yaw]).as_matrix()
     return se3.transform(R_base_body @ R_BODY_OPTICAL, [x, y, z])
+
+
+def pitch_of(T_base_camera: NDArray[np.float64]) -> float:
+    """Return how far below the horizon of the base a camera (4, 4) looks, radians; negative above it."""
+    return -math.asin(np.clip(T_base_camera[2, 2], -1.0, 1.0))
 
 
 def base_pose(T_odom_camera: NDArray[np.float64], T_base_camera: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -30,6 +30,10 @@ class Outputs:
     """Publishes estimates on `odometry`, `matches`, `points`, `match_image`, `path` and tf.
 
     While the node is active only the worker calls `publish`, `restart`, `carry_on` and `reconfigure`.
+
+    Attributes:
+        extrinsic: where the camera sits.
+        trajectory: what was published.
     """
 
     def __init__(self, node: LifecycleNode, parameters: VoParameters) -> None:
@@ -40,7 +44,7 @@ class Outputs:
         """
         self._node = node
         self._parameters = parameters
-        self._extrinsic = Extrinsic(node, parameters)
+        self.extrinsic = Extrinsic(node, parameters)
         self._odometry = node.create_lifecycle_publisher(Odometry, "odometry", 10)
         self._matches = node.create_lifecycle_publisher(PointCloud2, "matches", 10)
         self._points = node.create_lifecycle_publisher(PointCloud2, "points", 2)
@@ -60,7 +64,7 @@ class Outputs:
             self._node.destroy_lifecycle_publisher(publisher)
         if self._broadcaster:
             self._node.destroy_publisher(self._broadcaster.pub_tf)
-        self._extrinsic.close()
+        self.extrinsic.close()
 
     def restart(self) -> None:
         """Put the base where the parameters say it starts, with a new path and trajectory."""
@@ -86,7 +90,7 @@ class Outputs:
         Raises:
             ExtrinsicError: TF has to tell where the camera is and does not.
         """
-        T_base_camera = self._extrinsic.of(camera_frame)
+        T_base_camera = self.extrinsic.of(camera_frame)
         motion = base_motion(estimate, T_base_camera, self._parameters.min_variance, self._start)
         self._last = motion
         self._rate.tick()

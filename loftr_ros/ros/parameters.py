@@ -247,8 +247,12 @@ def validated(values: Mapping[str, Any]) -> VoParameters:
     return VoParameters(**converted)
 
 
-def odometry_config(parameters: VoParameters) -> OdometryConfig:
+def odometry_config(parameters: VoParameters, camera_pitch: float | None = None) -> OdometryConfig:
     """Return the settings of the odometry that the node's parameters ask for.
+
+    Args:
+        parameters: of the node.
+        camera_pitch: as TF has it, radians; None: that of the parameters.
 
     Raises:
         OdometryConfigError: parameters that do not go together.
@@ -257,7 +261,7 @@ def odometry_config(parameters: VoParameters) -> OdometryConfig:
         mode=parameters.mode,
         scale_source=parameters.scale_source,
         camera_height=parameters.camera_height,
-        camera_pitch=parameters.camera_pitch,
+        camera_pitch=parameters.camera_pitch if camera_pitch is None else camera_pitch,
         max_speed=parameters.max_speed,
         max_angular_velocity=parameters.max_angular_velocity,
         max_prediction_s=parameters.max_prediction,

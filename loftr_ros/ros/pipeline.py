@@ -8,12 +8,13 @@ from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
 
+import numpy as np
+from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo
 
 from loftr_ros.loftr.device import OutOfMemory
 from loftr_ros.loftr.matcher import LoftrMatcher
-from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.scaled_odometry import ScaledOdometry
 from loftr_ros.ros.baseline import Baseline
@@ -22,6 +23,7 @@ from loftr_ros.ros.camera_input import CameraInput, CameraMessages
 from loftr_ros.ros.diagnostics import Statistics, sentence
 from loftr_ros.ros.effort_control import EffortControl
 from loftr_ros.ros.frame_builder import FrameBuilder
+from loftr_ros.ros.frames import pitch_of
 from loftr_ros.ros.ignore_mask import MaskedMatcher
 from loftr_ros.ros.outputs import Outputs
 from loftr_ros.ros.parameters import VoParameters, odometry_config
@@ -57,7 +59,8 @@ class Pipeline:
         self._effort = EffortControl(matcher, parameters)
         self._odometry = ScaledOdometry(matcher, odometry_config(parameters), wheels)
         self._outputs = outputs
-        self._on_time_jump = parameters.on_time_jump
+        self._parameters = parameters
+        self._pitch: float | None = None
         self._epoch = 0
         self._error: str | None = None
         self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
@@ -80,7 +83,7 @@ class Pipeline:
 
     def reconfigure(self, parameters: VoParameters) -> None:
         """Go by changed parameters from the next frame on."""
-        self._orders.put(partial(self._go_by, parameters, odometry_config(parameters)))
+        self._orders.put(partial(self._go_by, parameters))
 
     def problem(self) -> str | None:
         """Say in one sentence what keeps odometry from coming out, or None."""
@@ -120,11 +123,22 @@ class Pipeline:
 
     def _estimate(self, messages: CameraMessages) -> OdometryEstimate:
         """Make a frame of the messages, and publish its odometry."""
+        camera_frame = messages.images[0].header.frame_id
+        self._mount(self._outputs.extrinsic.of(camera_frame))
         frame = self._frames.frame(messages)
         self._effort.set_for(frame.image.size)
         estimate = self._odometry.process(frame)
-        self._outputs.publish(frame, messages.images[0].header.frame_id, estimate)
+        self._outputs.publish(frame, camera_frame, estimate)
         return estimate
+
+    def _mount(self, T_base_camera: NDArray[np.float64]) -> None:
+        """Tell what measures the scale where the camera sits, which is known from the first frame on."""
+        if self._wheels:
+            self._wheels.follow(T_base_camera)
+        if self._pitch is None:
+            self._pitch = pitch_of(T_base_camera)
+            self._odometry.reconfigure(odometry_config(self._parameters, self._pitch))
+            self._odometry.reset()
 
     def _warm_up(self, info: CameraInfo) -> None:
         """Let a GPU get ready for the images of a camera, once; a processor has nothing to gain by it."""
@@ -138,10 +152,10 @@ class Pipeline:
         self._odometry.reset()
         self._outputs.carry_on()
 
-    def _go_by(self, parameters: VoParameters, config: OdometryConfig) -> None:
-        self._on_time_jump = parameters.on_time_jump
+    def _go_by(self, parameters: VoParameters) -> None:
+        self._parameters = parameters
         self._effort.reconfigure(parameters)
-        self._odometry.reconfigure(config)
+        self._odometry.reconfigure(odometry_config(parameters, self._pitch))
         self._outputs.reconfigure(parameters)
 
     def _follow_orders(self) -> None:
@@ -155,11 +169,13 @@ class Pipeline:
             return
         self._epoch = epoch
         self._odometry.reset()
-        if self._on_time_jump == "restart":
+        if self._parameters.on_time_jump == "restart":
             self._outputs.restart()
         else:
             self._outputs.carry_on()
-        self._node.get_logger().warning(f"the stamps of the images went back: on_time_jump is {self._on_time_jump}")
+        self._node.get_logger().warning(
+            f"the stamps of the images went back: on_time_jump is {self._parameters.on_time_jump}"
+        )
 
     def _fail(self, text: str) -> None:
         self.statistics.frame_dropped()

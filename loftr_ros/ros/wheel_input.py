@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 
 import numpy as np
 from nav_msgs.msg import Odometry
+from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 
@@ -13,16 +15,23 @@ from loftr_ros.odometry.wheel_odometry import WheelOdometry
 from loftr_ros.ros.messages import nanoseconds, pose_matrix
 from loftr_ros.ros.parameters import VoParameters
 
+# Poses that may come between two frames, or before the first one tells where the camera sits: 20 s at 100 Hz.
+_WAITING = 2000
+
 
 class WheelInput:
-    """Collects where the camera is by the poses that the wheels report for the base."""
+    """Collects where the camera is by the poses that the wheels report for the base.
+
+    Attributes:
+        positions: of the camera; the worker's, see `follow`.
+    """
 
     def __init__(self, node: Node, parameters: VoParameters) -> None:
         """Subscribe."""
         self.positions = WheelOdometry()
         self._node = node
         self._timeout = parameters.input_timeout
-        self._camera = np.array([parameters.camera_x, parameters.camera_y, parameters.camera_z, 1.0])  # in the base
+        self._waiting: deque[tuple[int, NDArray[np.float64]]] = deque(maxlen=_WAITING)
         self._last = time.monotonic()
         self._subscription = node.create_subscription(
             Odometry, parameters.wheel_odometry_topic, self._on_odometry, qos_profile_sensor_data
@@ -31,6 +40,12 @@ class WheelInput:
     def close(self) -> None:
         """Unsubscribe."""
         self._node.destroy_subscription(self._subscription)
+
+    def follow(self, T_base_camera: NDArray[np.float64]) -> None:
+        """Bring the positions up to date, of a camera that sits there (4, 4); called by the worker before a frame."""
+        while self._waiting:
+            stamp_ns, T_odom_base = self._waiting.popleft()
+            self.positions.add(stamp_ns, (T_odom_base @ T_base_camera)[:3, 3])
 
     def problem(self) -> str | None:
         """Say in one sentence that nothing came since `input_timeout`, or None."""
@@ -46,4 +61,4 @@ class WheelInput:
         numbers = np.array([p.x, p.y, p.z, q.x, q.y, q.z, q.w])
         if np.isfinite(numbers).all() and numbers[3:].any():
             self._last = time.monotonic()
-            self.positions.add(nanoseconds(message.header.stamp), (pose_matrix(message.pose.pose) @ self._camera)[:3])
+            self._waiting.append((nanoseconds(message.header.stamp), pose_matrix(message.pose.pose)))

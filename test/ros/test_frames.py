@@ -143,3 +143,8 @@ def test_variances_stay_between_the_floor_and_what_consumers_take(size):
 
 def test_a_covariance_inside_the_bounds_is_left_alone():
     np.testing.assert_allclose(frames.bounded(covariance(5), 1e-9), covariance(5), rtol=1e-12)
+
+
+@pytest.mark.parametrize("pitch", [-0.4, 0.0, 1.2])
+def test_the_pitch_of_a_camera_is_how_far_it_looks_down(pitch):
+    assert frames.pitch_of(frames.camera_in_base(0.3, 0.1, 1.0, 0.2, pitch, 2.0)) == pytest.approx(pitch)

@@ -5,13 +5,16 @@ import importlib.util
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
+from loftr_ros.loftr.matcher_config import DEFAULT_EFFORT, Effort
+from loftr_ros.loftr.precision import Precision
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.ros.parameter_spec import ParameterError
-from loftr_ros.ros.parameters import PARAMETERS, VoParameters, odometry_config, validated
+from loftr_ros.ros.parameters import PARAMETERS, VoParameters, allowed_effort, odometry_config, validated
 
 ROOT = Path(__file__).parents[2]
 
@@ -92,6 +95,17 @@ def test_the_odometry_is_set_by_the_table_and_by_default_as_elsewhere():
     assert changed == OdometryConfig(mode="stereo", max_speed=2.0, max_angular_velocity=3.0, max_prediction_s=4.0)
     metric = {"scale_source": "camera_height", "camera_height": 0.5, "camera_pitch": 0.2}
     assert odometry_config(validated(metric)) == OdometryConfig(**metric)
+    assert odometry_config(validated(metric), 0.3).camera_pitch == 0.3
+
+
+def test_the_effort_is_set_by_the_table_and_by_default_as_elsewhere():
+    assert allowed_effort(VoParameters()) == DEFAULT_EFFORT
+    assert allowed_effort(VoParameters(max_pixels=5000, max_matches=7)) == Effort(5000, 7)
+
+
+def test_the_precisions_are_those_of_the_network():
+    (spec,) = (spec for spec in PARAMETERS if spec.name == "precision")
+    assert spec.choices == get_args(Precision)
 
 
 def test_the_table_can_be_read_without_ros():
