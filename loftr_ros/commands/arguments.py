@@ -39,3 +39,16 @@ def add_matcher_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="shrink larger images to about this for matching (default: %(default)s)",
     )
+    parser.add_argument(
+        "--max-matches",
+        type=positive_int,
+        default=0,
+        metavar="N",
+        help="keep the N most confident matches (default: all)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "float32", "bfloat16", "float16"),
+        default="auto",
+        help="numbers that the network computes with (default: auto, the fastest of the device that does no harm)",
+    )

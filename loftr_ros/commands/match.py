@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loftr_ros.commands.arguments import add_matcher_arguments, positive_int
+from loftr_ros.commands.arguments import add_matcher_arguments
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.output import make_folder
 
@@ -35,7 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--camera-b", type=Path, metavar="YAML", help="of the second image, if another camera took it")
     add_matcher_arguments(parser)
-    parser.add_argument("--max-matches", type=positive_int, metavar="N", help="keep the N most confident matches")
     parser.add_argument("--no-polish", action="store_true", help="leave the matches as the network gives them")
     parser.add_argument("--matches", type=_table_file, metavar="FILE", help="write the matches (csv or npz)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -55,10 +54,8 @@ def main(args: argparse.Namespace) -> int:
     for path in (args.output, args.matches):
         if path is not None:
             make_folder(path.parent)
-    matcher = load_matcher(args.checkpoint, args.device, Effort(args.max_pixels))
+    matcher = load_matcher(args.checkpoint, args.device, Effort(args.max_pixels, args.max_matches), args.precision)
     matches, milliseconds = _match(matcher, *images, polished=not args.no_polish)
-    if args.max_matches is not None:
-        matches = matches.select(np.sort(np.argsort(-matches.confidence, kind="stable")[: args.max_matches]))
     pose = relative_pose(matches, *cameras) if cameras else None
     inliers = pose.inliers if pose else np.full(len(matches), cameras is None)
     figures = figures_of(matches, milliseconds, pose)

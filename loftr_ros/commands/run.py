@@ -64,7 +64,7 @@ def main(args: argparse.Namespace) -> int:
     sequence = open_sequence(args.source, args.mode, args.fps).every(args.stride)
     wheels = _wheels(args, sequence)
     make_folder(args.output)
-    matcher = load_matcher(args.checkpoint, args.device, Effort(args.max_pixels))
+    matcher = load_matcher(args.checkpoint, args.device, Effort(args.max_pixels, args.max_matches), args.precision)
     records: list[FrameRecord] = []
     try:
         for estimate in _estimates(ScaledOdometry(matcher, config, wheels), sequence, show=not args.no_progress):
@@ -118,6 +118,8 @@ def _settings(args: argparse.Namespace, matcher: Any, config: Any, frames: int) 
         "mode": args.mode,
         "stride": args.stride,
         "max_pixels": args.max_pixels,
+        "max_matches": args.max_matches,
+        "precision": args.precision,
         "checkpoint": matcher.checkpoint,
         "device": str(matcher.device),
         "config": asdict(config),

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from numpy.typing import NDArray
 
+from loftr_ros.loftr.matcher_config import DEFAULT_EFFORT, Effort
 from loftr_ros.matches import Matches
 
 FOCAL, BASELINE, STEP = 200.0, 0.3, 0.08  # pixels, metres, metres a frame
@@ -20,6 +21,8 @@ class LucasKanadeMatcher:
 
     checkpoint = "lucas-kanade"
     device = "cpu"
+    effort = DEFAULT_EFFORT
+    precision = "auto"
 
     def extract(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return image
@@ -33,14 +36,20 @@ class LucasKanadeMatcher:
         back, found_back, _ = cv2.calcOpticalFlowPyrLK(features_b, features_a, there, None, **flow)
         returned = np.linalg.norm(back[:, 0] - points, axis=1) < 0.3
         good = returned & (found.ravel() == 1) & (found_back.ravel() == 1)
-        return Matches(points, there[:, 0], np.ones(len(points), np.float32), np.arange(len(points))).select(good)
+        matches = Matches(points, there[:, 0], np.ones(len(points), np.float32), np.arange(len(points))).select(good)
+        return matches.select(np.arange(len(matches))[: self.effort.max_matches or None])
 
 
 @pytest.fixture
 def matcher(monkeypatch: pytest.MonkeyPatch) -> LucasKanadeMatcher:
     """Take the place of LoFTR in this process."""
     stand_in = LucasKanadeMatcher()
-    monkeypatch.setattr("loftr_ros.loftr.matcher.load_matcher", lambda checkpoint, device, effort: stand_in)
+
+    def load(checkpoint: str, device: str, effort: Effort, precision: str) -> LucasKanadeMatcher:
+        stand_in.effort, stand_in.precision = effort, precision
+        return stand_in
+
+    monkeypatch.setattr("loftr_ros.loftr.matcher.load_matcher", load)
     return stand_in
 
 

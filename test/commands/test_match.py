@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.cli import main
 from loftr_ros.demo.room import make_room
+from loftr_ros.loftr.matcher_config import Effort
 from loftr_ros.odometry import se3
 from loftr_ros.training.rendering import render
 
@@ -121,21 +122,11 @@ def test_matches_as_table_and_as_arrays(views: tuple[Path, Path], camera: Path, 
     assert len(rows) == len(arrays["cell_a"])
 
 
-def test_most_confident_matches_are_kept(
-    views: tuple[Path, Path], tmp_path: Path, matcher: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from dataclasses import replace
-
-    def with_confidence(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Any:
-        found = type(matcher)().match(a, b)
-        return replace(found, confidence=(found.cell_a % 101 / 101).astype(np.float32))
-
-    monkeypatch.setattr(matcher, "match", with_confidence)
-    for name, options in (("all", ()), ("best", ("--max-matches", 50))):
-        match(views, tmp_path / "out.png", "--matches", tmp_path / f"{name}.npz", *options)
-    every, best = (np.load(tmp_path / f"{name}.npz") for name in ("all", "best"))
-    np.testing.assert_array_equal(np.sort(best["confidence"]), np.sort(every["confidence"])[-50:])
-    assert (np.diff(best["cell_a"]) > 0).all()
+def test_the_matcher_works_as_the_options_say(views: tuple[Path, Path], tmp_path: Path, matcher: Any) -> None:
+    options = ("--max-matches", 50, "--max-pixels", 30_000, "--precision", "float32")
+    match(views, tmp_path / "out.png", "--matches", tmp_path / "best.npz", *options)
+    assert len(np.load(tmp_path / "best.npz")["cell_a"]) == 50
+    assert (matcher.effort, matcher.precision) == (Effort(30_000, 50), "float32")
 
 
 @pytest.mark.usefixtures("matcher")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from loftr_ros.cli import main
+from loftr_ros.loftr.matcher_config import Effort
 from loftr_ros.odometry.trajectory import read_tum
 
 
@@ -57,6 +58,15 @@ def test_report_says_how_it_was_made_and_what_came_out(sideways: Path, tmp_path:
     assert frames[3]["state"] == "tracking"
     assert 0 < frames[3]["inliers"] <= frames[3]["matches"]
     assert {"extract", "match", "pose"} <= set(frames[3]["milliseconds"])
+
+
+def test_the_matcher_works_as_the_options_say(sideways: Path, tmp_path: Path, matcher: Any) -> None:
+    options = ("--max-matches", "200", "--max-pixels", "30000", "--precision", "float32")
+    assert run(sideways, tmp_path / "out", "--mode", "stereo", *options) == 0
+    assert (matcher.effort, matcher.precision) == (Effort(30_000, 200), "float32")
+    summary, frames = report(tmp_path / "out")["summary"], report(tmp_path / "out")["frames"]
+    assert [summary[name] for name in ("max_pixels", "max_matches", "precision")] == [30_000, 200, "float32"]
+    assert max(frame["matches"] for frame in frames) <= 200
 
 
 @pytest.mark.usefixtures("matcher")
