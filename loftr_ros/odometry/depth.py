@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
-from scipy.spatial import Delaunay, QhullError
+from scipy.spatial import cKDTree
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.camera import Camera
@@ -27,10 +27,11 @@ _GATE = 3.0
 _DEPTH_EDGE = 0.05
 # ... and is then taken to be this exact, as a share of the depth.
 _DEPTH_IMAGE_SIGMA = 0.02
+# So many points around are asked. Between them the weight of none is above 1: one of more than this means that they are
+# all on one side, or on one line. A point nearer than about a tenth of the others' distance has all the say.
+_NEIGHBOURS, _LARGEST_WEIGHT, _SOFTNESS = 6, 1.05, 0.01
 # What interpolation between carried points adds to their uncertainty, as a share of their difference.
 _INTERPOLATION_SIGMA = 0.25
-
-
 # Deviations beyond this many standard deviations lose their say.
 _LOSS_SCALE = 2.0
 # A baseline that is already a robust fit is corrected by this at most.
@@ -110,8 +111,8 @@ class CellDepths:
 class CarriedDepths:
     """Depth of an old keyframe seen from a new one, known at points that are not on the new grid.
 
-    Inverse depth is linear in the image on a plane, so linear interpolation in the triangles between the points
-    (Delaunay) is exact on planes; in triangles that span a depth edge it is as uncertain as their corners differ.
+    Inverse depth is linear in the image on a plane, so a plane through the nearest points, by least squares, is exact
+    there; between points of different depth it is as uncertain as they differ.
     """
 
     def __init__(self, rays: NDArray[np.float64], value: NDArray[np.float64], sigma: NDArray[np.float64]) -> None:
@@ -119,27 +120,37 @@ class CarriedDepths:
         self._rays, self._value, self._sigma = rays, value, sigma
 
     @cached_property
-    def _triangles(self) -> Delaunay | None:
-        try:
-            return Delaunay(self._rays) if len(self._rays) >= 3 else None
-        except QhullError:  # all points on one line
-            return None
+    def _tree(self) -> cKDTree:
+        return cKDTree(self._rays)
 
     def at(self, rays: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return (N,) inverse depths and standard deviations; NaN outside of the points."""
-        value, sigma = np.full(len(rays), np.nan), np.full(len(rays), np.nan)
-        if self._triangles is None:
-            return value, sigma
-        triangle = self._triangles.find_simplex(rays)
-        inside = triangle >= 0
-        affine = self._triangles.transform[triangle[inside]]
-        two = np.einsum("nij,nj->ni", affine[:, :2], rays[inside] - affine[:, 2])
-        weights = np.column_stack([two, 1.0 - two.sum(axis=1)])
-        corners = self._triangles.simplices[triangle[inside]]
-        value[inside] = (weights * self._value[corners]).sum(axis=1)
-        own = np.linalg.norm(weights * self._sigma[corners], axis=1)
-        sigma[inside] = np.hypot(own, _INTERPOLATION_SIGMA * np.ptp(self._value[corners], axis=1))
-        return value, sigma
+        """Return (N,) inverse depths and standard deviations; NaN where the nearest points are all on one side."""
+        if len(self._rays) < _NEIGHBOURS:
+            return np.full(len(rays), np.nan), np.full(len(rays), np.nan)
+        _, index = self._tree.query(rays, _NEIGHBOURS)
+        weights = _weights_at_origin(*(self._rays[index] - rays[:, None]).transpose(2, 1, 0))
+        inside = (np.abs(weights) <= _LARGEST_WEIGHT).all(axis=0)
+        values, own = self._value[index].T, self._sigma[index].T
+        value = (weights * values).sum(axis=0)
+        sigma = np.hypot(np.sqrt(((weights * own) ** 2).sum(axis=0)), _INTERPOLATION_SIGMA * np.ptp(values, axis=0))
+        return np.where(inside, value, np.nan), np.where(inside, sigma, np.nan)
+
+
+def _weights_at_origin(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(K, N) weights of K values at places (x, y) that make the value at the origin.
+
+    The value is that of the plane of least squares in which the nearest places count most (moving least squares,
+    Lancaster and Salkauskas 1981). Weights are infinite or NaN where all places are on one line.
+    """
+    squared = x * x + y * y
+    near = 1.0 / (squared + _SOFTNESS * squared.mean(axis=0))
+    near /= near.sum(axis=0)
+    mean_x, mean_y = (near * x).sum(axis=0), (near * y).sum(axis=0)
+    dx, dy = x - mean_x, y - mean_y
+    xx, xy, yy = (near * dx * dx).sum(axis=0), (near * dx * dy).sum(axis=0), (near * dy * dy).sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope = ((yy * mean_x - xy * mean_y) * dx + (xx * mean_y - xy * mean_x) * dy) / (xx * yy - xy * xy)
+        return np.asarray(near * (1.0 - slope))
 
 
 def length_ratio(

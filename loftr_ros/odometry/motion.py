@@ -144,18 +144,18 @@ def position_from_depth(R_a_b: NDArray[np.float64], rays: RayMatches, noise: flo
     in q; they are solved by least squares, reweighted five times (Cauchy).
     """
     known = rays.select(rays.known)
-    rho, b = known.inverse_depth, known.b.T
-    u = R_a_b.T @ homogeneous(known.a).T
+    rho, b = known.inverse_depth, known.columns_b
+    u = R_a_b.T @ known.columns_a
     A = np.zeros((3, 2, len(rho)))
     A[0, 0] = A[1, 1] = rho
     A[2] = -rho * b
-    y = u[:2] - b * u[2]
+    A, y = A.reshape(3, -1), (u[:2] - b * u[2]).ravel()
     weights: NDArray[np.float64] = np.ones(len(rho))
     q: NDArray[np.float64] = np.zeros(3)
     for _ in range(5):
-        weighted = (A * weights).reshape(3, -1)
-        q = np.linalg.lstsq(weighted @ A.reshape(3, -1).T, weighted @ y.ravel(), rcond=None)[0]
-        squared = ((np.tensordot(q, A, 1) - y) ** 2).sum(axis=0)
+        weighted = A * np.tile(weights, 2)
+        q = np.linalg.lstsq(weighted @ A.T, weighted @ y, rcond=None)[0]
+        squared = ((q @ A - y) ** 2).reshape(2, -1).sum(axis=0)
         weights = 1.0 / (1.0 + squared / max(4.0 * noise**2, float(np.median(squared))))
     return np.asarray(R_a_b @ q)
 

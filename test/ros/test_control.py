@@ -67,6 +67,34 @@ def test_a_running_node_is_controlled(ros, program, tmp_path, rendered, assert_c
     assert variances[2 * FRAMES - 1] > 10 * variances[FRAMES - 1]
 
 
+def test_the_effort_changes_while_the_camera_moves(ros, program, tmp_path, rendered, assert_consumers_take):
+    node = ros.node(mode="stereo", qos="reliable", process_every_frame="true")
+    collector = ros.start(program("collect.py"), tmp_path / "found.json", 2 * FRAMES)
+    assert collector.stdout.readline() == "ready\n", node.poll()
+    play(ros, rendered)
+    answers = control(ros, program, "max_pixels=20000", "max_matches=150", "max_matches=-1", "precision=float32")
+    assert [granted for granted, _ in answers] == [True, True, False, False]
+    play(ros, rendered)
+    assert collector.wait(timeout=60) == 0
+    code, errors = ros.stop(node)
+    assert (code, "Traceback" in errors) == (0, False), errors
+
+    found = json.loads((tmp_path / "found.json").read_text())
+    efforts = [status["values"].get("effort (pixels)") for status in found["diagnostics"]]
+    assert "at most 1000000" in efforts
+    last = found["diagnostics"][-1]["values"]
+    assert (efforts[-1], last["effort (matches)"]) == ("at most 20000", "at most 150")
+    assert (last["state"], last["processed"]) == ("tracking", str(2 * FRAMES))
+    counts = [len(message["points"]) for message in found["matches"]]
+    assert max(counts[:FRAMES]) > 150
+    assert max(counts[FRAMES:]) <= 150
+    for message in found["odometry"]:
+        assert_consumers_take(message)
+    # Both times the camera goes the same way, the second time from where it ended the first time.
+    there, again = (np.array(found["odometry"][index]["position"]) for index in (FRAMES - 1, -1))
+    np.testing.assert_allclose(again, there, atol=0.02)
+
+
 def test_a_node_that_is_not_active_says_so(ros, program):
     node = ros.node(autostart="false")
     answers = control(ros, program, "reset", "save_trajectory", "mode=stereo", "mode=trio", "max_speed=2.0")

@@ -64,6 +64,21 @@ def test_stereo_over_dds(ros, program, tmp_path, rendered, assert_consumers_take
     assert 0 <= float(values["keyframe age (s)"]) <= 1.1
 
 
+def test_a_rate_that_cannot_be_reached_over_dds(ros, program, tmp_path, rendered, assert_consumers_take):
+    """The node gives up pixels and matches while the camera moves, keeps track of it, and says that this is not enough."""
+    found, (code, errors) = played(ros, program, tmp_path, rendered, "stereo", **CAMERA, target_rate=1000.0)
+    assert code == 0, errors
+    for message in found["odometry"]:
+        assert_consumers_take(message)
+    assert_pose_follows(found["odometry"], rendered.poses)
+    last = found["diagnostics"][-1]
+    assert last["level"] == 1
+    assert last["message"].startswith("target_rate is 1000 Hz but a frame takes ")
+    assert last["values"]["target rate (Hz)"] == "1000"
+    assert last["values"]["effort (pixels)"] == f"at most {320 * 240 // 4}"
+    assert last["values"]["state"] == "tracking"
+
+
 def assert_pose_follows(odometry, truth):
     """The base moves as the ground truth says the camera does, in metres."""
     T_base_camera = camera_in_base(*(CAMERA.get(f"camera_{n}", 0.0) for n in ("x", "y", "z", "roll", "pitch", "yaw")))
