@@ -19,13 +19,13 @@ def matcher():
     return SimpleNamespace(effort=Effort())
 
 
-def estimate(state, matches):
+def estimate(state, matches, is_keyframe=True):
     points = np.zeros((matches, 2), np.float32)
     lost = LostReason.NO_MOTION_FITS if state is TrackingState.LOST else None
     return OdometryEstimate(
         0, np.eye(4), np.eye(6), np.zeros(6), np.eye(6), state,
         Matches(points, points, np.ones(matches, np.float32), np.arange(matches)), np.ones(matches, bool),
-        None, 0.0, {}, scale_known=True, is_keyframe=False, lost_reason=lost,
+        None, 0.0, {}, scale_known=True, is_keyframe=is_keyframe, lost_reason=lost,
     )  # fmt: skip
 
 
@@ -48,6 +48,29 @@ def test_the_matcher_works_as_the_parameters_say(matcher):
     assert control.values() == values
 
 
+def test_pixels_change_step_by_step_from_keyframe_to_keyframe(matcher):
+    """Frames are matched with a keyframe of another size, which LoFTR cannot do with one four times as large."""
+    control = EffortControl(matcher, VoParameters())
+    learned(control, matcher, 0.1)
+    control.reconfigure(VoParameters(max_pixels=50_000, max_matches=500))
+
+    def pixels(is_keyframe):
+        control.set_for(VGA)
+        control.learn(estimate(TrackingState.TRACKING, 9, is_keyframe), 0.1)
+        return matcher.effort.max_pixels
+
+    assert [pixels(is_keyframe=False) for _ in range(3)] == 3 * [VGA // 2]
+    assert [pixels(is_keyframe=True) for _ in range(4)] == [VGA // 2, VGA // 4, 50_000, 50_000]
+    assert matcher.effort.max_matches == 500
+    control.reconfigure(VoParameters())
+    assert [pixels(is_keyframe=True) for _ in range(4)] == [
+        100_000,
+        200_000,
+        VoParameters().max_pixels,
+        VoParameters().max_pixels,
+    ]
+
+
 def test_the_target_rate_is_followed_and_shown_and_forgotten_when_it_changes(matcher):
     parameters = VoParameters(target_rate=10.0, max_matches=800)
     control = EffortControl(matcher, parameters)
@@ -59,8 +82,7 @@ def test_the_target_rate_is_followed_and_shown_and_forgotten_when_it_changes(mat
     control.set_for(VGA)
     assert matcher.effort.max_pixels == VGA // 4, "nothing that concerns it has changed"
     control.reconfigure(VoParameters(max_matches=800))
-    control.set_for(VGA)
-    assert matcher.effort == Effort(VoParameters().max_pixels, 800)
+    assert learned(control, matcher, 0.5, frames=3) == Effort(VoParameters().max_pixels, 800)
     assert control.problem() is None
 
 
@@ -82,5 +104,5 @@ def test_memory_that_ran_out_is_a_limit_until_the_parameters_change(matcher):
     control.reconfigure(parameters)
     assert control.problem() == "too little memory"
     control.reconfigure(VoParameters())
-    control.set_for(VGA)
-    assert (control.problem(), matcher.effort) == (None, Effort())
+    assert learned(control, matcher, 0.5, frames=3) == Effort()
+    assert control.problem() is None

@@ -65,7 +65,7 @@ def test_stereo_over_dds(ros, program, tmp_path, rendered, assert_consumers_take
 
 
 def test_a_rate_that_cannot_be_reached_over_dds(ros, program, tmp_path, rendered, assert_consumers_take):
-    """The node gives up pixels and matches while the camera moves, keeps track of it, and says that this is not enough."""
+    """The node gives up pixels and matches while the camera moves, keeps track, and says that this is not enough."""
     found, (code, errors) = played(ros, program, tmp_path, rendered, "stereo", **CAMERA, target_rate=1000.0)
     assert code == 0, errors
     for message in found["odometry"]:
