@@ -51,6 +51,7 @@ class Cost:
         matches: used a frame, median.
         stages: (median, 95th percentile) over the frames that had the stage.
         frame: of whole frames, the matcher's look-up included, which takes microseconds.
+        mean: likewise, the mean, in which keyframes count for as many as they are.
         processor: likewise, of the processor's time.
     """
 
@@ -60,6 +61,7 @@ class Cost:
     matches: float
     stages: dict[str, tuple[float, float]]
     frame: tuple[float, float]
+    mean: float
     processor: tuple[float, float]
 
 
@@ -78,7 +80,7 @@ class CostReport:
     @property
     def header(self) -> list[str]:
         """Names of the columns."""
-        return ["mode", "polish", "matches", "keyframes %", *self._stages, "frame", "frame, processor"]
+        return ["mode", "polish", "matches", "keyframes %", *self._stages, "frame", "mean", "processor"]
 
     @property
     def cells(self) -> list[list[str]]:
@@ -98,6 +100,7 @@ class CostReport:
             *counts,
             *stages,
             _figures(cost.frame),
+            f"{cost.mean:.1f}",
             _figures(cost.processor),
         ]
 
@@ -112,7 +115,15 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--modes", nargs="+", choices=get_args(Mode), default=get_args(Mode), help="default: all")
     parser.add_argument("--matches", type=positive_int, default=1000, metavar="N", help="a frame (default: 1000)")
-    parser.add_argument("--frames", type=positive_int, default=60, metavar="N", help="of the loop, up to 200")
+    parser.add_argument("--frames", type=positive_int, default=60, metavar="N", help="of the loop, up to 255")
+    parser.add_argument(
+        "--loops",
+        nargs="+",
+        type=positive_int,
+        default=(200, 800),
+        metavar="N",
+        help="frames in a loop: fewer are faster",
+    )
     parser.add_argument("--size", nargs=2, type=positive_int, default=(640, 480), metavar=("W", "H"))
     parser.add_argument("--threads", type=positive_int, default=1, help="of OpenCV (default: 1)")
     parser.add_argument("--profile", action="store_true", help="print the functions that take the most time")
@@ -124,11 +135,15 @@ def _run(args: argparse.Namespace, command: str) -> Report:
     program.set_threads(args.threads)
     width, height = args.size
     K = np.array([[FOCAL * width, 0, width / 2 - 0.5], [0, FOCAL * width, height / 2 - 0.5], [0, 0, 1]])
-    frames, poses = room_frames(args.frames, Camera(width, height, K))
-    matcher = ReplayMatcher(frames, poses, args.matches)
-    costs = [_cost(frames, matcher, mode, polish, args.profile) for mode in args.modes for polish in (True, False)]
-    title = f"{args.matches} matches a frame, {width} x {height}, {len(frames)} frames; median / 95th percentile"
-    report = Report(PROGRAM, command, machine(), [CostReport(title, costs)])
+    tables = []
+    for loop in args.loops:
+        frames, poses = room_frames(args.frames, Camera(width, height, K), loop)
+        matcher = ReplayMatcher(frames, poses, args.matches)
+        costs = [_cost(frames, matcher, mode, polish, args.profile) for mode in args.modes for polish in (True, False)]
+        pace = f"{16 / loop:.2g} m and {360 / loop:.2g} degrees a frame"
+        title = f"{args.matches} matches a frame, {width} x {height}, {pace}; median / 95th percentile"
+        tables.append(CostReport(title, costs))
+    report = Report(PROGRAM, command, machine(), tables)
     console = program.table_console()
     console.print("; ".join(f"{name} {value}" for name, value in report.machine.items()))
     for table in report.tables:
@@ -155,6 +170,7 @@ def _cost(frames: list[Frame], matcher: ReplayMatcher, mode: Mode, polish: bool,
         float(np.median([estimate.num_matches for estimate, _, _ in estimates])),
         {stage: _summary([timing[stage] for timing in timings if stage in timing]) for stage in stages},
         _summary([clock for _, clock, _ in estimates]),
+        float(np.mean([clock for _, clock, _ in estimates])),
         _summary([processor for _, _, processor in estimates]),
     )
 

@@ -14,19 +14,20 @@ from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.stereo_rig import StereoRig
 from loftr_ros.training.rendering import render
 
-FRAMES_OF_THE_LOOP = 200  # 8 cm and 2 degrees a frame
 CELL = 8  # pixels
 NOISE_PX = 0.3
 OUTLIERS = 0.1
 Seen = tuple[int, int]  # number of the frame, and of the camera
 
 
-def room_frames(count: int, camera: Camera) -> tuple[list[Frame], NDArray[np.float64]]:
-    """Render the first frames of the loop, with right image and depth, and return them with their poses.
+def room_frames(count: int, camera: Camera, loop: int = 200) -> tuple[list[Frame], NDArray[np.float64]]:
+    """Render the first frames of a loop of so many, with right image and depth, and return them with their poses.
+
+    With 200 the camera moves by 8 cm and 2 degrees a frame.
 
     The first pixels of each image are its number, and 1 for the right one: a matcher that replays goes by them.
     """
-    room, poses = make_room(), loop_poses(FRAMES_OF_THE_LOOP)[:count].double().numpy()
+    room, poses = make_room(), loop_poses(loop)[:count].double().numpy()
     K, rig = torch.from_numpy(camera.K).float()[None], StereoRig.rectified(camera, BASELINE)
     frames = []
     for index, pose in enumerate(poses):

@@ -13,8 +13,9 @@ from loftr_ros.odometry.degeneracy import Degeneracy, degeneracies, rival_covari
 from loftr_ros.odometry.depth import LEAST_NOISE_PX, length_ratio
 from loftr_ros.odometry.disparity_offset import NO_OFFSET, DisparityOffset
 from loftr_ros.odometry.perspective import perspective_pose
-from loftr_ros.odometry.rays import RayMatches, homogeneous, triangulate
-from loftr_ros.odometry.refinement import Freedom, RefinedPose, assess, refine, robust_cost
+from loftr_ros.odometry.rays import RayMatches, triangulate
+from loftr_ros.odometry.refinement import Freedom, RefinedPose, assess, refine
+from loftr_ros.odometry.residuals import Linearization, Scales
 from loftr_ros.odometry.two_view import TwoViewGeometry, TwoViewPose, two_view_pose
 
 # No covariance is smaller than this: standard deviations of 0.1 mm (or 1e-4 units) and 1e-5 rad. Calibration and the
@@ -29,6 +30,8 @@ _OWN_DEPTH_SIGMA = 0.15
 _NEAR = 3.0
 # About so many matches are enough to find a start, and to tell which is the best.
 _MANY = 300
+# A start that explains this share of what the essential matrix explains is good enough.
+_NEARLY_ALL = 0.9
 # No inlier is further than this from where the pose puts it, pixels, however large the noise.
 LARGEST_ERROR_PX = 3.0
 # Down to this share of inliers the covariance is that of the simulated runs; with fewer it is less certain.
@@ -146,10 +149,9 @@ def position_from_depth(R_a_b: NDArray[np.float64], rays: RayMatches, noise: flo
     known = rays.select(rays.known)
     rho, b = known.inverse_depth, known.columns_b
     u = R_a_b.T @ known.columns_a
-    A = np.zeros((3, 2, len(rho)))
-    A[0, 0] = A[1, 1] = rho
-    A[2] = -rho * b
-    A, y = A.reshape(3, -1), (u[:2] - b * u[2]).ravel()
+    nothing = np.zeros_like(rho)
+    A = np.stack([np.append(rho, nothing), np.append(nothing, rho), -np.tile(rho, 2) * b.ravel()])
+    y = (u[:2] - b * u[2]).ravel()
     weights: NDArray[np.float64] = np.ones(len(rho))
     q: NDArray[np.float64] = np.zeros(3)
     for _ in range(5):
@@ -164,22 +166,28 @@ def _start_with_depth(two_view: TwoViewPose, rays: RayMatches, noise: float, thr
     """Find the translation that the depths ask for: the best of three.
 
     One is along the direction of the essential matrix, as long as the median of the depths says, which no outlier
-    spoils; the others need no direction, which a rotation does not give and a plane gives wrongly.
+    spoils; the others need no direction, which a rotation does not give and a plane gives wrongly. The last, by random
+    samples, is only tried where the first two do not explain what the essential matrix does.
     """
     agreeing = rays.select(two_view.inliers & rays.known).thinned(_MANY)
-    unit = se3.transform(two_view.R_a_b, two_view.direction)
-    candidates = [se3.transform(two_view.R_a_b, position_from_depth(two_view.R_a_b, agreeing, noise))]
-    measured, _ = triangulate(agreeing.a, agreeing.b, unit, noise)
+    few = rays.thinned(_MANY)
+
+    def explained(T: NDArray[np.float64]) -> Linearization:
+        return Linearization.at(T, few, few.sigma, Scales(noise))
+
+    R, direction = two_view.R_a_b, two_view.direction
+    starts = [explained(se3.transform(R, position_from_depth(R, agreeing, noise)))]
+    measured, _ = triangulate(agreeing.a, agreeing.b, se3.transform(R, direction), noise)
     near = np.isfinite(measured) & (agreeing.inverse_depth > _NEAR * agreeing.sigma)
     if near.any():
         length = float(np.median(measured[near] / agreeing.inverse_depth[near]))
-        candidates.append(se3.transform(two_view.R_a_b, length * two_view.direction))
-    near_ones = rays.select(rays.inverse_depth > _NEAR * rays.sigma).thinned(_MANY)
-    perspective = perspective_pose(near_ones, threshold)
-    if perspective is not None:
-        candidates.append(perspective[0])
-    few = rays.thinned(_MANY)
-    return min(candidates, key=lambda T: robust_cost(T, few, noise))
+        starts.append(explained(se3.transform(R, length * direction)))
+    best = min(starts, key=lambda start: start.cost)
+    if (best.errors_at(best.T) < threshold).mean() < _NEARLY_ALL * two_view.inliers.mean():
+        perspective = perspective_pose(rays.select(rays.inverse_depth > _NEAR * rays.sigma).thinned(_MANY), threshold)
+        if perspective is not None:
+            best = min(best, explained(perspective[0]), key=lambda start: start.cost)
+    return best.T
 
 
 def _refine_with_own_depth(

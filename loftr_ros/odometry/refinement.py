@@ -127,11 +127,6 @@ def _refined(
     return RefinedPose(T, covariance[:6, :6], gains, problem.errors_at(T), noise, offset, by_offset, covariance[6, 6])
 
 
-def robust_cost(T_a_b: NDArray[np.float64], rays: RayMatches, noise: float) -> float:
-    """Return what `refine` makes small, at a pose, to compare starts with: the Cauchy loss."""
-    return float(np.log1p(Linearization.at(T_a_b, rays, rays.sigma, Scales(noise)).squared).sum())
-
-
 def _step(problem: Linearization, basis: NDArray[np.float64], offset: float) -> tuple[NDArray[np.float64], float]:
     """Return the (7,) change that makes the reweighted residuals least, and twice how much less that is."""
     J, weight = problem.jacobian(), 1.0 / (1.0 + problem.squared)

@@ -140,6 +140,11 @@ class Linearization:
         across, along = self.residuals
         return np.asarray(across**2 + along**2)
 
+    @property
+    def cost(self) -> float:
+        """What refinement makes small: the Cauchy loss of all matches."""
+        return float(np.log1p(self.squared).sum())
+
     @cached_property
     def residuals(self) -> NDArray[np.float64]:
         """(2, N) residuals in standard deviations, at T; zero where there is none."""

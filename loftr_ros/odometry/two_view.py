@@ -107,7 +107,8 @@ def fit_rotation(rays_a: NDArray[np.float64], rays_b: NDArray[np.float64], scale
     R = np.eye(3)
     for _ in range(6):
         U, _, Vt = np.linalg.svd((unit_a * weights) @ unit_b.T)
-        R = U @ np.diag([1.0, 1.0, np.linalg.det(U @ Vt)]) @ Vt
+        U[:, 2] *= np.linalg.det(U @ Vt)  # no reflection
+        R = U @ Vt
         squared = ((unit_a - R @ unit_b) ** 2).sum(axis=0)
         weights = 1.0 / (1.0 + squared / max(scale**2, float(np.median(squared))))
     return R

@@ -50,13 +50,15 @@ def test_table(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert bench("engine").main([*options, "--profile", "--threads", str(torch.get_num_threads()), *outputs]) == 0
 
     assert "calcOpticalFlowPyrLK" in capsys.readouterr().out, "the profile"
-    (table,) = json.loads((tmp_path / "out.json").read_text())["tables"]
-    costs = {(cost["name"], cost["polish"]): cost for cost in table["costs"]}
+    fast, slow = json.loads((tmp_path / "out.json").read_text())["tables"]
+    assert all(a["keyframes"] >= b["keyframes"] for a, b in zip(fast["costs"], slow["costs"], strict=True))
+    costs = {(cost["name"], cost["polish"]): cost for cost in fast["costs"]}
     assert set(costs) == {(mode, polish) for mode in ("mono", "stereo") for polish in (True, False)}
     for cost in costs.values():
         assert {"polish", "pose", "keyframe"} <= set(cost["stages"])
         assert not {"extract", "match"} & set(cost["stages"])
         assert 0 < cost["frame"][0] <= cost["frame"][1]
+        assert 0 < cost["mean"]
         assert 0 < cost["processor"][0] <= cost["processor"][1]
         assert 0 <= cost["keyframes"] <= 100
         assert 25 <= cost["matches"] <= 100
