@@ -25,6 +25,7 @@ def make_venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         (tmp_path / name).write_text(name)
     script.done = []
     script.create = lambda clear, system_packages: script.done.append(f"create {clear=} {system_packages=}")
+    script.install_in_full = script.install
     script.install = lambda wheels: script.done.append(f"install {wheels}")
     monkeypatch.delenv("ROS_DISTRO", raising=False)
     monkeypatch.delenv("AMENT_PREFIX_PATH", raising=False)
@@ -102,3 +103,13 @@ def test_pins_beside_a_sourced_ros_leave_its_numpy_alone(
     assert pins[0] == "numpy<2"
     assert any(pin.startswith("torch==") for pin in pins)
     assert not any(pin.startswith(("numpy==", "scipy==", "opencv")) for pin in pins)
+
+
+@pytest.mark.parametrize(("wheels", "older"), [("kilted", 0), ("jazzy", 1)])
+def test_jazzy_has_the_oldest_that_is_supported(make_venv: ModuleType, wheels: str, older: int) -> None:
+    make_venv.WHEELS = {"kilted": (), "jazzy": make_venv.OLDEST}
+    commands: list[list[str]] = []
+    make_venv.run = lambda command, failure: commands.append(command)
+    make_venv.install_in_full(wheels)
+    assert len(commands) == 1 + older
+    assert ("numpy==1.26.4" in commands[-1]) == ("--no-deps" in commands[-1]) == bool(older)
