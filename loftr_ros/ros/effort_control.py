@@ -11,8 +11,8 @@ from loftr_ros.ros.parameters import VoParameters, allowed_effort
 from loftr_ros.ros.rate_control import RateControl
 
 # Frames are matched with a keyframe of another size after a change, and LoFTR does not see that half as large is the
-# same. So pixels change no more than by this factor at a time, until a keyframe has the new size.
-_LARGEST_STEP = 2.0
+# same. So pixels change by no more than this factor, a step of the ladder, until a keyframe has the new size.
+_LARGEST_STEP = 1.45
 
 
 class Adjustable(Protocol):

@@ -72,7 +72,7 @@ def test_the_effort_changes_while_the_camera_moves(ros, program, tmp_path, rende
     collector = ros.start(program("collect.py"), tmp_path / "found.json", 2 * FRAMES)
     assert collector.stdout.readline() == "ready\n", node.poll()
     play(ros, rendered)
-    answers = control(ros, program, "max_pixels=20000", "max_matches=150", "max_matches=-1", "precision=float32")
+    answers = control(ros, program, "max_pixels=40000", "max_matches=150", "max_matches=-1", "precision=float32")
     assert [granted for granted, _ in answers] == [True, True, False, False]
     play(ros, rendered)
     assert collector.wait(timeout=60) == 0
@@ -83,7 +83,7 @@ def test_the_effort_changes_while_the_camera_moves(ros, program, tmp_path, rende
     efforts = [status["values"].get("effort (pixels)") for status in found["diagnostics"]]
     assert "at most 1000000" in efforts
     last = found["diagnostics"][-1]["values"]
-    assert (efforts[-1], last["effort (matches)"]) == ("at most 20000", "at most 150")
+    assert (efforts[-1], last["effort (matches)"]) == ("at most 40000", "at most 150")
     assert (last["state"], last["processed"]) == ("tracking", str(2 * FRAMES))
     counts = [len(message["points"]) for message in found["matches"]]
     assert max(counts[:FRAMES]) > 150

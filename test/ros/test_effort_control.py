@@ -1,5 +1,6 @@
 """What sets the effort of the matcher, with a matcher of paper."""
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -42,14 +43,13 @@ def test_the_matcher_works_as_the_parameters_say(matcher):
     control = EffortControl(matcher, VoParameters(max_pixels=200_000, max_matches=500))
     assert learned(control, matcher, 9.0) == Effort(200_000, 500)
     control.reconfigure(VoParameters(max_pixels=100_000))
-    control.set_for(VGA)
-    assert matcher.effort == Effort(100_000, 0)
+    assert learned(control, matcher, 9.0) == Effort(100_000, 0)
     values = {"target rate (Hz)": "none", "effort (pixels)": "at most 100000", "effort (matches)": "all"}
     assert control.values() == values
 
 
 def test_pixels_change_step_by_step_from_keyframe_to_keyframe(matcher):
-    """Frames are matched with a keyframe of another size, which LoFTR cannot do with one four times as large."""
+    """Frames are matched with a keyframe of another size, which LoFTR cannot do with one twice as large."""
     control = EffortControl(matcher, VoParameters())
     learned(control, matcher, 0.1)
     control.reconfigure(VoParameters(max_pixels=50_000, max_matches=500))
@@ -59,16 +59,17 @@ def test_pixels_change_step_by_step_from_keyframe_to_keyframe(matcher):
         control.learn(estimate(TrackingState.TRACKING, 9, is_keyframe), 0.1)
         return matcher.effort.max_pixels
 
-    assert [pixels(is_keyframe=False) for _ in range(3)] == 3 * [VGA // 2]
-    assert [pixels(is_keyframe=True) for _ in range(4)] == [VGA // 2, VGA // 4, 50_000, 50_000]
+    first = round(VGA / 1.45)
+    assert [pixels(is_keyframe=False) for _ in range(3)] == 3 * [first]
+    found = [pixels(is_keyframe=True) for _ in range(7)]
+    assert found[0] == first
+    assert found[-2:] == [50_000, 50_000]
+    assert all(1 <= a / b < 1.46 for a, b in itertools.pairwise(found))
     assert matcher.effort.max_matches == 500
     control.reconfigure(VoParameters())
-    assert [pixels(is_keyframe=True) for _ in range(4)] == [
-        100_000,
-        200_000,
-        VoParameters().max_pixels,
-        VoParameters().max_pixels,
-    ]
+    found = [50_000, *(pixels(is_keyframe=True) for _ in range(7))]
+    assert found[-1] == VoParameters().max_pixels
+    assert all(1 <= b / a < 1.46 for a, b in itertools.pairwise(min(p, VGA) for p in found))
 
 
 def test_the_target_rate_is_followed_and_shown_and_forgotten_when_it_changes(matcher):
@@ -82,7 +83,7 @@ def test_the_target_rate_is_followed_and_shown_and_forgotten_when_it_changes(mat
     control.set_for(VGA)
     assert matcher.effort.max_pixels == VGA // 4, "nothing that concerns it has changed"
     control.reconfigure(VoParameters(max_matches=800))
-    assert learned(control, matcher, 0.5, frames=3) == Effort(VoParameters().max_pixels, 800)
+    assert learned(control, matcher, 0.5, frames=6) == Effort(VoParameters().max_pixels, 800)
     assert control.problem() is None
 
 
@@ -104,5 +105,5 @@ def test_memory_that_ran_out_is_a_limit_until_the_parameters_change(matcher):
     control.reconfigure(parameters)
     assert control.problem() == "too little memory"
     control.reconfigure(VoParameters())
-    assert learned(control, matcher, 0.5, frames=3) == Effort()
+    assert learned(control, matcher, 0.5, frames=6) == Effort()
     assert control.problem() is None
