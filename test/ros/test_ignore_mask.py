@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from loftr_ros.loftr.matcher import load_matcher
+from loftr_ros.loftr.matcher_config import Effort
 from loftr_ros.matches import Matcher
 from loftr_ros.ros.ignore_mask import MaskedMatcher, MaskError
 
@@ -50,3 +51,13 @@ def test_a_mask_that_cannot_be_one_is_refused(matcher, tmp_path, content, senten
         path.write_bytes(content)
     with pytest.raises(MaskError, match=f"mask_image {path} {sentence}"):
         MaskedMatcher(matcher, path)
+
+
+def test_the_effort_is_that_of_the_matcher(tmp_path):
+    matcher = load_matcher(device="cpu")
+    cv2.imwrite(str(tmp_path / "mask.png"), np.full((96, 128), 255, np.uint8))
+    masked = MaskedMatcher(matcher, tmp_path / "mask.png")
+    masked.effort = Effort(96 * 128 // 4)
+    assert matcher.effort == masked.effort == Effort(96 * 128 // 4)
+    assert masked.extract(np.zeros((96, 128), np.uint8)).size == (64, 64)
+    assert masked.warm_up(96, 128) > 0
