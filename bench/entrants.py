@@ -18,6 +18,7 @@ from views import shifted_pair
 from loftr_ros.loftr.config import preset
 from loftr_ros.loftr.matcher import LoftrMatcher, load_matcher
 from loftr_ros.loftr.model import LoFTR
+from loftr_ros.loftr.network import FastNetwork
 from loftr_ros.loftr.precision import Precision
 from loftr_ros.matches import Matcher, Matches
 
@@ -73,6 +74,12 @@ def dtype_of(matcher: Matcher[Any]) -> str:
     return _name(matcher.dtype) if isinstance(matcher, Pairwise) else "-"
 
 
+def call_as_it_is(matcher: Matcher[Any]) -> None:
+    """Stop replaying CUDA graphs, of whose operations torch knows nothing."""
+    if isinstance(matcher, LoftrMatcher) and isinstance(matcher.network, FastNetwork):
+        matcher.network.replays.enabled = False
+
+
 def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
@@ -124,7 +131,7 @@ def _kornia(device: torch.device, autocast: bool = False) -> Matcher[Any]:
     return Pairwise(match, device, torch.float16 if autocast else torch.float32)
 
 
-def _efficient_loftr(device: torch.device) -> Matcher[Any]:
+def _efficient_loftr(device: torch.device, autocast: bool = False) -> Matcher[Any]:
     transformers = _package("transformers")
     torch.manual_seed(0)
     # Random weights are never sure: without a threshold the later stages have as much to do as with trained ones.
@@ -135,13 +142,14 @@ def _efficient_loftr(device: torch.device) -> Matcher[Any]:
 
     def match(a: Tensor, b: Tensor) -> Matches:
         pair = _whole_strides(torch.cat([a, b]))[None].expand(-1, -1, 3, -1, -1)
-        found = model(pair)
+        with torch.autocast(device.type, torch.float16, enabled=autocast):
+            found = model(pair)
         size = torch.tensor(pair.shape[:-3:-1], device=device)  # keypoints are shares of width and height
         chosen = found.matches[0, 0] >= 0
         points_a, points_b = (found.keypoints[0] * size)[:, chosen]
         return _matches(points_a, points_b, found.matching_scores[0, 0][chosen])
 
-    return Pairwise(match, device)
+    return Pairwise(match, device, torch.float16 if autocast else torch.float32)
 
 
 def _whole_strides(image: Tensor) -> Tensor:
@@ -170,6 +178,9 @@ ENTRANTS = {
     REFERENCE: Entrant("kornia LoFTR", _kornia),
     "kornia-autocast": Entrant("kornia LoFTR, autocast", lambda device: _kornia(device, True), ("cuda",)),
     "efficientloftr": Entrant("EfficientLoFTR, transformers", _efficient_loftr),
+    "efficientloftr-autocast": Entrant(
+        "EfficientLoFTR, autocast", lambda device: _efficient_loftr(device, True), ("cuda",)
+    ),
     "sift": Entrant(f"SIFT {FEATURES}", lambda _: sift(), ("cpu",)),
     "orb": Entrant(f"ORB {FEATURES}", lambda _: orb(), ("cpu",)),
 }

@@ -9,8 +9,10 @@ python bench/network.py --output docs/benchmarks.md    and rewrite the table the
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -29,11 +31,12 @@ from loftr_ros.commands.arguments import positive_int
 from loftr_ros.loftr.checkpoints import load_model
 from loftr_ros.loftr.device import find_device
 from loftr_ros.loftr.model import LoFTR
+from loftr_ros.loftr.precision import rounded_factors
 
 PROGRAM = "network.py"
 RANDOM = "random"
 _WARM_UP = 3
-_DTYPES = (torch.float32, torch.bfloat16)
+_DTYPES = {"cpu": (torch.float32, torch.bfloat16), "cuda": (torch.float32, torch.float16)}
 ResultT = TypeVar("ResultT")
 
 
@@ -90,7 +93,7 @@ def _run(args: argparse.Namespace, command: str) -> Report:
     device = find_device(args.device)
     model = random_loftr() if args.checkpoint == RANDOM else load_model(args.checkpoint)
     pair = shifted_pair(*args.size)
-    rows = [_measure(model.prepare(dtype).to(device), device, pair, args.repeats) for dtype in _DTYPES]
+    rows = [_measure(model.prepare(dtype).to(device), device, pair, args.repeats) for dtype in _DTYPES[device.type]]
     title = f"{args.checkpoint} at {args.size[0]} x {args.size[1]}, milliseconds (median of {args.repeats})"
     table = NetworkReport(title, rows)
     facts = network_machine(device, torch.float32) | {"LoFTR on": str(device)}
@@ -114,10 +117,15 @@ def _measure(model: LoFTR, device: torch.device, pair: Sequence[NDArray[np.uint8
     image_a, image_b = (_tensor(image, device) for image in pair)
     a = model.extract(image_a)
     b = stage("extract", lambda: model.extract(image_b))
-    tokens = stage("transform", lambda: model.transform(a, b))
-    cells = stage("coarse", lambda: model.coarse_matching(*tokens, a.grid, b.grid))
+    # On a GPU float16 means fixed shapes, and products of rounded factors everywhere. Without CUDA graphs, though.
+    fast = model.dtype is torch.float16
+    fixed = partial(model.coarse_matching.strongest, masks=None, count=math.prod(a.grid))
+    with rounded_factors() if fast else nullcontext():
+        tokens = stage("transform", lambda: model.transform(a, b))
+        match_cells = fixed if fast else model.coarse_matching
+        cells = stage("coarse", lambda: match_cells(*tokens, a.grid, b.grid))
     stage("refine", lambda: model.refine(a, b, tokens, cells))
-    return Stages(str(model.dtype).removeprefix("torch."), milliseconds, len(cells.cell_a))
+    return Stages(str(model.dtype).removeprefix("torch."), milliseconds, int((cells.confidence > 0).sum()))
 
 
 def _tensor(image: NDArray[np.uint8], device: torch.device) -> Tensor:

@@ -105,6 +105,10 @@ class ScaledOdometry(Generic[FeaturesT]):
         self._config = config
         self._odometry.reconfigure(config)
 
+    def see_anew(self) -> None:
+        """Show the matcher the keyframe again with the next frame, because from then on it sees images otherwise."""
+        self._odometry.see_anew()
+
     def process(self, frame: Frame) -> OdometryEstimate:
         """Estimate the pose of the next frame. Raises what `VisualOdometry.process` does."""
         estimate = self._odometry.process(frame)

@@ -55,8 +55,13 @@ class VisualOdometry(Generic[FeaturesT]):
         self._config = config or OdometryConfig()
         self.reset()
 
+    def see_anew(self) -> None:
+        """Show the matcher the keyframe again with the next frame, because from then on it sees images otherwise."""
+        self._see_anew = True
+
     def reset(self) -> None:
         """Forget everything; the next frame is the origin of odom again."""
+        self._see_anew = False
         self._keyframe: Keyframe[FeaturesT] | None = None
         self._recent: RecentKeyframes[FeaturesT] = RecentKeyframes(self._config.relocalization_keyframes)
         self._last_frame: Frame | None = None
@@ -112,9 +117,10 @@ class VisualOdometry(Generic[FeaturesT]):
         return self._report(view.frame, self._keyframe, Matches.empty(), fix, True, clock)
 
     def _converted(self, keyframe: Keyframe[FeaturesT], now: Frame) -> Keyframe[FeaturesT]:
-        """Give the keyframe the pixels of this frame, if the resolution has changed within the stream."""
-        if same_pixels(keyframe.frame.camera, now.camera):
+        """Give the keyframe the pixels of this frame, if the resolution of the stream or of the matcher has changed."""
+        if same_pixels(keyframe.frame.camera, now.camera) and not self._see_anew:
             return keyframe
+        self._see_anew = False
         frame = as_seen_by(keyframe.frame, now)
         view = View(frame, self._matcher.extract(frame.image), ImageQuality.of(frame.image))
         keyframe = keyframe.converted(view, self._track.last_matches, self._measured_depths(frame, view.features))

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Protocol
 
 from loftr_ros.loftr.matcher_config import Effort
 from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
 from loftr_ros.ros.parameters import VoParameters, allowed_effort
 from loftr_ros.ros.rate_control import RateControl
-
-# Frames are matched with a keyframe of another size after a change, and LoFTR does not see that half as large is the
-# same. So pixels change by no more than this factor, a step of the ladder, until a keyframe has the new size.
-_LARGEST_STEP = 1.45
 
 
 class Adjustable(Protocol):
@@ -27,9 +22,6 @@ class EffortControl:
     def __init__(self, matcher: Adjustable, parameters: VoParameters) -> None:
         """Start with all that the parameters allow."""
         self._matcher = matcher
-        self._keyframe_pixels = 0.0  # as the network saw it; 0: there is none
-        self._pixels = 0.0  # of the frame in work, likewise
-        self._on_the_way = False  # to the effort that is wanted
         self._reason: str | None = None
         self._allow(parameters)
 
@@ -38,22 +30,17 @@ class EffortControl:
         if _wishes(parameters) != self._wishes:
             self._allow(parameters)
 
-    def set_for(self, pixels: int) -> None:
-        """Set the effort for the next frame, whose images have so many pixels."""
-        effort = self._rate.effort(pixels)
-        wanted = self._pixels = min(effort.max_pixels, pixels)
-        if self._keyframe_pixels:
-            least, most = self._keyframe_pixels / _LARGEST_STEP, self._keyframe_pixels * _LARGEST_STEP
-            self._pixels = min(max(wanted, least), most)
-        self._on_the_way = self._pixels != wanted
-        self._matcher.effort = replace(effort, max_pixels=round(self._pixels)) if self._on_the_way else effort
+    def set_for(self, pixels: int) -> bool:
+        """Set the effort for the next frame, whose images have so many pixels; tells if the network sees fewer or more.
+
+        The keyframe then has to be seen anew: LoFTR does not see that half as large is the same.
+        """
+        before, self._matcher.effort = self._matcher.effort, self._rate.effort(pixels)
+        return min(before.max_pixels, pixels) != min(self._matcher.effort.max_pixels, pixels)
 
     def learn(self, estimate: OdometryEstimate, seconds: float) -> None:
         """Take how long a frame took in all. A lost camera is looked for, and without matches nothing was done."""
-        if estimate.is_keyframe:
-            self._keyframe_pixels = self._pixels
-        is_usual = estimate.state is not TrackingState.LOST and estimate.num_matches
-        if is_usual and not self._on_the_way:
+        if estimate.state is not TrackingState.LOST and estimate.num_matches:
             self._rate.frame_took(seconds)
 
     def give_way(self, reason: str) -> None:
@@ -62,7 +49,6 @@ class EffortControl:
         The odometry has to start anew, because its keyframe is too large.
         """
         self._reason = reason
-        self._keyframe_pixels = 0.0
         self._rate = RateControl(self._matcher.effort, self._target_rate)
 
     def problem(self) -> str | None:

@@ -126,7 +126,8 @@ class Pipeline:
         camera_frame = messages.images[0].header.frame_id
         self._mount(self._outputs.extrinsic.of(camera_frame))
         frame = self._frames.frame(messages)
-        self._effort.set_for(frame.image.size)
+        if self._effort.set_for(frame.image.size):
+            self._odometry.see_anew()
         estimate = self._odometry.process(frame)
         self._outputs.publish(frame, camera_frame, estimate)
         return estimate

@@ -77,3 +77,21 @@ def test_a_recorded_corridor(recorded: Callable[[str], Path]) -> None:
     dark = set(range(11, 16))
     errors = check(run(frames, "rgbd", dark, 480 * 360), dark, sequence.ground_truth)
     assert errors.ate_percent < 2
+
+
+def test_a_matcher_that_sees_fewer_pixels_and_more_again() -> None:
+    """LoFTR does not match across a factor of four in pixels: the keyframe is seen anew."""
+    from loftr_ros.loftr.matcher import load_matcher
+    from loftr_ros.loftr.matcher_config import Effort
+
+    frames, truth = rendered(12)
+    matcher = load_matcher("compact", "cpu")
+    odometry = VisualOdometry(matcher, OdometryConfig(mode="rgbd"))
+    found = []
+    for index, frame in enumerate(frames):
+        if index % 4 == 0:
+            matcher.effort = Effort(320 * 240 // (1 if index % 8 == 0 else 4))
+            odometry.see_anew()
+        found.append(odometry.process(frame))
+    assert [estimate.state.value for estimate in found[1:]] == 11 * ["tracking"]
+    assert evaluate(Trajectory.from_estimates(found), truth, False).ate_percent < 1

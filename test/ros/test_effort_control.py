@@ -1,6 +1,5 @@
 """What sets the effort of the matcher, with a matcher of paper."""
 
-import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,13 +19,13 @@ def matcher():
     return SimpleNamespace(effort=Effort())
 
 
-def estimate(state, matches, is_keyframe=True):
+def estimate(state, matches):
     points = np.zeros((matches, 2), np.float32)
     lost = LostReason.NO_MOTION_FITS if state is TrackingState.LOST else None
     return OdometryEstimate(
         0, np.eye(4), np.eye(6), np.zeros(6), np.eye(6), state,
         Matches(points, points, np.ones(matches, np.float32), np.arange(matches)), np.ones(matches, bool),
-        None, 0.0, {}, scale_known=True, is_keyframe=is_keyframe, lost_reason=lost,
+        None, 0.0, {}, scale_known=True, is_keyframe=False, lost_reason=lost,
     )  # fmt: skip
 
 
@@ -48,28 +47,18 @@ def test_the_matcher_works_as_the_parameters_say(matcher):
     assert control.values() == values
 
 
-def test_pixels_change_step_by_step_from_keyframe_to_keyframe(matcher):
-    """Frames are matched with a keyframe of another size, which LoFTR cannot do with one twice as large."""
+def test_it_tells_when_the_network_sees_fewer_or_more_pixels(matcher):
     control = EffortControl(matcher, VoParameters())
-    learned(control, matcher, 0.1)
-    control.reconfigure(VoParameters(max_pixels=50_000, max_matches=500))
-
-    def pixels(is_keyframe):
-        control.set_for(VGA)
-        control.learn(estimate(TrackingState.TRACKING, 9, is_keyframe), 0.1)
-        return matcher.effort.max_pixels
-
-    first = round(VGA / 1.45)
-    assert [pixels(is_keyframe=False) for _ in range(3)] == 3 * [first]
-    found = [pixels(is_keyframe=True) for _ in range(7)]
-    assert found[0] == first
-    assert found[-2:] == [50_000, 50_000]
-    assert all(1 <= a / b < 1.46 for a, b in itertools.pairwise(found))
-    assert matcher.effort.max_matches == 500
-    control.reconfigure(VoParameters())
-    found = [50_000, *(pixels(is_keyframe=True) for _ in range(7))]
-    assert found[-1] == VoParameters().max_pixels
-    assert all(1 <= b / a < 1.46 for a, b in itertools.pairwise(min(p, VGA) for p in found))
+    assert not control.set_for(VGA)
+    for parameters, changed in (
+        ({"max_pixels": 400_000}, False),
+        ({"max_pixels": 200_000}, True),
+        ({"max_pixels": 200_000, "max_matches": 500}, False),
+        ({}, True),
+    ):
+        control.reconfigure(VoParameters(**parameters))
+        assert control.set_for(VGA) == changed
+        assert not control.set_for(VGA)
 
 
 def test_the_target_rate_is_followed_and_shown_and_forgotten_when_it_changes(matcher):
