@@ -1,8 +1,7 @@
 # Everything needs only python3 (3.10 or newer) with venv; the rest is installed into .venv.
 #   make demo            render a loop through a room, play it to the node, measure the result
 #   make test            format, lint, types, tests
-#   make test-ros        the tests that need ROS 2
-#   make demo ROS=jazzy  with the ROS 2 wheels of Jazzy instead of Kilted
+#   make test ROS=jazzy  with the ROS 2 wheels of Jazzy instead of Kilted, and the NumPy and OpenCV of Ubuntu 24.04
 # In a shell with a sourced ROS 2 that one is used instead of the wheels.
 
 PYTHON ?= python3
@@ -11,17 +10,15 @@ BIN := .venv/bin
 # One thread for each of the tests that run side by side.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
-.PHONY: demo test test-ros lint format venv clean
+.PHONY: demo test lint format venv clean
 .DEFAULT_GOAL := test
 
 demo: venv
 	$(BIN)/loftr-ros demo --output out/demo
 
-test: lint
+# Types are checked on Kilted only: the oldest NumPy, OpenCV and rclpy have few of them.
+test: $(if $(filter jazzy,$(ROS)),venv,lint)
 	$(PYTEST)
-
-test-ros: venv
-	$(PYTEST) test/ros test/demo test/commands/test_play_record.py test/test_layers.py
 
 lint: venv
 	$(BIN)/ruff check .
