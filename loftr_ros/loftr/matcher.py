@@ -167,7 +167,7 @@ class LoftrMatcher:
         self.effort = replace(self.effort, max_pixels=max(math.prod(size) // 2, least))
         raise OutOfMemory(
             f"{self.device} has too little memory for images of {size[1]} x {size[0]} pixels: matching goes on with "
-            f"max_pixels {self.effort.max_pixels}; set that, or more memory_limit_mib if there is one"
+            f"max_pixels {self.effort.max_pixels}; set that, or raise the limit of GPU memory if there is one"
         )
 
     def warm_up(self, height: int, width: int) -> float:

@@ -121,5 +121,5 @@ def test_out_of_memory_goes_on_smaller(small_gpu: torch.device) -> None:
 
 
 def test_limit_beyond_the_device(gpu: torch.device) -> None:
-    with pytest.raises(MatcherError, match="memory_limit_mib is 1000000000, but cuda:0 has"):
+    with pytest.raises(MatcherError, match="limit of GPU memory is 1000000000 MiB, but cuda:0 has"):
         limit_memory(gpu, 10**9)
