@@ -43,6 +43,6 @@ def limit_memory(device: torch.device, limit_mib: int) -> None:
     whole_mib = torch.cuda.get_device_properties(device).total_memory / 2**20
     if limit_mib > whole_mib:
         raise MatcherError(
-            f"the limit of GPU memory is {limit_mib} MiB, but {device} has {whole_mib:.0f} MiB: take less, or 0 for none"
+            f"the limit of GPU memory is {limit_mib} MiB, but {device} has {whole_mib:.0f} MiB: take less, or 0 for all"
         )
     torch.cuda.set_per_process_memory_fraction(limit_mib / whole_mib if limit_mib else 1.0, device)

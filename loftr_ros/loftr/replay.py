@@ -1,6 +1,6 @@
 """Work of fixed shapes, recorded once and replayed: a GPU then waits for one order instead of hundreds (CUDA graphs).
 
-Not `torch.compile`: its CUDA graphs need a compiler and Triton on the robot, and minutes for every new shape.
+Not `torch.compile`: its CUDA graphs need Triton and a compiler on the robot, and compile for every new shape.
 """
 
 from __future__ import annotations
