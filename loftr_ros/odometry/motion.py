@@ -16,7 +16,7 @@ from loftr_ros.odometry.perspective import perspective_pose
 from loftr_ros.odometry.rays import RayMatches, triangulate
 from loftr_ros.odometry.refinement import Freedom, RefinedPose, assess, refine
 from loftr_ros.odometry.residuals import Linearization, Scales
-from loftr_ros.odometry.two_view import TwoViewGeometry, TwoViewPose, two_view_pose
+from loftr_ros.odometry.two_view import TwoViewGeometry, TwoViewPose, two_view_geometry, two_view_pose
 
 # No covariance is smaller than this: standard deviations of 0.1 mm (or 1e-4 units) and 1e-5 rad. Calibration and the
 # shutter alone cost more.
@@ -30,7 +30,8 @@ _OWN_DEPTH_SIGMA = 0.15
 _NEAR = 3.0
 # About so many matches are enough to find a start, and to tell which is the best.
 _MANY = 300
-# A start that explains this share of what the essential matrix explains is good enough.
+# A start that explains this share of what the essential matrix explains is good enough, and a pose that explains this
+# share of all matches is the one.
 _NEARLY_ALL = 0.9
 # No inlier is further than this from where the pose puts it, pixels, however large the noise.
 LARGEST_ERROR_PX = 3.0
@@ -72,6 +73,17 @@ class Motion:
         return self.T_keyframe_camera, self.covariance
 
 
+@dataclass(frozen=True)
+class _Fit:
+    """What `Motion` is made of; the attributes are those of it."""
+
+    refined: RefinedPose
+    freedom: Freedom
+    geometry: TwoViewGeometry
+    parallax_px: float
+    offset: DisparityOffset
+
+
 def estimate_motion(
     rays: RayMatches,
     focal: float,
@@ -79,6 +91,7 @@ def estimate_motion(
     baseline: float,
     config: OdometryConfig,
     offset: DisparityOffset = NO_OFFSET,
+    T_expected: NDArray[np.float64] | None = None,
 ) -> Motion | None:
     """Measure the motion between keyframe (image a) and frame (image b).
 
@@ -89,31 +102,22 @@ def estimate_motion(
         baseline: length of the translation, where depth does not tell it.
         config: thresholds.
         offset: what is known of the stereo rig that measured the depths.
+        T_expected: (4, 4) about where the camera should be. If nearly all matches, with depth that was measured, agree
+            on a pose near to it, no other is looked for.
 
     Returns:
         None if too few matches agree on a motion.
     """
     rays = rays.shifted(offset.value)
-    two_view = two_view_pose(rays, focal, config.ransac_threshold_px, config.min_parallax_px, config.min_inliers)
-    if two_view is None:
+    fit = None
+    # The depths that a single camera found by itself may agree on more than one length.
+    if T_expected is not None and config.mode != "mono":
+        fit = _followed(T_expected, rays, focal, config, offset)
+    if fit is None:
+        fit = _searched(rays, focal, position, baseline, config, offset)
+    if fit is None:
         return None
-    agreeing = rays.select(two_view.inliers)
-    noise, least_noise = config.match_noise_px / focal, LEAST_NOISE_PX / focal
-    if agreeing.known.sum() >= config.min_inliers:
-        freedom = Freedom.POSE
-        start = _start_with_depth(two_view, rays, noise, config.ransac_threshold_px / focal)
-        if config.mode == "mono":
-            refined = _refine_with_own_depth(start, rays, noise, least_noise)
-        else:
-            refined = refine(start, rays, noise, least_noise, offset_sigma=offset.sigma)
-            learned = offset.updated(offset.value + refined.depth_offset)
-            refined = refined.with_offset(learned.value - offset.value, learned.sigma)
-            offset = learned
-    else:
-        rotation_only = two_view.geometry is TwoViewGeometry.ROTATION
-        freedom = Freedom.ROTATION if rotation_only else Freedom.DIRECTION
-        start = se3.transform(two_view.R_a_b, position if rotation_only else baseline * two_view.direction)
-        refined = refine(start, rays.without_depth(), noise, least_noise, freedom)
+    refined, freedom, offset = fit.refined, fit.freedom, fit.offset
     # All matches have their say in the refinement, which is robust; those that only a rough start left out come back.
     tolerance = np.clip(3.0 * refined.noise, config.ransac_threshold_px / focal, LARGEST_ERROR_PX / focal)
     inliers = np.asarray(refined.errors < tolerance)
@@ -131,13 +135,67 @@ def estimate_motion(
         covariance if doubt is None else covariance + doubt,
         refined.depth_gains,
         inliers,
-        two_view.parallax_px,
+        fit.parallax_px,
         freedom,
-        two_view.geometry,
-        degeneracies(two_view.geometry, rays.select(inliers), is_metric, doubt is not None),
+        fit.geometry,
+        degeneracies(fit.geometry, rays.select(inliers), is_metric, doubt is not None),
         focal * refined.noise,
         offset,
     )
+
+
+def _followed(
+    T_expected: NDArray[np.float64], rays: RayMatches, focal: float, config: OdometryConfig, offset: DisparityOffset
+) -> _Fit | None:
+    """Start at the expected pose; None if it is far off, or leaves more matches unexplained than a few."""
+    few = rays.thinned(_MANY)
+    if few.known.sum() < config.min_inliers:
+        return None
+    expected = Linearization.at(T_expected, few, few.sigma, Scales(config.match_noise_px / focal))
+    if np.median(expected.errors_at(T_expected)) > LARGEST_ERROR_PX / focal:
+        return None
+    refined, offset = _refined_with_depth(T_expected, rays, focal, config, offset)
+    inliers = np.asarray(refined.errors < config.ransac_threshold_px / focal)
+    if inliers.mean() < _NEARLY_ALL:
+        return None
+    seen = two_view_geometry(rays, inliers, focal, config.ransac_threshold_px, config.min_parallax_px)
+    return _Fit(refined, Freedom.POSE, *seen, offset)
+
+
+def _searched(
+    rays: RayMatches,
+    focal: float,
+    position: NDArray[np.float64],
+    baseline: float,
+    config: OdometryConfig,
+    offset: DisparityOffset,
+) -> _Fit | None:
+    """Start at what the matches tell without any depth."""
+    two_view = two_view_pose(rays, focal, config.ransac_threshold_px, config.min_parallax_px, config.min_inliers)
+    if two_view is None:
+        return None
+    noise, least_noise = config.match_noise_px / focal, LEAST_NOISE_PX / focal
+    if rays.known[two_view.inliers].sum() >= config.min_inliers:
+        freedom = Freedom.POSE
+        start = _start_with_depth(two_view, rays, noise, config.ransac_threshold_px / focal)
+        refined, offset = _refined_with_depth(start, rays, focal, config, offset)
+    else:
+        rotation_only = two_view.geometry is TwoViewGeometry.ROTATION
+        freedom = Freedom.ROTATION if rotation_only else Freedom.DIRECTION
+        start = se3.transform(two_view.R_a_b, position if rotation_only else baseline * two_view.direction)
+        refined = refine(start, rays.without_depth(), noise, least_noise, freedom)
+    return _Fit(refined, freedom, two_view.geometry, two_view.parallax_px, offset)
+
+
+def _refined_with_depth(
+    start: NDArray[np.float64], rays: RayMatches, focal: float, config: OdometryConfig, offset: DisparityOffset
+) -> tuple[RefinedPose, DisparityOffset]:
+    noise, least_noise = config.match_noise_px / focal, LEAST_NOISE_PX / focal
+    if config.mode == "mono":
+        return _refine_with_own_depth(start, rays, noise, least_noise), offset
+    refined = refine(start, rays, noise, least_noise, offset_sigma=offset.sigma)
+    learned = offset.updated(offset.value + refined.depth_offset)
+    return refined.with_offset(learned.value - offset.value, learned.sigma), learned
 
 
 def position_from_depth(R_a_b: NDArray[np.float64], rays: RayMatches, noise: float) -> NDArray[np.float64]:

@@ -76,24 +76,64 @@ def two_view_pose(
     """
     if len(rays) < max(MINIMUM_MATCHES, min_inliers):
         return None
-    rays_a, rays_b = rays.a, rays.b
-    few = rays.thinned(_MANY)
-    R_rotation = fit_rotation(few.a, few.b, threshold_px / focal)
-    rotation_error = focal * np.linalg.norm(rotate(rays_a, R_rotation.T) - rays_b, axis=1)
-    still = rotation_error < max(threshold_px, min_parallax_px)
+    turned = _Turned.of(rays, focal, threshold_px, min_parallax_px)
     essential = _essential(rays, focal, threshold_px)
-    best = max(int(still.sum()), int(essential[1].sum()) if essential else 0)
-    if best < max(min_inliers, _LEAST_SHARE * len(rays)):
+    inliers = essential[1] if essential else turned.explained
+    if max(turned.explained.sum(), inliers.sum()) < max(min_inliers, _LEAST_SHARE * len(rays)):
         return None
-    parallax = float(np.median(rotation_error[essential[1] if essential else still]))
-    if essential is None or (parallax < min_parallax_px and still.sum() >= _EXPLAINED * best):
-        return TwoViewPose(TwoViewGeometry.ROTATION, R_rotation, np.zeros(3), still, parallax)
-    E, inliers = essential
+    parallax = turned.parallax_px(inliers)
+    if essential is None or turned.is_all(inliers):
+        return TwoViewPose(TwoViewGeometry.ROTATION, turned.R_a_b, np.zeros(3), turned.explained, parallax)
     few = rays.select(inliers).thinned(_MANY)
-    R_a_b, direction = _decompose(E, few.a, few.b)
-    planar = _explained_by_plane(focal * few.a, focal * few.b, threshold_px)
-    geometry = TwoViewGeometry.PLANAR if planar else TwoViewGeometry.GENERAL
-    return TwoViewPose(geometry, R_a_b, direction, inliers, parallax)
+    R_a_b, direction = _decompose(essential[0], few.a, few.b)
+    return TwoViewPose(_general_or_planar(few, focal, threshold_px), R_a_b, direction, inliers, parallax)
+
+
+def two_view_geometry(
+    rays: RayMatches, inliers: NDArray[np.bool_], focal: float, threshold_px: float, min_parallax_px: float
+) -> tuple[TwoViewGeometry, float]:
+    """Return what N matches can tell without their depth, and `parallax_px`, where it is known which agree on a motion.
+
+    The arguments are those of `two_view_pose`.
+    """
+    turned = _Turned.of(rays, focal, threshold_px, min_parallax_px)
+    parallax = turned.parallax_px(inliers)
+    if turned.is_all(inliers):
+        return TwoViewGeometry.ROTATION, parallax
+    return _general_or_planar(rays.select(inliers).thinned(_MANY), focal, threshold_px), parallax
+
+
+@dataclass(frozen=True)
+class _Turned:
+    """What a rotation alone explains.
+
+    Attributes:
+        R_a_b: (3, 3) rotation that explains most.
+        error_px: (N,) distances of the matches from where it puts them, pixels.
+        explained: (N,) bool.
+        min_parallax_px: see `two_view_pose`.
+    """
+
+    R_a_b: NDArray[np.float64]
+    error_px: NDArray[np.float64]
+    explained: NDArray[np.bool_]
+    min_parallax_px: float
+
+    @staticmethod
+    def of(rays: RayMatches, focal: float, threshold_px: float, min_parallax_px: float) -> _Turned:
+        few = rays.thinned(_MANY)
+        R_a_b = fit_rotation(few.a, few.b, threshold_px / focal)
+        error_px = focal * np.linalg.norm(rotate(rays.a, R_a_b.T) - rays.b, axis=1)
+        return _Turned(R_a_b, error_px, error_px < max(threshold_px, min_parallax_px), min_parallax_px)
+
+    def parallax_px(self, inliers: NDArray[np.bool_]) -> float:
+        return float(np.median(self.error_px[inliers]))
+
+    def is_all(self, inliers: NDArray[np.bool_]) -> bool:
+        """Tell whether there is nothing else to see, even if another motion has these inliers."""
+        explained = self.explained.sum()
+        little = self.parallax_px(inliers) < self.min_parallax_px
+        return bool(little and explained >= _EXPLAINED * max(explained, inliers.sum()))
 
 
 def fit_rotation(rays_a: NDArray[np.float64], rays_b: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
@@ -164,6 +204,11 @@ def _decompose(
     in_front = [(triangulate(rays_a, rays_b, T, 1.0)[0] > 0).sum() for T in poses]
     T_a_b = poses[int(np.argmax(in_front))]
     return T_a_b[:3, :3], T_a_b[:3, 3]
+
+
+def _general_or_planar(few: RayMatches, focal: float, threshold_px: float) -> TwoViewGeometry:
+    planar = _explained_by_plane(focal * few.a, focal * few.b, threshold_px)
+    return TwoViewGeometry.PLANAR if planar else TwoViewGeometry.GENERAL
 
 
 def _explained_by_plane(points_a: NDArray[np.float64], points_b: NDArray[np.float64], threshold_px: float) -> bool:

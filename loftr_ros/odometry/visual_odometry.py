@@ -145,8 +145,8 @@ class VisualOdometry(Generic[FeaturesT]):
         if still_px is not None:
             return track.hold(stamp_ns, matches, still_px / view.frame.camera.focal, keyframe.distance(matches))
         rays, position = keyframe.rays(matches), track.last.T_keyframe_camera[:3, 3]
-        motion = self._motion(keyframe, view.frame, rays, position)
         predicted = track.predicted(stamp_ns).pose
+        motion = self._motion(keyframe, view.frame, rays, position, predicted[0])
         if is_doubtful(motion, *predicted):
             expected = expected_matches(rays, *predicted, LARGEST_ERROR_PX / view.frame.camera.focal)
             if not is_expected(motion, expected):
@@ -159,10 +159,15 @@ class VisualOdometry(Generic[FeaturesT]):
         return track.lose(stamp_ns, matches, reason)
 
     def _motion(
-        self, keyframe: Keyframe[FeaturesT], frame: Frame, rays: RayMatches, position: NDArray[np.float64]
+        self,
+        keyframe: Keyframe[FeaturesT],
+        frame: Frame,
+        rays: RayMatches,
+        position: NDArray[np.float64],
+        T_expected: NDArray[np.float64] | None = None,
     ) -> Motion | None:
         baseline = self._track.baseline(1e-9 * (frame.stamp_ns - keyframe.frame.stamp_ns))
-        return estimate_motion(rays, frame.camera.focal, position, baseline, self._config, self._offset)
+        return estimate_motion(rays, frame.camera.focal, position, baseline, self._config, self._offset, T_expected)
 
     def _relocalized(self, lost: _Sighting[FeaturesT], view: View[FeaturesT]) -> _Sighting[FeaturesT]:
         """Try one earlier keyframe, and take it up again if it knows this place and the prediction allows for it."""

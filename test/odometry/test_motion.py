@@ -82,3 +82,33 @@ def test_a_pose_that_few_of_the_matches_agree_with_is_none(right: float) -> None
     wrong = rng.random(len(rays)) > right
     rays.b[wrong] += rng.normal(size=(wrong.sum(), 2)) * 30 / FOCAL
     assert (solve(rays) is None) == (right < 1 / 3)
+
+
+def followed(rays: RayMatches, T_expected: NDArray[np.float64]) -> Motion:
+    motion = estimate_motion(rays, FOCAL, np.zeros(3), 2.0, OdometryConfig(mode="stereo"), T_expected=T_expected)
+    assert motion is not None
+    return motion
+
+
+def test_an_expected_pose_saves_the_search_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rays = road(FORWARD, wrong_depth=0.0)
+    searched = solve(rays)
+    assert searched is not None
+    monkeypatch.setattr("loftr_ros.odometry.motion.two_view_pose", None)
+    near = se3.moved(FORWARD, np.array([0.02, 0.0, 0.05, 0.0, 0.001, 0.0]))
+    motion = followed(rays, near)
+    np.testing.assert_allclose(motion.T_keyframe_camera, searched.T_keyframe_camera, atol=2e-3)
+    assert motion.geometry is searched.geometry
+    assert motion.parallax_px == pytest.approx(searched.parallax_px, rel=0.1)
+    assert motion.inliers.sum() == pytest.approx(searched.inliers.sum(), abs=2)
+
+
+def test_what_is_expected_does_not_outweigh_what_is_seen() -> None:
+    """A third of the matches moves as expected; the others moved otherwise."""
+    otherwise = se3.transform(se3.exp_rotation([0.0, 0.02, 0.0]), [0.4, 0.0, 3.0])
+    rays, others = road(FORWARD, wrong_depth=0.0), road(otherwise, wrong_depth=0.0)
+    as_expected = np.arange(len(rays)) % 3 == 0
+    rays = RayMatches(rays.a, np.where(as_expected[:, None], rays.b, others.b), rays.inverse_depth, rays.sigma)
+    motion = followed(rays, FORWARD)
+    np.testing.assert_allclose(motion.T_keyframe_camera[:3, 3], otherwise[:3, 3], atol=0.3)
+    assert motion.inliers[~as_expected].mean() > 0.9
