@@ -48,10 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Publish until the end of the sequence, or until a frame stays unanswered in lockstep."""
-    import rclpy
-
     from loftr_ros.ros.player import PlayOptions, play
     from loftr_ros.ros.replay import ReplayError, write_report
+    from loftr_ros.ros.session import ros_session
     from loftr_ros.sequences.formats import open_sequence
 
     sequence = open_sequence(args.source, args.mode, args.fps).every(args.stride)
@@ -68,11 +67,8 @@ def main(args: argparse.Namespace) -> int:
         listeners=args.listeners,
         timeout=args.timeout,
     )
-    rclpy.init()
-    try:
+    with ros_session():
         report = play(sequence, options)
-    finally:
-        rclpy.try_shutdown()
     if args.json:
         write_report(args.json, report)
     print(report)

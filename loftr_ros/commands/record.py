@@ -33,18 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Record until one of the ends, Ctrl-C or SIGTERM."""
-    import rclpy
-
     from loftr_ros.ros.frames import camera_in_base
     from loftr_ros.ros.recorder import RecordOptions, record, write_trajectory
     from loftr_ros.ros.replay import write_report
+    from loftr_ros.ros.session import ros_session
 
     T_base_camera = camera_in_base(*args.camera_pose) if args.frame == "optical" else None
-    rclpy.init()
-    try:
+    with ros_session():
         trajectory, report = record(RecordOptions(args.topic, args.frames, args.timeout, T_base_camera))
-    finally:
-        rclpy.try_shutdown()
     write_trajectory(args.output, trajectory)
     if args.json:
         write_report(args.json, report)

@@ -30,8 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Train, then print where the results are. Returns 0, or 128 + N after signal N."""
+    import numpy as np
     import torch
 
+    # NumPy 1 finds out the smallest numbers when it is first asked, and complains where there are none so small.
+    for dtype in (np.float32, np.float64):
+        np.finfo(dtype)
     # Gradients fade into numbers so small that processors take a hundred times as long for them.
     torch.set_flush_denormal(True)
     try:

@@ -11,7 +11,7 @@ from typing import Any
 import rclpy
 from nav_msgs.msg import Odometry
 from rclpy.duration import Duration
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -57,7 +57,7 @@ class PlayOptions:
 
 
 def play(sequence: Sequence, options: PlayOptions) -> PlayReport:
-    """Publish a sequence to its end, until ROS shuts down, or until a frame stays unanswered in lockstep.
+    """Publish a sequence to its end, until a KeyboardInterrupt, or until a frame stays unanswered in lockstep.
 
     Raises:
         ReplayError: nobody subscribes in time.
@@ -78,7 +78,7 @@ def play(sequence: Sequence, options: PlayOptions) -> PlayReport:
                 if report.unanswered:
                     break
         player.flush()
-    except (KeyboardInterrupt, ExternalShutdownException):
+    except KeyboardInterrupt:
         pass
     finally:
         player.close()

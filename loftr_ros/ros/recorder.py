@@ -10,7 +10,7 @@ import numpy as np
 import rclpy
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 
 from loftr_ros.odometry.trajectory import Trajectory, write_tum
@@ -38,7 +38,7 @@ class RecordOptions:
 
 
 def record(options: RecordOptions) -> tuple[Trajectory, RecordReport]:
-    """Collect messages until one of the ends of the options, Ctrl-C or a shutdown of ROS.
+    """Collect messages until one of the ends of the options, or a KeyboardInterrupt.
 
     Raises:
         ReplayError: nothing came.
@@ -68,7 +68,7 @@ def record(options: RecordOptions) -> tuple[Trajectory, RecordReport]:
                 last_count, last_time = len(stamps), time.monotonic()
             elif options.timeout is not None and time.monotonic() - last_time > options.timeout:
                 break
-    except (KeyboardInterrupt, ExternalShutdownException):
+    except KeyboardInterrupt:
         pass
     finally:
         executor.shutdown()
