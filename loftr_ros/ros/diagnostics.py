@@ -5,14 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
-
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from std_msgs.msg import Header
+from collections.abc import Callable
 
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
-from loftr_ros.ros.messages import time_message
 from loftr_ros.ros.stamp_order import Order
 
 _RATE_WINDOW_S = 10.0
@@ -143,12 +139,3 @@ class Statistics:
 def sentence(error: Exception) -> str:
     """Return what to tell the user: errors of the user's are sentences, others are ours."""
     return str(error) if isinstance(error, LoftrRosError) else f"internal error, {type(error).__name__}: {error}"
-
-
-def diagnostics_message(
-    name: str, stamp_ns: int, level: bytes, text: str, values: Mapping[str, str]
-) -> DiagnosticArray:
-    """Return the message with one status."""
-    pairs = [KeyValue(key=key, value=value) for key, value in values.items()]
-    status = DiagnosticStatus(level=level, name=name, message=text, hardware_id="loftr_ros", values=pairs)
-    return DiagnosticArray(header=Header(stamp=time_message(stamp_ns)), status=[status])

@@ -10,9 +10,11 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.ros import diagnostics_output
 from loftr_ros.ros.parameter_spec import ParameterError, ParameterSpec
 from loftr_ros.ros.parameters import PARAMETERS, VoParameters, odometry_config, validated
 
+_OTHERS = ("qos_overrides.", diagnostics_output.PARAMETERS)  # that ROS itself declares
 _SPECS = {spec.name: spec for spec in PARAMETERS}
 
 
@@ -35,7 +37,7 @@ class NodeParameters:
         given = {
             name: override.value
             for name, override in node._parameter_overrides.items()
-            if not node.has_parameter(name) and not name.startswith("qos_overrides.")
+            if not node.has_parameter(name) and not name.startswith(_OTHERS)
         }
         values = validated(given)
         for spec in PARAMETERS:

@@ -7,9 +7,7 @@ import sys
 from pathlib import Path
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import Trigger
@@ -19,7 +17,8 @@ from loftr_ros.loftr.matcher import LoftrMatcher, load_matcher
 from loftr_ros.odometry.estimate import TrackingState
 from loftr_ros.ros.background import in_background
 from loftr_ros.ros.camera_search import find_camera
-from loftr_ros.ros.diagnostics import diagnostics_message, sentence
+from loftr_ros.ros.diagnostics import sentence
+from loftr_ros.ros.diagnostics_output import DiagnosticsOutput, Report
 from loftr_ros.ros.ignore_mask import MaskedMatcher
 from loftr_ros.ros.node_parameters import NodeParameters
 from loftr_ros.ros.outputs import Outputs
@@ -51,9 +50,7 @@ class VoNode(LifecycleNode):
         self._pipeline: Pipeline | None = None
         self._error: str | None = None
         self._table = NodeParameters(self, self._reconfigure)
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        # Not by the node's clock: simulated time may stand still, which is worth a diagnostic.
-        self._timer = self.create_timer(1.0, self.report, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._diagnostics = DiagnosticsOutput(self, self._report)
         self._controls = [
             self.create_service(Trigger, "reset", self._reset),
             self.create_service(Trigger, "save_trajectory", self._save_trajectory),
@@ -125,21 +122,17 @@ class VoNode(LifecycleNode):
         self.close()
         return TransitionCallbackReturn.SUCCESS
 
-    def report(self) -> None:
-        """Publish the diagnostics."""
-        level, text = self._status()
+    def _report(self) -> Report:
         values = self._pipeline.values() if self._pipeline else {}
         if self._matcher:
             values |= _network_values(self._matcher)
-        now = self.get_clock().now().nanoseconds
-        name = self.get_fully_qualified_name()
-        self._diagnostics.publish(diagnostics_message(name, now, level, text, values))
+        return Report(*self._status(), values)
 
     def _refuse(self, error: Exception) -> TransitionCallbackReturn:
         """Say why a transition did not happen."""
         self._error = sentence(error)
         self.get_logger().error(self._error)
-        self.report()
+        self._diagnostics.publish()
         return TransitionCallbackReturn.FAILURE
 
     def _reconfigure(self, parameters: VoParameters) -> None:
