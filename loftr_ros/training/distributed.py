@@ -79,6 +79,7 @@ def joined(device: torch.device) -> Iterator[Workers]:
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Workers(dist.get_rank(), dist.get_world_size())
+        dist.barrier()  # a process that leaves while another one still writes may end with std::terminate in gloo
     finally:
         dist.destroy_process_group()
 
