@@ -22,13 +22,13 @@ from loftr_ros.loftr.precision import rounded_factors
 
 _BLOCK = 2**20  # scores in a block: 4 MiB, what two cores keep near
 _GROUP = 32  # columns
-_LEAST_SUM = 1e-30  # column sums below this have lost digits, in single precision
+_LEAST_SUM = 1e-30  # what is less, of a largest term of 1, has lost digits in single precision
 
 
 @torch.no_grad()
 def blockwise_matches(
     tokens_a: Tensor, tokens_b: Tensor, threshold: float, *, round_factors: bool = False
-) -> tuple[Tensor, Tensor, Tensor] | None:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Find the mutual nearest neighbours with a confidence above the threshold.
 
     Args:
@@ -38,12 +38,12 @@ def blockwise_matches(
         round_factors: multiply in half precision where that is faster; the confidences are a per cent off then.
 
     Returns:
-        Cells of a (M,), cells of b (M,), confidences (M,); None where there are no cells, or the best scores of columns
-        are too far apart for sums in single precision (about 70), and the matrix has to be written out.
+        Cells of a (M,), cells of b (M,), confidences (M,).
     """
     rows, columns = len(tokens_a), len(tokens_b)
     if rows == 0 or columns == 0:
-        return None
+        none = torch.zeros(0, dtype=torch.int64, device=tokens_a.device)
+        return none, none, tokens_a.new_zeros(0)
     step = rows if tokens_a.is_cuda else max(_BLOCK // max(columns, 1), 1)
     mean_a, mean_b = tokens_a.mean(dim=0), tokens_b.mean(dim=0)
     tokens_a, tokens_b = tokens_a - mean_a, tokens_b - mean_b
@@ -72,14 +72,28 @@ def blockwise_matches(
         row, column = _above(padded, largest_share, threshold * row_sum)
         log_share = share[row, column].log()
         kept.append((row + start, column, log_share - row_sum[row].log(), log_share + top[row]))
-    if not (column_sum > _LEAST_SUM).all():
-        return None
     cell_a, cell_b, log_in_row, score = (torch.cat(parts) for parts in zip(*kept, strict=True))
-    confidence = (log_in_row + score - largest - column_sum.log()[cell_b]).exp()
+    log_column_sum = column_sum.log() + largest
+    lost = cell_b[~(column_sum[cell_b] > _LEAST_SUM)].unique()
+    with rounded_factors() if round_factors else nullcontext():
+        log_column_sum[lost] = _log_row_sums(tokens_b[lost], tokens_a.T.contiguous(), in_row) + in_column[lost]
+    confidence = (log_in_row + score - log_column_sum[cell_b]).exp()
     best_of_a = confidence.new_zeros(rows).scatter_reduce_(0, cell_a, confidence, "amax")
     best_of_b = confidence.new_zeros(columns).scatter_reduce_(0, cell_b, confidence, "amax")
     mutual = (confidence > threshold) & (confidence == best_of_a[cell_a]) & (confidence == best_of_b[cell_b])
     return cell_a[mutual], cell_b[mutual], confidence[mutual]
+
+
+def _log_row_sums(tokens: Tensor, across: Tensor, offset: Tensor) -> Tensor:
+    """Logarithm of the sums over the rows of exp(tokens @ across + offset), however far apart the rows are.
+
+    Args:
+        tokens: (R, C).
+        across: (C, S).
+        offset: (S,).
+    """
+    blocks = tokens.split(max(_BLOCK // across.shape[1], 1))
+    return torch.cat([(block @ across).add_(offset).logsumexp(dim=1) for block in blocks])
 
 
 def _above(values: Tensor, largest_of_group: Tensor, limit: Tensor) -> tuple[Tensor, Tensor]:

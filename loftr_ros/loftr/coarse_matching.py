@@ -54,8 +54,7 @@ class CoarseMatching(nn.Module):
         """Match the cells of (B, L, C) and (B, S, C) tokens; masked cells have no match."""
         if self.config.kind == "dual_softmax" and self.config.threshold >= _LEAST_THRESHOLD:
             found = self._match_blockwise(tokens_a, tokens_b, masks)
-            if found is not None:
-                return inner_matches(found, grid_a, grid_b, self.config.border)
+            return inner_matches(found, grid_a, grid_b, self.config.border)
         scores = similarity(tokens_a, tokens_b, self.config.temperature)
         return select_matches(self.confidence(scores, masks), grid_a, grid_b, self.config)
 
@@ -72,18 +71,17 @@ class CoarseMatching(nn.Module):
         poison = 0 * (tokens_a.sum() + tokens_b.sum())
         return CoarseMatches(torch.zeros_like(cell_a), cell_a, cell_b[0, cell_a], confidence + poison)
 
-    def _match_blockwise(self, tokens_a: Tensor, tokens_b: Tensor, masks: Masks | None) -> CoarseMatches | None:
-        """Match without the matrix of probabilities; None where that cannot be done exactly."""
+    def _match_blockwise(self, tokens_a: Tensor, tokens_b: Tensor, masks: Masks | None) -> CoarseMatches:
+        """Match without the matrix of probabilities."""
         scale = 1.0 / (tokens_a.shape[2] * self.config.temperature)
         found = []
         for pair, (a, b) in enumerate(zip(tokens_a.float() * scale, tokens_b.float(), strict=True)):
             used = None if masks is None else [torch.where(mask[pair])[0] for mask in masks]
             if used is not None:
                 a, b = a[used[0]], b[used[1]]
-            matched = blockwise_matches(a, b, self.config.threshold, round_factors=self.round_factors)
-            if matched is None:
-                return None
-            cell_a, cell_b, confidence = matched
+            cell_a, cell_b, confidence = blockwise_matches(
+                a, b, self.config.threshold, round_factors=self.round_factors
+            )
             if used is not None:
                 cell_a, cell_b = used[0][cell_a], used[1][cell_b]
             order = cell_a.argsort()

@@ -13,6 +13,7 @@ from loftr_ros.loftr.config import LoFTRConfig
 from loftr_ros.loftr.transformer import LocalFeatureTransformer
 
 FINE_CELLS_PER_COARSE = 4  # the fine map is at 1/2, the coarse one at 1/8
+_BLOCK = 2**19  # numbers in the windows that are worked on at a time: 2 MiB, which stay in a core's cache
 
 
 @dataclass(frozen=True)
@@ -44,28 +45,30 @@ class FinePreprocess(nn.Module):
         """Of the windows: that of the weights, if there are any."""
         return self.merge_feat.weight.dtype if self.context else torch.float32
 
-    def forward(self, fine: Tensor, coarse: Tensor, batch: Tensor, cells: Tensor, columns: int) -> Tensor:
+    def pad(self, fine: Tensor) -> Tensor:
+        """Return a fine map (B, C', H/2, W/2) as windows are cut from it: (B, H/2 + window - 1, W/2 + window - 1, C')."""
+        return F.pad(fine.permute(0, 2, 3, 1), (0, 0, *[self.window // 2] * 4))
+
+    def forward(self, pixels: Tensor, coarse: Tensor, batch: Tensor, cells: Tensor, columns: int) -> Tensor:
         """Return the windows (M, window^2, C') of M cells.
 
         Args:
-            fine: (B, C', H/2, W/2) fine map.
+            pixels: the fine map, see `pad`.
             coarse: (B, L, C) transformed coarse tokens.
             batch, cells: (M,) which image, which coarse cell.
             columns: of the coarse grid.
         """
-        windows = self._cut(fine, batch, cells, columns)
+        windows = self._cut(pixels, batch, cells, columns)
         if not self.context:
             return windows
         context = self.down_proj(coarse[batch, cells].to(self.dtype))[:, None].expand_as(windows)
         merged: Tensor = self.merge_feat(torch.cat([windows, context], dim=2))
         return merged
 
-    def _cut(self, fine: Tensor, batch: Tensor, cells: Tensor, columns: int) -> Tensor:
-        radius = self.window // 2
-        pixels = F.pad(fine.permute(0, 2, 3, 1), (0, 0, *[radius] * 4))  # (B, H/2 + window - 1, W/2 + window - 1, C')
+    def _cut(self, pixels: Tensor, batch: Tensor, cells: Tensor, columns: int) -> Tensor:
         _, height, width, channels = pixels.shape
         row, column = cells // columns * FINE_CELLS_PER_COARSE, cells % columns * FINE_CELLS_PER_COARSE
-        steps = torch.arange(self.window, device=fine.device)
+        steps = torch.arange(self.window, device=pixels.device)
         index = ((batch * height + row) * width + column)[:, None] + (steps[:, None] * width + steps).flatten()
         # Whole pixels from one long list: three times as fast as indexing a map.
         windows = pixels.reshape(-1, channels).index_select(0, index.flatten()).to(self.dtype)
@@ -100,10 +103,16 @@ def refine(
     columns: tuple[int, int],
     matches: CoarseMatches,
 ) -> FineOffsets:
-    """Run the three steps of the fine level for the coarse matches of a batch of pairs."""
-    windows_a = preprocess(fine[0], coarse[0], matches.batch, matches.cell_a, columns[0])
-    windows_b = preprocess(fine[1], coarse[1], matches.batch, matches.cell_b, columns[1])
+    """Run the three steps of the fine level for the coarse matches of a batch of pairs, some matches at a time."""
+    pixels_a, pixels_b = preprocess.pad(fine[0]), preprocess.pad(fine[1])
     square = (preprocess.window, preprocess.window)
-    windows_a, windows_b = transformer(windows_a, windows_b, square, square)
-    offsets: FineOffsets = matching(windows_a, windows_b)
-    return offsets
+    count = len(matches.cell_a)
+    step = count if pixels_a.is_cuda else _BLOCK // (preprocess.window**2 * pixels_a.shape[3])
+    parts = []
+    for batch, cell_a, cell_b in zip(
+        *(indices.split(max(step, 1)) for indices in (matches.batch, matches.cell_a, matches.cell_b)), strict=True
+    ):
+        windows_a = preprocess(pixels_a, coarse[0], batch, cell_a, columns[0])
+        windows_b = preprocess(pixels_b, coarse[1], batch, cell_b, columns[1])
+        parts.append(matching(*transformer(windows_a, windows_b, square, square)))
+    return FineOffsets(torch.cat([part.mean for part in parts]), torch.cat([part.deviation for part in parts]))

@@ -47,22 +47,37 @@ def test_what_all_tokens_have_in_common_does_no_harm(round_factors: bool) -> Non
     """Trained networks make tokens whose scores are near 5000 and differ by 50."""
     a, b = (torch.cat([images[0], torch.full((images.shape[1], 1), 70.0)], dim=1) for images in tokens(3, 1.0))
     expected = dual_softmax((a.double() @ b.double().T)[None])[0]
-    found = blockwise_matches(a, b, 0.2, round_factors=round_factors)
-    assert found is not None
-    cell_a, cell_b, confidence = found
+    cell_a, cell_b, confidence = blockwise_matches(a, b, 0.2, round_factors=round_factors)
     assert len(cell_a) > 50
     exact = expected[cell_a, cell_b].float()
     torch.testing.assert_close(confidence, exact, rtol=0.1 if round_factors else 1e-3, atol=0)
 
 
-def test_scores_too_far_apart_are_left_to_the_whole_matrix() -> None:
+def test_scores_however_far_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The best scores of some cells are hundreds below those of others: their sums are nothing beside the others'."""
+    monkeypatch.setattr(blockwise, "_BLOCK", 1000)
+    a, b = tokens(4, 2.0)
+    a[0, ::2] *= 3
+    expected = dual_softmax(a[:1].double() @ b[:1].double().transpose(1, 2))[0]
+    best_of_rows, column = expected.max(dim=1)
+    mutual = (best_of_rows > 0.2) & (expected.amax(dim=0)[column] == best_of_rows)
+    cell_a, cell_b, confidence = blockwise_matches(a[0], b[0], 0.2)
+    order = cell_a.argsort()
+    assert cell_a[order].tolist() == torch.where(mutual)[0].tolist()
+    assert cell_b[order].tolist() == column[mutual].tolist()
+    torch.testing.assert_close(confidence[order], best_of_rows[mutual].float(), rtol=1e-3, atol=0)
+    assert len(cell_a) > 40
+    best_score = (a[0] @ b[0, cell_b].T).amax(dim=0)
+    assert best_score.max() - best_score.min() > 200  # exp(-200) is nothing in single precision
+
+
+def test_the_weakest_cell_is_matched_beside_far_stronger_ones() -> None:
     a, b = torch.eye(4) * 30, torch.eye(4) * 30
     a[0, 0] = 1.0  # the best score of this cell is 870 below that of the others
-    assert blockwise_matches(a, b, 0.2) is None
     found = CoarseMatching(CoarseMatchingConfig(temperature=0.25, border=0))(a[None], b[None], (2, 2), (2, 2))
     assert found.cell_a.tolist() == found.cell_b.tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("cells", [(0, 5), (5, 0)])
-def test_images_without_any_cell_are_left_to_the_whole_matrix(cells: tuple[int, int]) -> None:
-    assert blockwise_matches(torch.ones(cells[0], 8), torch.ones(cells[1], 8), 0.2) is None
+def test_images_without_any_cell_have_no_match(cells: tuple[int, int]) -> None:
+    assert [len(part) for part in blockwise_matches(torch.ones(cells[0], 8), torch.ones(cells[1], 8), 0.2)] == [0, 0, 0]

@@ -19,8 +19,8 @@ def numbered() -> torch.Tensor:
 
 
 def _cut(numbered: torch.Tensor, batch: int, cell: int) -> torch.Tensor:
-    cut = FinePreprocess(LoFTRConfig())._cut
-    return cut(numbered, torch.tensor([batch]), torch.tensor([cell]), 3)[0, :, 0].reshape(5, 5)
+    preprocess = FinePreprocess(LoFTRConfig())
+    return preprocess._cut(preprocess.pad(numbered), torch.tensor([batch]), torch.tensor([cell]), 3)[0, :, 0].reshape(5, 5)
 
 
 def test_window_is_centred_on_its_cell(numbered: torch.Tensor) -> None:
