@@ -13,12 +13,13 @@ import itertools
 import json
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import rclpy
 from nav_msgs.msg import Odometry
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
@@ -26,6 +27,7 @@ from views import pinhole
 
 from loftr_ros.ros.conversions import image_from_array, info_from_camera
 from loftr_ros.ros.messages import nanoseconds, time_message
+from loftr_ros.ros.session import ros_session
 
 
 def main() -> int:
@@ -39,39 +41,34 @@ def main() -> int:
     messages = [image_from_array(image) for image in images]  # once: the camera must not take the node's time
     info = info_from_camera(pinhole(images.shape[2], images.shape[1]))
 
-    rclpy.init()
-    node = rclpy.create_node("camera", namespace="/loftr")
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    image_publisher = node.create_publisher(Image, "image", qos_profile_sensor_data)
-    info_publisher = node.create_publisher(CameraInfo, "camera_info", qos_profile_sensor_data)
     sent: list[int] = []
     came: list[tuple[int, int]] = []
-    to_and_fro = itertools.cycle([*messages, *messages[-2:0:-1]])
+    with suppress(KeyboardInterrupt), ros_session():
+        node = rclpy.create_node("camera", namespace="/loftr")
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        image_publisher = node.create_publisher(Image, "image", qos_profile_sensor_data)
+        info_publisher = node.create_publisher(CameraInfo, "camera_info", qos_profile_sensor_data)
+        to_and_fro = itertools.cycle([*messages, *messages[-2:0:-1]])
 
-    def publish() -> None:
-        stamp_ns = time.time_ns()
-        message = next(to_and_fro)
-        info.header = message.header = Header(stamp=time_message(stamp_ns), frame_id="camera_optical_frame")
-        info_publisher.publish(info)
-        image_publisher.publish(message)
-        sent.append(stamp_ns)
+        def publish() -> None:
+            stamp_ns = time.time_ns()
+            message = next(to_and_fro)
+            info.header = message.header = Header(stamp=time_message(stamp_ns), frame_id="camera_optical_frame")
+            info_publisher.publish(info)
+            image_publisher.publish(message)
+            sent.append(stamp_ns)
 
-    node.create_timer(1 / args.rate, publish)
+        node.create_timer(1 / args.rate, publish)
 
-    def note(message: Odometry) -> None:
-        if not came:
-            print("odometry", flush=True)
-        came.append((nanoseconds(message.header.stamp), time.time_ns()))
+        def note(message: Odometry) -> None:
+            if not came:
+                print("odometry", flush=True)
+            came.append((nanoseconds(message.header.stamp), time.time_ns()))
 
-    node.create_subscription(Odometry, "odometry", note, 100)
-    print("ready", flush=True)
-    try:
+        node.create_subscription(Odometry, "odometry", note, 100)
+        print("ready", flush=True)
         executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        rclpy.try_shutdown()
     args.output.write_text(json.dumps({"sent": sent, "came": came}))
     return 0
 

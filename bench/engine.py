@@ -25,16 +25,15 @@ import numpy as np
 import program
 from replay import ReplayMatcher, room_frames
 from report import Report, machine, rich_table
+from views import pinhole
 
 from loftr_ros.commands.arguments import positive_int
-from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.config import Mode, OdometryConfig
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 PROGRAM = "engine.py"
-FOCAL = 2 / 3  # of the width
 MATCHER_STAGES = ("extract", "match")  # which only look up what they said in the round before
 ROUNDS = 2
 PROFILE_LINES = 60
@@ -134,10 +133,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 def _run(args: argparse.Namespace, command: str) -> Report:
     program.set_threads(args.threads)
     width, height = args.size
-    K = np.array([[FOCAL * width, 0, width / 2 - 0.5], [0, FOCAL * width, height / 2 - 0.5], [0, 0, 1]])
     tables = []
     for loop in args.loops:
-        frames, poses = room_frames(args.frames, Camera(width, height, K), loop)
+        frames, poses = room_frames(args.frames, pinhole(width, height), loop)
         matcher = ReplayMatcher(frames, poses, args.matches)
         costs = [_cost(frames, matcher, mode, polish, args.profile) for mode in args.modes for polish in (True, False)]
         pace = f"{16 / loop:.2g} m and {360 / loop:.2g} degrees a frame"

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +13,9 @@ import numpy as np
 from data import BenchError
 from process_memory import resident_mib
 
+from loftr_ros.demo.programs import PATIENCE_S, local_environment, running
+
 _HERE = Path(__file__).parent
-_PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -75,17 +72,16 @@ def run(images: Path, rate: float, seconds: float, parameters: list[str], folder
     Raises:
         BenchError: a process failed, or no odometry came.
     """
-    environment = {**os.environ, "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_DOMAIN_ID": str(domain)}
     measured, noted = folder / "node.json", folder / "camera.json"
-    environment["TIMED_NODE_OUTPUT"] = str(measured)
-    camera = [str(_HERE / "camera.py"), str(images), "--rate", str(rate), "--output", str(noted)]
-    node = [str(_HERE / "timed_node.py"), "--ros-args"]
+    environment = {**local_environment(domain), "TIMED_NODE_OUTPUT": str(measured)}
+    camera = [sys.executable, str(_HERE / "camera.py"), str(images), "--rate", str(rate), "--output", str(noted)]
+    node = [sys.executable, str(_HERE / "timed_node.py"), "--ros-args"]
     for parameter in parameters:
         node += ["-p", parameter]
-    with _program("camera", camera, environment, folder) as camera_process:
+    with running("camera", camera, folder, environment) as camera_process:
         _wait_for(folder / "camera.log", "ready", camera_process)
         began_ns = time.time_ns()
-        with _program("node", node, environment, folder) as node_process:
+        with running("node", node, folder, environment) as node_process:
             _wait_for(folder / "camera.log", "odometry", node_process)
             memory = resident_mib(node_process.pid)
             time.sleep(seconds)
@@ -100,27 +96,9 @@ def run(images: Path, rate: float, seconds: float, parameters: list[str], folder
     return Session(start_s, sent, measurement["callbacks"], frames, came, (memory, memory_at_end))
 
 
-@contextmanager
-def _program(
-    name: str, arguments: list[str], environment: dict[str, str], folder: Path
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a Python program with its output in a log file, and end it politely on the way out."""
-    with (folder / f"{name}.log").open("w") as log:
-        process = subprocess.Popen([sys.executable, *arguments], env=environment, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            yield process
-        finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(_PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
 def _wait_for(log: Path, word: str, process: subprocess.Popen[bytes]) -> None:
     """Wait until the camera has said a word, while a process runs."""
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + PATIENCE_S
     while word not in log.read_text():
         if process.poll() is not None or time.monotonic() > deadline:
             said = "\n".join(path.read_text()[-2000:] for path in sorted(log.parent.glob("*.log")))

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from loftr_ros.demo.programs import PATIENCE_S, local_environment, running
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.odometry.trajectory import Trajectory, read_tum
 from loftr_ros.ros.replay import PlayReport, RecordReport, read_play_report, read_record_report
-
-PATIENCE_S = 60  # how long a process may take to start, to answer, or to end
 
 
 class SessionError(LoftrRosError):
@@ -47,7 +43,7 @@ def play_to_node(sequence: Path, output: Path, domain: int) -> SessionResult:
     Raises:
         SessionError: a process failed or did not end in time.
     """
-    environment = {**os.environ, "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_DOMAIN_ID": str(domain)}
+    environment = local_environment(domain)
     program = [sys.executable, "-m", "loftr_ros.cli"]
     node = [sys.executable, "-m", "loftr_ros.ros.vo_node", "--ros-args"]
     for parameter in ("mode:=stereo", "qos:=reliable", "process_every_frame:=true"):
@@ -57,32 +53,14 @@ def play_to_node(sequence: Path, output: Path, domain: int) -> SessionResult:
     play = [*program, "play", str(sequence), "--mode", "stereo", "--lockstep", "--listeners", "1"]
     play += ["--json", str(played)]
     with (
-        _process("node", node, output, environment),
-        _process("recorder", record, output, environment) as recorder,
-        _process("player", play, output, environment) as player,
+        running("node", node, output, environment),
+        running("recorder", record, output, environment) as recorder,
+        running("player", play, output, environment) as player,
     ):
         _wait(player, "player", output, None)
         recorder.send_signal(signal.SIGINT)  # it has what there is: in lockstep every answer came before the next frame
         _wait(recorder, "recorder", output, PATIENCE_S)
     return SessionResult(read_tum(recording), read_play_report(played), read_record_report(recorded))
-
-
-@contextmanager
-def _process(
-    name: str, command: list[str], output: Path, environment: dict[str, str]
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program with its output in a log file, and end it on the way out."""
-    with (output / f"{name}.log").open("w") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            yield process
-        finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
 
 def _wait(process: subprocess.Popen[bytes], name: str, output: Path, seconds: float | None) -> None:

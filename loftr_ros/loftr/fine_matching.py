@@ -46,7 +46,7 @@ class FinePreprocess(nn.Module):
         return self.merge_feat.weight.dtype if self.context else torch.float32
 
     def pad(self, fine: Tensor) -> Tensor:
-        """Return a fine map (B, C', H/2, W/2) as windows are cut from it: (B, H/2 + window - 1, W/2 + window - 1, C')."""
+        """Return a fine map (B, C', H/2, W/2) to cut windows from: (B, H/2 + window - 1, W/2 + window - 1, C')."""
         return F.pad(fine.permute(0, 2, 3, 1), (0, 0, *[self.window // 2] * 4))
 
     def forward(self, pixels: Tensor, coarse: Tensor, batch: Tensor, cells: Tensor, columns: int) -> Tensor:

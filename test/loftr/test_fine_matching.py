@@ -20,7 +20,8 @@ def numbered() -> torch.Tensor:
 
 def _cut(numbered: torch.Tensor, batch: int, cell: int) -> torch.Tensor:
     preprocess = FinePreprocess(LoFTRConfig())
-    return preprocess._cut(preprocess.pad(numbered), torch.tensor([batch]), torch.tensor([cell]), 3)[0, :, 0].reshape(5, 5)
+    windows = preprocess._cut(preprocess.pad(numbered), torch.tensor([batch]), torch.tensor([cell]), 3)
+    return windows[0, :, 0].reshape(5, 5)
 
 
 def test_window_is_centred_on_its_cell(numbered: torch.Tensor) -> None:
