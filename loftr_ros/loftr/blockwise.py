@@ -7,6 +7,9 @@ probabilities, so it is above the threshold only where the softmax over the row 
 cells of each row, among which are the largest confidence of every row and column that has one above the threshold. So
 the result is that of `select_matches(dual_softmax(scores))`.
 
+Sums over the columns are relative to the largest score of all. Where the best of a column is so far below that its sum
+would have lost digits in single precision, and the column holds a candidate, the sum is taken again by itself.
+
 All tokens of a network have much in common: scores near 5000 that differ by 50. The means of both images are taken out
 of the products and their part is added in single precision, so that factors in half precision do little harm.
 """
