@@ -46,7 +46,7 @@ def test_record_says_that_nothing_came(loftr_ros_program, tmp_path):
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)
 def test_record_writes_what_it_has_when_it_is_ended(loftr_ros_program, sideways, tmp_path, how):
-    """A recorder, and an odometry publisher that sends three messages and waits."""
+    """A recorder as a script starts it in the background, and a publisher that sends three messages and waits."""
     publisher = (
         "import rclpy, time; from nav_msgs.msg import Odometry\n"
         "rclpy.init(); node = rclpy.create_node('source')\n"
@@ -57,7 +57,8 @@ def test_record_writes_what_it_has_when_it_is_ended(loftr_ros_program, sideways,
         "pub.wait_for_all_acked(); print('sent', flush=True); time.sleep(60)\n"
     )
     source = subprocess.Popen([sys.executable, "-c", publisher], stdout=subprocess.PIPE, text=True)
-    command = [sys.executable, "-m", "loftr_ros.cli", "record", "--output", str(tmp_path / "out.tum")]
+    record = [sys.executable, "-m", "loftr_ros.cli", "record", "--output", str(tmp_path / "out.tum")]
+    command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *record]
     recorder = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert source.stdout.readline() == "sent\n"
