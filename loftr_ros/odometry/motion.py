@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.odometry import se3
+from loftr_ros.odometry.bearing import refine_direction
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.degeneracy import Degeneracy, degeneracies, rival_covariance
 from loftr_ros.odometry.depth import LEAST_NOISE_PX, length_ratio
@@ -88,7 +89,7 @@ def estimate_motion(
     rays: RayMatches,
     focal: float,
     position: NDArray[np.float64],
-    baseline: float,
+    baseline: float | None,
     config: OdometryConfig,
     offset: DisparityOffset = NO_OFFSET,
     T_expected: NDArray[np.float64] | None = None,
@@ -99,7 +100,8 @@ def estimate_motion(
         rays: N matches and what is known of their depth.
         focal: pixels per unit of the plane z = 1.
         position: (3,) of the camera in the keyframe, kept if the matches show a rotation only.
-        baseline: length of the translation, where depth does not tell it.
+        baseline: length of the translation, where depth does not tell it; None: the unit of length, which is the median
+            distance of what the first matches show, is not chosen yet.
         config: thresholds.
         offset: what is known of the stereo rig that measured the depths.
         T_expected: (4, 4) about where the camera should be. If nearly all matches, with depth that was measured, agree
@@ -127,7 +129,8 @@ def estimate_motion(
     # Where many matches are wrong, some of the wrong ones pass for right.
     inflation = max(1.0, _USUAL_SHARE / float(inliers.mean())) ** 2
     covariance = inflation * refined.covariance + COVARIANCE_FLOOR
-    covariance += _undetermined(freedom, refined.T_a_b[:3, 3], baseline)
+    unseen = config.min_parallax_px / focal if baseline is None else baseline
+    covariance += _undetermined(freedom, refined.T_a_b[:3, 3], unseen)
     doubt = rival_covariance(rays, inliers, refined.T_a_b, config.ransac_threshold_px / focal, config.min_inliers)
     is_metric = freedom is Freedom.POSE and config.mode != "mono"
     return Motion(
@@ -166,7 +169,7 @@ def _searched(
     rays: RayMatches,
     focal: float,
     position: NDArray[np.float64],
-    baseline: float,
+    baseline: float | None,
     config: OdometryConfig,
     offset: DisparityOffset,
 ) -> _Fit | None:
@@ -180,10 +183,12 @@ def _searched(
         start = _start_with_depth(two_view, rays, noise, config.ransac_threshold_px / focal)
         refined, offset = _refined_with_depth(start, rays, focal, config, offset)
     else:
-        rotation_only = two_view.geometry is TwoViewGeometry.ROTATION
-        freedom = Freedom.ROTATION if rotation_only else Freedom.DIRECTION
-        start = se3.transform(two_view.R_a_b, position if rotation_only else baseline * two_view.direction)
-        refined = refine(start, rays.without_depth(), noise, least_noise, freedom)
+        freedom, depthless = Freedom.DIRECTION, rays.without_depth()
+        if two_view.geometry is TwoViewGeometry.ROTATION:
+            freedom = Freedom.ROTATION
+            refined = refine(se3.transform(two_view.R_a_b, position), depthless, noise, least_noise, freedom)
+        else:
+            refined = refine_direction(two_view, depthless, baseline, noise, least_noise)
     return _Fit(refined, freedom, two_view.geometry, two_view.parallax_px, offset)
 
 

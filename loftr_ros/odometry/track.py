@@ -92,7 +92,8 @@ class Track:
     def __init__(self, config: OdometryConfig) -> None:
         """Start at the origin, at rest."""
         self._config = config
-        self._speed: float | None = None  # of the last measured translation, per second
+        self._has_moved = False  # and not only turned
+        self._speed: float | None = None  # of the last translation whose length was measured, per second
         self._top_speed = 0.0  # largest of late
         first = Fix(
             TrackingState.INITIALIZING, np.eye(4), np.zeros((6, 6)), np.zeros(6), _UNKNOWN, np.zeros(0, bool), 0.0
@@ -115,9 +116,14 @@ class Track:
         """Matches of that fix; None if it is the keyframe itself."""
         return self._anchor.matches
 
-    def baseline(self, seconds: float) -> float:
-        """Length that a translation of unknown length is given: that of the last speed, or 1 at the very first."""
-        return 1.0 if self._speed is None else max(self._speed * seconds, 1e-3)
+    def baseline(self, seconds: float) -> float | None:
+        """Length that a translation of unknown length is given: that of the last speed, or a metre at the very first.
+
+        None: the unit of length is not chosen yet.
+        """
+        if self._speed is None:
+            return None if self._config.mode == "mono" else 1.0
+        return max(self._speed * seconds, 1e-3)
 
     def still_px(self, matches: Matches) -> float | None:
         """Tell how far the image is from where it was at the last measured pose, pixels; None if the camera moves.
@@ -169,6 +175,7 @@ class Track:
         """Take a measured motion."""
         if stamp_ns - self._anchor.stamp_ns > 1e9 * self._config.max_gap_s:
             return self.retake(stamp_ns, matches, motion)
+        self._has_moved |= motion.freedom is not Freedom.ROTATION
         before, seconds = self._anchor.fix, 1e-9 * (stamp_ns - self._anchor.stamp_ns)
         step = se3.inverse(before.T_keyframe_camera) @ motion.T_keyframe_camera
         covariance = se3.step_covariance(*before.pose, *motion.pose, self._common_covariance(matches, motion))
@@ -182,7 +189,7 @@ class Track:
             motion.parallax_px,
             motion,
         )
-        if motion.freedom is not Freedom.ROTATION:
+        if motion.freedom is Freedom.POSE:
             self._speed = float(np.linalg.norm(fix.twist[:3]))
             self._top_speed = max(self._speed, self._top_speed * float(np.exp(-seconds / _MEMORY_S)))
         return self._measured(stamp_ns, fix, matches)
@@ -250,7 +257,7 @@ class Track:
 
     def _moving_state(self, motion: Motion) -> TrackingState:
         """A single camera that has only turned so far has no translation yet."""
-        if motion.freedom is Freedom.ROTATION and self._config.mode == "mono" and self._speed is None:
+        if motion.freedom is Freedom.ROTATION and self._config.mode == "mono" and not self._has_moved:
             return TrackingState.INITIALIZING
         return TrackingState.TRACKING
 
