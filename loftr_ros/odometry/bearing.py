@@ -49,4 +49,5 @@ def _in_front(T_a_b: NDArray[np.float64], rays: RayMatches) -> NDArray[np.float6
 def _unit(T_a_b: NDArray[np.float64], rays: RayMatches) -> float:
     """Return what a translation has to be multiplied with to make the median distance 1."""
     inverse_depth, _ = triangulate(rays.a, rays.b, T_a_b, 1.0)
-    return max(float(np.median(inverse_depth[inverse_depth > 0])), 1e-6)
+    in_front = inverse_depth[inverse_depth > 0]
+    return float(np.median(in_front)) if len(in_front) else 1.0

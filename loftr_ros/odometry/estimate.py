@@ -48,7 +48,7 @@ class OdometryEstimate:
     """Pose and velocity of the camera at one frame. Every array is finite, in every state.
 
     The camera frame is optical: x right, y down, z forward. The odom frame is the camera frame of the first frame.
-    Lengths are metres if `scale_known`, else units of the first baseline.
+    Lengths are metres if `scale_known`, else units of the median distance of what the first frames show.
 
     Attributes:
         stamp_ns: stamp of the frame, integer nanoseconds.

@@ -13,11 +13,11 @@ from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.degeneracy import Degeneracy, degeneracies, rival_covariance
 from loftr_ros.odometry.depth import LEAST_NOISE_PX, length_ratio
 from loftr_ros.odometry.disparity_offset import NO_OFFSET, DisparityOffset
-from loftr_ros.odometry.perspective import perspective_pose
 from loftr_ros.odometry.rays import RayMatches, triangulate
 from loftr_ros.odometry.refinement import Freedom, RefinedPose, assess, refine
 from loftr_ros.odometry.residuals import Linearization, Scales
-from loftr_ros.odometry.two_view import TwoViewGeometry, TwoViewPose, two_view_geometry, two_view_pose
+from loftr_ros.odometry.translation import start_with_depth, translated
+from loftr_ros.odometry.two_view import TwoViewGeometry, two_view_geometry, two_view_pose
 
 # No covariance is smaller than this: standard deviations of 0.1 mm (or 1e-4 units) and 1e-5 rad. Calibration and the
 # shutter alone cost more.
@@ -27,13 +27,10 @@ COVARIANCE_FLOOR = np.diag([1e-4, 1e-4, 1e-4, 1e-5, 1e-5, 1e-5]) ** 2
 # it more exact than this share of the depth, as far as rotation and direction are concerned.
 _OWN_DEPTH_SIGMA = 0.15
 
-# Inverse depths of at least this many standard deviations tell the length of a translation.
-_NEAR = 3.0
-# About so many matches are enough to find a start, and to tell which is the best.
+# About so many matches are enough to tell whether the expected pose is near.
 _MANY = 300
-# A start that explains this share of what the essential matrix explains is good enough, and a pose that explains this
-# share of all matches is the one.
-_NEARLY_ALL = 0.9
+# It is if one share of them is no further off than an inlier may ever be, and the other agrees on what this leads to.
+_HALF, _MOST = 0.5, 0.8
 # No inlier is further than this from where the pose puts it, pixels, however large the noise.
 LARGEST_ERROR_PX = 3.0
 # Down to this share of inliers the covariance is that of the simulated runs; with fewer it is less certain.
@@ -104,16 +101,15 @@ def estimate_motion(
             distance of what the first matches show, is not chosen yet.
         config: thresholds.
         offset: what is known of the stereo rig that measured the depths.
-        T_expected: (4, 4) about where the camera should be. If nearly all matches, with depth that was measured, agree
-            on a pose near to it, no other is looked for.
+        T_expected: (4, 4) about where the camera should be. If most matches agree on a pose near to it, no other is
+            looked for.
 
     Returns:
         None if too few matches agree on a motion.
     """
     rays = rays.shifted(offset.value)
     fit = None
-    # The depths that a single camera found by itself may agree on more than one length.
-    if T_expected is not None and config.mode != "mono":
+    if T_expected is not None:
         fit = _followed(T_expected, rays, focal, config, offset)
     if fit is None:
         fit = _searched(rays, focal, position, baseline, config, offset)
@@ -154,12 +150,15 @@ def _followed(
     few = rays.thinned(_MANY)
     if few.known.sum() < config.min_inliers:
         return None
-    expected = Linearization.at(T_expected, few, few.sigma, Scales(config.match_noise_px / focal))
-    if np.median(expected.errors_at(T_expected)) > LARGEST_ERROR_PX / focal:
+    noise, start = config.match_noise_px / focal, T_expected
+    near = Linearization.at(start, few, few.sigma, Scales(noise)).errors_at(start) < LARGEST_ERROR_PX / focal
+    if near.mean() < _HALF:
         return None
-    refined, offset = _refined_with_depth(T_expected, rays, focal, config, offset)
+    if config.mode == "mono":  # the depths that it found by itself may agree on another length than the last speed does
+        start = translated(start, few.select(near & few.known), few, noise).T
+    refined, offset = _refined_with_depth(start, rays, focal, config, offset)
     inliers = np.asarray(refined.errors < config.ransac_threshold_px / focal)
-    if inliers.mean() < _NEARLY_ALL:
+    if inliers.mean() < _MOST:
         return None
     seen = two_view_geometry(rays, inliers, focal, config.ransac_threshold_px, config.min_parallax_px)
     return _Fit(refined, Freedom.POSE, *seen, offset)
@@ -180,7 +179,7 @@ def _searched(
     noise, least_noise = config.match_noise_px / focal, LEAST_NOISE_PX / focal
     if rays.known[two_view.inliers].sum() >= config.min_inliers:
         freedom = Freedom.POSE
-        start = _start_with_depth(two_view, rays, noise, config.ransac_threshold_px / focal)
+        start = start_with_depth(two_view, rays, noise, config.ransac_threshold_px / focal)
         refined, offset = _refined_with_depth(start, rays, focal, config, offset)
     else:
         freedom, depthless = Freedom.DIRECTION, rays.without_depth()
@@ -201,56 +200,6 @@ def _refined_with_depth(
     refined = refine(start, rays, noise, least_noise, offset_sigma=offset.sigma)
     learned = offset.updated(offset.value + refined.depth_offset)
     return refined.with_offset(learned.value - offset.value, learned.sigma), learned
-
-
-def position_from_depth(R_a_b: NDArray[np.float64], rays: RayMatches, noise: float) -> NDArray[np.float64]:
-    """Return the (3,) position of camera b in a, its rotation being known, from matches with depth.
-
-    With u = R^T x_a and q = R^T p the image of the point is (u - rho q), so the two equations of each match are linear
-    in q; they are solved by least squares, reweighted five times (Cauchy).
-    """
-    known = rays.select(rays.known)
-    rho, b = known.inverse_depth, known.columns_b
-    u = R_a_b.T @ known.columns_a
-    nothing = np.zeros_like(rho)
-    A = np.stack([np.append(rho, nothing), np.append(nothing, rho), -np.tile(rho, 2) * b.ravel()])
-    y = (u[:2] - b * u[2]).ravel()
-    weights: NDArray[np.float64] = np.ones(len(rho))
-    q: NDArray[np.float64] = np.zeros(3)
-    for _ in range(5):
-        weighted = A * np.tile(weights, 2)
-        q = np.linalg.lstsq(weighted @ A.T, weighted @ y, rcond=None)[0]
-        squared = ((q @ A - y) ** 2).reshape(2, -1).sum(axis=0)
-        weights = 1.0 / (1.0 + squared / max(4.0 * noise**2, float(np.median(squared))))
-    return np.asarray(R_a_b @ q)
-
-
-def _start_with_depth(two_view: TwoViewPose, rays: RayMatches, noise: float, threshold: float) -> NDArray[np.float64]:
-    """Find the translation that the depths ask for: the best of three.
-
-    One is along the direction of the essential matrix, as long as the median of the depths says, which no outlier
-    spoils; the others need no direction, which a rotation does not give and a plane gives wrongly. The last, by random
-    samples, is only tried where the first two do not explain what the essential matrix does.
-    """
-    agreeing = rays.select(two_view.inliers & rays.known).thinned(_MANY)
-    few = rays.thinned(_MANY)
-
-    def explained(T: NDArray[np.float64]) -> Linearization:
-        return Linearization.at(T, few, few.sigma, Scales(noise))
-
-    R, direction = two_view.R_a_b, two_view.direction
-    starts = [explained(se3.transform(R, position_from_depth(R, agreeing, noise)))]
-    measured, _ = triangulate(agreeing.a, agreeing.b, se3.transform(R, direction), noise)
-    near = np.isfinite(measured) & (agreeing.inverse_depth > _NEAR * agreeing.sigma)
-    if near.any():
-        length = float(np.median(measured[near] / agreeing.inverse_depth[near]))
-        starts.append(explained(se3.transform(R, length * direction)))
-    best = min(starts, key=lambda start: start.cost)
-    if (best.errors_at(best.T) < threshold).mean() < _NEARLY_ALL * two_view.inliers.mean():
-        perspective = perspective_pose(rays.select(rays.inverse_depth > _NEAR * rays.sigma).thinned(_MANY), threshold)
-        if perspective is not None:
-            best = min(best, explained(perspective[0]), key=lambda start: start.cost)
-    return best.T
 
 
 def _refine_with_own_depth(

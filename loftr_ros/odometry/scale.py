@@ -29,12 +29,13 @@ class Scale:
 
     Attributes:
         value: metres per unit.
-        sigma: standard deviation of its logarithm, that is, as a share of it.
+        sigma: its standard deviation, as a share of it. At first the unit is the distance of what the camera sees,
+            which may be a desk or a hillside.
         known: whether lengths that are multiplied by it can be called metres; before, it is a guess.
     """
 
     value: float = 1.0
-    sigma: float = 1.0
+    sigma: float = 10.0
     known: bool = False
 
 

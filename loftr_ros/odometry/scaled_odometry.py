@@ -80,7 +80,7 @@ class ScaledOdometry(Generic[FeaturesT]):
     """`VisualOdometry` with the scale that `scale_source` asks for; with "none" it is the same. Not thread-safe.
 
     `OdometryEstimate.scale_known` tells whether lengths are metres. Until they are, they are guesses: units of the
-    first baseline, then metres by the few measurements of the scale so far; the covariance says how bad.
+    distance of what it sees first, then metres by the few measurements of the scale so far; the covariance says so.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ from loftr_ros.odometry import se3
 from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.relative_pose import relative_pose
-from loftr_ros.odometry.two_view import TwoViewGeometry
+from loftr_ros.odometry.two_view import TwoViewGeometry, TwoViewPose
 
 START = se3.transform(np.eye(3), [-1.0, 0.3, -4.0])
 STEP = se3.transform(se3.exp_rotation([0.02, 0.1, -0.03]), [0.4, -0.1, 0.5])
@@ -49,13 +49,13 @@ def test_motion_is_found_with_its_sign(make_world: MakeWorld, step: NDArray[np.f
 def test_refinement_makes_it_better_than_its_start(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     starts: list[NDArray[np.float64]] = []
 
-    def spy(T_a_b: NDArray[np.float64], *rest: Any) -> Any:
-        from loftr_ros.odometry.refinement import refine
+    def spy(two_view: TwoViewPose, *rest: Any) -> Any:
+        from loftr_ros.odometry.bearing import refine_direction
 
-        starts.append(T_a_b)
-        return refine(T_a_b, *rest)
+        starts.append(se3.transform(two_view.R_a_b, two_view.direction))
+        return refine_direction(two_view, *rest)
 
-    monkeypatch.setattr("loftr_ros.odometry.motion.refine", spy)
+    monkeypatch.setattr("loftr_ros.odometry.motion.refine_direction", spy)
     refined = []
     for seed in range(5):
         world = make_world([START, START @ STEP], noise_px=0.4, rng=np.random.default_rng(seed))

@@ -14,6 +14,7 @@ from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
 from loftr_ros.odometry.evaluation import evaluate
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.frame_check import FrameError, StampError
+from loftr_ros.odometry.rays import triangulate
 from loftr_ros.odometry.trajectory import Trajectory
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
@@ -75,9 +76,24 @@ def test_monocular_motion_is_recovered_up_to_one_scale_across_keyframes(make_wor
     assert not any(estimate.scale_known for estimate in estimates)
 
 
-def test_the_first_monocular_baseline_is_one_unit(make_world: MakeWorld, curve: Curve) -> None:
-    second = run(make_world(curve(2)), "mono")[1]
-    assert np.linalg.norm(second.T_odom_camera[:3, 3]) == pytest.approx(1.0)
+def test_the_monocular_unit_is_the_distance_of_what_is_seen_first(make_world: MakeWorld, curve: Curve) -> None:
+    poses = curve(2)
+    world = make_world(poses)
+    second = run(world, "mono")[1]
+    camera, matches = world.camera, second.matches.select(second.inliers)
+    rays = (camera.normalize(points) for points in (matches.points_a, matches.points_b))
+    inverse_depth, _ = triangulate(*rays, second.T_odom_camera, 1e-3)
+    assert np.median(inverse_depth) == pytest.approx(1.0, rel=0.05)
+
+
+def test_a_single_camera_that_starts_slowly(make_world: MakeWorld) -> None:
+    """Directions are little more than noise at first, but the lengths already tell how little the camera moved."""
+    creeping = [se3.transform(np.eye(3), [0.004 * index, 0.0, -4.0]) for index in range(25)]
+    world = make_world(creeping, noise_px=0.3)
+    estimates = run(world, "mono", stationary_px=0.01)
+    assert TrackingState.TRACKING in [estimate.state for estimate in estimates[:15]]
+    lengths = [np.linalg.norm(estimate.T_odom_camera[:3, 3]) for estimate in estimates]
+    assert max(lengths) < 1.2 * lengths[-1]
 
 
 def test_twist_is_the_body_velocity(make_world: MakeWorld, curve: Curve) -> None:
