@@ -65,9 +65,12 @@ class CellDepths:
         """
         with np.errstate(invalid="ignore"):
             good = np.isfinite(value) & np.isfinite(sigma) & (value > -_GATE * sigma)
-        order = np.lexsort((sigma[good], cells[good]))
-        unique, first = np.unique(cells[good][order], return_index=True)
-        return CellDepths(unique, value[good][order][first], sigma[good][order][first])
+        cells, value, sigma = cells[good], value[good], sigma[good]
+        order = np.argsort(cells, kind="stable")  # they are in order, or in two pieces that are
+        if (np.diff(cells[order]) == 0).any():
+            order = np.lexsort((sigma, cells))
+            order = order[np.unique(cells[order], return_index=True)[1]]
+        return CellDepths(cells[order], value[order], sigma[order])
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -200,19 +203,19 @@ def depths_from_stereo(matches: Matches, camera: Camera, rig: StereoRig, thresho
     miss = matches.points_b - place
     across = np.abs(miss[:, 0] * slope[:, 1] - miss[:, 1] * slope[:, 0]) / np.linalg.norm(slope, axis=1)
     spread = np.tile(np.eye(2), (len(rays), 1, 1)) if matches.spread_b is None else matches.spread_b
-    information = np.asarray(np.linalg.inv(spread), np.float64)
-    certainty = _products(slope, information, slope)
-    change = _products(slope, information, miss) / certainty
+    certainty = _products(slope, spread, slope)
+    change = _products(slope, spread, miss) / certainty
     rest = miss - change[:, None] * slope
     on_curve = across <= threshold_px
-    noise = 1.4826 * np.median(np.sqrt(_products(rest, information, rest))[on_curve]) if on_curve.any() else np.nan
+    noise = 1.4826 * np.median(np.sqrt(_products(rest, spread, rest))[on_curve]) if on_curve.any() else np.nan
     sigma = max(float(noise), LEAST_NOISE_PX) / np.sqrt(certainty)
     return CellDepths.of(matches.cell_a, np.where(on_curve, start + change, np.nan), sigma)
 
 
-def _products(a: NDArray[np.float64], M: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N,) products a' M b of (N, 2) vectors and (N, 2, 2) matrices."""
-    return np.asarray(np.einsum("ni,nij,nj->n", a, M, b))
+def _products(a: NDArray[np.float64], C: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,) products a' C^-1 b of (N, 2) vectors and (N, 2, 2) covariances."""
+    (a_x, a_y), (b_x, b_y), (xx, xy, _, yy) = a.T, b.T, C.reshape(-1, 4).T
+    return np.asarray((yy * a_x * b_x - xy * (a_x * b_y + a_y * b_x) + xx * a_y * b_y) / (xx * yy - xy * xy))
 
 
 def depths_from_image(matches: Matches, depth: NDArray[np.float32]) -> CellDepths:

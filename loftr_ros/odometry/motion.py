@@ -30,7 +30,7 @@ _OWN_DEPTH_SIGMA = 0.15
 # About so many matches are enough to tell whether the expected pose is near.
 _MANY = 300
 # It is if one share of them is no further off than an inlier may ever be, and the other agrees on what this leads to.
-_HALF, _MOST = 0.5, 0.8
+_HALF, _NEARLY_ALL = 0.5, 0.9
 # No inlier is further than this from where the pose puts it, pixels, however large the noise.
 LARGEST_ERROR_PX = 3.0
 # Down to this share of inliers the covariance is that of the simulated runs; with fewer it is less certain.
@@ -101,7 +101,7 @@ def estimate_motion(
             distance of what the first matches show, is not chosen yet.
         config: thresholds.
         offset: what is known of the stereo rig that measured the depths.
-        T_expected: (4, 4) about where the camera should be. If most matches agree on a pose near to it, no other is
+        T_expected: (4, 4) about where the camera should be. If nearly all matches agree on a pose near to it, no other is
             looked for.
 
     Returns:
@@ -158,7 +158,7 @@ def _followed(
         start = translated(start, few.select(near & few.known), few, noise).T
     refined, offset = _refined_with_depth(start, rays, focal, config, offset)
     inliers = np.asarray(refined.errors < config.ransac_threshold_px / focal)
-    if inliers.mean() < _MOST:
+    if inliers.mean() < _NEARLY_ALL:
         return None
     seen = two_view_geometry(rays, inliers, focal, config.ransac_threshold_px, config.min_parallax_px)
     return _Fit(refined, Freedom.POSE, *seen, offset)

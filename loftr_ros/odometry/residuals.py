@@ -186,9 +186,9 @@ class Linearization:
         """Return the scales that the residuals show, outliers left out: the likeliest variances, by fixed point."""
         used = self.used
         size = np.abs(self.residuals[used])
-        share = np.stack([np.zeros_like(self.depth_share), self.depth_share])[used]
         inlier = size <= _OUTLIER * 1.4826 * np.median(size)
-        squared, share = size[inlier] ** 2 / _TRUNCATED_VARIANCE, share[inlier]
+        share = np.append(np.zeros(used[0].sum()), self.depth_share[used[1]])[inlier]
+        squared = size[inlier] ** 2 / _TRUNCATED_VARIANCE
         noise = self.scales.noise * np.sqrt(np.sum((1.0 - share) * squared) / max(np.sum(1.0 - share), 1e-9))
         shown = self.scales.depth**2 * np.sum(share * squared)
         depth = np.sqrt((shown + _PRIOR_COUNT) / (np.sum(share) + _PRIOR_COUNT))

@@ -29,8 +29,8 @@ from loftr_ros.odometry.motion import Motion
 from loftr_ros.odometry.prediction import Velocity, is_foreseen, is_physical
 from loftr_ros.odometry.refinement import Freedom
 
-# Rows and columns of parts of the image, how many matches one must have to be asked, and per cent of them.
-_TILES, _ENOUGH, _NEARLY_ALL = 4, 8, 90
+# Rows and columns of parts of the image, how many matches one must have to be asked, and a share of them.
+_TILES, _ENOUGH, _NEARLY_ALL = 4, 8, 0.9
 # The largest speed of late is forgotten in about this time, seconds.
 _MEMORY_S = 10.0
 # Least standard deviation of the velocity of a camera that stands still: 1 mm/s (or 1e-3 units/s) and 1e-3 rad/s.
@@ -166,10 +166,7 @@ class Track:
         step = se3.inverse(self.last.T_keyframe_camera) @ motion.T_keyframe_camera
         if not is_physical(step, seconds, self._top_speed, self._config):
             return False
-        predicted = self.predicted(stamp_ns)
-        return not self._is_predicting or is_foreseen(
-            motion.T_keyframe_camera, motion.covariance, predicted.T_keyframe_camera, predicted.covariance
-        )
+        return not self._is_predicting or is_foreseen(*motion.pose, *self.predicted(stamp_ns).pose)
 
     def advance(self, stamp_ns: int, matches: Matches, motion: Motion) -> Fix:
         """Take a measured motion."""
@@ -282,9 +279,11 @@ def smooth_motion(points_a: NDArray[np.float32], points_b: NDArray[np.float32]) 
     extent = np.ptp(points_a, axis=0) + 1e-3
     column, row = (_TILES * (points_a - points_a.min(axis=0)) / extent).astype(int).T
     tile = _TILES * row + column
-    moved = points_b - points_a
-    _, first, counts = np.unique(np.sort(tile), return_index=True, return_counts=True)
+    counts = np.bincount(tile, minlength=_TILES**2)
+    enough = counts >= min(_ENOUGH, int(counts.max()))
     # Where the middle of each part is, when the parts are in order, and within them one coordinate of the motion.
-    middle = (first + counts // 2)[counts >= min(_ENOUGH, int(counts.max()))]
-    medians = [one[np.lexsort((one, tile))[middle]] for one in moved.T]
-    return float(np.percentile(np.hypot(*medians), _NEARLY_ALL))
+    middle = (np.cumsum(counts) - (counts + 1) // 2)[enough]
+    moved = (points_b - points_a).T.astype(np.float64)
+    apart = 1.0 + 2.0 * float(np.abs(moved).max())
+    medians = np.sort(moved + apart * tile)[:, middle] - apart * np.flatnonzero(enough)
+    return float(np.sort(np.hypot(*medians))[round(_NEARLY_ALL * (len(middle) - 1))])

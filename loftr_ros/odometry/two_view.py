@@ -24,6 +24,8 @@ _MANY = 200
 _LEAST_SHARE = 0.1
 # Share of the matches that a simpler motion must explain to be preferred over the essential matrix.
 _EXPLAINED = 0.9
+# How often a rotation is fitted with better weights, unless it turns by less than this any more, radians.
+_MAX_TURNS, _LEAST_TURN = 6, 1e-5
 
 
 class TwoViewGeometry(Enum):
@@ -145,10 +147,12 @@ def fit_rotation(rays_a: NDArray[np.float64], rays_b: NDArray[np.float64], scale
     unit_a, unit_b = _unit(rays_a), _unit(rays_b)
     weights = np.ones(len(rays_a))
     R = np.eye(3)
-    for _ in range(6):
+    for _ in range(_MAX_TURNS):
         U, _, Vt = np.linalg.svd((unit_a * weights) @ unit_b.T)
         U[:, 2] *= np.linalg.det(U @ Vt)  # no reflection
-        R = U @ Vt
+        before, R = R, U @ Vt
+        if np.abs(R - before).max() < _LEAST_TURN:
+            break
         squared = ((unit_a - R @ unit_b) ** 2).sum(axis=0)
         weights = 1.0 / (1.0 + squared / max(scale**2, float(np.median(squared))))
     return R

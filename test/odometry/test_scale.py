@@ -20,7 +20,7 @@ def fed(samples: Iterable[float], sigma: float = SIGMA, drift: float = 0.0, comm
 
 
 def test_without_samples_the_scale_is_a_guess() -> None:
-    assert ScaleFilter(0.01).scale == Scale(1.0, 1.0, known=False)
+    assert ScaleFilter(0.01).scale == Scale(1.0, 10.0, known=False)
 
 
 def test_the_scale_is_known_by_several_samples_and_stays_known() -> None:
