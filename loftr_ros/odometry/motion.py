@@ -29,8 +29,9 @@ _OWN_DEPTH_SIGMA = 0.15
 
 # About so many matches are enough to tell whether the expected pose is near.
 _MANY = 300
-# It is if one share of them is no further off than an inlier may ever be, and the other agrees on what this leads to.
-_HALF, _NEARLY_ALL = 0.5, 0.9
+# It is if most of them are no further off than an inlier may ever be, and agree on what this leads to. From further off
+# the depths of a single camera may lead to another pose that most agree on.
+_MOST = 0.8
 # No inlier is further than this from where the pose puts it, pixels, however large the noise.
 LARGEST_ERROR_PX = 3.0
 # Down to this share of inliers the covariance is that of the simulated runs; with fewer it is less certain.
@@ -101,7 +102,7 @@ def estimate_motion(
             distance of what the first matches show, is not chosen yet.
         config: thresholds.
         offset: what is known of the stereo rig that measured the depths.
-        T_expected: (4, 4) about where the camera should be. If nearly all matches agree on a pose near to it, no other is
+        T_expected: (4, 4) about where the camera should be. If most matches agree on a pose near to it, no other is
             looked for.
 
     Returns:
@@ -152,13 +153,13 @@ def _followed(
         return None
     noise, start = config.match_noise_px / focal, T_expected
     near = Linearization.at(start, few, few.sigma, Scales(noise)).errors_at(start) < LARGEST_ERROR_PX / focal
-    if near.mean() < _HALF:
+    if near.mean() < _MOST:
         return None
     if config.mode == "mono":  # the depths that it found by itself may agree on another length than the last speed does
         start = translated(start, few.select(near & few.known), few, noise).T
     refined, offset = _refined_with_depth(start, rays, focal, config, offset)
     inliers = np.asarray(refined.errors < config.ransac_threshold_px / focal)
-    if inliers.mean() < _NEARLY_ALL:
+    if inliers.mean() < _MOST:
         return None
     seen = two_view_geometry(rays, inliers, focal, config.ransac_threshold_px, config.min_parallax_px)
     return _Fit(refined, Freedom.POSE, *seen, offset)
