@@ -81,15 +81,20 @@ def _spread(image: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np
     """Covariance (N, 2, 2) of patches sought by their grey values, as a multiple of the median one.
 
     The inverse of the structure tensor (Foerstner and Guelch, 1987) times the noise of the grey values. The gradients
-    are those of the image at half its size, which smooths them and takes a quarter of the time.
+    are those of the image at half its size, which smooths them, and their products are taken together by fours.
     """
-    half = cv2.resize(image, (max(image.shape[1] // 2, 1), max(image.shape[0] // 2, 1)), interpolation=cv2.INTER_AREA)
-    x, y = cv2.spatialGradient(half)  # 16 times the gradients of the image
-    column, row = np.clip((points / 2).astype(int), 0, np.array(half.shape[::-1]) - 1).T
-    products = (cv2.multiply(*pair, scale=1 / 16**2, dtype=cv2.CV_32F) for pair in ((x, x), (x, y), (y, y)))
-    means = [cv2.blur(one, (_WINDOW // 2 + 1, _WINDOW // 2 + 1))[row, column] for one in products]
+    x, y = cv2.spatialGradient(_halved(image))  # 16 times the gradients of the image
+    pairs = ((x, x), (x, y), (y, y))
+    products = [_halved(cv2.multiply(*pair, scale=1 / 16**2, dtype=cv2.CV_32F)) for pair in pairs]
+    column, row = np.clip((points / 4).astype(int), 0, np.array(products[0].shape[::-1]) - 1).T
+    means = [cv2.blur(one, (_WINDOW // 4 + 1, _WINDOW // 4 + 1))[row, column] for one in products]
     xx, xy, yy = np.asarray(means, np.float64) * (_WINDOW**2 / (_GREY_NOISE**2 * _COMMON_PIXELS))
     xx, yy = xx + _UNPOLISHED_PX**-2, yy + _UNPOLISHED_PX**-2
     inverse = np.stack([yy, -xy, -xy, xx], axis=1).reshape(-1, 2, 2) / (xx * yy - xy * xy)[:, None, None]
     covariance = inverse + _BEST_PX**2 * np.eye(2)
     return np.asarray(covariance / np.median(np.trace(covariance, axis1=1, axis2=2) / 2))
+
+
+def _halved(image: cv2.typing.MatLike) -> cv2.typing.MatLike:
+    """Return the image at half its size."""
+    return cv2.resize(image, (max(image.shape[1] // 2, 1), max(image.shape[0] // 2, 1)), interpolation=cv2.INTER_AREA)
