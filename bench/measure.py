@@ -19,6 +19,7 @@ from stopwatch import timed
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.polish import polish
+from loftr_ros.odometry.texture import Texture
 
 _CACHED_IMAGES = 12  # so that every image is extracted once at strides up to 8
 
@@ -102,7 +103,7 @@ def _measure(matched: _Matched, pair: Pair, recipe: Recipe) -> Measurement:
 
 def _polished(image_a: NDArray[np.uint8], image_b: NDArray[np.uint8], matches: Matches) -> Matches:
     """Polish as the odometry does."""
-    return polish(image_a, image_b, matches, CONFIG.polish_max_shift_px)
+    return polish(Texture(image_a), image_b, matches, CONFIG.polish_max_shift_px)
 
 
 def _row(name: str, measured: Sequence[Measurement], thresholds: Sequence[float], unit: str) -> Row:

@@ -129,6 +129,7 @@ def _match(
 
     from loftr_ros.odometry.config import OdometryConfig
     from loftr_ros.odometry.polish import polish
+    from loftr_ros.odometry.texture import Texture
 
     times = [perf_counter()]
     features = matcher.extract(image_a), matcher.extract(image_b)
@@ -136,7 +137,8 @@ def _match(
     matches = matcher.match(*features)
     times.append(perf_counter())
     if polished:
-        matches = polish(*_of_one_size(image_a, image_b), matches, OdometryConfig().polish_max_shift_px)
+        image_a, image_b = _of_one_size(image_a, image_b)
+        matches = polish(Texture(image_a), image_b, matches, OdometryConfig().polish_max_shift_px)
     times.append(perf_counter())
     milliseconds = (1e3 * np.diff(times)).round(1).tolist()
     return matches, dict(zip(("extract", "match", "polish"), milliseconds, strict=True))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.stereo_rig import StereoRig
+from loftr_ros.odometry.texture import Texture
 
 
 @dataclass(frozen=True)
@@ -30,3 +32,8 @@ class Frame:
     right: NDArray[np.uint8] | None = None
     depth: NDArray[np.float32] | None = None
     rig: StereoRig | None = None
+
+    @cached_property
+    def texture(self) -> Texture:
+        """That of `image`, which all frames are polished against that are matched with this one."""
+        return Texture(self.image)

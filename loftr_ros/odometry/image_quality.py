@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.odometry.estimate import LostReason
+from loftr_ros.odometry.texture import halved
 
 # Size of the small copy, roughly.
 _SMALL_PIXELS = 160 * 120
@@ -72,8 +73,7 @@ class ImageQuality:
 
 
 def _small(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Average blocks of a whole number of pixels, which is the fast way."""
-    block = max(round((image.size / _SMALL_PIXELS) ** 0.5), 1)
-    height, width = (side // block for side in image.shape)
-    cropped = image[: height * block, : width * block]
-    return np.asarray(cv2.resize(cropped, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    """Halve it again and again, which is the fast way."""
+    while image.size > 2 * _SMALL_PIXELS:
+        image = np.asarray(halved(image), np.uint8)
+    return image

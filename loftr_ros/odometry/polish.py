@@ -1,4 +1,4 @@
-"""Sub-pixel polish of matches on the images themselves, and how certain that makes each of them."""
+"""Sub-pixel polish of matches on the images themselves."""
 
 from __future__ import annotations
 
@@ -10,21 +10,17 @@ from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.smooth_flow import SmoothFlow
+from loftr_ros.odometry.texture import WINDOW, Texture
 
-_WINDOW = 17  # pixels, side of the patches that are compared; 15 take longer, because processors work in eights
 _CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 8, 0.02)
 # Of this many agreeing matches on, the others are dropped.
 _ENOUGH = 100
 # A point that comes back from image b to another place than it left from, pixels, was not the same patch.
 _LARGEST_RETURN_ERROR_PX = 0.5
-# Differences between two images of one patch, grey levels; neighbouring pixels err together, in blocks of so many.
-_GREY_NOISE, _COMMON_PIXELS = 2.0, 9.0
-# A point is known this well without any texture, by the matcher, and not better than this with the best, pixels.
-_UNPOLISHED_PX, _BEST_PX = 3.0, 0.05
 
 
 def polish(
-    image_a: NDArray[np.uint8],
+    texture: Texture,
     image_b: NDArray[np.uint8],
     matches: Matches,
     max_shift_px: float,
@@ -39,9 +35,16 @@ def polish(
     sought the other way; `both_ways=False` saves that where something else, like a known epipolar line, tells what is
     wrong. Where enough points agree the others are left out; where not, they stay what the matcher said. The result
     carries `spread_b`.
+
+    Args:
+        texture: that of image a.
+        image_b: (H, W) uint8, of the same size.
+        matches: of the two.
+        max_shift_px, both_ways: see above.
     """
     if len(matches) == 0:
         return matches
+    image_a = texture.image
     flow = SmoothFlow.of(matches.points_a, matches.points_b, image_a.shape)
     warped = flow.brought_back(image_b)
     start = matches.points_a + matches.points_b - flow.at(matches.points_a)
@@ -56,7 +59,7 @@ def polish(
     matches = replace(matches, points_b=np.where(accepted[:, None], polished, matches.points_b))
     if agree.sum() >= _ENOUGH:
         matches = matches.select(agree)
-    return replace(matches, spread_b=_spread(image_a, matches.points_a))
+    return replace(matches, spread_b=texture.spread(matches.points_a))
 
 
 def _seek(
@@ -68,33 +71,10 @@ def _seek(
         other,
         points.reshape(-1, 1, 2),
         start.reshape(-1, 1, 2).copy(),
-        winSize=(_WINDOW, _WINDOW),
+        winSize=(WINDOW, WINDOW),
         maxLevel=0,
         criteria=_CRITERIA,
         # Eigenvalues are at hand, while the other thing that OpenCV may tell of each point takes a third of the time.
         flags=cv2.OPTFLOW_USE_INITIAL_FLOW | cv2.OPTFLOW_LK_GET_MIN_EIGENVALS,
     )
     return np.asarray(found, np.float32).reshape(-1, 2), np.asarray(status.ravel() == 1)
-
-
-def _spread(image: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Covariance (N, 2, 2) of patches sought by their grey values, as a multiple of the median one.
-
-    The inverse of the structure tensor (Foerstner and Guelch, 1987) times the noise of the grey values. The gradients
-    are those of the image at half its size, which smooths them, and their products are taken together by fours.
-    """
-    x, y = cv2.spatialGradient(_halved(image))  # 16 times the gradients of the image
-    pairs = ((x, x), (x, y), (y, y))
-    products = [_halved(cv2.multiply(*pair, scale=1 / 16**2, dtype=cv2.CV_32F)) for pair in pairs]
-    column, row = np.clip((points / 4).astype(int), 0, np.array(products[0].shape[::-1]) - 1).T
-    means = [cv2.blur(one, (_WINDOW // 4 + 1, _WINDOW // 4 + 1))[row, column] for one in products]
-    xx, xy, yy = np.asarray(means, np.float64) * (_WINDOW**2 / (_GREY_NOISE**2 * _COMMON_PIXELS))
-    xx, yy = xx + _UNPOLISHED_PX**-2, yy + _UNPOLISHED_PX**-2
-    inverse = np.stack([yy, -xy, -xy, xx], axis=1).reshape(-1, 2, 2) / (xx * yy - xy * xy)[:, None, None]
-    covariance = inverse + _BEST_PX**2 * np.eye(2)
-    return np.asarray(covariance / np.median(np.trace(covariance, axis1=1, axis2=2) / 2))
-
-
-def _halved(image: cv2.typing.MatLike) -> cv2.typing.MatLike:
-    """Return the image at half its size."""
-    return cv2.resize(image, (max(image.shape[1] // 2, 1), max(image.shape[0] // 2, 1)), interpolation=cv2.INTER_AREA)

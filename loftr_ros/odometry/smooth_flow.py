@@ -42,15 +42,18 @@ class SmoothFlow:
             shape: (H, W) of image a.
         """
         rows, columns = (-(-side // _CELL) for side in shape)
-        cell = np.clip(points_a // _CELL, 0, (columns - 1, rows - 1)).astype(int) @ (1, columns)
-        moved = (points_b - points_a).T
+        column, row = (points_a.T / _CELL).astype(int)
+        cell = np.clip(row, 0, rows - 1) * columns + np.clip(column, 0, columns - 1)
+        x, y = (points_b - points_a).T
         weight: NDArray[np.float32] = np.ones(len(cell), np.float32)
         for _ in range(_ROUNDS):
-            sums = np.stack([np.bincount(cell, one, rows * columns) for one in (*(weight * moved), weight)], axis=-1)
-            total = _averaged(sums.reshape(rows, columns, 3).astype(np.float32))
-            flow = total[..., :2] / np.maximum(total[..., 2:], 1e-9)
-            odd = (moved - flow.reshape(-1, 2)[cell].T) / _ODD_PX
-            weight = 1.0 / (1.0 + (odd**2).sum(axis=0))
+            sums = [np.bincount(cell, one, rows * columns) for one in (weight * x, weight * y, weight)]
+            sum_x, sum_y, total = (_averaged(one.reshape(rows, columns).astype(np.float32)) for one in sums)
+            total = np.maximum(total, 1e-9)
+            flow_x, flow_y = sum_x / total, sum_y / total
+            odd_x, odd_y = x - flow_x.ravel()[cell], y - flow_y.ravel()[cell]
+            weight = 1.0 / (1.0 + (odd_x**2 + odd_y**2) / _ODD_PX**2)
+        flow = cv2.merge((flow_x, flow_y))
         places = np.asarray(cv2.copyMakeBorder(flow, 1, 1, 1, 1, cv2.BORDER_REPLICATE), np.float32)
         places[..., 0] += _CELL * (np.arange(columns + 2) - 0.5) - 0.5
         places[..., 1] += _CELL * (np.arange(rows + 2)[:, None] - 0.5) - 0.5
@@ -58,11 +61,13 @@ class SmoothFlow:
 
     def at(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the places of (N, 2) points of image a in image b: bilinear, and finer than cv2.remap would be."""
-        cells = (points + 0.5) / _CELL + 0.5
-        column, row = np.clip(cells.astype(int), 0, np.array(self.places.shape[1::-1]) - 2).T
-        right, down = (cells.T - (column, row))[:, :, None]
-        above = (1.0 - right) * self.places[row, column] + right * self.places[row, column + 1]
-        below = (1.0 - right) * self.places[row + 1, column] + right * self.places[row + 1, column + 1]
+        rows, columns = self.places.shape[:2]
+        x, y = (points.T + 0.5) / _CELL + 0.5
+        column, row = np.clip(x.astype(int), 0, columns - 2), np.clip(y.astype(int), 0, rows - 2)
+        right, down = (x - column)[:, None], (y - row)[:, None]
+        first, places = row * columns + column, self.places.reshape(-1, 2)
+        above = (1.0 - right) * places[first] + right * places[first + 1]
+        below = (1.0 - right) * places[first + columns] + right * places[first + columns + 1]
         return np.asarray((1.0 - down) * above + down * below, np.float32)
 
     def brought_back(self, image_b: NDArray[np.uint8]) -> NDArray[np.uint8]:

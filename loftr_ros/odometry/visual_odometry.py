@@ -133,7 +133,7 @@ class VisualOdometry(Generic[FeaturesT]):
         with clock("match"):
             matches = self._matcher.match(keyframe.features, view.features).finite()
         with clock("polish"):
-            matches = self._polish(keyframe.frame.image, view.frame.image, matches)
+            matches = self._polish(keyframe.frame, view.frame.image, matches)
         with clock("pose"):
             keyframe = keyframe.with_depth_of(matches, self._config)
             return _Sighting(keyframe, matches, self._locate(keyframe, view, matches))
@@ -175,7 +175,7 @@ class VisualOdometry(Generic[FeaturesT]):
         if earlier is None:
             return lost
         matches = self._matcher.match(earlier.features, view.features).finite()
-        matches = self._polish(earlier.frame.image, view.frame.image, matches)
+        matches = self._polish(earlier.frame, view.frame.image, matches)
         keyframe = earlier.with_depth_of(matches, self._config)
         T_predicted, covariance = seen_from(keyframe, *lost.keyframe.in_odom(*lost.fix.pose))
         motion = self._motion(keyframe, view.frame, keyframe.rays(matches), T_predicted[:3, 3])
@@ -214,15 +214,13 @@ class VisualOdometry(Generic[FeaturesT]):
         if self._config.mode != "stereo" or frame.right is None or frame.rig is None:
             return CellDepths.empty()
         matches = self._matcher.match(features, self._matcher.extract(frame.right)).finite()
-        matches = self._polish(frame.image, frame.right, matches, both_ways=False)
+        matches = self._polish(frame, frame.right, matches, both_ways=False)
         return depths_from_stereo(matches, frame.camera, frame.rig, self._config.ransac_threshold_px)
 
-    def _polish(
-        self, image_a: NDArray[np.uint8], image_b: NDArray[np.uint8], matches: Matches, both_ways: bool = True
-    ) -> Matches:
+    def _polish(self, frame: Frame, image_b: NDArray[np.uint8], matches: Matches, both_ways: bool = True) -> Matches:
         if not self._config.polish:
             return matches
-        return polish(image_a, image_b, matches, self._config.polish_max_shift_px, both_ways)
+        return polish(frame.texture, image_b, matches, self._config.polish_max_shift_px, both_ways)
 
     def _report(
         self,
