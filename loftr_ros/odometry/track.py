@@ -172,7 +172,6 @@ class Track:
         """Take a measured motion."""
         if stamp_ns - self._anchor.stamp_ns > 1e9 * self._config.max_gap_s:
             return self.retake(stamp_ns, matches, motion)
-        self._has_moved |= motion.freedom is not Freedom.ROTATION
         before, seconds = self._anchor.fix, 1e-9 * (stamp_ns - self._anchor.stamp_ns)
         step = se3.inverse(before.T_keyframe_camera) @ motion.T_keyframe_camera
         covariance = se3.step_covariance(*before.pose, *motion.pose, self._common_covariance(matches, motion))
@@ -237,6 +236,7 @@ class Track:
         self._anchor = replace(self._anchor, matches=Matches.empty())
 
     def _measured(self, stamp_ns: int, fix: Fix, matches: Matches | None) -> Fix:
+        self._has_moved |= fix.motion is not None and fix.motion.freedom is not Freedom.ROTATION
         self._anchor = _Anchor(stamp_ns, fix, matches, self._velocity(stamp_ns, fix))
         self._is_predicting, self.lost_frames = False, 0
         return fix
