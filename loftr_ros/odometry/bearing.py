@@ -13,6 +13,8 @@ from loftr_ros.odometry.two_view import TwoViewPose, fit_rotation
 
 # About so many matches are enough to tell which start is the best.
 _MANY = 300
+# A residual beyond this many standard deviations is that of a wrong match, however large.
+_OUTLIER = 3.0
 
 
 def refine_direction(
@@ -22,7 +24,7 @@ def refine_direction(
 
     While the image has moved by a pixel or two, a rotation stands in for much of a translation across it. So there is
     more than one local minimum, and the inliers of an essential matrix hardly tell them apart; the sum of the residuals
-    does. Besides the essential matrix all axes are tried, with the rotation that alone explains most.
+    does. So besides the essential matrix all axes are tried, with the rotation that alone explains most.
 
     Args:
         two_view: what the essential matrix says.
@@ -34,10 +36,16 @@ def refine_direction(
     R_a_b = fit_rotation(few.a, few.b, noise)
     starts = [(two_view.R_a_b, two_view.direction), *((R_a_b, axis) for axis in (*np.eye(3), *-np.eye(3)))]
     rough = [refine(se3.transform(R, axis), few, noise, least_noise, Freedom.DIRECTION).T_a_b for R, axis in starts]
-    best = min(rough, key=lambda T: Linearization.at(T, few, few.sigma, Scales(noise)).cost)
+    best = min(rough, key=lambda T: _cost(T, few, noise))
     T_a_b = _in_front(best, few)
     T_a_b[:3, 3] *= _unit(T_a_b, few) if baseline is None else baseline
     return refine(T_a_b, rays, noise, least_noise, Freedom.DIRECTION)
+
+
+def _cost(T_a_b: NDArray[np.float64], rays: RayMatches, noise: float) -> float:
+    """Truncated sum of squares, as MSAC has it (Torr and Zisserman, CVIU 2000)."""
+    squared = Linearization.at(T_a_b, rays, rays.sigma, Scales(noise)).squared
+    return float(np.minimum(squared, _OUTLIER**2).sum())
 
 
 def _in_front(T_a_b: NDArray[np.float64], rays: RayMatches) -> NDArray[np.float64]:
