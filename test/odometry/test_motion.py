@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -7,6 +9,7 @@ from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.motion import Motion, estimate_motion
 from loftr_ros.odometry.rays import RayMatches, homogeneous
 from loftr_ros.odometry.refinement import Freedom
+from loftr_ros.odometry.two_view import two_view_pose
 
 FOCAL = 700.0
 # A car that drives 6 m between two frames, and what a stereo pair of 0.5 m sees of it.
@@ -84,23 +87,40 @@ def test_a_pose_that_few_of_the_matches_agree_with_is_none(right: float) -> None
     assert (solve(rays) is None) == (right < 1 / 3)
 
 
-def followed(rays: RayMatches, T_expected: NDArray[np.float64]) -> Motion:
-    motion = estimate_motion(rays, FOCAL, np.zeros(3), 2.0, OdometryConfig(mode="stereo"), T_expected=T_expected)
+def followed(rays: RayMatches, T_expected: NDArray[np.float64], mode: str = "stereo") -> Motion:
+    config = OdometryConfig(mode=mode)  # type: ignore[arg-type]
+    motion = estimate_motion(rays, FOCAL, np.zeros(3), 2.0, config, T_expected=T_expected)
     assert motion is not None
     return motion
 
 
-def test_an_expected_pose_saves_the_search_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("mode", ["stereo", "mono"])
+def test_an_expected_pose_saves_the_search_and_changes_nothing(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rays = road(FORWARD, wrong_depth=0.0)
-    searched = solve(rays)
+    searched = solve(rays, mode)
     assert searched is not None
     monkeypatch.setattr("loftr_ros.odometry.motion.two_view_pose", None)
     near = se3.moved(FORWARD, np.array([0.02, 0.0, 0.05, 0.0, 0.001, 0.0]))
-    motion = followed(rays, near)
+    motion = followed(rays, near, mode)
     np.testing.assert_allclose(motion.T_keyframe_camera, searched.T_keyframe_camera, atol=2e-3)
     assert motion.geometry is searched.geometry
     assert motion.parallax_px == pytest.approx(searched.parallax_px, rel=0.1)
     assert motion.inliers.sum() == pytest.approx(searched.inliers.sum(), abs=2)
+
+
+@pytest.mark.parametrize("mode", ["stereo", "mono"])
+def test_from_far_off_the_search_is_better(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    searches: list[RayMatches] = []
+
+    def spy(rays: RayMatches, *rest: Any) -> Any:
+        searches.append(rays)
+        return two_view_pose(rays, *rest)
+
+    monkeypatch.setattr("loftr_ros.odometry.motion.two_view_pose", spy)
+    rays = road(FORWARD, wrong_depth=0.0)
+    motion = followed(rays, se3.moved(FORWARD, np.array([0.0, 0.0, 0.0, 0.0, 0.02, 0.0])), mode)
+    assert len(searches) == 1
+    np.testing.assert_allclose(motion.T_keyframe_camera[:3, 3], FORWARD[:3, 3], atol=0.3)
 
 
 def test_what_is_expected_does_not_outweigh_what_is_seen() -> None:
