@@ -178,9 +178,10 @@ def _searched(
     if two_view is None:
         return None
     noise, least_noise = config.match_noise_px / focal, LEAST_NOISE_PX / focal
+    threshold = config.ransac_threshold_px / focal
     if rays.known[two_view.inliers].sum() >= config.min_inliers:
         freedom = Freedom.POSE
-        start = start_with_depth(two_view, rays, noise, config.ransac_threshold_px / focal)
+        start = start_with_depth(two_view, rays, noise, threshold)
         refined, offset = _refined_with_depth(start, rays, focal, config, offset)
     else:
         freedom, depthless = Freedom.DIRECTION, rays.without_depth()
@@ -188,7 +189,7 @@ def _searched(
             freedom = Freedom.ROTATION
             refined = refine(se3.transform(two_view.R_a_b, position), depthless, noise, least_noise, freedom)
         else:
-            refined = refine_direction(two_view, depthless, baseline, noise, least_noise)
+            refined = refine_direction(two_view, depthless, baseline, noise, least_noise, threshold)
     return _Fit(refined, freedom, two_view.geometry, two_view.parallax_px, offset)
 
 

@@ -34,7 +34,7 @@ def rays(make_world: MakeWorld) -> RayMatches:
 
 def refined_from(R: NDArray[np.float64], direction: Any, rays: RayMatches, baseline: float | None) -> Any:
     two_view = TwoViewPose(TwoViewGeometry.GENERAL, R, np.asarray(direction, np.float64), np.ones(len(rays), bool), 1.0)
-    return refine_direction(two_view, rays, baseline, NOISE, NOISE / 10)
+    return refine_direction(two_view, rays, baseline, NOISE, NOISE / 10, 1 / 250)
 
 
 def cost(T: NDArray[np.float64], rays: RayMatches) -> float:
