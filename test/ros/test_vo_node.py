@@ -124,7 +124,8 @@ def test_mono_in_metres_by_wheels_over_dds(ros, program, tmp_path, rendered, ass
     for message in found["odometry"]:
         assert_consumers_take(message)
     first, last = (np.array(found["odometry"][index]["twist"]) for index in (1, -1))
-    assert np.linalg.norm(first[:3]) == pytest.approx(10.0, rel=1e-3)  # one unit in 0.1 s, before the wheels are asked
+    # Before the wheels are asked, in units of the distance of the walls, which are several metres off.
+    assert np.linalg.norm(first[:3]) < 0.5 * STEP / 0.1
     assert np.linalg.norm(last[:3]) == pytest.approx(STEP / 0.1, rel=0.2)
 
 
