@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry import se3
+from loftr_ros.odometry.bearing import refine_direction
 from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.relative_pose import relative_pose
@@ -50,8 +51,6 @@ def test_refinement_makes_it_better_than_its_start(make_world: MakeWorld, monkey
     starts: list[NDArray[np.float64]] = []
 
     def spy(two_view: TwoViewPose, *rest: Any) -> Any:
-        from loftr_ros.odometry.bearing import refine_direction
-
         starts.append(se3.transform(two_view.R_a_b, two_view.direction))
         return refine_direction(two_view, *rest)
 

@@ -155,10 +155,9 @@ def test_until_the_scale_is_known(make_world: MakeWorld, settings: dict[str, Any
     assert not any(estimate.scale_known for estimate in estimates)
     for scaled, plain in zip(estimates[:2], in_units(make_world(world.poses, size=HALL)), strict=False):
         np.testing.assert_allclose(scaled.T_odom_camera, plain.T_odom_camera, atol=1e-9)
-    truth, twist = DRIVE[2], 10 * DRIVE[2]
-    assert np.linalg.norm(estimates[1].T_odom_camera[:3, 3]) < truth / 5
-    assert np.trace(estimates[1].pose_covariance[:3, :3]) > truth**2
-    assert np.trace(estimates[1].twist_covariance[:3, :3]) > twist**2
+    assert np.linalg.norm(estimates[1].T_odom_camera[:3, 3]) < DRIVE[2] / 5
+    assert np.trace(estimates[1].pose_covariance[:3, :3]) > 1.0
+    assert np.trace(estimates[1].twist_covariance[:3, :3]) > 100.0
 
 
 @pytest.mark.parametrize("scene", ["bare floor", "wall"])
