@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from loftr_ros.odometry import se3
 from loftr_ros.odometry.rays import RayMatches, triangulate
 from loftr_ros.odometry.refinement import Freedom, RefinedPose, refine
-from loftr_ros.odometry.residuals import Linearization, Scales
-from loftr_ros.odometry.two_view import TwoViewPose, fit_rotation
+from loftr_ros.odometry.residuals import Linearization
+from loftr_ros.odometry.two_view import TwoViewPose, fit_rotation, most_in_front
 
 # About so many matches are enough to tell which start is the best.
 _MANY = 300
@@ -42,19 +42,14 @@ def refine_direction(
     few = rays.thinned(_MANY)
     R_a_b = fit_rotation(few.a, few.b, noise)
     starts = [(two_view.R_a_b, two_view.direction), *((R_a_b, axis) for axis in (*np.eye(3), *-np.eye(3)))]
-    found = [refine(se3.transform(R, axis), few, noise, least_noise, Freedom.DIRECTION) for R, axis in starts]
+    found = [refine(se3.transform(*start), few, noise, least_noise, Freedom.DIRECTION) for start in starts]
     inliers = [(refined.errors < threshold).sum() for refined in found]
     rivals = [refined.T_a_b for refined, count in zip(found, inliers, strict=True) if count >= _AS_MANY * inliers[0]]
-    best = min(rivals, key=lambda T: Linearization.at(T, few, few.sigma, Scales(noise)).cost)
-    T_a_b = _in_front(best, few)
+    best = min(rivals, key=lambda T: Linearization.rough(T, few, noise).cost)
+    # The epipolar lines of a translation and its opposite are the same.
+    T_a_b = most_in_front([best, se3.transform(best[:3, :3], -best[:3, 3])], few)
     T_a_b[:3, 3] *= _unit(T_a_b, few) if baseline is None else baseline
     return refine(T_a_b, rays, noise, least_noise, Freedom.DIRECTION)
-
-
-def _in_front(T_a_b: NDArray[np.float64], rays: RayMatches) -> NDArray[np.float64]:
-    """Of a translation and its opposite, whose epipolar lines are the same, the one with more points in front."""
-    opposite = se3.transform(T_a_b[:3, :3], -T_a_b[:3, 3])
-    return max(T_a_b, opposite, key=lambda T: (triangulate(rays.a, rays.b, T, 1.0)[0] > 0).sum())
 
 
 def _unit(T_a_b: NDArray[np.float64], rays: RayMatches) -> float:

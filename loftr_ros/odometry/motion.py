@@ -15,7 +15,7 @@ from loftr_ros.odometry.depth import LEAST_NOISE_PX, length_ratio
 from loftr_ros.odometry.disparity_offset import NO_OFFSET, DisparityOffset
 from loftr_ros.odometry.rays import RayMatches, triangulate
 from loftr_ros.odometry.refinement import Freedom, RefinedPose, assess, refine
-from loftr_ros.odometry.residuals import Linearization, Scales
+from loftr_ros.odometry.residuals import Linearization
 from loftr_ros.odometry.translation import start_with_depth, translated
 from loftr_ros.odometry.two_view import TwoViewGeometry, two_view_geometry, two_view_pose
 
@@ -152,7 +152,7 @@ def _followed(
     if few.known.sum() < config.min_inliers:
         return None
     noise, start = config.match_noise_px / focal, T_expected
-    near = Linearization.at(start, few, few.sigma, Scales(noise)).errors_at(start) < LARGEST_ERROR_PX / focal
+    near = Linearization.rough(start, few, noise).errors_at(start) < LARGEST_ERROR_PX / focal
     if near.mean() < _MOST:
         return None
     if config.mode == "mono":  # the depths that it found by itself may agree on another length than the last speed does

@@ -129,6 +129,11 @@ class Linearization:
             np.where(known, length / sigma[1], 0.0),
         )
 
+    @staticmethod
+    def rough(T: NDArray[np.float64], rays: RayMatches, noise: float) -> Linearization:
+        """Fix them by noise that is guessed and depths as they are, which is enough to compare poses."""
+        return Linearization.at(T, rays, rays.sigma, Scales(noise))
+
     @property
     def used(self) -> NDArray[np.bool_]:
         """(2, N) where there is a residual."""

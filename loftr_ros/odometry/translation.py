@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from loftr_ros.odometry import se3
 from loftr_ros.odometry.perspective import perspective_pose
 from loftr_ros.odometry.rays import RayMatches, triangulate
-from loftr_ros.odometry.residuals import Linearization, Scales
+from loftr_ros.odometry.residuals import Linearization
 from loftr_ros.odometry.two_view import TwoViewPose
 
 # Inverse depths of at least this many standard deviations tell the length of a translation.
@@ -35,7 +35,7 @@ def start_with_depth(two_view: TwoViewPose, rays: RayMatches, noise: float, thre
     if (best.errors_at(best.T) < threshold).mean() < _NEARLY_ALL * two_view.inliers.mean():
         perspective = perspective_pose(rays.select(rays.inverse_depth > _NEAR * rays.sigma).thinned(_MANY), threshold)
         if perspective is not None:
-            best = min(best, _explained(perspective[0], few, noise), key=lambda start: start.cost)
+            best = min(best, Linearization.rough(perspective[0], few, noise), key=lambda start: start.cost)
     return best.T
 
 
@@ -58,11 +58,7 @@ def translated(T_a_b: NDArray[np.float64], agreeing: RayMatches, few: RayMatches
     if near.any():
         length = float(np.median(measured[near] / agreeing.inverse_depth[near]))
         starts.append(se3.transform(R, length * T_a_b[:3, 3]))
-    return min((_explained(T, few, noise) for T in starts), key=lambda start: start.cost)
-
-
-def _explained(T_a_b: NDArray[np.float64], rays: RayMatches, noise: float) -> Linearization:
-    return Linearization.at(T_a_b, rays, rays.sigma, Scales(noise))
+    return min((Linearization.rough(T, few, noise) for T in starts), key=lambda start: start.cost)
 
 
 def position_from_depth(R_a_b: NDArray[np.float64], rays: RayMatches, noise: float) -> NDArray[np.float64]:

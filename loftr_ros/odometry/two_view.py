@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -87,7 +88,7 @@ def two_view_pose(
     if essential is None or turned.is_all(inliers):
         return TwoViewPose(TwoViewGeometry.ROTATION, turned.R_a_b, np.zeros(3), turned.explained, parallax)
     few = rays.select(inliers).thinned(_MANY)
-    R_a_b, direction = _decompose(essential[0], few.a, few.b)
+    R_a_b, direction = _decompose(essential[0], few)
     return TwoViewPose(_general_or_planar(few, focal, threshold_px), R_a_b, direction, inliers, parallax)
 
 
@@ -199,15 +200,17 @@ def _sampson_distance(E: NDArray[np.float64], rays: RayMatches) -> NDArray[np.fl
     return np.asarray(np.abs((b * line_b).sum(axis=1)) / np.maximum(length, 1e-12))
 
 
-def _decompose(
-    E: NDArray[np.float64], rays_a: NDArray[np.float64], rays_b: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _decompose(E: NDArray[np.float64], rays: RayMatches) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Of the four poses that E stands for, the one that has most points in front of both cameras."""
     R_1, R_2, t = cv2.decomposeEssentialMat(E)  # x_b = R x_a + t
     poses = [se3.inverse(se3.transform(R, sign * t.ravel())) for R in (R_1, R_2) for sign in (1.0, -1.0)]
-    in_front = [(triangulate(rays_a, rays_b, T, 1.0)[0] > 0).sum() for T in poses]
-    T_a_b = poses[int(np.argmax(in_front))]
+    T_a_b = most_in_front(poses, rays)
     return T_a_b[:3, :3], T_a_b[:3, 3]
+
+
+def most_in_front(poses: Sequence[NDArray[np.float64]], rays: RayMatches) -> NDArray[np.float64]:
+    """Return the one of the (4, 4) poses that has most points in front of both cameras."""
+    return max(poses, key=lambda T: (triangulate(rays.a, rays.b, T, 1.0)[0] > 0).sum())
 
 
 def _general_or_planar(few: RayMatches, focal: float, threshold_px: float) -> TwoViewGeometry:
