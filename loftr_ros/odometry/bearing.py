@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from loftr_ros.odometry import se3
 from loftr_ros.odometry.rays import RayMatches, triangulate
-from loftr_ros.odometry.refinement import Freedom, RefinedPose, refine
-from loftr_ros.odometry.residuals import Linearization
-from loftr_ros.odometry.two_view import TwoViewPose, fit_rotation, most_in_front
+from loftr_ros.odometry.refinement import Freedom, RefinedPose, assess, refine
+from loftr_ros.odometry.two_view import MINIMUM_MATCHES, TwoViewPose, epipolar_cost, epipolar_errors, fit_rotation
 
-# About so many matches are enough to tell which start is the best.
+# Size of the subset of the inliers that each start is refined on.
 _MANY = 300
-# What has this share of the inliers of the essential matrix has as many, give or take what chance does.
-_AS_MANY = 0.95
+# The last refinement leaves out matches beyond this multiple of the threshold: farther ones are outliers that bias the
+# noise; nearer ones are needed to measure it.
+_NEAR = 3.0
 
 
 def refine_direction(
@@ -27,10 +27,9 @@ def refine_direction(
 ) -> RefinedPose:
     """Refine rotation and direction of translation of matches without depth.
 
-    While the image has moved by a pixel or two, a rotation stands in for much of a translation across it. So there is
-    more than one local minimum, and the inliers of an essential matrix hardly tell them apart; the sum of the residuals
-    does. So all axes are tried, too, with the rotation that alone explains most. What is found from there counts if it
-    has about as many inliers.
+    While the image has moved by a pixel or two, a rotation explains much of a translation across it, so the epipolar
+    error has several local minima. All axes are starts, too, with the rotation that alone explains most. Every
+    candidate and its opposite have one score over all matches, `epipolar_cost`; the lowest wins.
 
     Args:
         two_view: what the essential matrix says.
@@ -39,17 +38,25 @@ def refine_direction(
         noise, least_noise: see `refine`.
         threshold: largest error of an inlier, on the plane z = 1.
     """
-    few = rays.thinned(_MANY)
+    few = rays.select(two_view.inliers).thinned(_MANY)
+    best = min(_candidates(two_view, few, noise, least_noise), key=lambda T: epipolar_cost(T, rays, threshold))
+    best[:3, 3] *= _unit(best, few) if baseline is None else baseline
+    near = epipolar_errors(best, rays) < _NEAR * threshold
+    if near.sum() < MINIMUM_MATCHES:
+        near[:] = True
+    refined = refine(best, rays.select(near), noise, least_noise, Freedom.DIRECTION)
+    return assess(refined.T_a_b, rays, refined.noise, Freedom.DIRECTION)
+
+
+def _candidates(two_view: TwoViewPose, few: RayMatches, noise: float, least_noise: float) -> list[NDArray[np.float64]]:
+    """(4, 4) poses with a translation of length 1: the essential matrix's, the refined starts, and their opposites."""
+    essential = se3.transform(two_view.R_a_b, two_view.direction)
     R_a_b = fit_rotation(few.a, few.b, noise)
-    starts = [(two_view.R_a_b, two_view.direction), *((R_a_b, axis) for axis in (*np.eye(3), *-np.eye(3)))]
-    found = [refine(se3.transform(*start), few, noise, least_noise, Freedom.DIRECTION) for start in starts]
-    inliers = [(refined.errors < threshold).sum() for refined in found]
-    rivals = [refined.T_a_b for refined, count in zip(found, inliers, strict=True) if count >= _AS_MANY * inliers[0]]
-    best = min(rivals, key=lambda T: Linearization.rough(T, few, noise).cost)
+    starts = [essential, *(se3.transform(R_a_b, axis) for axis in np.eye(3))]
+    refined = [refine(start, few, noise, least_noise, Freedom.DIRECTION).T_a_b for start in starts]
     # The epipolar lines of a translation and its opposite are the same.
-    T_a_b = most_in_front([best, se3.transform(best[:3, :3], -best[:3, 3])], few)
-    T_a_b[:3, 3] *= _unit(T_a_b, few) if baseline is None else baseline
-    return refine(T_a_b, rays, noise, least_noise, Freedom.DIRECTION)
+    opposites = [se3.transform(T[:3, :3], -T[:3, 3]) for T in (essential, *refined)]
+    return [essential, *refined, *opposites]
 
 
 def _unit(T_a_b: NDArray[np.float64], rays: RayMatches) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
+from loftr_ros.odometry import se3
 from loftr_ros.odometry.degeneracy import Degeneracy
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.landmarks import Landmarks
@@ -106,5 +107,5 @@ class OdometryEstimate:
 
 
 def bounded_covariance(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scale down a (6, 6) covariance that has grown beyond what consumers take."""
-    return covariance * min(1.0, _LARGEST_COVARIANCE / np.abs(covariance).max())
+    """Scale down a (6, 6) covariance that has grown beyond what consumers take, and keep it positive definite."""
+    return se3.well_conditioned(covariance * min(1.0, _LARGEST_COVARIANCE / np.abs(covariance).max()))

@@ -121,7 +121,8 @@ def estimate_motion(
     tolerance = np.clip(3.0 * refined.noise, config.ransac_threshold_px / focal, LARGEST_ERROR_PX / focal)
     inliers = np.asarray(refined.errors < tolerance)
     enough = max(config.min_inliers, config.min_inlier_share * len(rays))
-    if inliers.sum() < enough or not np.isfinite(refined.T_a_b).all():
+    finite = np.isfinite(refined.T_a_b).all() and np.isfinite(refined.covariance).all()
+    if inliers.sum() < enough or not finite:
         return None
     # Where many matches are wrong, some of the wrong ones pass for right.
     inflation = max(1.0, _USUAL_SHARE / float(inliers.mean())) ** 2

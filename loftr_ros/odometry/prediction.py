@@ -75,14 +75,23 @@ class Velocity:
         return max(1e-9 * (stamp_ns - self.stamp_ns), 0.0)
 
 
-def is_physical(step: NDArray[np.float64], seconds: float, top_speed: float, config: OdometryConfig) -> bool:
-    """Tell whether a camera can move by `step` (4, 4) in this time. `top_speed`, of late, is 0 while none is known."""
+def is_physical(
+    step: NDArray[np.float64], seconds: float, top_speed: float, unit_m: float | None, config: OdometryConfig
+) -> bool:
+    """Check a motion against the limits of speed and angular velocity.
+
+    Args:
+        step: (4, 4) motion in the axes of the camera.
+        seconds: its duration.
+        top_speed: largest of late, units/s; 0 while none is known.
+        unit_m: metres in a unit of length; None: unknown.
+        config: the limits.
+    """
     twist = se3.log(step) / max(seconds, _SHORTEST_S)
     speed, turn = np.linalg.norm(twist.reshape(2, 3), axis=1)
-    if config.mode != "mono":
-        limit = config.max_speed
-    else:
-        limit = config.max_speed_ratio * top_speed if top_speed > 0 else np.inf
+    limit = np.inf if unit_m is None else config.max_speed / unit_m
+    if config.mode == "mono" and top_speed > 0:
+        limit = min(limit, config.max_speed_ratio * top_speed)
     return bool(speed <= limit and turn <= config.max_angular_velocity)
 
 

@@ -44,11 +44,13 @@ class RefinedPose:
         covariance: (6, 6) of (x, y, z, rot_x, rot_y, rot_z) in the axes of a (see `se3`); singular where a part of the
             pose is not determined.
         depth_gains: (N, 6) how far an error of one standard deviation of each depth moves the pose: the part of the
-            covariance that all poses measured with the same depths have in common. Zero where the depth is unknown.
+            covariance that all poses measured with the same depths have in common, so their sum of outer products is
+            never larger than it. Zero where the depth is unknown.
         errors: (N,) distance of each match from where the pose puts it, on the plane z = 1: across the epipolar line
             only where the depth is unknown, and the less along it the less the depth is certain.
         noise: robust standard deviation of the matches that the residuals show, on the plane z = 1.
         depth_offset: what was added to all inverse depths.
+        offset_gains: (N,) likewise for `depth_offset`.
         by_offset: (6,) change of the pose by that of the offset, if this is known better from elsewhere.
         offset_variance: of `depth_offset`, which is part of `covariance`.
     """
@@ -59,18 +61,21 @@ class RefinedPose:
     errors: NDArray[np.float64]
     noise: float
     depth_offset: float
+    offset_gains: NDArray[np.float64]
     by_offset: NDArray[np.float64]
     offset_variance: float
 
     def with_offset(self, offset: float, sigma: float) -> RefinedPose:
-        """Return the pose that goes with another `depth_offset`, and its covariance."""
+        """Return the pose that goes with another `depth_offset`, not learned from these depths, and its covariance."""
         change = self.by_offset * (offset - self.depth_offset)
         covariance = self.covariance + (sigma**2 - self.offset_variance) * np.outer(self.by_offset, self.by_offset)
         return replace(
             self,
             T_a_b=se3.moved(self.T_a_b, change),
             covariance=covariance,
+            depth_gains=self.depth_gains - np.outer(self.offset_gains, self.by_offset),
             depth_offset=offset,
+            offset_gains=np.zeros_like(self.offset_gains),
             offset_variance=sigma**2,
         )
 
@@ -124,7 +129,17 @@ def _refined(
 ) -> RefinedPose:
     covariance, gains = _covariance(problem, basis)
     by_offset = covariance[:6, 6] / max(covariance[6, 6], 1e-300)
-    return RefinedPose(T, covariance[:6, :6], gains, problem.errors_at(T), noise, offset, by_offset, covariance[6, 6])
+    return RefinedPose(
+        T_a_b=T,
+        covariance=covariance[:6, :6],
+        depth_gains=gains[:, :6],
+        errors=problem.errors_at(T),
+        noise=noise,
+        depth_offset=offset,
+        offset_gains=gains[:, 6],
+        by_offset=by_offset,
+        offset_variance=covariance[6, 6],
+    )
 
 
 def _step(problem: Linearization, basis: NDArray[np.float64], offset: float) -> tuple[NDArray[np.float64], float]:
@@ -154,10 +169,10 @@ def _curvature(problem: Linearization) -> NDArray[np.float64]:
 
 
 def _covariance(problem: Linearization, basis: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(7, 7) covariance of a robust fit (Huber and Ronchetti, Robust Statistics, section 7.6), and `depth_gains`.
+    """(7, 7) covariance of a robust fit (Huber and Ronchetti, Robust Statistics, section 7.6), and (N, 7) depth gains.
 
-    That of least squares, times how much more the residuals that lose their say cost than they save. Of what two fits
-    have in common only the part that is linear in the errors remains, which has no such factor.
+    That of least squares, times the correction E[psi^2] / E[psi']^2 of an M-estimator. What two fits have in common is
+    only the part that is linear in the errors, which has no such factor; but it is never more than the whole.
     """
     squared, count = problem.squared, problem.used.sum(axis=0)
     inlier = squared < _OUTLIER**2
@@ -169,7 +184,7 @@ def _covariance(problem: Linearization, basis: NDArray[np.float64]) -> tuple[NDA
     J = problem.jacobian(informative=True) * inlier
     information = J.reshape(7, -1) @ J.reshape(7, -1).T
     least_squares = basis @ np.linalg.pinv(basis.T @ information @ basis + _prior(basis), hermitian=True) @ basis.T
-    gains = -np.sqrt(problem.depth_share) * (least_squares[:6] @ J[:, 1])
+    gains = -np.sqrt(min(factor, 1.0) * problem.depth_share) * (least_squares @ J[:, 1])
     return factor * least_squares, gains.T
 
 

@@ -72,8 +72,7 @@ class _Keyframe:
         back = np.kron(np.eye(2), self.T[:3, :3].T)
         own = back @ (estimate.pose_covariance - lever @ self.covariance @ lever.T) @ back.T
         # The pose may be more certain than that of the keyframe: after a relocalization.
-        values, vectors = np.linalg.eigh(se3.symmetric(own))
-        return KeyframeStep(estimate, self.stamp_ns, T, (vectors * np.maximum(values, 0.0)) @ vectors.T)
+        return KeyframeStep(estimate, self.stamp_ns, T, se3.positive_part(own))
 
 
 class ScaledOdometry(Generic[FeaturesT]):
@@ -111,12 +110,14 @@ class ScaledOdometry(Generic[FeaturesT]):
 
     def process(self, frame: Frame) -> OdometryEstimate:
         """Estimate the pose of the next frame. Raises what `VisualOdometry.process` does."""
-        estimate = self._odometry.process(frame)
         if self._source is None:
-            return estimate
+            return self._odometry.process(frame)
+        scale = self._keyframe.scale
+        self._odometry.set_unit(scale.value if scale.known else None)
+        estimate = self._odometry.process(frame)
         clock = StageClock()
         with clock("scale"):
-            step, scale = self._keyframe.step(estimate), self._keyframe.scale
+            step = self._keyframe.step(estimate)
             pose = self._keyframe.pose.moved(step.T_keyframe_camera, step.covariance, scale)
             if estimate.is_keyframe:
                 self._measure(self._source, step)

@@ -12,6 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
+# Least eigenvalue of a published covariance: as a share of the largest, 5000 times the resolution of a double, and in
+# m^2 or rad^2.
+_LEAST_SHARE, _LEAST_VARIANCE = 1e-12, 1e-12
 # The (3, 3, 3) matrices that take the cross product with each axis.
 _GENERATORS = -np.cross(np.eye(3)[:, None], np.eye(3))
 
@@ -92,21 +95,28 @@ def step_covariance(
     covariance_a_b: NDArray[np.float64],
     T_a_c: NDArray[np.float64],
     covariance_a_c: NDArray[np.float64],
-    cross_covariance: NDArray[np.float64],
+    gains_a_b: NDArray[np.float64],
+    gains_a_c: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Return the covariance of T_b_c = T_b_a T_a_c, to first order, turned to the axes of c: that of a body's motion.
+
+    Errors that both poses have in common enter as their difference and the others by themselves, so the result is a sum
+    of positive semidefinite matrices, whatever was rounded or scaled before.
 
     Args:
         T_a_b, covariance_a_b: where the motion starts.
         T_a_c, covariance_a_c: where it ends.
-        cross_covariance: (6, 6) mean of the error of T_a_b times that of T_a_c, transposed; zero if independent.
+        gains_a_b, gains_a_c: (K, 6) errors of both poses by K common sources of unit variance. They are part of the
+            covariances; of what is not, the covariance counts as zero.
     """
     turn = _of_both(T_a_c[:3, :3].T)
     lever = np.eye(6)
     lever[:3, 3:] = -skew(T_a_c[:3, 3] - T_a_b[:3, 3])
     start = turn @ lever
-    both = start @ cross_covariance @ turn.T
-    covariance: NDArray[np.float64] = start @ covariance_a_b @ start.T + turn @ covariance_a_c @ turn.T - both - both.T
+    own_b = positive_part(covariance_a_b - gains_a_b.T @ gains_a_b)
+    own_c = positive_part(covariance_a_c - gains_a_c.T @ gains_a_c)
+    common = gains_a_b @ start.T - gains_a_c @ turn.T
+    covariance: NDArray[np.float64] = start @ own_b @ start.T + turn @ own_c @ turn.T + common.T @ common
     return symmetric(covariance)
 
 
@@ -115,6 +125,25 @@ def _of_both(R: NDArray[np.float64]) -> NDArray[np.float64]:
     turn = np.zeros((6, 6))
     turn[:3, :3] = turn[3:, 3:] = R
     return turn
+
+
+def well_conditioned(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a covariance (N, N) that is positive definite with a margin that rounding and a change of frame leave.
+
+    Eigenvalues are raised to a share of the largest, and to the least variance that is ever meant; one that needs none
+    of it is returned as it is.
+    """
+    values, vectors = np.linalg.eigh(covariance)
+    least = max(_LEAST_SHARE * values[-1], _LEAST_VARIANCE)
+    if values[0] >= least:
+        return covariance
+    return symmetric((vectors * np.maximum(values, least)) @ vectors.T)
+
+
+def positive_part(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the nearest positive semidefinite matrix of a symmetric one: negative eigenvalues become zero."""
+    values, vectors = np.linalg.eigh(symmetric(matrix))
+    return np.asarray((vectors * np.maximum(values, 0.0)) @ vectors.T)
 
 
 def symmetric(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

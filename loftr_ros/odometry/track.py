@@ -100,6 +100,7 @@ class Track:
         )
         self._anchor = _Anchor(0, first, None, self._velocity(0, first))
         self._is_predicting = False
+        self.unit_m: float | None = None if config.mode == "mono" else 1.0  # metres in a unit of length, where known
         self.lost_frames = 0  # in a row, of those that could have been matched
 
     def reconfigure(self, config: OdometryConfig) -> None:
@@ -164,9 +165,13 @@ class Track:
         """Tell whether a camera can have moved so since the last measured pose, and a lost one got to this place."""
         seconds = 1e-9 * (stamp_ns - self._anchor.stamp_ns)
         step = se3.inverse(self.last.T_keyframe_camera) @ motion.T_keyframe_camera
-        if not is_physical(step, seconds, self._top_speed, self._config):
+        if not self.is_physical(step, seconds):
             return False
         return not self._is_predicting or is_foreseen(*motion.pose, *self.predicted(stamp_ns).pose)
+
+    def is_physical(self, step: NDArray[np.float64], seconds: float) -> bool:
+        """Tell whether `step` (4, 4) in this time is within the limits of motion."""
+        return is_physical(step, seconds, self._top_speed, self.unit_m, self._config)
 
     def advance(self, stamp_ns: int, matches: Matches, motion: Motion) -> Fix:
         """Take a measured motion."""
@@ -174,7 +179,7 @@ class Track:
             return self.retake(stamp_ns, matches, motion)
         before, seconds = self._anchor.fix, 1e-9 * (stamp_ns - self._anchor.stamp_ns)
         step = se3.inverse(before.T_keyframe_camera) @ motion.T_keyframe_camera
-        covariance = se3.step_covariance(*before.pose, *motion.pose, self._common_covariance(matches, motion))
+        covariance = se3.step_covariance(*before.pose, *motion.pose, *self._common_gains(matches, motion))
         fix = Fix(
             self._moving_state(motion),
             motion.T_keyframe_camera,
@@ -244,13 +249,13 @@ class Track:
     def _velocity(self, stamp_ns: int, fix: Fix) -> Velocity:
         return Velocity(stamp_ns, fix.twist, fix.twist_covariance, self._top_speed, self._config.max_prediction_s)
 
-    def _common_covariance(self, matches: Matches, motion: Motion) -> NDArray[np.float64]:
-        """(6, 6) cross-covariance of the last measured pose and this one: both rest on the same depths."""
+    def _common_gains(self, matches: Matches, motion: Motion) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(K, 6) each: how the depths of the K common cells err in the last measured pose and in this one."""
         before, matches_before = self._anchor.fix.motion, self._anchor.matches
         if before is None or matches_before is None:
-            return np.zeros((6, 6))
+            return np.zeros((0, 6)), np.zeros((0, 6))
         _, then, now = np.intersect1d(matches_before.cell_a, matches.cell_a, return_indices=True)
-        return np.asarray(before.depth_gains[then].T @ motion.depth_gains[now])
+        return before.depth_gains[then], motion.depth_gains[now]
 
     def _moving_state(self, motion: Motion) -> TrackingState:
         """A single camera that has only turned so far has no translation yet."""

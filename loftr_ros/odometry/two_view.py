@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -88,7 +87,7 @@ def two_view_pose(
     if essential is None or turned.is_all(inliers):
         return TwoViewPose(TwoViewGeometry.ROTATION, turned.R_a_b, np.zeros(3), turned.explained, parallax)
     few = rays.select(inliers).thinned(_MANY)
-    R_a_b, direction = _decompose(essential[0], few)
+    R_a_b, direction = _decompose(essential[0], few, threshold_px / focal)
     return TwoViewPose(_general_or_planar(few, focal, threshold_px), R_a_b, direction, inliers, parallax)
 
 
@@ -200,17 +199,37 @@ def _sampson_distance(E: NDArray[np.float64], rays: RayMatches) -> NDArray[np.fl
     return np.asarray(np.abs((b * line_b).sum(axis=1)) / np.maximum(length, 1e-12))
 
 
-def _decompose(E: NDArray[np.float64], rays: RayMatches) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Of the four poses that E stands for, the one that has most points in front of both cameras."""
+def _decompose(
+    E: NDArray[np.float64], rays: RayMatches, threshold: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of the four poses that E stands for, the one of the lowest `epipolar_cost`, which knows what is in front."""
     R_1, R_2, t = cv2.decomposeEssentialMat(E)  # x_b = R x_a + t
     poses = [se3.inverse(se3.transform(R, sign * t.ravel())) for R in (R_1, R_2) for sign in (1.0, -1.0)]
-    T_a_b = most_in_front(poses, rays)
+    T_a_b = min(poses, key=lambda T: epipolar_cost(T, rays, threshold))
     return T_a_b[:3, :3], T_a_b[:3, 3]
 
 
-def most_in_front(poses: Sequence[NDArray[np.float64]], rays: RayMatches) -> NDArray[np.float64]:
-    """Return the one of the (4, 4) poses that has most points in front of both cameras."""
-    return max(poses, key=lambda T: (triangulate(rays.a, rays.b, T, 1.0)[0] > 0).sum())
+def epipolar_cost(T_a_b: NDArray[np.float64], rays: RayMatches, threshold: float) -> float:
+    """Return the MSAC score of a pose: the squared `epipolar_errors` of N matches, truncated at the threshold, summed.
+
+    An outlier costs as much under every pose, so outliers do not decide between a translation and its opposite.
+    """
+    return float(np.minimum((epipolar_errors(T_a_b, rays) / threshold) ** 2, 1.0).sum())
+
+
+def epipolar_errors(T_a_b: NDArray[np.float64], rays: RayMatches) -> NDArray[np.float64]:
+    """Return the (N,) reprojection errors in image b, on the plane z = 1, of points triangulated in front of camera a.
+
+    That is the distance from the epipolar line, or from its vanishing point (infinite depth) for a match that would be
+    behind camera a; infinite for one behind camera b. `RayMatches.spread` scales them to those of a typical match.
+    """
+    inverse_depth, _ = triangulate(rays.a, rays.b, T_a_b, 1.0)
+    x, y, z = T_a_b[:3, :3].T @ (rays.columns_a - np.maximum(inverse_depth, 0.0) * T_a_b[:3, 3:])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        residuals = np.stack([x / z, y / z]) - rays.columns_b
+        lengths = np.hypot(*residuals)
+        errors = lengths / np.sqrt(rays.variance(residuals / np.maximum(lengths, 1e-12)))
+    return np.where(np.isfinite(errors), errors, np.inf)
 
 
 def _general_or_planar(few: RayMatches, focal: float, threshold_px: float) -> TwoViewGeometry:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.matches import FeaturesT, Matcher, Matches
+from loftr_ros.odometry import se3
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.depth import CellDepths, depths_from_stereo
 from loftr_ros.odometry.disparity_offset import NO_OFFSET, DisparityOffset
@@ -66,12 +67,17 @@ class VisualOdometry(Generic[FeaturesT]):
         self._recent: RecentKeyframes[FeaturesT] = RecentKeyframes(self._config.relocalization_keyframes)
         self._last_frame: Frame | None = None
         self._track = Track(self._config)
+        self._last_stamp_ns, self._last_pose = 0, np.eye(4)
         self._offset = NO_OFFSET
 
     def reconfigure(self, config: OdometryConfig) -> None:
         """Go by other limits of motion (`max_...`) from the next frame on; nothing else may differ."""
         self._config = config
         self._track.reconfigure(config)
+
+    def set_unit(self, metres: float | None) -> None:
+        """Tell how long the unit of a single camera is, metres, so that `max_speed` limits it; None: it is not known."""
+        self._track.unit_m = metres
 
     def process(self, frame: Frame) -> OdometryEstimate:
         """Estimate the pose of the next frame.
@@ -152,7 +158,7 @@ class VisualOdometry(Generic[FeaturesT]):
             if not is_expected(motion, expected):
                 again = self._motion(keyframe, view.frame, rays.select(expected), position)
                 motion = reconsidered(motion, again, expected)
-        if motion is not None and track.is_possible(stamp_ns, motion):
+        if motion is not None and self._is_possible(keyframe, stamp_ns, motion) and track.is_possible(stamp_ns, motion):
             self._offset = motion.offset
             return track.advance(stamp_ns, matches, motion)
         reason = view.quality.fault(keyframe.quality) or _why_lost(matches, motion, self._config)
@@ -169,6 +175,11 @@ class VisualOdometry(Generic[FeaturesT]):
         baseline = self._track.baseline(1e-9 * (frame.stamp_ns - keyframe.frame.stamp_ns))
         return estimate_motion(rays, frame.camera.focal, position, baseline, self._config, self._offset, T_expected)
 
+    def _is_possible(self, keyframe: Keyframe[FeaturesT], stamp_ns: int, motion: Motion) -> bool:
+        """Check the step from the last estimate, which may be a prediction, against the limits of motion."""
+        step = se3.inverse(self._last_pose) @ keyframe.T_odom_camera @ motion.T_keyframe_camera
+        return self._track.is_physical(step, 1e-9 * (stamp_ns - self._last_stamp_ns))
+
     def _relocalized(self, lost: _Sighting[FeaturesT], view: View[FeaturesT]) -> _Sighting[FeaturesT]:
         """Try one earlier keyframe, and take it up again if it knows this place and the prediction allows for it."""
         earlier = self._recent.next()
@@ -179,7 +190,11 @@ class VisualOdometry(Generic[FeaturesT]):
         keyframe = earlier.with_depth_of(matches, self._config)
         T_predicted, covariance = seen_from(keyframe, *lost.keyframe.in_odom(*lost.fix.pose))
         motion = self._motion(keyframe, view.frame, keyframe.rays(matches), T_predicted[:3, 3])
-        if motion is None or motion.freedom is not Freedom.POSE:
+        if (
+            motion is None
+            or motion.freedom is not Freedom.POSE
+            or not self._is_possible(keyframe, view.frame.stamp_ns, motion)
+        ):
             return lost
         if not is_foreseen(motion.T_keyframe_camera, motion.covariance, T_predicted, covariance):
             return lost
@@ -232,6 +247,7 @@ class VisualOdometry(Generic[FeaturesT]):
         clock: StageClock,
     ) -> OdometryEstimate:
         T_odom_camera, covariance = reference.in_odom(*fix.pose) if reference else (np.eye(4), np.zeros((6, 6)))
+        self._last_stamp_ns, self._last_pose = frame.stamp_ns, T_odom_camera
         landmarks = None
         if reference and len(matches):
             landmarks = Landmarks(reference.frame.camera, matches, reference.depths, fix.T_keyframe_camera)

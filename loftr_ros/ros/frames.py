@@ -129,4 +129,4 @@ def bounded(covariance: NDArray[np.float64], min_variance: float) -> NDArray[np.
     shrink = np.sqrt(np.minimum(1.0, MAX_VARIANCE / np.maximum(variances, min_variance)))
     limited = se3.symmetric(covariance * np.outer(shrink, shrink))
     raised: NDArray[np.float64] = limited + np.diag(np.maximum(min_variance - np.diag(limited), 0.0))
-    return raised
+    return se3.well_conditioned(raised)

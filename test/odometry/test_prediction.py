@@ -64,20 +64,20 @@ def moved(z: float, turn: float = 0.0) -> NDArray[np.float64]:
 
 def test_what_a_body_can_do() -> None:
     metric = OdometryConfig(mode="stereo", max_speed=2.0, max_angular_velocity=3.0)
-    assert is_physical(moved(0.19), 0.1, 0.0, metric)
-    assert not is_physical(moved(0.21), 0.1, 0.0, metric)
-    assert is_physical(moved(0.21), 0.2, 0.0, metric)
-    assert is_physical(moved(0.0, 0.29), 0.1, 0.0, metric)
-    assert not is_physical(moved(0.0, -0.31), 0.1, 0.0, metric)
-    assert is_physical(moved(0.01), 1e-6, 0.0, metric)  # two stamps by jitter almost the same
+    assert is_physical(moved(0.19), 0.1, 0.0, 1.0, metric)
+    assert not is_physical(moved(0.21), 0.1, 0.0, 1.0, metric)
+    assert is_physical(moved(0.21), 0.2, 0.0, 1.0, metric)
+    assert is_physical(moved(0.0, 0.29), 0.1, 0.0, 1.0, metric)
+    assert not is_physical(moved(0.0, -0.31), 0.1, 0.0, 1.0, metric)
+    assert is_physical(moved(0.01), 1e-6, 0.0, 1.0, metric)  # two stamps by jitter almost the same
 
 
 def test_a_speed_of_unknown_scale_is_judged_by_those_of_late() -> None:
     mono = OdometryConfig(mode="mono", max_speed=2.0, max_speed_ratio=10.0)
-    assert is_physical(moved(1e6), 0.1, 0.0, mono)  # nothing is known yet
-    assert is_physical(moved(0.9), 0.1, 1.0, mono)
-    assert not is_physical(moved(1.1), 0.1, 1.0, mono)
-    assert not is_physical(moved(0.0, 2.0), 0.1, 1.0, mono)
+    assert is_physical(moved(1e6), 0.1, 0.0, None, mono)  # nothing is known yet
+    assert is_physical(moved(0.9), 0.1, 1.0, None, mono)
+    assert not is_physical(moved(1.1), 0.1, 1.0, None, mono)
+    assert not is_physical(moved(0.0, 2.0), 0.1, 1.0, None, mono)
 
 
 def test_a_slow_camera_may_set_out() -> None:

@@ -66,4 +66,5 @@ def test_step_covariance_is_that_of_perturbed_poses(a: NDArray[np.float64], b: N
         *(difference(se3.inverse(perturbed(A, 0.6 * s)) @ perturbed(B, s), step) / h for s in steps),
     ]
     expected = turn @ spread(errors) @ turn.T
-    np.testing.assert_allclose(se3.step_covariance(A, np.eye(6), B, np.eye(6), 0.6 * np.eye(6)), expected, atol=1e-4)
+    gains = 0.6 * np.eye(6), np.eye(6)
+    np.testing.assert_allclose(se3.step_covariance(A, np.eye(6), B, np.eye(6), *gains), expected, atol=1e-4)
