@@ -39,7 +39,9 @@ def refine_direction(
         threshold: largest error of an inlier, on the plane z = 1.
     """
     few = rays.select(two_view.inliers).thinned(_MANY)
-    best = min(_candidates(two_view, few, noise, least_noise), key=lambda T: epipolar_cost(T, rays, threshold))
+    candidates = _candidates(two_view, few, noise, least_noise)
+    candidates += [turned for T in candidates for turned in _along_the_lines(T, threshold)]
+    best = min(candidates, key=lambda T: epipolar_cost(T, rays, threshold))
     best[:3, 3] *= _unit(best, few) if baseline is None else baseline
     near = epipolar_errors(best, rays) < _NEAR * threshold
     if near.sum() < MINIMUM_MATCHES:
@@ -57,6 +59,16 @@ def _candidates(two_view: TwoViewPose, few: RayMatches, noise: float, least_nois
     # The epipolar lines of a translation and its opposite are the same.
     opposites = [se3.transform(T[:3, :3], -T[:3, 3]) for T in (essential, *refined)]
     return [essential, *refined, *opposites]
+
+
+def _along_the_lines(T_a_b: NDArray[np.float64], threshold: float) -> list[NDArray[np.float64]]:
+    """(4, 4) poses whose rotation moves the points along their epipolar lines, by one and two thresholds.
+
+    The epipolar error hardly changes by it, but at little parallax it decides which points are in front.
+    """
+    axis = np.cross(T_a_b[:3, 3], [0.0, 0.0, 1.0])
+    axis *= threshold / max(float(np.linalg.norm(axis)), 1e-9)
+    return [se3.transform(se3.exp_rotation(k * axis) @ T_a_b[:3, :3], T_a_b[:3, 3]) for k in (-2, -1, 1, 2)]
 
 
 def _unit(T_a_b: NDArray[np.float64], rays: RayMatches) -> float:

