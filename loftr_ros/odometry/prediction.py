@@ -104,4 +104,5 @@ def is_foreseen(
     """Tell whether two (4, 4) poses of the camera, in one frame, agree within 99.9 % of their (6, 6) covariances."""
     turn = se3.log_rotation(T_measured[:3, :3] @ T_predicted[:3, :3].T)
     surprise = np.concatenate([T_measured[:3, 3] - T_predicted[:3, 3], turn])
-    return bool(surprise @ np.linalg.solve(measured_covariance + predicted_covariance, surprise) <= _CHI2_6)
+    covariance = se3.well_conditioned(measured_covariance + predicted_covariance)
+    return bool(surprise @ np.linalg.solve(covariance, surprise) <= _CHI2_6)

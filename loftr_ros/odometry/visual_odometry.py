@@ -148,7 +148,7 @@ class VisualOdometry(Generic[FeaturesT]):
         """Hold the pose of a camera that stands still, measure it where matches agree, predict it elsewhere."""
         stamp_ns, track = view.frame.stamp_ns, self._track
         still_px = track.still_px(matches)
-        if still_px is not None:
+        if still_px is not None and self._is_within_limits(keyframe, stamp_ns, track.last.T_keyframe_camera):
             return track.hold(stamp_ns, matches, still_px / view.frame.camera.focal, keyframe.distance(matches))
         rays, position = keyframe.rays(matches), track.last.T_keyframe_camera[:3, 3]
         predicted = track.predicted(stamp_ns).pose
@@ -158,7 +158,7 @@ class VisualOdometry(Generic[FeaturesT]):
             if not is_expected(motion, expected):
                 again = self._motion(keyframe, view.frame, rays.select(expected), position)
                 motion = reconsidered(motion, again, expected)
-        if motion is not None and self._is_possible(keyframe, stamp_ns, motion) and track.is_possible(stamp_ns, motion):
+        if motion is not None and self._is_possible(keyframe, stamp_ns, motion):
             self._offset = motion.offset
             return track.advance(stamp_ns, matches, motion)
         reason = view.quality.fault(keyframe.quality) or _why_lost(matches, motion, self._config)
@@ -176,8 +176,14 @@ class VisualOdometry(Generic[FeaturesT]):
         return estimate_motion(rays, frame.camera.focal, position, baseline, self._config, self._offset, T_expected)
 
     def _is_possible(self, keyframe: Keyframe[FeaturesT], stamp_ns: int, motion: Motion) -> bool:
+        within_limits = self._is_within_limits(keyframe, stamp_ns, motion.T_keyframe_camera)
+        return within_limits and self._track.is_possible(stamp_ns, motion)
+
+    def _is_within_limits(
+        self, keyframe: Keyframe[FeaturesT], stamp_ns: int, T_keyframe_camera: NDArray[np.float64]
+    ) -> bool:
         """Check the step from the last estimate, which may be a prediction, against the limits of motion."""
-        step = se3.inverse(self._last_pose) @ keyframe.T_odom_camera @ motion.T_keyframe_camera
+        step = se3.inverse(self._last_pose) @ keyframe.T_odom_camera @ T_keyframe_camera
         return self._track.is_physical(step, 1e-9 * (stamp_ns - self._last_stamp_ns))
 
     def _relocalized(self, lost: _Sighting[FeaturesT], view: View[FeaturesT]) -> _Sighting[FeaturesT]:
@@ -190,11 +196,9 @@ class VisualOdometry(Generic[FeaturesT]):
         keyframe = earlier.with_depth_of(matches, self._config)
         T_predicted, covariance = seen_from(keyframe, *lost.keyframe.in_odom(*lost.fix.pose))
         motion = self._motion(keyframe, view.frame, keyframe.rays(matches), T_predicted[:3, 3])
-        if (
-            motion is None
-            or motion.freedom is not Freedom.POSE
-            or not self._is_possible(keyframe, view.frame.stamp_ns, motion)
-        ):
+        if motion is None or motion.freedom is not Freedom.POSE:
+            return lost
+        if not self._is_within_limits(keyframe, view.frame.stamp_ns, motion.T_keyframe_camera):
             return lost
         if not is_foreseen(motion.T_keyframe_camera, motion.covariance, T_predicted, covariance):
             return lost

@@ -1,0 +1,103 @@
+"""No published step exceeds the limits of motion, whatever the state before: checked over every pair of estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from loftr_ros.matches import Matcher
+from loftr_ros.odometry import se3
+from loftr_ros.odometry.config import Mode, OdometryConfig
+from loftr_ros.odometry.estimate import LostReason, OdometryEstimate
+from loftr_ros.odometry.frame import Frame
+from loftr_ros.odometry.scaled_odometry import ScaledOdometry
+from loftr_ros.odometry.visual_odometry import VisualOdometry
+
+Array = NDArray[np.float64]
+AROUND = se3.transform(se3.exp_rotation([0.0, np.pi, 0.0]), [0.0, 0.0, 0.0])
+SPEED = 10 * float(np.linalg.norm([0.03, 0.0, 0.12]))  # of `curve`, m/s
+
+
+def run(
+    matcher: Matcher[Any], frames: Iterable[Frame], config: OdometryConfig, odometry: Any = None
+) -> list[OdometryEstimate]:
+    odometry = odometry or VisualOdometry(matcher, config)
+    return [odometry.process(frame) for frame in frames]
+
+
+def assert_within_limits(estimates: list[OdometryEstimate], config: OdometryConfig) -> None:
+    for before, now in pairwise(estimates):
+        seconds = 1e-9 * (now.stamp_ns - before.stamp_ns)
+        step = se3.log(se3.inverse(before.T_odom_camera) @ now.T_odom_camera) / seconds
+        speed, turn = np.linalg.norm(step.reshape(2, 3), axis=1)
+        assert speed <= config.max_speed * (1 + 1e-6), (before.state, now.state)
+        assert turn <= config.max_angular_velocity * (1 + 1e-6), (before.state, now.state)
+
+
+@pytest.mark.usefixtures("one_torch_thread")
+def test_of_a_pair_whose_right_image_is_the_left(recorded: Callable[[str], Path]) -> None:
+    """Every disparity is zero, so any length fits: kilometers from frame to frame, found at an earlier keyframe."""
+    from loftr_ros.loftr.matcher import load_matcher
+    from loftr_ros.sequences.formats import open_sequence
+
+    sequence = open_sequence(recorded("kitti/sequences/06"), "stereo")
+    frames = [replace(frame, right=frame.image) for frame in (sequence[index] for index in range(18))]
+    config = OdometryConfig(mode="stereo")
+    assert_within_limits(run(load_matcher("compact", "cpu"), frames, config), config)
+
+
+@pytest.mark.parametrize("mode", ["stereo", "rgbd"])
+def test_a_camera_that_stopped_in_the_dark_is_not_pulled_back(
+    make_world: Callable[..., Any], curve: Callable[..., list[Array]], mode: Mode
+) -> None:
+    """The prediction goes on; to return within one frame would be too fast, so tracking restarts where it stands."""
+    poses = curve(10)
+    world = make_world(poses + 12 * [poses[-1]], blind=frozenset(range(10, 16)))
+    config = OdometryConfig(mode=mode, polish=False, max_speed=1.5 * SPEED, lost_frames_to_restart=20)
+    estimates = run(world, world.frames(), config)
+    assert {estimate.lost_reason for estimate in estimates[16:]} == {LostReason.IMPOSSIBLE_MOTION}
+    assert_within_limits(estimates, config)
+    restarting = replace(config, lost_frames_to_restart=3)
+    again = make_world(world.poses, blind=frozenset(range(10, 14)))
+    estimates = run(again, again.frames(), restarting)
+    assert estimates[-1].state.value == "stationary"
+    assert_within_limits(estimates, restarting)
+
+
+@pytest.mark.parametrize("mode", ["stereo", "rgbd"])
+@pytest.mark.parametrize("seed", range(6))
+def test_of_hostile_runs(
+    make_world: Callable[..., Any], curve: Callable[..., list[Array]], mode: Mode, seed: int
+) -> None:
+    """A camera that is carried off, turned round and blinded at random."""
+    rng = np.random.default_rng(seed)
+    poses = curve(30)
+    for index in np.flatnonzero(rng.random(30) < 0.2):
+        poses[index] = poses[index] @ (AROUND if rng.random() < 0.5 else se3.exp(rng.normal(size=6)))
+    world = make_world(poses, blind=frozenset(np.flatnonzero(rng.random(30) < 0.15).tolist()), rng=rng)
+    config = OdometryConfig(mode=mode, polish=False, max_speed=2 * SPEED, max_angular_velocity=2.0)
+    assert_within_limits(run(world, world.frames(), config), config)
+
+
+def test_the_limit_of_speed_holds_for_a_single_camera_whose_scale_is_known(
+    make_world: Callable[..., Any], curve: Callable[..., list[Array]]
+) -> None:
+    """By its height over the ground; the camera is then carried forward 1.5 m within a tenth of a second."""
+    looks_down = se3.transform(se3.exp_rotation([-0.1, 0.0, 0.0]), np.zeros(3))
+    places = [0.8 * index + 1.5 * (index >= 20) for index in range(28)]
+    poses = [se3.transform(np.eye(3), [-1.0, 0.0, place - 30.0]) @ looks_down for place in places]
+    world = make_world(poses, size=(10.0, 3.2, 80.0), depth_images=False)
+    config = OdometryConfig(
+        scale_source="camera_height", camera_height=1.6, camera_pitch=0.1, polish=False, max_speed=12.0
+    )
+    estimates = run(world, world.frames(), config, ScaledOdometry(world, config))
+    assert estimates[19].scale_known
+    assert estimates[20].lost_reason is LostReason.IMPOSSIBLE_MOTION
+    assert_within_limits(estimates[15:], config)
