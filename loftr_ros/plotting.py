@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from loftr_ros.odometry.evaluation import align, associate
 from loftr_ros.odometry.trajectory import Trajectory
+from loftr_ros.output import writing
 
 ESTIMATE = {"color": "#0072b2", "linewidth": 1.5, "zorder": 3}
 # Wide and pale below the estimate, so that it shows where the two agree.
@@ -32,9 +34,10 @@ def plot_trajectory(path: Path, estimate: Trajectory, truth: Trajectory | None, 
 
     Raises:
         TrajectoryError: estimate and truth have no stamps in common.
+        OutputError: the file cannot be written.
     """
     figure = Figure(figsize=(11, 5.2), layout="constrained")
-    figure.suptitle(title, fontsize="medium")
+    figure.suptitle(title, fontsize="medium", parse_math=False)  # a name may hold dollars
     above, side = figure.subplots(1, 2)
     points, truth_points = _in_first_camera(estimate, truth, metric)
     label = "estimate" if truth is None else "estimate, aligned" if metric else "estimate, aligned and scaled"
@@ -50,7 +53,7 @@ def plot_trajectory(path: Path, estimate: Trajectory, truth: Trajectory | None, 
     _dress(above, "from above", f"right [{unit}]", f"forward [{unit}]")
     _dress(side, "from the side", f"forward [{unit}]", f"up [{unit}]")
     above.legend(loc="best", fontsize="small")
-    figure.savefig(path, dpi=130)
+    _save(figure, path)
 
 
 def plot_axes(path: Path, estimate: Trajectory, truth: Trajectory, title: str) -> None:
@@ -64,9 +67,12 @@ def plot_axes(path: Path, estimate: Trajectory, truth: Trajectory, title: str) -
         estimate: N poses, aligned.
         truth: the N true ones.
         title: of the figure.
+
+    Raises:
+        OutputError: the file cannot be written.
     """
     figure = Figure(figsize=(13, 7.5), layout="constrained")
-    figure.suptitle(title, fontsize="medium")
+    figure.suptitle(title, fontsize="medium", parse_math=False)
     seconds = (truth.stamps_ns - truth.stamps_ns[0]) / 1e9
     T_camera_world = np.linalg.inv(truth.poses[0])
     points, truth_points = (_transform(T_camera_world, t.positions) for t in (estimate, truth))
@@ -85,7 +91,13 @@ def plot_axes(path: Path, estimate: Trajectory, truth: Trajectory, title: str) -
     for axes in grid.flat:
         axes.grid(color="#dddddd", linewidth=0.6)
     grid[0, 0].legend(loc="best", fontsize="small")
-    figure.savefig(path, dpi=130)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with writing(path), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # a name in letters that the font does not have
+        figure.savefig(path, dpi=130)
 
 
 def _rotation_drift(estimate: Trajectory, truth: Trajectory) -> Points:

@@ -74,10 +74,10 @@ def _stamped(folder: Path, fps: float) -> list[tuple[int, Path]]:
 def _name_to_ns(stem: str) -> int | None:
     """Nanoseconds for 1403715273262142976 (EuRoC) and 1305031453.359684 (TUM); None for a plain counter."""
     if re.fullmatch(r"\d{18,19}", stem):
-        return int(stem)
+        return seconds_to_ns(f"{stem}e-9")
     return seconds_to_ns(stem) if re.fullmatch(r"\d+\.\d+", stem) else None
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
     """Sort key that puts frame2 before frame10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.stem)]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path.stem)]
