@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from loftr_ros.errors import shortened
 from loftr_ros.odometry.evaluation import align, associate
 from loftr_ros.odometry.trajectory import Trajectory
 from loftr_ros.output import writing
@@ -37,7 +38,7 @@ def plot_trajectory(path: Path, estimate: Trajectory, truth: Trajectory | None, 
         OutputError: the file cannot be written.
     """
     figure = Figure(figsize=(11, 5.2), layout="constrained")
-    figure.suptitle(title, fontsize="medium", parse_math=False)  # a name may hold dollars
+    _entitle(figure, title)
     above, side = figure.subplots(1, 2)
     points, truth_points = _in_first_camera(estimate, truth, metric)
     label = "estimate" if truth is None else "estimate, aligned" if metric else "estimate, aligned and scaled"
@@ -72,7 +73,7 @@ def plot_axes(path: Path, estimate: Trajectory, truth: Trajectory, title: str) -
         OutputError: the file cannot be written.
     """
     figure = Figure(figsize=(13, 7.5), layout="constrained")
-    figure.suptitle(title, fontsize="medium", parse_math=False)
+    _entitle(figure, title)
     seconds = (truth.stamps_ns - truth.stamps_ns[0]) / 1e9
     T_camera_world = np.linalg.inv(truth.poses[0])
     points, truth_points = (_transform(T_camera_world, t.positions) for t in (estimate, truth))
@@ -92,6 +93,11 @@ def plot_axes(path: Path, estimate: Trajectory, truth: Trajectory, title: str) -
         axes.grid(color="#dddddd", linewidth=0.6)
     grid[0, 0].legend(loc="best", fontsize="small")
     _save(figure, path)
+
+
+def _entitle(figure: Figure, title: str) -> None:
+    """Write a title that holds a name of any folder: dollars in it are no mathematics, and its bytes may be no text."""
+    figure.suptitle(shortened(title), fontsize="medium", parse_math=False)
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -140,9 +140,9 @@ def checked_trajectory(path: Path, stamps_ns: NDArray[np.int64], poses: NDArray[
 
 def rotations_of(path: Path, quaternions: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the (N, 3, 3) rotations of (N, 4) quaternions x, y, z, w. Raises TrajectoryError for a zero one."""
-    lengths = np.linalg.norm(quaternions, axis=1)
-    if not lengths.all():
-        row = np.argmin(lengths) + 1
+    given = quaternions.any(axis=1)
+    if not given.all():
+        row = np.argmin(given) + 1
         raise TrajectoryError(f"{path} cannot be used: pose {row} has a quaternion of zero length, no rotation.")
     return np.asarray(Rotation.from_quat(quaternions).as_matrix())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,8 @@ def _check_pairs(mav: Path, lefts: dict[int, Path], rights: dict[int, Path]) -> 
     """Raise NoFramesError if no image of one camera has the stamp of one of the other."""
     if lefts.keys() & rights.keys():
         return
-    apart = min(abs(left - right) for left in lefts for right in rights)
+    both = sorted([*((stamp, 0) for stamp in lefts), *((stamp, 1) for stamp in rights)])
+    apart = min(after - before for (before, one), (after, other) in itertools.pairwise(both) if one != other)
     raise NoFramesError(
         f"No image of {mav / 'cam1'} has the stamp of one of cam0, the nearest are {apart} ns apart: write the same "
         "stamps into both data.csv if the cameras are synchronized, or use mode mono."

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from loftr_ros.errors import shortened
 from loftr_ros.sequences.errors import SequenceError
 
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm", ".tif", ".tiff", ".webp")
 
 
@@ -43,13 +45,23 @@ def _read(path: Path, flags: int) -> NDArray[Any]:
     try:
         if path.exists() and not path.is_file():  # a pipe would never end
             raise SequenceError(f"{path} is no file.")
-        data = np.frombuffer(path.read_bytes(), np.uint8)
+        data = path.read_bytes()
     except OSError as error:
         raise SequenceError(f"{path} cannot be read: {error.strerror}.") from error
     try:
-        image = cv2.imdecode(data, flags) if data.size else None
+        image = None if not data or _is_cut_png(data) else cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         raise SequenceError(f"{path} cannot be decoded as an image: {shortened(error.err)}.") from error
     if image is None:
         raise SequenceError(f"{path} cannot be decoded as an image: it is damaged or incomplete.")
     return image
+
+
+def _is_cut_png(data: bytes) -> bool:
+    """Whether a chunk of a PNG is longer than the file: OpenCV would allocate gigabytes for it, if it says so."""
+    if not data.startswith(_PNG_SIGNATURE):
+        return False
+    offset = len(_PNG_SIGNATURE)
+    while offset + 8 <= len(data) and data[offset + 4 : offset + 8] != b"IEND":
+        offset += 12 + int.from_bytes(data[offset : offset + 4], "big")  # length, type, content, checksum
+    return offset + 8 > len(data)

@@ -21,7 +21,7 @@ def seconds_to_ns(text: str) -> int | None:
         value = Decimal(text)
     except InvalidOperation:
         return None
-    return round(value * 10**9) if value.is_finite() and abs(value) < MAX_SECONDS else None
+    return round(value * 10**9) if value.is_finite() and value.copy_abs() < MAX_SECONDS else None
 
 
 def read_rows(path: Path, separator: str | None = None) -> list[list[str]]:
