@@ -139,12 +139,19 @@ def checked_trajectory(path: Path, stamps_ns: NDArray[np.int64], poses: NDArray[
 
 
 def rotations_of(path: Path, quaternions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the (N, 3, 3) rotations of (N, 4) quaternions x, y, z, w. Raises TrajectoryError for a zero one."""
-    given = quaternions.any(axis=1)
-    if not given.all():
-        row = np.argmin(given) + 1
-        raise TrajectoryError(f"{path} cannot be used: pose {row} has a quaternion of zero length, no rotation.")
-    return np.asarray(Rotation.from_quat(quaternions).as_matrix())
+    """Return the (N, 3, 3) rotations of (N, 4) quaternions x, y, z, w of any length.
+
+    Raises:
+        TrajectoryError: one of them has the length zero, or is not finite.
+    """
+    largest = np.abs(quaternions).max(axis=1, keepdims=True)
+    usable = (largest > 0) & (largest < np.inf)  # NaN is neither
+    if not usable.all():
+        row = np.argmin(usable) + 1
+        raise TrajectoryError(
+            f"{path} cannot be used: pose {row} has a quaternion of zero length, or not a finite one."
+        )
+    return np.asarray(Rotation.from_quat(quaternions / largest).as_matrix())
 
 
 def _from_tum(path: Path, rows: NDArray[np.float64]) -> Trajectory:

@@ -70,7 +70,6 @@ def test_kitti_poses_need_stamps(tmp_path: Path, wandering: Wandering) -> None:
         ("1e18 0 0 0 0 0 0 1\n", "looks like nano"),
         ("1e300 0 0 0 0 0 0 1\n", "stamps are in"),
         ("1 1e300 0 0 0 0 0 1\n", "pose 1 holds no"),
-        ("1 0 0 0 1e200 1e200 0 1\n", "pose 1 holds no"),
         (f"{'9' * 5000} 0 0 0 0 0 0 1 x\n", "convert"),
         ("x" * 5000, "convert"),
     ],
