@@ -32,6 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LoftrRosError as error:
         print(f"loftr-ros: error: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:  # of the output itself: `loftr-ros ... > FILE` on a full disk
+        print(f"loftr-ros: error: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("loftr-ros: interrupted", file=sys.stderr)
         return 130

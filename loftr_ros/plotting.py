@@ -97,7 +97,7 @@ def plot_axes(path: Path, estimate: Trajectory, truth: Trajectory, title: str) -
 
 def _entitle(figure: Figure, title: str) -> None:
     """Write a title that holds a name of any folder: dollars in it are no mathematics, and its bytes may be no text."""
-    figure.suptitle(shortened(title), fontsize="medium", parse_math=False)
+    figure.suptitle(shortened(title).replace("$", r"\$"), fontsize="medium")
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -98,6 +98,12 @@ def test_name_that_is_no_text(tmp_path: Path) -> None:
         assert path.stat().st_size > 0
 
 
+def test_folder_with_the_name_of_a_note(tmp_path: Path) -> None:
+    folder_in_the_way(tmp_path / "copy.part.json")
+    place(Path(__file__), tmp_path / "copy.safetensors", lambda file: None)
+    assert (tmp_path / "copy.safetensors").read_bytes() == Path(__file__).read_bytes()
+
+
 @pytest.mark.parametrize("path", ["/proc/nothing", "/dev/null/results", "a" * 300])
 def test_folder_that_cannot_be_made(path: str) -> None:
     with pytest.raises(LoftrRosError, match=r"output folder .* cannot be made: \w"):

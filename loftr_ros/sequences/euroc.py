@@ -13,7 +13,14 @@ from loftr_ros.odometry import se3
 from loftr_ros.odometry.camera import Camera, CameraError
 from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.stereo_rig import StereoRig
-from loftr_ros.odometry.trajectory import MAX_SECONDS, MAX_SHEAR, Trajectory, checked_trajectory, rotations_of
+from loftr_ros.odometry.trajectory import (
+    MAX_DISTANCE,
+    MAX_SECONDS,
+    MAX_SHEAR,
+    Trajectory,
+    checked_trajectory,
+    rotations_of,
+)
 from loftr_ros.sequences.camera_yaml import numbers, read_yaml
 from loftr_ros.sequences.errors import NoFramesError, SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth
@@ -102,7 +109,7 @@ def _read_sensor(path: Path) -> tuple[Camera, NDArray[np.float64]]:
     except (CameraError, TypeError, ValueError, OverflowError) as error:
         raise SequenceError(f"{path} is no usable calibration: {shortened(error, 400).rstrip('.')}.") from error
     R = T_body_camera[:3, :3]
-    if not (np.isfinite(T_body_camera).all() and np.allclose(R @ R.T, np.eye(3), atol=MAX_SHEAR)):
+    if not ((np.abs(T_body_camera) < MAX_DISTANCE).all() and np.allclose(R @ R.T, np.eye(3), atol=MAX_SHEAR)):
         raise SequenceError(f"{path} is no usable calibration: T_BS is no rotation and translation.")
     return camera, T_body_camera
 
