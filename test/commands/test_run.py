@@ -182,7 +182,7 @@ def test_ground_truth_never_stops_a_run(
     assert not (tmp_path / "out" / "groundtruth.tum").exists()
     said = capsys.readouterr()
     assert said.err.startswith("loftr-ros: warning: ")
-    assert len(said.err.splitlines()) == 1
+    assert len(said.err.strip().splitlines()) == 1
     assert "groundtruth.txt" in said.err
     assert reason in said.err
     assert "the ground truth cannot be used" in said.out
@@ -197,7 +197,7 @@ def test_a_run_without_a_pose_says_why(sideways: Path, tmp_path: Path, capsys: p
         cv2.imwrite(str(sideways / "image_0" / f"{i:06d}.png"), image)
     assert run(sideways, tmp_path / "out", "--mode", "mono") == 1
     said = capsys.readouterr()
-    assert len(said.err.splitlines()) == 1
+    assert len(said.err.strip().splitlines()) == 1
     assert "No pose was measured in 6 frames: 4 of them gave the reason 'image too dark'" in said.err
     assert report(tmp_path / "out")["summary"]["lost"]["image too dark"] == 4
     assert (tmp_path / "out" / "trajectory.tum").is_file()
