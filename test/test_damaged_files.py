@@ -42,7 +42,7 @@ HOSTILE = [
 
 
 def damaged(content: bytes, rng: random.Random) -> bytes:
-    """Return a file as a bad disk, a bad download, a bad script or a bad neighbour leaves it."""
+    """Return a file as a bad disk, a bad download, a bad script or a bad neighbor leaves it."""
     kind = rng.choice(("cut", "flip", "drop", "repeat", "token", "token", "token", "insert", "line", "lines", "whole"))
     here, there = sorted(rng.choices(range(len(content) + 1), k=2))
     hostile = rng.choice(HOSTILE).encode("utf-8", "surrogatepass")

@@ -20,7 +20,7 @@ KITTI = {12: "the 12 numbers of a 3x4 pose (KITTI)"}
 TIMES = {1: "a stamp in seconds"}
 MAX_SECONDS = 2**31  # the stamps of ROS end there, in 2038
 SMALLER_UNITS = {"milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
-MAX_DISTANCE = 1e9  # metres from the origin: their squares, and sums of these, are finite
+MAX_DISTANCE = 1e9  # meters from the origin: squares and their sums stay finite
 MAX_SHEAR = 1e-2  # of R R^T from the identity: files of few digits pass, poses that are something else do not
 
 
@@ -129,7 +129,7 @@ def checked_trajectory(path: Path, stamps_ns: NDArray[np.int64], poses: NDArray[
     _check_order(path, stamps_ns)
     near = (np.abs(poses[:, :3, 3]) < MAX_DISTANCE).all(axis=1)  # NaN is not
     if not near.all():
-        raise TrajectoryError(f"{path} cannot be used: pose {np.argmin(near) + 1} holds no position in metres.")
+        raise TrajectoryError(f"{path} cannot be used: pose {np.argmin(near) + 1} holds no position in meters.")
     R = poses[:, :3, :3]
     with np.errstate(over="ignore", invalid="ignore"):  # of entries that no rotation has
         rigid = (np.abs(R @ np.swapaxes(R, 1, 2) - np.eye(3)).max(axis=(1, 2)) < MAX_SHEAR) & (np.linalg.det(R) > 0)

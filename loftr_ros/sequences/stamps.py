@@ -11,7 +11,7 @@ from loftr_ros.errors import shortened
 from loftr_ros.odometry.trajectory import MAX_SECONDS, why_no_stamp
 from loftr_ros.sequences.errors import SequenceError
 
-# Odometry needs images that overlap: where the median step is longer than this, the unit is another, seconds.
+# Odometry needs overlapping images: a longer median step means that the stamps are not in seconds.
 MAX_STEP_NS = 10 * 10**9
 
 

@@ -114,6 +114,12 @@ def test_right_images_have_the_size_of_the_right_calibration(
         next(iter(open_sequence(stereo_folder, "stereo")))
 
 
+def test_stamps_in_milliseconds_are_refused(tmp_path: Path, write_image: Callable[..., None]) -> None:
+    write_image(tmp_path / "1305031453359.684.png")
+    with pytest.raises(SequenceError, match=r"1305031453359.684 is no stamp: .*looks like milliseconds"):
+        open_sequence(tmp_path, "mono")
+
+
 def test_images_without_a_calibration(tmp_path: Path, write_image: Callable[..., None]) -> None:
     write_image(tmp_path / "0.png")
     with pytest.raises(SequenceError, match=r"camera.yaml cannot be read"):
