@@ -73,7 +73,11 @@ def _stamped(folder: Path, fps: float) -> list[tuple[int, Path]]:
 
 
 def _name_to_ns(stem: str) -> int | None:
-    """Nanoseconds for 1403715273262142976 (EuRoC) and 1305031453.359684 (TUM); None for a plain counter. Raises SequenceError."""
+    """Nanoseconds for 1403715273262142976 (EuRoC) and 1305031453.359684 (TUM); None for a plain counter.
+
+    Raises:
+        SequenceError: it is a number with decimals, but in no seconds.
+    """
     if re.fullmatch(r"\d{18,19}", stem):
         return seconds_to_ns(f"{stem}e-9")
     if not re.fullmatch(r"\d+\.\d+", stem):
