@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 
@@ -23,16 +24,26 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Returns 0, 2 for an error of the user's, or 130 for Ctrl-C."""
+    """Run one command. Returns 0, 2 for an error of the user's, 1 where nothing came out, or 130 for Ctrl-C."""
+    _print_any_name()
     args = _parse(sys.argv[1:] if argv is None else argv)
     try:
         return int(args.main(args))
     except LoftrRosError as error:
         print(f"loftr-ros: error: {error}", file=sys.stderr)
+        return error.exit_code
+    except OSError as error:  # of the output itself: `loftr-ros ... > FILE` on a full disk
+        print(f"loftr-ros: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("loftr-ros: interrupted", file=sys.stderr)
         return 130
+
+
+def _print_any_name() -> None:
+    """Escape what the terminal cannot show, as in the name of a file, instead of ending with an UnicodeEncodeError."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:

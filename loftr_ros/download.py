@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from email.message import Message
 from http import HTTPStatus
 from http.client import HTTPException
@@ -105,7 +106,7 @@ class _Partial:
             note = json.loads(self._note.read_text())
             if note["url"] == url and note["validator"]:
                 return {"Range": f"bytes={self.size()}-", "If-Range": note["validator"]}
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             pass  # no note, or none of ours: all is asked for
         return {}
 
@@ -118,8 +119,9 @@ class _Partial:
             self.discard()
 
     def discard(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self._note.unlink(missing_ok=True)
+        for path in (self.path, self._note):
+            with suppress(OSError):  # what cannot be removed, such as a folder of that name, harms nobody
+                path.unlink()
 
 
 def _download(url: str, partial: _Partial, report: Report, timeout: float) -> None:

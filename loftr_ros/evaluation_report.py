@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from loftr_ros.odometry.evaluation import Alignment, absolute_errors_m
@@ -24,7 +25,7 @@ from loftr_ros.odometry.relative_errors import (
     segment_drift,
 )
 from loftr_ros.odometry.trajectory import Trajectory
-from loftr_ros.output import OutputError
+from loftr_ros.output import writing
 from loftr_ros.plotting import plot_axes
 
 ALIGNMENTS: Mapping[Alignment, str] = {
@@ -110,7 +111,7 @@ class Evaluation:
         table = Table(show_header=False, box=None)
         for row in self._rows():
             table.add_row(*row)
-        table.add_row("results", str(results))
+        table.add_row("results", escape(str(results)))
         Console(soft_wrap=True).print(table)
 
     def _rows(self) -> Iterator[tuple[str, str]]:
@@ -151,11 +152,9 @@ def write_evaluation(
         OutputError: a file cannot be written.
     """
     title = f"{made_of['run']}, alignment {evaluation.alignment}, ATE {evaluation.ate_m.rmse:.3f} m"
-    try:
-        stem.with_name(f"{stem.name}.json").write_text(json.dumps({**made_of, **asdict(evaluation)}, indent=1) + "\n")
-        plot_axes(stem.with_name(f"{stem.name}.png"), estimate, truth, title)
-    except OSError as error:
-        raise OutputError(f"{error.filename} cannot be written: {error.strerror}.") from error
+    with writing(stem.with_name(f"{stem.name}.json")) as path:
+        path.write_text(json.dumps({**made_of, **asdict(evaluation)}, indent=1) + "\n")
+    plot_axes(stem.with_name(f"{stem.name}.png"), estimate, truth, title)
 
 
 def _in_words(errors: Statistics, unit: str) -> str:

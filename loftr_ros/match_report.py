@@ -10,13 +10,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from loftr_ros.drawing import draw_matches
 from loftr_ros.matches import Matches
 from loftr_ros.odometry import se3
 from loftr_ros.odometry.relative_pose import RelativePose
-from loftr_ros.output import OutputError
+from loftr_ros.output import writing
 
 
 def figures_of(matches: Matches, milliseconds: dict[str, float], pose: RelativePose | None) -> dict[str, Any]:
@@ -55,10 +56,8 @@ def write_picture(
     agreeing = f"{figures['pose']['inliers']} inliers of " if "pose" in figures else ""
     caption = f"{agreeing}{_summary(figures)}"
     _, data = cv2.imencode(path.suffix, draw_matches(image_a, image_b, matches, inliers, caption))
-    try:
+    with writing(path):
         path.write_bytes(data.tobytes())
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def write_matches(path: Path, matches: Matches, inliers: NDArray[np.bool_]) -> None:
@@ -69,7 +68,7 @@ def write_matches(path: Path, matches: Matches, inliers: NDArray[np.bool_]) -> N
         matches: N matches.
         inliers: (N,) bool, all True where no pose was asked for.
     """
-    try:
+    with writing(path):
         if path.suffix == ".npz":
             known = {name: array for name, array in vars(matches).items() if array is not None}
             np.savez(path, **known, inlier=inliers)
@@ -77,8 +76,6 @@ def write_matches(path: Path, matches: Matches, inliers: NDArray[np.bool_]) -> N
         rows = np.column_stack([matches.points_a, matches.points_b, matches.confidence, inliers])
         header, formats = "u_a,v_a,u_b,v_b,confidence,inlier", ["%.3f"] * 4 + ["%.4f", "%d"]
         np.savetxt(path, rows, formats, delimiter=",", header=header, comments="")
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def _summary(figures: dict[str, Any]) -> str:
@@ -104,7 +101,7 @@ def print_figures(figures: dict[str, Any], picture: Path, as_json: bool) -> None
             "direction", _vector(pose["direction"]) if pose["direction"] else "unknown: the camera only turned"
         )
         table.add_row("axes", "of the first camera: x right, y down, z forward")
-    table.add_row("picture", str(picture))
+    table.add_row("picture", escape(str(picture)))
     Console(soft_wrap=True).print(table)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from loftr_ros.errors import shortened
 from loftr_ros.odometry.evaluation import align, associate
 from loftr_ros.odometry.trajectory import Trajectory
+from loftr_ros.output import writing
 
 ESTIMATE = {"color": "#0072b2", "linewidth": 1.5, "zorder": 3}
 # Wide and pale below the estimate, so that it shows where the two agree.
@@ -32,9 +35,10 @@ def plot_trajectory(path: Path, estimate: Trajectory, truth: Trajectory | None, 
 
     Raises:
         TrajectoryError: estimate and truth have no stamps in common.
+        OutputError: the file cannot be written.
     """
     figure = Figure(figsize=(11, 5.2), layout="constrained")
-    figure.suptitle(title, fontsize="medium")
+    _entitle(figure, title)
     above, side = figure.subplots(1, 2)
     points, truth_points = _in_first_camera(estimate, truth, metric)
     label = "estimate" if truth is None else "estimate, aligned" if metric else "estimate, aligned and scaled"
@@ -50,7 +54,7 @@ def plot_trajectory(path: Path, estimate: Trajectory, truth: Trajectory | None, 
     _dress(above, "from above", f"right [{unit}]", f"forward [{unit}]")
     _dress(side, "from the side", f"forward [{unit}]", f"up [{unit}]")
     above.legend(loc="best", fontsize="small")
-    figure.savefig(path, dpi=130)
+    _save(figure, path)
 
 
 def plot_axes(path: Path, estimate: Trajectory, truth: Trajectory, title: str) -> None:
@@ -64,9 +68,12 @@ def plot_axes(path: Path, estimate: Trajectory, truth: Trajectory, title: str) -
         estimate: N poses, aligned.
         truth: the N true ones.
         title: of the figure.
+
+    Raises:
+        OutputError: the file cannot be written.
     """
     figure = Figure(figsize=(13, 7.5), layout="constrained")
-    figure.suptitle(title, fontsize="medium")
+    _entitle(figure, title)
     seconds = (truth.stamps_ns - truth.stamps_ns[0]) / 1e9
     T_camera_world = np.linalg.inv(truth.poses[0])
     points, truth_points = (_transform(T_camera_world, t.positions) for t in (estimate, truth))
@@ -85,7 +92,18 @@ def plot_axes(path: Path, estimate: Trajectory, truth: Trajectory, title: str) -
     for axes in grid.flat:
         axes.grid(color="#dddddd", linewidth=0.6)
     grid[0, 0].legend(loc="best", fontsize="small")
-    figure.savefig(path, dpi=130)
+    _save(figure, path)
+
+
+def _entitle(figure: Figure, title: str) -> None:
+    """Write a title that holds a name of any folder: dollars in it are no mathematics, and its bytes may be no text."""
+    figure.suptitle(shortened(title).replace("$", r"\$"), fontsize="medium")
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with writing(path), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # a name in letters that the font does not have
+        figure.savefig(path, dpi=130)
 
 
 def _rotation_drift(estimate: Trajectory, truth: Trajectory) -> Points:

@@ -17,12 +17,17 @@ from numpy.typing import NDArray
 
 from loftr_ros import __version__
 from loftr_ros.errors import LoftrRosError
-from loftr_ros.odometry.estimate import OdometryEstimate
+from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
 from loftr_ros.odometry.evaluation import TrajectoryErrors, evaluate
 from loftr_ros.odometry.trajectory import Trajectory, TrajectoryError, write_kitti, write_tum
+from loftr_ros.output import writing
 from loftr_ros.plotting import plot_trajectory
 
 REPORT_FILE, TRAJECTORY_FILE, TRUTH_FILE = "run.json", "trajectory.tum", "groundtruth.tum"
+KITTI_FILE, PICTURE_FILE = "trajectory.kitti", "trajectory.png"
+RESULT_FILES = (TRAJECTORY_FILE, KITTI_FILE, TRUTH_FILE, REPORT_FILE, PICTURE_FILE)
+
+MEASURED = {TrackingState.TRACKING.value, TrackingState.STATIONARY.value}
 
 
 class RunLogError(LoftrRosError):
@@ -36,6 +41,7 @@ class FrameRecord:
     stamp_ns: int
     T_odom_camera: NDArray[np.float64]
     state: str
+    lost_reason: str | None
     remarks: tuple[str, ...]
     matches: int
     inliers: int
@@ -50,6 +56,7 @@ class FrameRecord:
             stamp_ns=estimate.stamp_ns,
             T_odom_camera=estimate.T_odom_camera,
             state=estimate.state.value,
+            lost_reason=estimate.lost_reason.value if estimate.lost_reason else None,
             remarks=estimate.remarks,
             matches=estimate.num_matches,
             inliers=estimate.num_inliers,
@@ -68,12 +75,14 @@ class RunLog:
         settings: how the run was made, as it goes into run.json; holds at least mode and checkpoint.
         records: one a frame, at least one.
         truth: T_world_camera, or None.
+        truth_fault: why the truth that is there cannot be used; empty otherwise.
     """
 
     name: str
     settings: Mapping[str, Any]
     records: Sequence[FrameRecord]
     truth: Trajectory | None
+    truth_fault: str = ""
 
     @property
     def trajectory(self) -> Trajectory:
@@ -95,12 +104,32 @@ class RunLog:
         except TrajectoryError:
             return None
 
+    @property
+    def lost(self) -> dict[str, int]:
+        """How many frames were not measured, by reason, the most frequent first."""
+        return dict(Counter(record.lost_reason for record in self.records if record.lost_reason).most_common())
+
+    def why_no_pose(self) -> str:
+        """Say why not a single pose was measured, by the reason of most frames; empty if one was."""
+        if any(record.state in MEASURED for record in self.records):
+            return ""
+        if len(self.records) == 1:
+            return "No pose was measured: a motion takes two frames, and there was one"
+        if not self.lost:
+            return (
+                f"No pose was measured in {len(self.records)} frames: the camera moved too little for a single camera "
+                "to tell its motion"
+            )
+        reason, count = next(iter(self.lost.items()))
+        return f"No pose was measured in {len(self.records)} frames: {count} of them gave the reason '{reason}'"
+
     def _summary(self, errors: TrajectoryErrors | None) -> dict[str, Any]:
         return {
             **self.settings,
             "versions": _versions(),
             "frames": len(self.records),
             "states": dict(Counter(record.state for record in self.records)),
+            "lost": self.lost,
             "remarks": dict(Counter(remark for record in self.records for remark in record.remarks)),
             "keyframes": sum(record.keyframe for record in self.records),
             "median_matches": _median(record.matches for record in self.records[1:]),
@@ -109,6 +138,7 @@ class RunLog:
             "scale_known": self.metric,
             "path_length": self.trajectory.length,
             "ground_truth": self.truth is not None,
+            "ground_truth_fault": self.truth_fault,
             "errors": asdict(errors) if errors else None,
         }
 
@@ -116,18 +146,25 @@ class RunLog:
         """Write trajectory.tum, trajectory.kitti, trajectory.png and run.json; return the summary.
 
         The ground truth, if there is one, goes to groundtruth.tum, so that the folder can be evaluated on its own.
+
+        Raises:
+            OutputError: a file cannot be written. Those before it are there, the trajectory first.
         """
-        write_tum(folder / TRAJECTORY_FILE, self.trajectory)
-        write_kitti(folder / "trajectory.kitti", self.trajectory)
-        (folder / TRUTH_FILE).unlink(missing_ok=True)  # of an earlier run
-        if self.truth is not None:
-            write_tum(folder / TRUTH_FILE, self.truth)
+        with writing(folder / TRAJECTORY_FILE) as path:
+            write_tum(path, self.trajectory)
+        with writing(folder / KITTI_FILE) as path:
+            write_kitti(path, self.trajectory)
+        with writing(folder / TRUTH_FILE) as path:
+            path.unlink(missing_ok=True)  # of an earlier run
+            if self.truth is not None:
+                write_tum(path, self.truth)
         errors = self.errors()
         summary = self._summary(errors)
         frames = [_as_json(record) for record in self.records]
-        (folder / REPORT_FILE).write_text(json.dumps({"summary": summary, "frames": frames}, indent=1) + "\n")
+        with writing(folder / REPORT_FILE) as path:
+            path.write_text(json.dumps({"summary": summary, "frames": frames}, indent=1) + "\n")
         truth = self.truth if errors else None
-        plot_trajectory(folder / "trajectory.png", self.trajectory, truth, self._title(errors), self.metric)
+        plot_trajectory(folder / PICTURE_FILE, self.trajectory, truth, self._title(errors), self.metric)
         return summary
 
     def _title(self, errors: TrajectoryErrors | None) -> str:
@@ -146,7 +183,7 @@ def read_scale_known(folder: Path) -> bool:
     """Read from the report of a run whether its trajectory is in metres. Raises RunLogError."""
     try:
         return bool(json.loads((folder / REPORT_FILE).read_text())["summary"]["scale_known"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RunLogError(
             f"{folder} is no folder of a run: it has no {REPORT_FILE} as `loftr-ros run` writes it; "
             "give such a folder, or the file of a trajectory."

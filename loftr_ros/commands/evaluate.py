@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,7 +91,7 @@ def _find(args: argparse.Namespace) -> Input:
     """Find the files of a run, or take those given."""
     from loftr_ros.run_log import TRAJECTORY_FILE, TRUTH_FILE, read_scale_known
 
-    if not args.run.exists():
+    if not os.path.exists(args.run):  # noqa: PTH110  Path.exists raises OSError for names that are too long or private
         raise EvaluationError(f"{args.run} does not exist.")
     if not args.run.is_dir():
         if args.groundtruth is None:

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 
 class MatchError(LoftrRosError):
-    """Two images that cannot be matched, or whose matches give no pose."""
+    """Two images that cannot be matched."""
+
+
+class NoPoseError(LoftrRosError):
+    """Two images whose matches give no pose."""
+
+    exit_code = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +59,7 @@ def main(args: argparse.Namespace) -> int:
     cameras = _read_cameras(args, images)
     for path in (args.output, args.matches):
         if path is not None:
-            make_folder(path.parent)
+            make_folder(path.parent, path.name)
     matcher = load_matcher(args.checkpoint, args.device, Effort(args.max_pixels, args.max_matches), args.precision)
     matches, milliseconds = _match(matcher, *images, polished=not args.no_polish)
     pose = relative_pose(matches, *cameras) if cameras else None
@@ -63,7 +69,7 @@ def main(args: argparse.Namespace) -> int:
     if args.matches is not None:
         write_matches(args.matches, matches, inliers)
     if cameras and pose is None:
-        raise MatchError(
+        raise NoPoseError(
             f"{args.image_a} and {args.image_b} have {len(matches)} matches, of which too few agree on a motion: the "
             f"images must overlap, show texture and fit the calibration (the matches are drawn in {args.output})."
         )

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from loftr_ros.commands.arguments import positive, positive_int
+from loftr_ros.output import make_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +55,8 @@ def main(args: argparse.Namespace) -> int:
     from loftr_ros.sequences.formats import open_sequence
 
     sequence = open_sequence(args.source, args.mode, args.fps).every(args.stride)
+    if args.json:
+        make_folder(args.json.parent, args.json.name)
     options = PlayOptions(
         mode=args.mode,
         compressed=args.compressed,

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from loftr_ros.commands.arguments import positive, positive_int
+from loftr_ros.output import make_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +39,9 @@ def main(args: argparse.Namespace) -> int:
     from loftr_ros.ros.replay import write_report
     from loftr_ros.ros.session import ros_session
 
+    for path in (args.output, args.json):
+        if path is not None:
+            make_folder(path.parent, path.name)
     T_base_camera = camera_in_base(*args.camera_pose) if args.frame == "optical" else None
     with ros_session():
         trajectory, report = record(RecordOptions(args.topic, args.frames, args.timeout, T_base_camera))

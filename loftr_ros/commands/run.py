@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 
 class RunError(LoftrRosError):
     """Options that do not go together, or wheel odometry that does not go with the sequence."""
+
+
+class NoPoseError(LoftrRosError):
+    """A run in which no pose was measured."""
+
+    exit_code = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,12 +54,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run the odometry over the sequence; what was computed is written even if the run ends early."""
+    """Run the odometry over the sequence; what was computed is written even if the run ends early.
+
+    Raises:
+        NoPoseError: not one pose was measured; the files are written, too.
+    """
     from loftr_ros.loftr.matcher import load_matcher
     from loftr_ros.loftr.matcher_config import Effort
     from loftr_ros.odometry.config import OdometryConfig
     from loftr_ros.odometry.scaled_odometry import ScaledOdometry
-    from loftr_ros.run_log import FrameRecord, RunLog
+    from loftr_ros.run_log import REPORT_FILE, RESULT_FILES, FrameRecord, RunLog
     from loftr_ros.sequences.formats import open_sequence
 
     config = OdometryConfig(
@@ -63,7 +74,9 @@ def main(args: argparse.Namespace) -> int:
     )
     sequence = open_sequence(args.source, args.mode, args.fps).every(args.stride)
     wheels = _wheels(args, sequence)
-    make_folder(args.output)
+    make_folder(args.output, *RESULT_FILES)
+    if sequence.ground_truth_fault:
+        print(f"loftr-ros: warning: no comparison with the truth: {sequence.ground_truth_fault}", file=sys.stderr)
     matcher = load_matcher(args.checkpoint, args.device, Effort(args.max_pixels, args.max_matches), args.precision)
     records: list[FrameRecord] = []
     try:
@@ -71,8 +84,11 @@ def main(args: argparse.Namespace) -> int:
             records.append(FrameRecord.of(estimate))
     finally:
         if records:
-            log = RunLog(sequence.name, _settings(args, matcher, config, len(sequence)), records, sequence.ground_truth)
+            settings = _settings(args, matcher, config, len(sequence))
+            log = RunLog(sequence.name, settings, records, sequence.ground_truth, sequence.ground_truth_fault)
             _print_summary(log.write(args.output), args.output)
+    if reason := log.why_no_pose():
+        raise NoPoseError(f"{reason}; {args.output / REPORT_FILE} tells the reason of each frame.")
     return 0
 
 
@@ -98,11 +114,12 @@ def _wheels(args: argparse.Namespace, sequence: Sequence) -> WheelOdometry | Non
 def _estimates(odometry: ScaledOdometry[Any], sequence: Sequence, show: bool) -> Iterator[OdometryEstimate]:
     """Process frame after frame under a progress bar."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True), disable=not show) as bar:
-        task = bar.add_task(sequence.name, total=len(sequence), note="")
+        task = bar.add_task(escape(sequence.name), total=len(sequence), note="")
         for frame in sequence:
             estimate = odometry.process(frame)
             bar.update(task, advance=1, note=f"{estimate.state.value}, {estimate.num_inliers} inliers")
@@ -128,6 +145,7 @@ def _settings(args: argparse.Namespace, matcher: Any, config: Any, frames: int) 
 
 def _print_summary(summary: dict[str, Any], output: Path) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     errors = summary["errors"]
@@ -135,6 +153,8 @@ def _print_summary(summary: dict[str, Any], output: Path) -> None:
     unit = "m" if summary["scale_known"] else "(scale unknown)"
     table = Table(show_header=False, box=None)
     table.add_row("frames", f"{summary['frames']} ({states})")
+    if summary["lost"]:
+        table.add_row("lost", ", ".join(f"{count} {reason}" for reason, count in summary["lost"].items()))
     table.add_row(
         "matches", f"{summary['median_matches']:.0f} a frame, {summary['median_inliers']:.0f} inliers (median)"
     )
@@ -147,5 +167,7 @@ def _print_summary(summary: dict[str, Any], output: Path) -> None:
         table.add_row("rotation error", f"{errors['rotation_mean_deg']:.3f}° a frame (mean)")
     elif summary["ground_truth"]:
         table.add_row("ATE", "unknown: the ground truth covers fewer than two of these frames")
-    table.add_row("results", str(output))
+    elif summary["ground_truth_fault"]:
+        table.add_row("ATE", "unknown: the ground truth cannot be used, see the warning")
+    table.add_row("results", escape(str(output)))
     Console(soft_wrap=True).print(table)

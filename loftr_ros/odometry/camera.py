@@ -14,6 +14,8 @@ from loftr_ros.errors import LoftrRosError
 # Number of coefficients OpenCV expects by model; "none" is a rectified pinhole image.
 DISTORTION_COEFFICIENTS = {"none": (0,), "plumb_bob": (4, 5), "rational_polynomial": (8,), "equidistant": (4,)}
 
+_MAX_SIDE = 1 << 16  # pixels
+
 # OpenCV's default of five iterations leaves 0.3 px at the image border of an ordinary wide-angle lens.
 _UNDISTORT_CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-10)
 # The function that takes criteria is called undistortPointsIter in OpenCV 4 and undistortPoints in OpenCV 5.
@@ -45,12 +47,15 @@ class Camera:
         """Bring the arrays to float64, C-contiguous, and raise CameraError for what no camera can have."""
         object.__setattr__(self, "K", np.array(self.K, np.float64))
         object.__setattr__(self, "distortion", np.array(self.distortion, np.float64).ravel())
-        if self.width < 1 or self.height < 1:
-            raise CameraError(f"The camera's image size is {self.width}x{self.height}; set width and height.")
+        if not (0 < self.width <= _MAX_SIDE and 0 < self.height <= _MAX_SIDE):
+            size = f"{self.width}x{self.height}" if max(self.width, self.height) <= _MAX_SIDE else "beyond all images"
+            raise CameraError(f"The camera's image size is {size}; set width and height.")
         if self.K.shape != (3, 3) or not np.isfinite(self.K).all() or self.K[0, 0] <= 0 or self.K[1, 1] <= 0:
             raise CameraError(
                 f"The camera matrix K is {self.K.tolist()}; calibrate: the focal lengths must be above 0."
             )
+        if not np.linalg.det(self.K[:2, :2] / self.K[0, 0]) > np.finfo(np.float64).eps:
+            raise CameraError(f"The camera matrix K is {self.K.tolist()}; calibrate: its axes must not be parallel.")
         if self.distortion_model not in DISTORTION_COEFFICIENTS:
             raise CameraError(
                 f"The distortion model is '{self.distortion_model}'; use one of {', '.join(DISTORTION_COEFFICIENTS)}."

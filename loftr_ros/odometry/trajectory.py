@@ -11,13 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from loftr_ros.errors import LoftrRosError
+from loftr_ros.errors import LoftrRosError, shortened
 from loftr_ros.odometry.estimate import OdometryEstimate
 
 # What a row holds, by the count of its numbers.
 TUM = {8: "stamp tx ty tz qx qy qz qw (TUM)"}
 KITTI = {12: "the 12 numbers of a 3x4 pose (KITTI)"}
 TIMES = {1: "a stamp in seconds"}
+MAX_SECONDS = 2**31  # the stamps of ROS end there, in 2038
+SMALLER_UNITS = {"milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+MAX_DISTANCE = 1e9  # meters from the origin: squares and their sums stay finite
 MAX_SHEAR = 1e-2  # of R R^T from the identity: files of few digits pass, poses that are something else do not
 
 
@@ -64,7 +67,8 @@ def write_tum(path: Path, trajectory: Trajectory) -> None:
     with path.open("w") as file:
         for ns, t, q in zip(trajectory.stamps_ns.tolist(), trajectory.positions, quaternions, strict=True):
             # Nanoseconds since 1970 do not fit a float64 of seconds, so the digits are set by hand.
-            file.write(f"{ns // 10**9}.{ns % 10**9:09d} " + " ".join(f"{v:.9f}" for v in (*t, *q)) + "\n")
+            seconds = f"{'-' if ns < 0 else ''}{abs(ns) // 10**9}.{abs(ns) % 10**9:09d}"
+            file.write(f"{seconds} " + " ".join(f"{v:.9f}" for v in (*t, *q)) + "\n")
 
 
 def write_kitti(path: Path, trajectory: Trajectory) -> None:
@@ -102,17 +106,59 @@ def read_kitti(path: Path, stamps_ns: NDArray[np.int64]) -> Trajectory:
 
 def read_times(path: Path) -> NDArray[np.int64]:
     """Read one stamp in seconds a line, as in KITTI's times.txt; (N,) nanoseconds. Raises TrajectoryError."""
-    return _nanoseconds(path, _read_rows(path, TIMES)[:, 0])
+    stamps_ns = _nanoseconds(path, _read_rows(path, TIMES)[:, 0])
+    _check_order(path, stamps_ns)
+    return stamps_ns
+
+
+def why_no_stamp(seconds: float) -> str:
+    """Say why a number of seconds is beyond all stamps; empty if it is not."""
+    if abs(seconds) < MAX_SECONDS:
+        return ""
+    unit = next((name for name, count in SMALLER_UNITS.items() if abs(seconds) / count < MAX_SECONDS), None)
+    guess = f", and this looks like {unit}" if unit else ""
+    return f"stamps are in seconds and end at {MAX_SECONDS}{guess}"
+
+
+def checked_trajectory(path: Path, stamps_ns: NDArray[np.int64], poses: NDArray[np.float64]) -> Trajectory:
+    """Return the trajectory of (N,) stamps and (N, 4, 4) poses that were read from a file.
+
+    Raises:
+        TrajectoryError: the stamps do not increase, or a pose is no rotation and position.
+    """
+    _check_order(path, stamps_ns)
+    near = (np.abs(poses[:, :3, 3]) < MAX_DISTANCE).all(axis=1)  # NaN is not
+    if not near.all():
+        raise TrajectoryError(f"{path} cannot be used: pose {np.argmin(near) + 1} holds no position in meters.")
+    R = poses[:, :3, :3]
+    with np.errstate(over="ignore", invalid="ignore"):  # of entries that no rotation has
+        rigid = (np.abs(R @ np.swapaxes(R, 1, 2) - np.eye(3)).max(axis=(1, 2)) < MAX_SHEAR) & (np.linalg.det(R) > 0)
+    if not rigid.all():
+        raise TrajectoryError(f"{path} cannot be used: pose {np.argmin(rigid) + 1} holds no rotation.")
+    return Trajectory(stamps_ns, poses)
+
+
+def rotations_of(path: Path, quaternions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (N, 3, 3) rotations of (N, 4) quaternions x, y, z, w of any length.
+
+    Raises:
+        TrajectoryError: one of them has the length zero, or is not finite.
+    """
+    largest = np.abs(quaternions).max(axis=1, keepdims=True)
+    usable = (largest > 0) & (largest < np.inf)  # NaN is neither
+    if not usable.all():
+        row = np.argmin(usable) + 1
+        raise TrajectoryError(
+            f"{path} cannot be used: pose {row} has a quaternion of zero length, or not a finite one."
+        )
+    return np.asarray(Rotation.from_quat(quaternions / largest).as_matrix())
 
 
 def _from_tum(path: Path, rows: NDArray[np.float64]) -> Trajectory:
     poses = np.tile(np.eye(4), (len(rows), 1, 1))
     poses[:, :3, 3] = rows[:, 1:4]
-    try:
-        poses[:, :3, :3] = Rotation.from_quat(rows[:, 4:]).as_matrix()
-    except ValueError as error:
-        raise TrajectoryError(f"{path} has a quaternion of zero length: {str(error).rstrip('.')}.") from error
-    return Trajectory(_nanoseconds(path, rows[:, 0]), poses)
+    poses[:, :3, :3] = rotations_of(path, rows[:, 4:])
+    return checked_trajectory(path, _nanoseconds(path, rows[:, 0]), poses)
 
 
 def _from_kitti(path: Path, rows: NDArray[np.float64], stamps_ns: NDArray[np.int64]) -> Trajectory:
@@ -120,19 +166,20 @@ def _from_kitti(path: Path, rows: NDArray[np.float64], stamps_ns: NDArray[np.int
         raise TrajectoryError(f"{path} has {len(rows)} poses but there are only {len(stamps_ns)} stamps.")
     poses = np.tile(np.eye(4), (len(rows), 1, 1))
     poses[:, :3] = rows.reshape(-1, 3, 4)
-    R = poses[:, :3, :3]
-    rigid = (np.abs(R @ np.swapaxes(R, 1, 2) - np.eye(3)).max(axis=(1, 2)) < MAX_SHEAR) & (np.linalg.det(R) > 0)
-    if not rigid.all():
-        raise TrajectoryError(f"{path} cannot be used: pose {np.argmin(rigid) + 1} holds no rotation.")
-    return Trajectory(np.asarray(stamps_ns[: len(rows)], np.int64), poses)
+    return checked_trajectory(path, np.asarray(stamps_ns[: len(rows)], np.int64), poses)
 
 
 def _nanoseconds(path: Path, seconds: NDArray[np.float64]) -> NDArray[np.int64]:
-    stamps_ns = np.round(seconds * 1e9).astype(np.int64)
+    latest = float(seconds[np.abs(seconds).argmax()])
+    if reason := why_no_stamp(latest):
+        raise TrajectoryError(f"{path} cannot be used: it has the stamp {latest:.9g}, but {reason}.")
+    return np.asarray(np.round(seconds * 1e9), np.int64)
+
+
+def _check_order(path: Path, stamps_ns: NDArray[np.int64]) -> None:
     back = np.flatnonzero(np.diff(stamps_ns) <= 0)
     if len(back):
         raise TrajectoryError(f"{path} is not in order of time: stamp {back[0] + 2} is not after the one before it.")
-    return stamps_ns
 
 
 def _read_rows(path: Path, contents: Mapping[int, str]) -> NDArray[np.float64]:
@@ -145,7 +192,7 @@ def _read_rows(path: Path, contents: Mapping[int, str]) -> NDArray[np.float64]:
         raise TrajectoryError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         # NumPy goes on to advise programmers after a semicolon.
-        raise TrajectoryError(f"{path} cannot be used: {str(error).split(';')[0].rstrip('.')}.") from error
+        raise TrajectoryError(f"{path} cannot be used: {shortened(str(error).split(';')[0]).rstrip('.')}.") from error
     if rows.size == 0 or rows.shape[1] not in contents:
         raise TrajectoryError(f"{path} cannot be used: every line must hold {' or '.join(contents.values())}.")
     finite = np.isfinite(rows).all(axis=1)

@@ -10,9 +10,24 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from loftr_ros.errors import shortened
 from loftr_ros.odometry.camera import Camera, CameraError, stereo_baseline
 from loftr_ros.odometry.stereo_rig import StereoRig
 from loftr_ros.sequences.errors import SequenceError
+
+# What PyYAML raises for text that is no YAML or nested too deeply, and for values that are none of their type
+# (`!!int x`, the 99th of a month, an exponent beyond all numbers).
+_YAML_ERRORS = (yaml.YAMLError, RecursionError, ValueError, OverflowError, LookupError, AttributeError, TypeError)
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain values only: aliases of aliases expand to any size, and a calibration has no use for them."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Compose as the safe loader does, without aliases."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("it has an alias (*)")
+        return super().compose_node(parent, index)
 
 
 @dataclass(frozen=True)
@@ -58,8 +73,8 @@ def read_calibration(path: Path) -> Calibration:
         raise SequenceError(
             f"{path} has no {error.args[0]}; it must be a calibration as camera_calibration writes it."
         ) from error
-    except (CameraError, TypeError, ValueError) as error:
-        raise SequenceError(f"{path} is no usable calibration: {str(error).rstrip('.')}.") from error
+    except (CameraError, TypeError, ValueError, OverflowError) as error:
+        raise SequenceError(f"{path} is no usable calibration: {shortened(error, 400).rstrip('.')}.") from error
     return Calibration(raw, R, P)
 
 
@@ -67,13 +82,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Read the fields of a YAML file, or of one that OpenCV wrote. Raises SequenceError."""
     try:
         # OpenCV's first line, %YAML:1.0, is no YAML.
-        content = yaml.safe_load(path.read_text().removeprefix("%YAML:1.0"))
+        content = yaml.load(path.read_text().removeprefix("%YAML:1.0"), _Loader)
     except OSError as error:
         raise SequenceError(
             f"{path} cannot be read ({error.strerror}): put the calibration there as camera_calibration writes it."
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SequenceError(f"{path} is no valid YAML: {' '.join(str(error).split())}.") from error
+    except _YAML_ERRORS as error:
+        raise SequenceError(f"{path} is no valid YAML: {shortened(error) or type(error).__name__}.") from error
     if not isinstance(content, dict):
         raise SequenceError(f"{path} is no calibration: it holds no fields.")
     return content

@@ -1,7 +1,13 @@
-"""The error of this layer."""
+"""The errors of this layer."""
 
 from loftr_ros.errors import LoftrRosError
 
 
 class SequenceError(LoftrRosError):
     """Recorded input that cannot be used; the message names the file and the fix."""
+
+
+class NoFramesError(SequenceError):
+    """Recorded input that can be read, but no image of one camera has one of the other at its time."""
+
+    exit_code = 1

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
+from loftr_ros.errors import shortened
 from loftr_ros.odometry import se3
 from loftr_ros.odometry.camera import Camera, CameraError
 from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.stereo_rig import StereoRig
-from loftr_ros.odometry.trajectory import Trajectory
+from loftr_ros.odometry.trajectory import (
+    MAX_DISTANCE,
+    MAX_SECONDS,
+    MAX_SHEAR,
+    Trajectory,
+    checked_trajectory,
+    rotations_of,
+)
 from loftr_ros.sequences.camera_yaml import numbers, read_yaml
-from loftr_ros.sequences.errors import SequenceError
+from loftr_ros.sequences.errors import NoFramesError, SequenceError
+from loftr_ros.sequences.ground_truth import read_ground_truth
 from loftr_ros.sequences.sequence import Entry, Sequence
 from loftr_ros.sequences.stamps import read_rows
 
 LOOKED_FOR = "mav0/cam0/data.csv (EuRoC)"
+MAX_DIGITS = 19  # of a stamp in nanoseconds
 DISTORTION_MODELS = {"radial-tangential": "plumb_bob"}  # others have the same names as in ROS
 
 
@@ -40,11 +50,16 @@ def open_euroc(folder: Path, mode: Mode) -> Sequence:
     lefts, rights, rig = _read_images(mav / "cam0"), {}, None
     if mode == "stereo":
         rights, rig = _read_images(mav / "cam1"), _read_rig(mav, T_body_left)
+        _check_pairs(mav, lefts, rights)
+    truth, fault = read_ground_truth(
+        mav / "state_groundtruth_estimate0" / "data.csv", lambda path: _read_ground_truth(path, T_body_left)
+    )
     return Sequence(
         name=f"EuRoC {folder.resolve().name}",
         camera=left,
         entries=tuple(Entry(t, lefts[t], rights.get(t)) for t in lefts if t in rights or mode == "mono"),
-        ground_truth=_ground_truth(mav / "state_groundtruth_estimate0" / "data.csv", T_body_left),
+        ground_truth=truth,
+        ground_truth_fault=fault,
         rig=rig,
     )
 
@@ -53,9 +68,26 @@ def _read_images(camera: Path) -> dict[int, Path]:
     """Read rows of `stamp [ns],filename`: images in data/ by stamp."""
     path = camera / "data.csv"
     rows = read_rows(path, ",")
-    if not rows or any(len(row) != 2 or not row[0].isdecimal() for row in rows):
+    if not rows or any(len(row) != 2 or not _is_stamp(row[0]) for row in rows):
         raise SequenceError(f"{path} must list one 'stamp in nanoseconds,filename' a line.")
     return {int(stamp): camera / "data" / name for stamp, name in rows}
+
+
+def _is_stamp(text: str) -> bool:
+    """Whether this is a number of nanoseconds that can be; Python refuses to look at thousands of digits."""
+    return text.isdecimal() and len(text) <= MAX_DIGITS and int(text) < MAX_SECONDS * 10**9
+
+
+def _check_pairs(mav: Path, lefts: dict[int, Path], rights: dict[int, Path]) -> None:
+    """Raise NoFramesError if no image of one camera has the stamp of one of the other."""
+    if lefts.keys() & rights.keys():
+        return
+    both = sorted([*((stamp, 0) for stamp in lefts), *((stamp, 1) for stamp in rights)])
+    apart = min(after - before for (before, one), (after, other) in itertools.pairwise(both) if one != other)
+    raise NoFramesError(
+        f"No image of {mav / 'cam1'} has the stamp of one of cam0, the nearest are {apart} ns apart: write the same "
+        "stamps into both data.csv if the cameras are synchronized, or use mode mono."
+    )
 
 
 def _read_sensor(path: Path) -> tuple[Camera, NDArray[np.float64]]:
@@ -65,17 +97,21 @@ def _read_sensor(path: Path) -> tuple[Camera, NDArray[np.float64]]:
         (width, height), (fx, fy, cx, cy) = content["resolution"], content["intrinsics"]
         model = str(content["distortion_model"])
         camera = Camera(
-            width,
-            height,
+            int(width),
+            int(height),
             np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]),
             DISTORTION_MODELS.get(model, model),
             np.array(content["distortion_coefficients"]),
         )
-        return camera, np.reshape(numbers(content["T_BS"]), (4, 4))
+        T_body_camera = np.reshape(numbers(content["T_BS"]), (4, 4))
     except KeyError as error:
         raise SequenceError(f"{path} has no {error.args[0]}; it must describe a camera as EuRoC does.") from error
-    except (CameraError, TypeError, ValueError) as error:
-        raise SequenceError(f"{path} is no usable calibration: {str(error).rstrip('.')}.") from error
+    except (CameraError, TypeError, ValueError, OverflowError) as error:
+        raise SequenceError(f"{path} is no usable calibration: {shortened(error, 400).rstrip('.')}.") from error
+    R = T_body_camera[:3, :3]
+    if not ((np.abs(T_body_camera) < MAX_DISTANCE).all() and np.allclose(R @ R.T, np.eye(3), atol=MAX_SHEAR)):
+        raise SequenceError(f"{path} is no usable calibration: T_BS is no rotation and translation.")
+    return camera, T_body_camera
 
 
 def _read_rig(mav: Path, T_body_left: NDArray[np.float64]) -> StereoRig:
@@ -86,16 +122,17 @@ def _read_rig(mav: Path, T_body_left: NDArray[np.float64]) -> StereoRig:
         raise SequenceError(f"T_BS of {mav / 'cam0'} and cam1 are no usable calibration: {error}") from error
 
 
-def _ground_truth(path: Path, T_body_camera: NDArray[np.float64]) -> Trajectory | None:
-    """Read rows of `stamp [ns], x, y, z, qw, qx, qy, qz` and more, of the body; None if there is no file."""
-    if not path.exists():
-        return None
+def _read_ground_truth(path: Path, T_body_camera: NDArray[np.float64]) -> Trajectory:
+    """Read rows of `stamp [ns], x, y, z, qw, qx, qy, qz` and more, of the body. Raises SequenceError."""
     rows = read_rows(path, ",")
     try:
         stamps = np.array([int(row[0]) for row in rows], np.int64)
         x, y, z, qw, qx, qy, qz = np.array([row[1:8] for row in rows], np.float64).T
-        rotations = Rotation.from_quat(np.column_stack([qx, qy, qz, qw])).as_matrix()
-    except ValueError as error:
-        raise SequenceError(f"{path} must hold a stamp, a position and a quaternion a line: {error}.") from error
-    bodies = [se3.transform(*pose) for pose in zip(rotations, np.column_stack([x, y, z]), strict=True)]
-    return Trajectory(stamps, np.array(bodies) @ T_body_camera)
+    except (ValueError, OverflowError) as error:
+        reason = shortened(error)
+        raise SequenceError(f"{path} must hold a stamp, a position and a quaternion a line: {reason}.") from error
+    bodies = np.tile(np.eye(4), (len(rows), 1, 1))
+    bodies[:, :3, :3] = rotations_of(path, np.column_stack([qx, qy, qz, qw]))
+    bodies[:, :3, 3] = np.column_stack([x, y, z])
+    body = checked_trajectory(path, stamps, bodies)
+    return Trajectory(body.stamps_ns, body.poses @ T_body_camera)

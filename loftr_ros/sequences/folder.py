@@ -10,6 +10,7 @@ from pathlib import Path
 
 from loftr_ros.odometry.camera import CameraError
 from loftr_ros.odometry.config import Mode
+from loftr_ros.odometry.trajectory import why_no_stamp
 from loftr_ros.sequences.camera_yaml import read_calibration
 from loftr_ros.sequences.errors import SequenceError
 from loftr_ros.sequences.images import list_images
@@ -72,12 +73,20 @@ def _stamped(folder: Path, fps: float) -> list[tuple[int, Path]]:
 
 
 def _name_to_ns(stem: str) -> int | None:
-    """Nanoseconds for 1403715273262142976 (EuRoC) and 1305031453.359684 (TUM); None for a plain counter."""
+    """Nanoseconds for 1403715273262142976 (EuRoC) and 1305031453.359684 (TUM); None for a plain counter.
+
+    Raises:
+        SequenceError: it is a number with decimals, but in no seconds.
+    """
     if re.fullmatch(r"\d{18,19}", stem):
-        return int(stem)
-    return seconds_to_ns(stem) if re.fullmatch(r"\d+\.\d+", stem) else None
+        return seconds_to_ns(f"{stem}e-9")
+    if not re.fullmatch(r"\d+\.\d+", stem):
+        return None
+    if reason := why_no_stamp(float(stem)):
+        raise SequenceError(f"The name of the image {stem} is no stamp: {reason}.")
+    return seconds_to_ns(stem)
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
     """Sort key that puts frame2 before frame10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.stem)]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path.stem)]

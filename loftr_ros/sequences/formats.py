@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from loftr_ros.odometry.config import Mode
@@ -21,7 +22,7 @@ def open_sequence(path: Path, mode: Mode = "mono", fps: float = 30.0) -> Sequenc
     Raises:
         SequenceError: the folder is no sequence, or lacks something.
     """
-    if not path.is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises OSError for names that are too long or private
         raise SequenceError(f"{path} is no folder; give the folder of a sequence.")
     if kitti.is_kitti(path):
         return kitti.open_kitti(path, mode)

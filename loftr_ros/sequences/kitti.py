@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from loftr_ros.odometry.camera import Camera
+from loftr_ros.errors import shortened
+from loftr_ros.odometry.camera import Camera, CameraError
 from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.stereo_rig import StereoRig
 from loftr_ros.odometry.trajectory import Trajectory, read_kitti
 from loftr_ros.sequences.errors import SequenceError
+from loftr_ros.sequences.ground_truth import read_ground_truth
 from loftr_ros.sequences.images import list_images, read_grey
 from loftr_ros.sequences.sequence import Entry, Sequence
-from loftr_ros.sequences.stamps import read_rows, read_stamp
+from loftr_ros.sequences.stamps import read_rows, read_stamps
 
 LOOKED_FOR = "image_0/ or image_2/ (KITTI odometry)"
 PAIRS = ((0, 1), (2, 3))  # the grey and the colour pair of cameras
@@ -33,22 +35,29 @@ def open_kitti(folder: Path, mode: Mode) -> Sequence:
     images = list_images(folder / f"image_{left}")
     if not images:
         raise SequenceError(f"{folder / f'image_{left}'} holds no images.")
-    stamps = [read_stamp(row, folder / "times.txt") for row in read_rows(folder / "times.txt")]
+    stamps = read_stamps(read_rows(folder / "times.txt"), folder / "times.txt")
     if len(stamps) < len(images):
         raise SequenceError(f"{folder / 'times.txt'} has {len(stamps)} stamps for {len(images)} images.")
     rights = _right_images(folder / f"image_{right}", images) if mode == "stereo" else [None] * len(images)
 
-    projections = _read_projections(folder / "calib.txt")
+    calibration = folder / "calib.txt"
+    projections = _read_projections(calibration)
     P_left = _projection(projections, left, folder)
     height, width = read_grey(images[0]).shape
-    camera, rig = Camera(width, height, P_left[:, :3]), None
-    if mode == "stereo":
-        rig = StereoRig.rectified(camera, _offset(P_left)[0] - _offset(_projection(projections, right, folder))[0])
+    try:
+        camera, rig = Camera(width, height, P_left[:, :3]), None
+        if mode == "stereo":
+            P_right = _projection(projections, right, folder)
+            rig = StereoRig.rectified(camera, _offset(P_left, calibration)[0] - _offset(P_right, calibration)[0])
+    except CameraError as error:
+        raise SequenceError(f"{calibration} is no usable calibration: {error}") from error
+    truth, fault = _ground_truth(folder, stamps, _offset(P_left, calibration))
     return Sequence(
         name=f"KITTI {folder.resolve().name}",
         camera=camera,
         entries=tuple(map(Entry, stamps, images, rights)),
-        ground_truth=_ground_truth(folder, stamps, P_left),
+        ground_truth=truth,
+        ground_truth_fault=fault,
         rig=rig,
     )
 
@@ -64,7 +73,7 @@ def _read_projections(path: Path) -> dict[str, NDArray[np.float64]]:
     try:
         rows = {row[0].rstrip(":"): np.array(row[1:], np.float64) for row in read_rows(path)}
     except ValueError as error:
-        raise SequenceError(f"{path} has a value that is no number: {error}.") from error
+        raise SequenceError(f"{path} has a value that is no number: {shortened(error)}.") from error
     return {name: numbers.reshape(3, 4) for name, numbers in rows.items() if numbers.size == 12}
 
 
@@ -74,17 +83,25 @@ def _projection(projections: dict[str, NDArray[np.float64]], camera: int, folder
     return projections[f"P{camera}"]
 
 
-def _offset(P: NDArray[np.float64]) -> NDArray[np.float64]:
+def _offset(P: NDArray[np.float64], path: Path) -> NDArray[np.float64]:
     """Translation t of P = K [I | t]: takes points of camera 0 to this camera, metres."""
-    return np.asarray(np.linalg.solve(P[:, :3], P[:, 3]), np.float64)
+    try:
+        offset = np.asarray(np.linalg.solve(P[:, :3], P[:, 3]), np.float64)
+    except np.linalg.LinAlgError as error:
+        raise SequenceError(f"{path} is no usable calibration: a matrix P is singular.") from error
+    if not np.isfinite(offset).all():
+        raise SequenceError(f"{path} is no usable calibration: a matrix P holds numbers that are not finite.")
+    return offset
 
 
-def _ground_truth(folder: Path, stamps: list[int], P: NDArray[np.float64]) -> Trajectory | None:
-    """Poses of the camera with projection P; the files hold those of camera 0."""
-    path = folder.resolve().parents[1] / "poses" / f"{folder.resolve().name}.txt"
-    if not path.exists():
-        return None
-    camera_0 = read_kitti(path, np.array(stamps, np.int64))
+def _ground_truth(folder: Path, stamps: list[int], offset: NDArray[np.float64]) -> tuple[Trajectory | None, str]:
+    """Poses of the camera with this offset, or why there are none; the files hold those of camera 0."""
     T_camera0_camera = np.eye(4)
-    T_camera0_camera[:3, 3] = -_offset(P)
-    return Trajectory(camera_0.stamps_ns, camera_0.poses @ T_camera0_camera)
+    T_camera0_camera[:3, 3] = -offset
+
+    def read(path: Path) -> Trajectory:
+        camera_0 = read_kitti(path, np.array(stamps, np.int64))
+        return Trajectory(camera_0.stamps_ns, camera_0.poses @ T_camera0_camera)
+
+    here = folder.resolve()
+    return read_ground_truth(here.parent.parent / "poses" / f"{here.name}.txt", read)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from loftr_ros.errors import shortened
 from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.stereo_rig import StereoRig
@@ -33,6 +35,7 @@ class Sequence:
         camera: calibration of the left (or only) camera.
         entries: what makes up each frame, in order of time.
         ground_truth: T_world_camera of that camera, in its optical frame, or None.
+        ground_truth_fault: why the file that holds the ground truth cannot be used; empty if it can, or there is none.
         depth_units_per_metre: what a depth image counts in.
         rig: what the right camera is and where; set where the entries have right images.
     """
@@ -41,15 +44,18 @@ class Sequence:
     camera: Camera
     entries: tuple[Entry, ...]
     ground_truth: Trajectory | None = None
+    ground_truth_fault: str = ""
     depth_units_per_metre: float = 1000.0
     rig: StereoRig | None = None
 
     def __post_init__(self) -> None:
         """Raise SequenceError now for what would stop the run halfway."""
+        if not self.entries:
+            raise SequenceError(f"{self.name} holds no frames.")
         for entry in self.entries:
             for path in (entry.image, entry.right, entry.depth):
-                if path is not None and not path.is_file():
-                    raise SequenceError(f"{path} is missing, but {self.name} lists it.")
+                if path is not None and not os.path.isfile(path):  # noqa: PTH113  see open_sequence
+                    raise SequenceError(f"{shortened(path, 300)} is missing, but {self.name} lists it.")
         for before, after in zip(self.entries, self.entries[1:], strict=False):
             if after.stamp_ns <= before.stamp_ns:
                 raise SequenceError(f"The stamp of {after.image} is not after that of {before.image.name}.")

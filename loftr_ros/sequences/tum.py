@@ -9,9 +9,10 @@ import numpy as np
 from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.trajectory import read_tum
 from loftr_ros.sequences.camera_yaml import read_calibration
-from loftr_ros.sequences.errors import SequenceError
+from loftr_ros.sequences.errors import NoFramesError, SequenceError
+from loftr_ros.sequences.ground_truth import read_ground_truth
 from loftr_ros.sequences.sequence import Entry, Sequence
-from loftr_ros.sequences.stamps import read_rows, read_stamp
+from loftr_ros.sequences.stamps import read_rows, read_stamps
 
 LOOKED_FOR = "rgb.txt (TUM RGB-D)"
 MAX_STAMP_DIFFERENCE_NS = 20_000_000
@@ -36,12 +37,13 @@ def open_tum(folder: Path, mode: Mode) -> Sequence:
     entries = [Entry(stamp, image) for stamp, image in _read_listing(folder / "rgb.txt")]
     if mode == "rgbd":
         entries = _with_depth(entries, _read_listing(folder / "depth.txt"))
-    truth = folder / "groundtruth.txt"
+    truth, fault = read_ground_truth(folder / "groundtruth.txt", read_tum)
     return Sequence(
         name=folder.resolve().name,
         camera=read_calibration(folder / "camera.yaml").raw,
         entries=tuple(entries),
-        ground_truth=read_tum(truth) if truth.exists() else None,
+        ground_truth=truth,
+        ground_truth_fault=fault,
         depth_units_per_metre=_read_depth_scale(folder / "depth_scale.txt"),
     )
 
@@ -51,7 +53,7 @@ def _read_listing(path: Path) -> Listing:
     rows = read_rows(path)
     if not rows or any(len(row) < 2 for row in rows):
         raise SequenceError(f"{path} must list one 'stamp filename' a line.")
-    return [(read_stamp(row, path), path.parent / row[1]) for row in rows]
+    return [(stamp, path.parent / row[1]) for stamp, row in zip(read_stamps(rows, path), rows, strict=True)]
 
 
 def _with_depth(entries: list[Entry], depths: Listing) -> list[Entry]:
@@ -64,7 +66,7 @@ def _with_depth(entries: list[Entry], depths: Listing) -> list[Entry]:
         if abs(depths[i][0] - entry.stamp_ns) <= MAX_STAMP_DIFFERENCE_NS
     ]
     if not paired:
-        raise SequenceError(f"No depth image is within 20 ms of an image of {entries[0].image.parent}; use mode mono.")
+        raise NoFramesError(f"No depth image is within 20 ms of an image of {entries[0].image.parent}; use mode mono.")
     return paired
 
 
@@ -75,6 +77,6 @@ def _read_depth_scale(path: Path) -> float:
         scale = float(path.read_text())
     except (OSError, ValueError) as error:
         raise SequenceError(f"{path} must hold one number, the depth units per metre.") from error
-    if not scale > 0:
-        raise SequenceError(f"{path} holds {scale}; the depth units per metre must be above 0.")
+    if not 0 < scale < np.inf:
+        raise SequenceError(f"{path} holds {scale}; the depth units per metre must be above 0, and finite.")
     return scale

@@ -49,14 +49,15 @@ class RecordedPairs:
         """Open the sequence; frames without a depth image or a pose are left out.
 
         Raises:
-            RecordedPairsError: it has no ground truth, or too few frames.
-            SequenceError, TrajectoryError: it is no RGB-D sequence, or cannot be read.
+            RecordedPairsError: it has no ground truth that can be used, or too few frames.
+            SequenceError: it is no RGB-D sequence, or cannot be read.
         """
         folder = Path(os.path.expandvars(config.folder))
         sequence = open_sequence(folder, "rgbd")
         truth = sequence.ground_truth
         if truth is None or len(truth) < 2:
-            raise RecordedPairsError(f"{folder} has no ground truth, but the poses are needed.")
+            reason = sequence.ground_truth_fault or f"{folder} has no ground truth."
+            raise RecordedPairsError(f"The poses of {folder} are needed, but {reason}")
         stamps = np.array([entry.stamp_ns for entry in sequence.entries], np.int64)
         posed, poses = interpolated(truth, stamps)
         if len(poses) <= config.max_gap:

@@ -9,6 +9,7 @@ import pytest
 from loftr_ros.cli import main
 from loftr_ros.loftr.matcher_config import Effort
 from loftr_ros.odometry.trajectory import read_tum
+from loftr_ros.run_log import RESULT_FILES
 
 
 def run(source: Path, output: Path, *options: str) -> int:
@@ -152,3 +153,102 @@ def test_damaged_image_ends_the_run_with_what_was_computed(
     assert run(sideways, tmp_path / "out", "--mode", "mono") == 2
     assert len(read_tum(tmp_path / "out" / "trajectory.tum")) == 3
     assert "000003.png cannot be decoded" in capsys.readouterr().err
+
+
+TRUTH = [f"{0.1 * i:.1f} {0.08 * i} 0 0 0 0 0 1" for i in range(6)]
+BAD_TRUTH = {
+    "zero quaternion": ([*TRUTH[:2], "0.2 0 0 0 0 0 0 0", *TRUTH[3:]], "pose 3 has a quaternion of zero length"),
+    "NaN": ([*TRUTH[:4], "0.4 nan 0 0 0 0 0 1", *TRUTH[5:]], "row 5 holds a number that is not finite"),
+    "doubled stamp": ([*TRUTH[:3], *TRUTH[2:]], "stamp 4 is not after the one before it"),
+    "unsorted": ([TRUTH[1], TRUTH[0], *TRUTH[2:]], "stamp 2 is not after the one before it"),
+    "no numbers": (["once upon a time there was"], "could not convert string 'once'"),
+    "far away": ([*TRUTH[:5], "0.5 1e300 0 0 0 0 0 1"], "pose 6 holds no position"),
+    "nanoseconds": ([f"{1403715273262142976 + i} 0 0 0 0 0 0 1" for i in range(6)], "looks like nanoseconds"),
+}
+
+
+@pytest.mark.usefixtures("matcher")
+@pytest.mark.parametrize("fault", BAD_TRUTH)
+def test_ground_truth_never_stops_a_run(
+    sideways_rgbd: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], fault: str
+) -> None:
+    rows, reason = BAD_TRUTH[fault]
+    (sideways_rgbd / "groundtruth.txt").write_text("\n".join(rows))
+    assert run(sideways_rgbd, tmp_path / "out", "--mode", "rgbd") == 0
+    assert len(read_tum(tmp_path / "out" / "trajectory.tum")) == 6
+    summary = report(tmp_path / "out")["summary"]
+    assert summary["errors"] is None
+    assert reason in summary["ground_truth_fault"]
+    assert not (tmp_path / "out" / "groundtruth.tum").exists()
+    said = capsys.readouterr()
+    assert said.err.startswith("loftr-ros: warning: ")
+    assert len(said.err.strip().splitlines()) == 1
+    assert "groundtruth.txt" in said.err
+    assert reason in said.err
+    assert "the ground truth cannot be used" in said.out
+
+
+@pytest.mark.usefixtures("matcher")
+def test_a_run_without_a_pose_says_why(sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Four frames are black, and two that follow each other show nothing in common."""
+    rng = np.random.default_rng(3)
+    for i in range(6):
+        image = np.zeros((200, 320), np.uint8) if i < 4 else rng.integers(0, 255, (200, 320), np.uint8)
+        cv2.imwrite(str(sideways / "image_0" / f"{i:06d}.png"), image)
+    assert run(sideways, tmp_path / "out", "--mode", "mono") == 1
+    said = capsys.readouterr()
+    assert len(said.err.strip().splitlines()) == 1
+    assert "No pose was measured in 6 frames: 4 of them gave the reason 'image too dark'" in said.err
+    assert report(tmp_path / "out")["summary"]["lost"]["image too dark"] == 4
+    assert (tmp_path / "out" / "trajectory.tum").is_file()
+
+
+@pytest.mark.usefixtures("matcher")
+def test_one_frame_is_no_motion(sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(sideways, tmp_path / "out", "--mode", "stereo", "--stride", "10") == 1
+    assert "a motion takes two frames" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("matcher")
+def test_lost_frames_are_counted_by_reason(sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for i, grey in ((2, 0), (3, 0), (4, 255)):
+        cv2.imwrite(str(sideways / "image_0" / f"{i:06d}.png"), np.full((200, 320), grey, np.uint8))
+    assert run(sideways, tmp_path / "out", "--mode", "stereo") == 0
+    assert report(tmp_path / "out")["summary"]["lost"] == {"image too dark": 2, "image overexposed": 1}
+    assert "2 image too dark, 1 image overexposed" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("matcher")
+@pytest.mark.filterwarnings("error")
+def test_any_name_of_a_folder(sideways: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """Markup of the terminal, mathematics of the picture, letters of no font, and bytes that are no text."""
+    (sideways.parent / "a [").mkdir()
+    source = sideways.rename(sideways.parent / "a [" / "b] [i] $x^$ \u4e2d \udcff")
+    output = tmp_path / "out [" / "b] [i] $x^$ \udcff"
+    assert main(["run", str(source), "--output", str(output), "--mode", "stereo"]) == 0
+    assert (output / "trajectory.png").stat().st_size > 0
+    assert rb"out[/b][i]$x^$\udcff" in b"".join(capfdbinary.readouterr().out.split())  # lines are wrapped anywhere
+
+
+@pytest.mark.parametrize("name", ["trajectory.tum", "run.json", "trajectory.png"])
+def test_folder_in_the_place_of_a_result_is_found_before_the_run(
+    sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (tmp_path / "out" / name).mkdir(parents=True)
+    assert run(sideways, tmp_path / "out", "--mode", "stereo") == 2
+    assert f"{name} is a folder" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("matcher")
+@pytest.mark.parametrize("name", RESULT_FILES)
+def test_full_disk(sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    """What fits is kept: the trajectory is written first."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).symlink_to("/dev/full")
+    assert run(sideways, tmp_path / "out", "--mode", "stereo") == (0 if name == "groundtruth.tum" else 2)
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    if name != "groundtruth.tum":  # that of an earlier run is removed, so the link is
+        assert f"{name} cannot be written: No space left on device." in said
+    if name != "trajectory.tum":
+        assert len(read_tum(tmp_path / "out" / "trajectory.tum")) == 6

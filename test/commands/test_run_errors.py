@@ -58,6 +58,14 @@ def test_output_that_is_a_file(loftr_ros_program: Program, sideways: Path, tmp_p
     assert_one_sentence(result, str(tmp_path / "out"))
 
 
+@pytest.mark.parametrize("option", ["--output", "--json"])
+def test_place_of_a_recording_is_checked_before_it(loftr_ros_program: Program, tmp_path: Path, option: str) -> None:
+    places = {"--output": tmp_path / "odometry.tum", "--json": tmp_path / "times.json"}
+    places[option].mkdir()
+    result = loftr_ros_program("record", *(word for place in places.items() for word in place), "--timeout", 30)
+    assert_one_sentence(result, f"{places[option]} is a folder")
+
+
 @pytest.mark.parametrize("arguments", [(), ("fly",), ("run",), ("run", ".", "--mode", "sonar", "--output", "out")])
 def test_wrong_usage(loftr_ros_program: Program, arguments: tuple[str, ...]) -> None:
     result = loftr_ros_program(*arguments)

@@ -27,6 +27,11 @@ def test_tum_file_is_read_back(tmp_path: Path, wandering: Wandering) -> None:
     assert np.abs(back.stamps_ns - trajectory.stamps_ns).max() < 1000
 
 
+def test_stamps_before_1970_are_read_back(tmp_path: Path) -> None:
+    write_tum(tmp_path / "t.tum", Trajectory(np.array([-500_000_000, 0]), np.tile(np.eye(4), (2, 1, 1))))
+    assert read_tum(tmp_path / "t.tum").stamps_ns.tolist() == [-500_000_000, 0]
+
+
 def test_kitti_file_is_read_back(tmp_path: Path, wandering: Wandering) -> None:
     trajectory = wandering()
     write_kitti(tmp_path / "t.txt", trajectory)
@@ -62,6 +67,11 @@ def test_kitti_poses_need_stamps(tmp_path: Path, wandering: Wandering) -> None:
         ("0 0 0 0 0 0 0 1\n0 nan 0 0 0 0 0 1\n", "row 2"),
         ("1 0 0 0 0 0 0 1\n3 0 0 0 0 0 0 1\n2 0 0 0 0 0 0 1\n", "stamp 3"),
         ("1 0 0 0 0 0 0 1\n1 0 0 0 0 0 0 1\n", "stamp 2"),
+        ("1e18 0 0 0 0 0 0 1\n", "looks like nano"),
+        ("1e300 0 0 0 0 0 0 1\n", "stamps are in"),
+        ("1 1e300 0 0 0 0 0 1\n", "pose 1 holds no"),
+        (f"{'9' * 5000} 0 0 0 0 0 0 1 x\n", "convert"),
+        ("x" * 5000, "convert"),
     ],
 )
 @pytest.mark.filterwarnings("error")

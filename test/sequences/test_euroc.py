@@ -5,9 +5,10 @@ import cv2
 import numpy as np
 import pytest
 
+from loftr_ros.cli import main
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.depth import depths_from_stereo
-from loftr_ros.sequences.errors import SequenceError
+from loftr_ros.sequences.errors import NoFramesError, SequenceError
 from loftr_ros.sequences.formats import open_sequence
 
 
@@ -62,9 +63,6 @@ def test_ground_truth_is_optional(euroc: Path) -> None:
         ("cam1/sensor.yaml", "radial-tangential", "omni", "no usable calibration.*omni"),
         ("cam1/sensor.yaml", "- 51.0\n", "", "no usable calibration"),
         ("cam1/sensor.yaml", "-0.1", "0.0", r"T_BS of .*cam0 and cam1.*apart"),
-        ("state_groundtruth_estimate0/data.csv", ",0.70710678", ",half", "a stamp, a position and a quaternion"),
-        ("state_groundtruth_estimate0/data.csv", ",0.70710678,9,9,9", "", "a stamp, a position and a quaternion"),
-        ("state_groundtruth_estimate0/data.csv", "0.70710678", "0", "a stamp, a position and a quaternion"),
     ],
 )
 def test_bad_file_is_named_with_its_fault(euroc: Path, name: str, old: str, new: str, message: str) -> None:
@@ -74,6 +72,42 @@ def test_bad_file_is_named_with_its_fault(euroc: Path, name: str, old: str, new:
     path.write_text(text.replace(old, new))
     with pytest.raises(SequenceError, match=message):
         open_sequence(euroc, "stereo")
+
+
+FAULTS = [
+    (",0.70710678", ",half", "a stamp, a position and a quaternion"),
+    (",0.70710678,9,9,9", "", "a stamp, a position and a quaternion"),
+    ("0.70710678", "0", "pose 1 has a quaternion of zero length"),
+    (",0,1,0,", ",nan,1,0,", "pose 2 holds no position"),
+    (",0.70710678,9,9,9", ",nan,9,9,9", "not a finite one"),
+    ("1403715273050000000", "1403715273000000000", "stamp 2 is not after the one before it"),
+    ("1403715273050000000", "14037152730500000000", "too large"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), FAULTS)
+def test_ground_truth_with_a_fault_is_left_out_with_the_reason(euroc: Path, old: str, new: str, message: str) -> None:
+    path = euroc / "mav0" / "state_groundtruth_estimate0" / "data.csv"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    sequence = open_sequence(euroc, "stereo")
+    assert sequence.ground_truth is None
+    assert str(path) in sequence.ground_truth_fault
+    assert message in sequence.ground_truth_fault
+
+
+def test_stereo_without_a_common_stamp_gives_nothing_and_says_so(
+    euroc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = euroc / "mav0" / "cam1" / "data.csv"
+    right.write_text(right.read_text().replace("000000,", "001000,"))  # a microsecond later
+    with pytest.raises(NoFramesError, match=r"cam1 has the stamp of one of cam0, the nearest are 1000 ns apart"):
+        open_sequence(euroc, "stereo")
+    for image in (euroc / "mav0" / "cam1" / "data").iterdir():
+        image.rename(image.with_name(image.name.replace("000000.", "001000.")))
+    assert main(["run", str(euroc), "--mode", "stereo", "--output", str(tmp_path / "out")]) == 1
+    assert "1000 ns apart" in capsys.readouterr().err
+    assert len(open_sequence(euroc, "mono")) == 4
 
 
 def test_missing_right_camera_is_named(euroc: Path) -> None:

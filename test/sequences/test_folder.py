@@ -36,6 +36,8 @@ def test_left_camera_alone(stereo_folder: Path) -> None:
         (["1305031453.359684", "1305031453.391690"], [1305031453359684000, 1305031453391690000]),
         (["000000", "000001"], [0, 33_333_333]),
         (["12.5", "frame1"], [0, 33_333_333]),
+        (["frame²", "frame٣"], [0, 33_333_333]),
+        (["9999999999999999998", "9999999999999999999"], [0, 33_333_333]),
     ],
 )
 def test_stamps_come_from_the_names(
@@ -110,6 +112,12 @@ def test_right_images_have_the_size_of_the_right_calibration(
     write_calibration(stereo_folder / "right.yaml", baseline=0.4, image_width=32)
     with pytest.raises(SequenceError, match=r"right/frame2.png has 64x48 pixels, but the camera has 32x48"):
         next(iter(open_sequence(stereo_folder, "stereo")))
+
+
+def test_stamps_in_milliseconds_are_refused(tmp_path: Path, write_image: Callable[..., None]) -> None:
+    write_image(tmp_path / "1305031453359.684.png")
+    with pytest.raises(SequenceError, match=r"1305031453359.684 is no stamp: .*looks like milliseconds"):
+        open_sequence(tmp_path, "mono")
 
 
 def test_images_without_a_calibration(tmp_path: Path, write_image: Callable[..., None]) -> None:

@@ -1,5 +1,8 @@
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -79,6 +82,14 @@ def test_missing_text_file_is_named(kitti: Path, name: str) -> None:
         ("times.txt", "0\n0.1\n", "2 stamps for 3 images"),
         ("times.txt", "0\nsoon\n1\n", "'soon' where a stamp"),
         ("times.txt", "0\n0.2\n0.1\n", "not after"),
+        ("times.txt", "0\n1\n1403715273262142976\n", "times.txt has '1403715273262142976'.*looks like nanoseconds"),
+        ("times.txt", "0\n1\n1403715273262143\n", "looks like microseconds"),
+        ("times.txt", "0\n1\n1403715273262\n", "looks like milliseconds"),
+        ("times.txt", "0\n1\n1e999999999\n", "stamps are in seconds"),
+        ("times.txt", "0\n103.6\n207.1\n", r"103.55 apart \(median\).*milliseconds"),
+        ("calib.txt", "P0: 1 2 3 4 1 2 3 4 0 0 0 0\n", "calib.txt is no usable calibration: .*parallel"),
+        ("calib.txt", "P0: 50 0 31 0 0 50 23 0 0 0 0 0\n", "calib.txt is no usable calibration: .*singular"),
+        ("calib.txt", "P0: 50 0 31 inf 0 50 23 0 0 0 1 0\n", "calib.txt is no usable calibration: .*not finite"),
         ("calib.txt", "P1: 1 2 3\n", "no row 'P0:'"),
         ("calib.txt", "P0: one two\n", "no number"),
     ],
@@ -87,6 +98,15 @@ def test_bad_text_file_is_named_with_its_fault(kitti: Path, name: str, text: str
     (kitti / name).write_text(text)
     with pytest.raises(SequenceError, match=message):
         open_sequence(kitti, "mono")
+
+
+def test_sequence_below_the_root_of_the_file_system(kitti: Path) -> None:
+    """As containers mount it: there is nothing two folders up."""
+    if not os.access("/", os.W_OK):
+        pytest.skip("only root may make a folder there")
+    with TemporaryDirectory(dir="/") as root:
+        shutil.copytree(kitti, root, dirs_exist_ok=True)
+        assert len(open_sequence(Path(root), "stereo")) == 3
 
 
 def test_depth_is_refused(kitti: Path) -> None:

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -46,6 +47,13 @@ def test_ground_truth(tum: Path) -> None:
         ("rgb.txt", "# nothing\n", "must list"),
         ("rgb.txt", "1.0\n", "must list"),
         ("rgb.txt", "1305031453.36 rgb/none.png\n", "none.png is missing"),
+        ("rgb.txt", f"1305031453.36 {'a' * 5000}.png\n", "is missing"),
+        ("rgb.txt", "1305031453359684000 rgb/none.png\n", "rgb.txt has '1305031453359684000'.*looks like nanoseconds"),
+        ("depth.txt", "1305031453359.684 rgb/none.png\n", "depth.txt has '1305031453359.684'.*looks like milliseconds"),
+        ("depth_scale.txt", "inf\n", "finite"),
+        ("camera.yaml", "[" * 5000, "no valid YAML"),
+        ("camera.yaml", "a: &a [1]\nb: *a\n", "no valid YAML: it has an alias"),
+        ("camera.yaml", "a: 2024-99-99\n", "no valid YAML"),
         ("depth.txt", "9.0 depth/1305031453.364684.png\n", "within 20 ms"),
         ("depth_scale.txt", "many\n", "one number"),
         ("depth_scale.txt", "0\n", "above 0"),
@@ -66,6 +74,23 @@ def test_missing_calibration_says_what_to_put_where(tum: Path) -> None:
         open_sequence(tum, "mono")
 
 
+@pytest.mark.parametrize("size", [float("inf"), 10**400, "wide"])
+def test_size_that_is_no_number_of_pixels(tum: Path, write_calibration: Callable[..., None], size: object) -> None:
+    write_calibration(tum / "camera.yaml", image_width=size)
+    with pytest.raises(SequenceError, match=r"camera.yaml is no usable calibration"):
+        open_sequence(tum, "mono")
+
+
+def test_depth_that_is_infinite_is_unknown(tum: Path) -> None:
+    path = tum / "depth" / "1305031453.474684.png"
+    listing = tum / "depth.txt"
+    listing.write_text(listing.read_text().replace(path.name, "far.tiff"))
+    assert cv2.imwrite(str(path.with_name("far.tiff")), np.full((48, 64), np.inf, np.float32))
+    depth = list(open_sequence(tum, "rgbd"))[1].depth
+    assert depth is not None
+    assert not depth.any()
+
+
 def test_calibration_of_a_camera_that_cannot_be_is_refused(tum: Path, write_calibration: Callable[..., None]) -> None:
     write_calibration(tum / "camera.yaml", distortion_model="magic", distortion_coefficients={"data": [0.1]})
     with pytest.raises(SequenceError, match=r"camera.yaml is no usable calibration.*magic"):
@@ -73,8 +98,6 @@ def test_calibration_of_a_camera_that_cannot_be_is_refused(tum: Path, write_cali
 
 
 def test_colour_depth_image_is_refused(tum: Path) -> None:
-    import cv2
-
     cv2.imwrite(str(tum / "depth" / "1305031453.364684.png"), np.zeros((48, 64, 3), np.uint8))
     with pytest.raises(SequenceError, match="3 channels"):
         next(iter(open_sequence(tum, "rgbd")))

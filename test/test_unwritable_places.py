@@ -1,0 +1,116 @@
+"""Results that cannot be written where they should go: a sentence names the place, and nothing else happens."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from loftr_ros.download import place
+from loftr_ros.errors import LoftrRosError
+from loftr_ros.evaluation_report import Evaluation, write_evaluation
+from loftr_ros.match_report import write_matches, write_picture
+from loftr_ros.matches import Matches
+from loftr_ros.odometry.trajectory import Trajectory
+from loftr_ros.output import make_folder
+from loftr_ros.plotting import plot_trajectory
+from loftr_ros.ros.replay import PlayReport, write_report
+
+GREY = np.zeros((64, 64), np.uint8)
+MATCHES = Matches(np.ones((2, 2), np.float32), np.ones((2, 2), np.float32), np.ones(2, np.float32), np.arange(2))
+FIGURES: dict[str, Any] = {"matches": 2, "median_confidence": 1.0, "milliseconds": {"match": 1.0}}
+
+
+def trajectory() -> Trajectory:
+    poses = np.tile(np.eye(4), (5, 1, 1))
+    poses[:, 0, 3] = np.arange(5)
+    return Trajectory(10**8 * np.arange(5), poses)
+
+
+def write_figures(path: Path) -> None:
+    figures = Evaluation.of(trajectory(), trajectory(), "none", 1.0, 1, "frames")
+    write_evaluation(path.with_suffix(""), figures, {"run": "test"}, trajectory(), trajectory())
+
+
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "evaluation.json": write_figures,
+    "evaluation.png": write_figures,
+    "trajectory.png": lambda path: plot_trajectory(path, trajectory(), None, "test", metric=True),
+    "matches.png": lambda path: write_picture(path, GREY, GREY, MATCHES, np.ones(2, bool), FIGURES),
+    "matches.csv": lambda path: write_matches(path, MATCHES, np.ones(2, bool)),
+    "matches.npz": lambda path: write_matches(path, MATCHES, np.ones(2, bool)),
+    "played.json": lambda path: write_report(path, PlayReport([1], [2], [])),
+    "copy.safetensors": lambda path: place(Path(__file__), path, lambda file: None),
+}
+
+
+def folder_in_the_way(path: Path) -> None:
+    path.mkdir()
+    (path / "kept").touch()
+
+
+def link_to_nowhere(path: Path) -> None:
+    path.symlink_to("missing/file")
+
+
+def full_disk(path: Path) -> None:
+    path.symlink_to("/dev/full")
+
+
+def file_for_a_folder(path: Path) -> None:
+    path.parent.rmdir()
+    path.parent.touch()
+
+
+def no_folder(path: Path) -> None:
+    path.parent.rmdir()
+
+
+def nothing(path: Path) -> None:
+    pass
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize(
+    "spoil", [nothing, folder_in_the_way, link_to_nowhere, full_disk, file_for_a_folder, no_folder]
+)
+def test_place(name: str, spoil: Callable[[Path], None], tmp_path: Path) -> None:
+    path = tmp_path / "results" / name
+    path.parent.mkdir()
+    spoil(path)
+    replaces = name == "copy.safetensors" and spoil in (link_to_nowhere, full_disk)  # the link, not what it points to
+    if spoil is nothing or replaces:
+        WRITERS[name](path)
+        assert path.stat().st_size > 0
+        return
+    with pytest.raises(LoftrRosError) as error:
+        WRITERS[name](path)
+    assert path.stem in str(error.value)
+    assert "None" not in str(error.value)
+    assert str(error.value).isprintable()
+
+
+def test_name_that_is_no_text(tmp_path: Path) -> None:
+    for name, write in WRITERS.items():
+        path = tmp_path / f"\udcff {name}"
+        write(path)
+        assert path.stat().st_size > 0
+
+
+def test_folder_with_the_name_of_a_note(tmp_path: Path) -> None:
+    folder_in_the_way(tmp_path / "copy.part.json")
+    place(Path(__file__), tmp_path / "copy.safetensors", lambda file: None)
+    assert (tmp_path / "copy.safetensors").read_bytes() == Path(__file__).read_bytes()
+
+
+@pytest.mark.parametrize("path", ["/proc/nothing", "/dev/null/results", "a" * 300])
+def test_folder_that_cannot_be_made(path: str) -> None:
+    with pytest.raises(LoftrRosError, match=r"output folder .* cannot be made: \w"):
+        make_folder(Path(path))
+
+
+def test_folder_that_cannot_be_written_to() -> None:
+    """Also by root, and found before any result is computed."""
+    with pytest.raises(LoftrRosError, match=r"output folder /proc cannot be written to: \w"):
+        make_folder(Path("/proc"))
