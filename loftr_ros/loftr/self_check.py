@@ -39,7 +39,7 @@ def disagreement(found: Table, expected: Table, max_matches: int) -> str | None:
         max_matches: how many of those expected were to be found, the most confident ones; 0 for all.
     """
     if not np.isfinite(found).all():
-        return "some of its numbers are not finite"
+        return "some of its numbers are not finite, as where float16 cannot hold those of the checkpoint"
     found, expected = found[found[:, 3] > 0], expected[expected[:, 3] > 0]
     wanted = min(max_matches, len(expected)) if max_matches else len(expected)
     if max(len(found), wanted) < _FEWEST:
