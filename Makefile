@@ -1,6 +1,7 @@
 # Everything needs only python3 (3.10 or newer) with venv; the rest is installed into .venv.
 #   make demo            render a loop through a room, play it to the node, measure the result
 #   make test            format, lint, types, tests
+#   make gpu             what an NVIDIA GPU does with all this, in nine minutes; without one, small on the CPU
 #   make test ROS=jazzy  with the ROS 2 wheels of Jazzy instead of Kilted, and the NumPy and OpenCV of Ubuntu 24.04
 # In a shell with a sourced ROS 2 that one is used instead of the wheels.
 
@@ -19,6 +20,11 @@ demo: venv
 # Types are checked on Kilted only: the oldest NumPy, OpenCV and rclpy have few of them.
 test: $(if $(filter jazzy,$(ROS)),venv,lint)
 	$(PYTEST)
+
+# On a machine without ROS, pip or network: PYTHONPATH=. python3 bench/gpu.py --output out/gpu
+.PHONY: gpu
+gpu: venv
+	$(BIN)/python bench/gpu.py --output out/gpu
 
 lint: venv
 	$(BIN)/ruff check .

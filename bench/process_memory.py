@@ -23,6 +23,12 @@ def peak_mib(device: torch.device) -> float:
     return _status("self", "VmHWM")
 
 
+def forget_peak(device: torch.device) -> None:
+    """Let `peak_mib` of a GPU start from here; that of a process cannot be forgotten."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def die_first() -> None:
     """Ask the kernel to end this process, and no other, where memory runs out."""
     adjustment = Path("/proc/self/oom_score_adj")

@@ -45,7 +45,9 @@ def main(argv: Sequence[str]) -> int:
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--entrants", nargs="+", choices=ENTRANTS, default=tuple(ENTRANTS), help="default: all")
-    parser.add_argument("--sizes", nargs="+", type=_size, default=SIZES, metavar="WxH", help="default: 320x240 to 720p")
+    parser.add_argument(
+        "--sizes", nargs="+", type=image_size, default=SIZES, metavar="WxH", help="default: 320x240 to 720p"
+    )
     parser.add_argument("--devices", nargs="+", choices=("cpu", "cuda"), default=("cpu", "cuda"), help="default: both")
     parser.add_argument("--threads", type=positive_int, metavar="N", help="of torch and OpenCV (default: theirs)")
     parser.add_argument("--seconds", type=positive, default=20.0, help="for the frames of each row (default: 20)")
@@ -54,7 +56,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _size(text: str) -> tuple[int, int]:
+def image_size(text: str) -> tuple[int, int]:
+    """Width and height of WxH, for the command line."""
     width, _, height = text.partition("x")
     try:
         size = int(width), int(height)

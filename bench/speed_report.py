@@ -13,7 +13,6 @@ from report import decimal
 
 _SAME_PX = 4.0  # matches of one cell that lie closer than this in the other image have found the same cell there
 _TWINS = ("published", "published-float32", "kornia-autocast")  # which have the weights of the reference
-_FAILED = "failed"
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,8 @@ class SpeedReport:
     def _row(self, name: str, result: Result) -> list[str]:
         lap = result.lap
         if lap is None:
-            return [result.title, _FAILED, *["-"] * (len(self.header) - 2)]
+            outcome = "not installed" if "is not installed" in result.problem else "failed"
+            return [result.title, outcome, *["-"] * (len(self.header) - 2)]
         median, tail = np.percentile(lap.frames_ms, [50, 95])
         reference = self.results[REFERENCE].lap if REFERENCE in self.results else None
         ratio, memory = float("nan"), float("nan")

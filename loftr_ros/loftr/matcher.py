@@ -21,8 +21,11 @@ from loftr_ros.loftr.matcher_config import DEFAULT_EFFORT, Effort
 from loftr_ros.loftr.model import COARSE_STRIDE, FeatureMaps, LoFTR, cell_points
 from loftr_ros.loftr.network import FastNetwork, Network, Table
 from loftr_ros.loftr.precision import Precision, features_dtype
+from loftr_ros.loftr.self_check import disagreement, textured_pair
 from loftr_ros.matches import Matches
 
+Gray = NDArray[np.uint8]
+Mask = NDArray[np.uint8] | NDArray[np.bool_]
 ResultT = TypeVar("ResultT")
 
 MIN_SIDE = 8 * COARSE_STRIDE  # smaller images have too few coarse cells to match
@@ -40,7 +43,7 @@ class Features:
         maps: feature maps of one image, on the device.
     """
 
-    image: NDArray[np.uint8]
+    image: Gray
     cells: Tensor | None
     size: tuple[int, int]
     network: Network
@@ -61,6 +64,7 @@ class LoftrMatcher:
         network: what it runs.
         effort: how much work goes into the next image and the next pair; may be set at any time. Features keep what
             they were made with, and may be matched with those of another effort.
+        fallback: one sentence that says why the plain network runs in place of the fast one; None if it does not.
     """
 
     def __init__(
@@ -86,16 +90,25 @@ class LoftrMatcher:
         self.device = device
         self.checkpoint = checkpoint
         self.effort = effort
+        self.fallback: str | None = None
         self._original = model
+        self._is_checked = not (fast and device.type == "cuda")
 
     @property
     def model(self) -> LoFTR:
         """The network, prepared for inference."""
         return self.network.model
 
+    @property
+    def precision(self) -> str:
+        """Type in which the backbone computes."""
+        return str(self.model.dtype).removeprefix("torch.")
+
     @torch.inference_mode()
-    def extract(self, image: NDArray[np.uint8], mask: NDArray[np.uint8] | NDArray[np.bool_] | None = None) -> Features:
+    def extract(self, image: Gray, mask: Mask | None = None) -> Features:
         """Compute the features of an (H, W) grey image of any size from 64 x 64.
+
+        Before the first image on a GPU the fast network is compared with the plain one, see `warm_up`.
 
         Args:
             image: to match.
@@ -112,6 +125,8 @@ class LoftrMatcher:
             )
         if mask is not None and mask.shape != image.shape:
             raise MatcherError(f"the mask must have the shape of its image, {image.shape}, not {mask.shape}")
+        if not self._is_checked:
+            self._check(textured_pair(*image.shape), mask)
         size = network_size(image.shape[0], image.shape[1], self.effort.max_pixels)
         cells = None if mask is None else _whole_blocks(mask, *size)
         maps = self._within_memory(size, lambda: self._extract(image, cells, size))
@@ -127,10 +142,7 @@ class LoftrMatcher:
         size = max(features_a.size, features_b.size, key=math.prod)
         table = self._within_memory(size, lambda: self._match(features_a, features_b))
         if isinstance(self.network, FastNetwork) and not np.isfinite(table).all():
-            logging.getLogger(__name__).warning(
-                "checkpoint %s makes numbers too large for float16: it goes on in float32, slower", self.checkpoint
-            )
-            self.network = Network(self._original, self.device, torch.float32)
+            self._fall_back(f"checkpoint {self.checkpoint} makes numbers too large for float16")
             table = self._within_memory(size, lambda: self._match(features_a, features_b))
         table = table[table[:, 3] > 0]
         cell_a, centre = table[:, 0].astype(np.int64), self.model.config.pixel_centre
@@ -143,7 +155,7 @@ class LoftrMatcher:
             cell_a=cell_a,
         )
 
-    def _extract(self, image: NDArray[np.uint8], cells: Tensor | None, size: tuple[int, int]) -> FeatureMaps:
+    def _extract(self, image: Gray, cells: Tensor | None, size: tuple[int, int]) -> FeatureMaps:
         return self.network.extract(torch.from_numpy(np.ascontiguousarray(image)), cells, *size)
 
     def _match(self, *pair: Features) -> Table:
@@ -170,12 +182,56 @@ class LoftrMatcher:
             f"max_pixels {self.effort.max_pixels}; set that, or raise the limit of GPU memory if there is one"
         )
 
-    def warm_up(self, height: int, width: int) -> float:
-        """Match once at this size of images, so that the first real pair does not take longer; returns the seconds."""
+    @torch.inference_mode()
+    def warm_up(self, height: int, width: int, mask: Mask | None = None) -> float:
+        """Match once at this size of images, so that the first real pair does not take longer; returns the seconds.
+
+        The fast network is compared with the plain one. If it fails or finds something else, the plain one runs from
+        then on, a warning says so, and `fallback` says why.
+
+        Raises:
+            MatcherError: as for `extract`.
+        """
         start = perf_counter()
-        features = self.extract(np.zeros((height, width), np.uint8))
-        self.match(features, features)
+        pair = textured_pair(height, width)
+        self._check(pair, mask)
+        self.match(*(self.extract(image, mask) for image in pair))
         return perf_counter() - start
+
+    def _check(self, pair: tuple[Gray, Gray], mask: Mask | None) -> None:
+        """Replace the fast network by the plain one unless both find the same in a pair of images."""
+        self._is_checked = True
+        if not isinstance(self.network, FastNetwork):
+            return
+        try:
+            features = [self.extract(image, mask) for image in pair]
+            found = self._within_memory(features[0].size, lambda: self._match(*features))
+        except MatcherError:  # of the image or of its size; the next one is checked
+            self._is_checked = False
+            raise
+        except Exception as error:  # whatever a GPU, its driver and its libraries may refuse
+            self._fall_back(f"it failed ({str(error).splitlines()[0] if str(error) else type(error).__name__})")
+            return
+        try:
+            expected = self._match_plainly(*features)
+        except torch.cuda.OutOfMemoryError:
+            logging.getLogger(__name__).info("%s has too little memory to check the fast path for GPUs", self.device)
+            return
+        if problem := disagreement(found, expected, self.effort.max_matches):
+            self._fall_back(problem)
+
+    def _match_plainly(self, *pair: Features) -> Table:
+        """Find all matches of two images without the fast network."""
+        plain = Network(self._original, self.device, torch.float32)
+        a, b = (plain.extract(torch.from_numpy(one.image), one.cells, *one.size) for one in pair)
+        return plain.match(a, b, 0)
+
+    def _fall_back(self, reason: str) -> None:
+        """Go on with the plain network: float32, no fixed shapes and no CUDA graphs."""
+        self.fallback = f"the fast path for GPUs is switched off, so matching is slower, in float32: {reason}"
+        logging.getLogger(__name__).warning(self.fallback)
+        self.network.forget()
+        self.network = Network(self._original, self.device, torch.float32)
 
 
 def load_matcher(
@@ -211,7 +267,7 @@ def network_size(height: int, width: int, max_pixels: int) -> tuple[int, int]:
     return rows, columns
 
 
-def _whole_blocks(mask: NDArray[np.uint8] | NDArray[np.bool_], rows: int, columns: int) -> Tensor:
+def _whole_blocks(mask: Mask, rows: int, columns: int) -> Tensor:
     """(1, rows/8, columns/8) bool: cells of the network's image of which every original pixel is of use."""
     unused = torch.from_numpy(np.equal(mask, 0))[None].float()
     return F.adaptive_max_pool2d(unused, (rows // COARSE_STRIDE, columns // COARSE_STRIDE)) == 0

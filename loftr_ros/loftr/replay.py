@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,11 +119,28 @@ def _record_on_gpu(work: Work, stream: torch.cuda.Stream, pool: Any) -> tuple[Se
     with torch.cuda.stream(stream):
         for _ in range(_WARM_UPS):
             work()
-        # Other threads may use the GPU meanwhile.
-        with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
-            outputs = work()
+        try:
+            # Other threads may use the GPU meanwhile.
+            with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
+                outputs = work()
+        except BaseException:
+            _give_up_recording(stream.device, pool)
+            raise
     current.wait_stream(stream)
     return outputs, graph.replay
+
+
+def _give_up_recording(device: torch.device, pool: Any) -> None:
+    """End the allocations of a recording that failed.
+
+    torch does so only for one that CUDA ends without an error. As long as it takes a recording to be underway, it frees
+    no cached memory, and `empty_cache` fails.
+    """
+    end = getattr(torch._C, "_cuda_endAllocateToPool", None)  # torch 2.8 and newer
+    end = end or torch._C._cuda_endAllocateCurrentStreamToPool  # type: ignore[attr-defined]
+    with suppress(RuntimeError):  # torch did so
+        end(device.index, pool)
+        torch._C._cuda_releasePool(device.index, pool)
 
 
 def _record_on_processor(work: Work) -> tuple[Sequence[Tensor], Callable[[], None]]:

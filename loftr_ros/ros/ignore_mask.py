@@ -41,9 +41,19 @@ class MaskedMatcher:
     def effort(self, effort: Effort) -> None:
         self._matcher.effort = effort
 
+    @property
+    def precision(self) -> str:
+        """That of the matcher."""
+        return self._matcher.precision
+
+    @property
+    def fallback(self) -> str | None:
+        """That of the matcher."""
+        return self._matcher.fallback
+
     def warm_up(self, height: int, width: int) -> float:
-        """See `LoftrMatcher.warm_up`."""
-        return self._matcher.warm_up(height, width)
+        """See `LoftrMatcher.warm_up`; a mask of another size is refused with the first image."""
+        return self._matcher.warm_up(height, width, self._mask if self._mask.shape == (height, width) else None)
 
     def extract(self, image: NDArray[np.uint8]) -> Features:
         """Compute the features of an (H, W) grey image. Raises MaskError if the mask has another size."""

@@ -91,7 +91,7 @@ class Pipeline:
 
     def doubt(self) -> str | None:
         """Say in one sentence what is missing although odometry comes out, or None."""
-        return (self._wheels.problem() if self._wheels else None) or self._effort.problem()
+        return (self._wheels.problem() if self._wheels else None) or self._effort.problem() or self._matcher.fallback
 
     def values(self) -> dict[str, str]:
         """Return names and values for the diagnostics."""

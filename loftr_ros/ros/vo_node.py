@@ -177,7 +177,7 @@ class VoNode(LifecycleNode):
 
 def _network_values(matcher: LoftrMatcher | MaskedMatcher) -> dict[str, str]:
     """Return what the diagnostics show of the network."""
-    values = {"device": str(matcher.device), "checkpoint": matcher.checkpoint}
+    values = {"device": str(matcher.device), "checkpoint": matcher.checkpoint, "precision": matcher.precision}
     if matcher.device.type == "cuda":
         import torch
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from loftr_ros.errors import shortened
@@ -80,6 +79,8 @@ def read_calibration(path: Path) -> Calibration:
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read the fields of a YAML file, or of one that OpenCV wrote. Raises SequenceError."""
+    import yaml  # not at the top: other layouts, and training, do without PyYAML
+
     try:
         # OpenCV's first line, %YAML:1.0, is no YAML.
         content = yaml.load(path.read_text().removeprefix("%YAML:1.0"), _Loader)

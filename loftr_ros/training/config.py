@@ -6,8 +6,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from loftr_ros.training.settings import TrainingConfigError, build
 from loftr_ros.training.source_config import RenderedConfig, SourceConfig, read_sources
 
@@ -82,6 +80,8 @@ def read_config(path: Path) -> TrainingConfig:
     Raises:
         TrainingConfigError: the file is missing, no YAML mapping, or has an unknown key or a bad value.
     """
+    import yaml  # not at the top: a program that builds its configuration itself does without PyYAML
+
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.sequences.errors import SequenceError
+from loftr_ros.sequences.images import read_grey
 from loftr_ros.training.random import Draw
 
 SIDE = 256  # texels of the finest level; the coarsest is a single texel
@@ -108,16 +111,34 @@ def photo_atlas(folder: Path) -> TextureAtlas:
     return TextureAtlas.from_images(torch.from_numpy(np.stack([_read_square(path) for path in paths])))
 
 
-def _read_square(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _read_square(path: Path) -> NDArray[np.uint8]:
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ImportError:  # on a machine with a GPU and little else; Pillow is stricter about incomplete files
+        return _read_square_by_opencv(path)
     try:
         with Image.open(path) as photo:
-            width, height = photo.size
-            side = min(width, height)
-            left, top = (width - side) // 2, (height - side) // 2
-            square = photo.convert("L").crop((left, top, left + side, top + side))
+            square = photo.convert("L").crop(_central_square(*photo.size))
             return np.asarray(square.resize((SIDE, SIDE), Image.Resampling.BOX), dtype=np.uint8)
     except (UnidentifiedImageError, OSError) as error:
         raise TextureError(f"{path} cannot be decoded as a photo ({error}): remove it from the folder") from error
+
+
+def _read_square_by_opencv(path: Path) -> NDArray[np.uint8]:
+    try:
+        grey = read_grey(path)
+    except SequenceError as error:
+        raise TextureError(f"{error} Remove it from the folder of photos.") from error
+    left, top, right, bottom = _central_square(grey.shape[1], grey.shape[0])
+    square = cv2.resize(grey[top:bottom, left:right], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    return np.asarray(square, np.uint8)
+
+
+def _central_square(width: int, height: int) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom in pixels."""
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    return left, top, left + side, top + side
 
 
 def pattern_atlas(draw: Draw, count: int) -> TextureAtlas:

@@ -1,15 +1,12 @@
 """Matches in results of fixed shape are those of the paths whose shapes follow what is found."""
 
 from dataclasses import replace
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from loftr_ros.loftr.checkpoints import load_model
 from loftr_ros.loftr.coarse_matching import centred_similarity, similarity
@@ -17,7 +14,6 @@ from loftr_ros.loftr.config import LoFTRConfig, preset
 from loftr_ros.loftr.matcher import LoftrMatcher
 from loftr_ros.loftr.matcher_config import Effort
 from loftr_ros.loftr.model import FeatureMaps, LoFTR, NetworkMatches
-from loftr_ros.loftr.network import _network_image, _table
 
 Gray = NDArray[np.uint8]
 Pair = tuple[FeatureMaps, FeatureMaps]
@@ -119,27 +115,3 @@ def test_matcher_keeps_the_most_confident(texture: Gray) -> None:
         assert len(few) == 50
         assert few.confidence.min() >= np.sort(everything.confidence)[-50] * 0.999
         assert set(few.cell_a) <= set(everything.cell_a)
-
-
-class NothingFromTheProcessor(TorchDispatchMode):
-    """Fails where an operation is given a tensor in the processor's memory."""
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
-        assert all(tensor.is_meta for tensor in given), func
-        return func(*args, **(kwargs or {}))
-
-
-@pytest.mark.parametrize("name", ["compact", "outdoor", "outdoor_ot"])
-def test_gpu_needs_nothing_of_the_processor_on_the_way(name: str) -> None:
-    """What CUDA graphs cannot record: values that decide on a shape, and copies. Meta tensors have no values at all."""
-    model = LoFTR(preset(name)).prepare(torch.float16).to("meta")
-    image = torch.empty(240, 320, dtype=torch.uint8, device="meta")
-    mask = torch.empty(1, 24, 32, dtype=torch.bool, device="meta")
-    with torch.inference_mode(), NothingFromTheProcessor():
-        maps = model.extract(_network_image(image, 192, 256))
-        for a in (maps, replace(maps, mask=mask)):
-            assert _table(model.match_fixed(a, maps, 100)).shape == (100, 4)
-        if name == "compact":
-            with pytest.raises(NotImplementedError):
-                model.match(maps, maps)

@@ -15,6 +15,7 @@ from loftr_ros.loftr.matcher import LoftrMatcher
 from loftr_ros.loftr.matcher_config import Effort
 from loftr_ros.loftr.model import LoFTR
 from loftr_ros.loftr.network import FastNetwork
+from loftr_ros.loftr.replay import Replays
 from loftr_ros.matches import Matches
 
 Gray = NDArray[np.uint8]
@@ -66,12 +67,47 @@ def match(matcher: LoftrMatcher, pair: tuple[Gray, Gray]) -> Matches:
 def test_same_matches_as_in_float32(model: LoFTR, pair: tuple[Gray, Gray], gpu: torch.device) -> None:
     exact, fast = LoftrMatcher(model, gpu, "", precision="float32"), LoftrMatcher(model, gpu, "")
     expected, found = match(exact, pair), match(fast, pair)
-    assert isinstance(fast.network, FastNetwork), "nothing has overflowed"
+    assert fast.fallback is None
+    assert isinstance(fast.network, FastNetwork)
     assert len(expected) > 500
     _, i, j = np.intersect1d(expected.cell_a, found.cell_a, return_indices=True)
     distance = np.linalg.norm(expected.points_b[i] - found.points_b[j], axis=1)
     assert (distance < 4.0).sum() >= 0.99 * len(np.union1d(expected.cell_a, found.cell_a))
     assert np.median(distance) <= 0.05
+
+
+def test_warm_up_finds_no_fault(model: LoFTR, gpu: torch.device, caplog: pytest.LogCaptureFixture) -> None:
+    """The fast path is recorded, and agrees with the plain one at several sizes, with a mask and with few matches."""
+    for height, width in ((480, 640), (720, 1280), (120, 160)):
+        for max_matches in (0, 300):
+            matcher = LoftrMatcher(model, gpu, "", Effort(max_matches=max_matches))
+            mask = np.ones((height, width), np.uint8)
+            mask[:, : width // 4] = 0
+            matcher.warm_up(height, width)
+            matcher.warm_up(height, width, mask)
+            assert matcher.fallback is None
+            assert isinstance(matcher.network, FastNetwork)
+            assert matcher.network.replays.enabled
+    assert not caplog.records
+
+
+def test_what_cannot_be_recorded_does_no_harm(gpu: torch.device, caplog: pytest.LogCaptureFixture) -> None:
+    """A function that asks for a value is called as it is, and another one is recorded after that."""
+
+    def asks(x: torch.Tensor) -> list[torch.Tensor]:
+        return [x * float(x.sum())]
+
+    def asks_not(x: torch.Tensor) -> list[torch.Tensor]:
+        return [x * x.sum()]
+
+    for function, recorded in ((asks, False), (asks_not, True)):
+        replays = Replays(gpu)
+        for value in (1.0, 2.0):
+            (found,) = replays(function, [torch.full((3,), value).pin_memory()])
+            assert found.tolist() == [3 * value**2] * 3
+        assert replays.enabled is recorded
+        assert len(caplog.records) == 1
+        torch.cuda.empty_cache()  # fails where torch takes a recording to be underway
 
 
 def test_replayed_is_the_same_as_called(model: LoFTR, pair: tuple[Gray, Gray], gpu: torch.device) -> None:
@@ -93,7 +129,8 @@ def test_replayed_is_the_same_as_called(model: LoFTR, pair: tuple[Gray, Gray], g
         assert fast.network.replays.enabled, "recording works"
         assert len(expected) > 100
         _, i, j = np.intersect1d(found.cell_a, expected.cell_a, return_indices=True)
-        assert len(i) >= 0.995 * max(len(found), len(expected))
+        # Which of nearly equal confidences are among the largest hangs on the last bit.
+        assert len(i) >= (0.9 if max_matches else 0.995) * max(len(found), len(expected))
         assert np.median(np.abs(found.points_b[i] - expected.points_b[j])) < 1e-3
 
 

@@ -6,8 +6,10 @@ import time
 
 import numpy as np
 import pytest
+import torch
 from scipy.spatial.transform import Rotation
 
+from loftr_ros.loftr.checkpoints import load_model, save_model
 from loftr_ros.odometry.trajectory import read_tum
 from loftr_ros.ros.frames import camera_in_base, camera_pose
 
@@ -75,6 +77,26 @@ def test_a_rate_that_cannot_be_reached_over_dds(ros, program, tmp_path, rendered
     assert (values["target rate (Hz)"], values["state"]) == ("1000", "tracking")
     assert int(values["effort (pixels)"].removeprefix("at most ")) <= 320 * 240 / 2
     assert int(values["effort (matches)"].removeprefix("at most ")) == 300
+
+
+def test_a_fast_path_that_is_left_over_dds(ros, program, tmp_path, rendered):
+    """A checkpoint whose numbers float16 cannot hold: the odometry goes on in float32, and the diagnostics say so."""
+    model = load_model("compact")
+    block = model.backbone.layer3[0]
+    with torch.no_grad():
+        for values in block.bn1.parameters():
+            values *= 1e7
+        block.conv2.weight *= 1e-7
+    save_model(tmp_path / "large.safetensors", model)
+    parameters = {"checkpoint": tmp_path / "large.safetensors", "precision": "float16", "device": "cpu"}
+    found, (code, errors) = played(ros, program, tmp_path, rendered, "stereo", **CAMERA, **parameters)
+    assert code == 0, errors
+    assert "fast path for GPUs is switched off" in errors
+    assert_pose_follows(found["odometry"], rendered.poses)
+    status = found["diagnostics"][-1]
+    assert status["level"] == 1
+    assert "large.safetensors makes numbers too large for float16" in status["message"]
+    assert status["values"]["precision"] == "float32"
 
 
 def assert_pose_follows(odometry, truth):

@@ -1,11 +1,12 @@
 """Textures: mip levels, repetition, and folders of photos."""
 
+import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from loftr_ros.training.random import Draw
 from loftr_ros.training.textures import SIDE, TextureAtlas, TextureError, pattern_atlas, photo_atlas
@@ -87,11 +88,18 @@ def test_patterns_have_contrast_and_depend_on_the_seed_only() -> None:
     assert (images.std(dim=1) > 20).all()
 
 
-def test_photos_are_read_in_order_and_cropped(tmp_path: Path) -> None:
+def without_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+
+
+@pytest.mark.parametrize("pillow", [True, False])
+def test_photos_are_read_in_order_and_cropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pillow: bool) -> None:
+    if not pillow:
+        without_pillow(monkeypatch)
     wide = np.zeros((SIDE, 2 * SIDE, 3), np.uint8)
     wide[:, SIDE // 2 : SIDE // 2 + SIDE] = 200  # the central square
-    Image.fromarray(wide).save(tmp_path / "b.png")
-    Image.fromarray(np.full((30, 20), 90, np.uint8)).save(tmp_path / "a.jpg")
+    cv2.imwrite(str(tmp_path / "b.png"), wide)
+    cv2.imwrite(str(tmp_path / "a.jpg"), np.full((30, 20), 90, np.uint8))
     (tmp_path / "notes.txt").write_text("no photo")
     atlas = photo_atlas(tmp_path)
     assert atlas.count == 2
@@ -107,10 +115,12 @@ def test_folder_without_photos(tmp_path: Path, folder: str) -> None:
         photo_atlas(tmp_path / folder)
 
 
-@pytest.mark.parametrize("keep", [10, 400])
-def test_damaged_photo(tmp_path: Path, keep: int) -> None:
+@pytest.mark.parametrize(("keep", "pillow"), [(10, True), (400, True), (10, False)])
+def test_damaged_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: int, pillow: bool) -> None:
+    if not pillow:
+        without_pillow(monkeypatch)
     noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
-    Image.fromarray(noise).save(tmp_path / "bad.png")
+    cv2.imwrite(str(tmp_path / "bad.png"), noise)
     (tmp_path / "bad.png").write_bytes((tmp_path / "bad.png").read_bytes()[:keep])
     with pytest.raises(TextureError, match=r"bad\.png cannot be decoded"):
         photo_atlas(tmp_path)
