@@ -142,7 +142,7 @@ def test_an_error_of_the_taker_locks_nothing(camera, monkeypatch):
         (
             {"qos": "reliable"},
             {"/image": [ReliabilityPolicy.BEST_EFFORT]},
-            "no image on /image for 5 s: it has 1 publisher (best effort) and qos is reliable; set qos to sensor_data",
+            "no image on /image for 5 s: it has 1 publisher (best effort) and qos is reliable; set qos to auto",
         ),
         (
             {},
