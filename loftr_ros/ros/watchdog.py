@@ -83,3 +83,12 @@ def no_progress(topic: str, stamp_ns: int, parameters: VoParameters) -> str:
         f"images arrive on {topic} but no stamp was later than {stamp_ns * 1e-9:.3f} s for "
         f"{parameters.input_timeout:g} s: let the driver stamp each image"
     )
+
+
+def rivals(node: Node, topic: str) -> str | None:
+    """Name the nodes that publish a topic if this one is not the only one, in a sentence."""
+    names = [f"{p.node_namespace.rstrip('/')}/{p.node_name}" for p in node.get_publishers_info_by_topic(topic)]
+    if len(names) < 2:
+        return None
+    listed = ", ".join(sorted(names))
+    return f"{len(names)} nodes publish {topic} ({listed}): end all but one, or give each its own namespace"

@@ -1,7 +1,7 @@
 """Publish stereo pairs to the node: pairs.py COUNT PHASE ...
 
-A phase is RELIABILITY:WIDTHxHEIGHT. Each adds publishers of the topics to those of the phases before, sends COUNT pairs by
-them at 10 Hz as soon as somebody subscribes, and prints how many the node received, by its diagnostics.
+A phase is RELIABILITY:WIDTHxHEIGHT. Each adds publishers of the topics to those of the phases before, sends COUNT pairs
+by them at 10 Hz as soon as somebody subscribes, and prints how many the node received, by its diagnostics.
 """
 
 import sys
