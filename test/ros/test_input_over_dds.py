@@ -142,3 +142,11 @@ def test_by_default_the_subscriptions_are_as_reliable_as_the_publishers(ros, pro
             "its publishers offer reliable",
             "its publishers offer reliable, best effort",
         ]
+
+
+def test_a_second_node_on_the_same_topics_is_a_warning(ros, program):
+    nodes = [ros.node(input_timeout=60.0) for _ in range(2)]
+    expected = "2 nodes publish /loftr/odometry (/loftr/vo, /loftr/vo): end all but one, or give each its own namespace"
+    code, said, errors = ros.run(program("misbehave.py"), "twins", expected)
+    assert (code, said) == (0, f"{expected}\n"), errors
+    assert [ros.stop(node)[0] for node in nodes] == [0, 0]
