@@ -111,10 +111,10 @@ def _converted(message: Image, topic: str, wanted: str | None) -> NDArray[Any]:
 
 
 def _plain(message: Image) -> SimpleNamespace:
-    """Return the message with rows that are not padded, in the byte order of this machine, without a copy if it is so.
+    """Return the message without row padding and in the byte order of this machine; it is copied only if it has to be.
 
-    cv_bridge takes a row for step / channels pixels and so shears images whose padding is no whole pixel, rosbags-image
-    takes it for the width; swapping bytes in cv_bridge fails with NumPy 2, and in its compiled part with any.
+    cv_bridge takes rows to be step / bytes of a pixel wide, which shears images whose padding is no whole pixel, and its
+    swap of bytes fails with NumPy 2; rosbags-image takes rows to be without padding.
 
     Raises:
         ValueError: the data is not what the header says.
