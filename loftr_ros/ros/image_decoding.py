@@ -113,8 +113,8 @@ def _converted(message: Image, topic: str, wanted: str | None) -> NDArray[Any]:
 def _plain(message: Image) -> SimpleNamespace:
     """Return the message without row padding and in the byte order of this machine; it is copied only if it has to be.
 
-    cv_bridge takes rows to be step / bytes of a pixel wide, which shears images whose padding is no whole pixel, and its
-    swap of bytes fails with NumPy 2; rosbags-image takes rows to be without padding.
+    cv_bridge takes rows for longer ones, which shears images whose padding is no whole pixel, and its swap of bytes
+    fails with NumPy 2; rosbags-image knows of no padding.
 
     Raises:
         ValueError: the data is not what the header says.
