@@ -1,7 +1,9 @@
 """Publish stereo pairs to the node: pairs.py COUNT PHASE ...
 
-A phase is RELIABILITY:WIDTHxHEIGHT. Each adds publishers of the topics to those of the phases before, sends COUNT pairs
-by them at 10 Hz as soon as somebody subscribes, and prints how many the node received, by its diagnostics.
+A phase is RELIABILITY:WIDTHxHEIGHT. Each adds publishers of the topics to those of the phases before and publishes by
+them at 10 Hz: pairs until the node received one, then COUNT pairs. It prints how many of those the node received, by its
+diagnostics. The first ones do not count: while a publisher and a subscription find each other, DDS may hold back all
+messages of a topic for the three seconds of a heartbeat, and fewer images than that wait for their calibration.
 """
 
 import sys
@@ -53,14 +55,16 @@ for phase in phases:
     publishers = [
         [node.create_publisher(kind, f"{side}/{name}", qos) for kind, name in kinds] for side in ("left", "right")
     ]
-    deadline = time.monotonic() + 30
-    while not all(p.get_subscription_count() for side in publishers for p in side) and time.monotonic() < deadline:
-        spin(0.05)
-    spin(0.5)  # the subscriptions have to find the publishers, too
-    before = received[0]
-    for _ in range(count):
-        send(publishers, *map(int, size.split("x")))
+    width, height = map(int, size.split("x"))
+    before, deadline = received[0], time.monotonic() + 30
+    while received[0] == before and time.monotonic() < deadline:
+        send(publishers, width, height)
         spin(0.1)
     spin(2.5)  # the diagnostics come once a second
+    before = received[0]
+    for _ in range(count):
+        send(publishers, width, height)
+        spin(0.1)
+    spin(2.5)
     print(received[0] - before, flush=True)
 rclpy.shutdown()
