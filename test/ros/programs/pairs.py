@@ -1,8 +1,8 @@
 """Publish stereo pairs to the node: pairs.py COUNT PHASE ...
 
 A phase is RELIABILITY:WIDTHxHEIGHT. Each adds publishers of the topics to those of the phases before and publishes by
-them at 10 Hz: pairs until the node received one, then COUNT pairs. It prints how many of those the node received, by its
-diagnostics. The first ones do not count: while a publisher and a subscription find each other, DDS may hold back all
+them at 10 Hz: pairs until the node received one, then COUNT pairs. It prints how many of those its diagnostics count
+as received. The first do not count: while a publisher and a subscription find each other, DDS may hold back all
 messages of a topic for the three seconds of a heartbeat, and fewer images than that wait for their calibration.
 """
 
