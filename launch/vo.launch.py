@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ament_index_python import PackageNotFoundError, get_package_prefix, get_package_share_directory
 from launch import LaunchContext, LaunchDescription, Substitution
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, GroupAction, OpaqueFunction
 from launch.logging import launch_config
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
@@ -37,7 +37,8 @@ def generate_launch_description() -> LaunchDescription:
     arguments = [
         DeclareLaunchArgument(a.name, default_value=Shown(a.default), description=a.description) for a in ARGUMENTS
     ]
-    return LaunchDescription([*arguments, OpaqueFunction(function=start)])
+    # In a group, for the arguments not to be those of whatever a launch file around includes next.
+    return LaunchDescription([GroupAction([*arguments, OpaqueFunction(function=start)])])
 
 
 def start(context: LaunchContext) -> list[ExecuteProcess]:

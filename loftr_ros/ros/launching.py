@@ -189,11 +189,21 @@ def rviz_config(template: str, namespace: str, odom_frame: str, base_frame: str)
 def _in_file(params_file: Path) -> dict[str, Any]:
     """Return the parameters of all nodes in a file together."""
     try:
-        nodes = yaml.safe_load(params_file.read_text())
-        return {name: value for node in nodes.values() for name, value in node["ros__parameters"].items()}
+        found = _parameters(yaml.safe_load(params_file.read_text()))
     except OSError as error:
         raise ParametersFileError(f"params_file {params_file} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
-        raise ParametersFileError(
-            f"params_file {params_file} holds no parameters of a node: see config/vo.yaml"
-        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParametersFileError(f"params_file {params_file} is no YAML: {error}") from error
+    if not found:
+        raise ParametersFileError(f"params_file {params_file} holds no parameters of a node: see config/vo.yaml")
+    return found
+
+
+def _parameters(nodes: object) -> dict[str, Any]:
+    """Return the parameters of all nodes in a tree of namespaces together."""
+    if not isinstance(nodes, dict):
+        return {}
+    found = nodes.get("ros__parameters")
+    if isinstance(found, dict):
+        return found
+    return {name: value for node in nodes.values() for name, value in _parameters(node).items()}

@@ -81,7 +81,7 @@ class Outputs:
 
     def problem(self) -> str | None:
         """Say in one sentence that another node publishes the odometry, too, or None."""
-        return watchdog.rivals(self._node, self._odometry.topic_name)
+        return watchdog.other_publishers(self._node, self._odometry.topic_name)
 
     def reconfigure(self, parameters: VoParameters) -> None:
         """Go by parameters that changed while the node is configured."""

@@ -38,7 +38,7 @@ class MatchedSubscription:
         self._type, self._topic, self._callback = message_type, topic, callback
         self._parameters = parameters
         self._reliability: ReliabilityPolicy | None = None
-        self._offers: list[str] = []
+        self._has_told = False
         self._subscription: Any = None
         self.follow()
 
@@ -52,9 +52,9 @@ class MatchedSubscription:
             self._subscription = self._node.create_subscription(
                 self._type, self._topic, self._callback, profile, event_callbacks=self._events()
             )
-            self._reliability, self._offers = wanted, []
-        if offers and not self._offers and self._parameters.qos == "auto":
-            self._offers = offers
+            self._reliability, self._has_told = wanted, False
+        if offers and not self._has_told and self._parameters.qos == "auto":
+            self._has_told = True
             self._node.get_logger().info(
                 f"subscribed to {self._topic} as {_IN_WORDS[wanted]}: its publishers offer {', '.join(offers)}"
             )

@@ -48,7 +48,7 @@ def _silence(node: Node, topic: str, parameters: VoParameters, nobody: str) -> s
 
 
 def _is_lossy(node: Node, topics: Iterable[str], parameters: VoParameters) -> bool:
-    """Tell whether images are lost that the publishers would send again."""
+    """Return whether best effort is asked of publishers that would send lost images again."""
     offers = {offer for topic in topics for offer in reliabilities(node, topic)}
     return parameters.qos == "sensor_data" and offers == {"reliable"}
 
@@ -85,7 +85,7 @@ def no_progress(topic: str, stamp_ns: int, parameters: VoParameters) -> str:
     )
 
 
-def rivals(node: Node, topic: str) -> str | None:
+def other_publishers(node: Node, topic: str) -> str | None:
     """Name the nodes that publish a topic if this one is not the only one, in a sentence."""
     names = [f"{p.node_namespace.rstrip('/')}/{p.node_name}" for p in node.get_publishers_info_by_topic(topic)]
     if len(names) < 2:

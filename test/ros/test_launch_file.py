@@ -15,8 +15,9 @@ ROOT = Path(__file__).parents[2]
 LAUNCH_FILE = ROOT / "launch" / "vo.launch.py"
 AROUND = """
 from launch import LaunchDescription
-from launch.actions import GroupAction, IncludeLaunchDescription
+from launch.actions import DeclareLaunchArgument, GroupAction, IncludeLaunchDescription, LogInfo
 from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import PushRosNamespace, SetParameter
 
 
@@ -29,6 +30,8 @@ def generate_launch_description():
                 PushRosNamespace(robot),
                 *around,
                 IncludeLaunchDescription(vo, launch_arguments={{"odom_frame": "1", "rviz": "on"}}.items()),
+                DeclareLaunchArgument("use_sim_time", default_value="of the next file"),
+                LogInfo(msg=["use_sim_time: ", LaunchConfiguration("use_sim_time")]),
             ]
         )
         for robot in ("robot1", "robot2")
@@ -96,12 +99,22 @@ def test_the_node_gets_what_was_asked_for_and_no_more(launch):
     assert (node.count("--params-file"), node.count("-p ")) == (1, 0), node
 
 
+def test_the_file_and_the_arguments_over_it_are_passed(launch, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("/**:\n  ros__parameters:\n    max_speed: 3.0\n")
+    code, said = launch(LAUNCH_FILE, f"params_file:={file}", "mode:=stereo")
+    (node,), _ = started(said)
+    assert code == 0
+    assert re.search(rf"--params-file {file} --params-file \S+$", node), node
+
+
 def test_launch_files_around_set_namespace_and_parameters(launch, tmp_path):
     around = tmp_path / "around.launch.py"
     around.write_text(AROUND.format(file=LAUNCH_FILE))
     code, said = launch(around)
     nodes, rviz = started(said)
     assert (code, len(nodes), len(rviz)) == (0, 2, 2), said
+    assert said.count("use_sim_time: of the next file") == 2
     for robot in ("robot1", "robot2"):
         (node,) = (arguments for arguments in nodes if f"__ns:=/{robot}/loftr " in arguments)
         assert "-p use_sim_time:=True -p max_speed:=2.0 --params-file" in node

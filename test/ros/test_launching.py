@@ -104,11 +104,21 @@ def test_launch_files_around_set_parameters_and_files():
     }
 
 
-@pytest.mark.parametrize("content", ["", "vo: 3", "vo: {parameters: {}}", "{"])
-def test_a_file_without_parameters_is_named(tmp_path, content):
+def test_namespaces_in_a_file_may_be_nested(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "robot:\n  loftr:\n    vo: {ros__parameters: {base_frame: body}}\n  other: {ros__parameters: {x: 1}}\n"
+    )
+    assert plan({"params_file": str(file)}, {}).base_frame == "body"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [("", "holds"), ("vo: 3", "holds"), ("vo: {parameters: {}}", "holds"), ("{", "is no YAML")]
+)
+def test_a_file_without_parameters_is_named(tmp_path, content, reason):
     file = tmp_path / "mine.yaml"
     file.write_text(content)
-    with pytest.raises(ParametersFileError, match=r"params_file .*mine\.yaml holds no parameters"):
+    with pytest.raises(ParametersFileError, match=rf"params_file .*mine\.yaml {reason}"):
         plan({"params_file": str(file)}, {})
 
 
