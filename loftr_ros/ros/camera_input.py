@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 
 from loftr_ros.ros import watchdog
 from loftr_ros.ros.messages import nanoseconds
 from loftr_ros.ros.parameters import VoParameters
-from loftr_ros.ros.quality_of_service import image_profile, incompatibility_logger
+from loftr_ros.ros.quality_of_service import MatchedSubscription
 from loftr_ros.ros.stamp_order import Order, StampOrder
 from loftr_ros.ros.streams import Stream
 
@@ -26,6 +28,8 @@ except ImportError:  # the wheels of ROS do not have it
 
 # Latest stamps that are remembered of each stream, to tell how far those of a pair are apart.
 _REMEMBERED = 10
+# How often the subscriptions look at their publishers, seconds.
+_FOLLOW_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -94,11 +98,15 @@ class CameraInput:
         self._intakes = [_Intake(s, self._started) for s in streams]
         self._start_anew()
         self._subscriptions = [subscription for intake in self._intakes for subscription in self._subscribe(intake)]
+        # Not by the node's clock: simulated time stands still until the recording plays.
+        clock = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = node.create_timer(_FOLLOW_S, self._follow_publishers, clock=clock)
 
     def close(self) -> None:
         """Unsubscribe."""
+        self._node.destroy_timer(self._timer)
         for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
+            subscription.close()
 
     def problem(self) -> str | None:
         """Say in one sentence what is missing since `input_timeout`, or None."""
@@ -113,20 +121,22 @@ class CameraInput:
             return None
         if self._last_ignored > late:
             return watchdog.no_progress(self._intakes[0].stream.topic, self._order.newest_ns or 0, p)
-        return watchdog.no_sets([i.stream.topic for i in self._intakes], [i.stamps for i in self._intakes], p)
+        return watchdog.no_sets(
+            self._node, [i.stream.topic for i in self._intakes], [i.stamps for i in self._intakes], p
+        )
 
-    def _subscribe(self, intake: _Intake) -> list[Any]:
+    def _subscribe(self, intake: _Intake) -> list[MatchedSubscription]:
         stream = intake.stream
-        wanted = [(stream.message_type, stream.topic, partial(self._on_image, intake))]
+        wanted: list[tuple[type[Any], str, Callable[[Any], None]]] = [
+            (stream.message_type, stream.topic, partial(self._on_image, intake))
+        ]
         if stream.info_topic:
             wanted.append((CameraInfo, stream.info_topic, partial(self._on_info, intake)))
-        profile = image_profile(self._parameters)
-        return [
-            self._node.create_subscription(
-                *subscription, profile, event_callbacks=incompatibility_logger(self._node, subscription[1])
-            )
-            for subscription in wanted
-        ]
+        return [MatchedSubscription(self._node, *subscription, self._parameters) for subscription in wanted]
+
+    def _follow_publishers(self) -> None:
+        for subscription in self._subscriptions:
+            subscription.follow()
 
     def _start_anew(self) -> None:
         """Forget stamps, and what waits. The synchronizers of message_filters would wait for the old time to return."""

@@ -39,7 +39,8 @@ class Choice:
     parameters: dict[str, Any]
 
     def __str__(self) -> str:
-        return " + ".join(value for name, value in self.parameters.items() if name.endswith("_topic"))
+        topics = " + ".join(value for name, value in self.parameters.items() if name.endswith("_topic"))
+        return f"{topics} (compressed)" if self.parameters.get("image_transport") == "compressed" else topics
 
 
 def find_camera(node: Node, parameters: VoParameters) -> VoParameters:
@@ -60,17 +61,19 @@ def find_camera(node: Node, parameters: VoParameters) -> VoParameters:
     while not choices(published(node), parameters) and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(_SETTLE_S)
-    choice = the_only(choices(published(node), parameters), parameters.mode)
+    topics = published(node)
+    choice = the_only(choices(topics, parameters), parameters.mode, topics)
     node.get_logger().info(f"took {choice}, the only {parameters.mode} camera that is publishing")
     return replace(parameters, **choice.parameters)
 
 
-def the_only(found: list[Choice], mode: str) -> Choice:
-    """Return the only choice. Raises CameraSearchError."""
+def the_only(found: list[Choice], mode: str, topics: Topics) -> Choice:
+    """Return the only choice. Raises CameraSearchError, which names those of the topics that nearly are a camera."""
     names = ", ".join(_NEEDED[mode])
     if not found:
         raise CameraSearchError(
             f"no {mode} camera is publishing (an image topic with camera_info beside it): start it, or set {names}"
+            + _without_calibration(topics)
         )
     if len(found) > 1:
         listed = ", ".join(map(str, found))
@@ -90,26 +93,41 @@ def choices(topics: Topics, parameters: VoParameters) -> list[Choice]:
 
 
 def published(node: Node) -> dict[str, str]:
-    """Return the topics that somebody publishes."""
+    """Return the topics that somebody publishes, without the match image of the node itself."""
     names = node.get_topic_names_and_types()
-    return {name: types[0] for name, types in names if types[0] in _WANTED and node.count_publishers(name)}
+    found = {name: types[0] for name, types in names if types[0] in _WANTED and node.count_publishers(name)}
+    found.pop(node.resolve_topic_name("match_image"), None)
+    return found
 
 
 _WANTED = {_IMAGE, _COMPRESSED, _INFO}
 
 
 def _images(topics: Topics, transport: str) -> list[str]:
-    """Return the image topics of a transport, without its ending."""
+    """Return the image topics of a transport that can be used, without its ending."""
+    return sorted(base for base in _by_base(topics, transport) if _is_usable(base, topics))
+
+
+def _by_base(topics: Topics, transport: str) -> dict[str, str]:
+    """Return the image topics of a transport by their names without its ending."""
     if transport == "raw":
-        return sorted(name for name, kind in topics.items() if kind == _IMAGE and _is_usable(name, topics))
-    packed = (name.rpartition("/") for name, kind in topics.items() if kind == _COMPRESSED)
+        return {name: name for name, kind in topics.items() if kind == _IMAGE}
+    packed = {name: name.rpartition("/") for name, kind in topics.items() if kind == _COMPRESSED}
     endings = ("compressed", "compressedDepth")
-    return sorted(base for base, _, ending in packed if ending in endings and _is_usable(base, topics))
+    return {base: name for name, (base, _, ending) in packed.items() if ending in endings}
 
 
 def _is_usable(image: str, topics: Topics) -> bool:
     """Tell whether the calibration is beside it; depth needs none."""
     return _is_depth(image) or topics.get(info_topic(image)) == _INFO
+
+
+def _without_calibration(topics: Topics) -> str:
+    """Name the images that only lack a calibration, to end a sentence with; empty if none do."""
+    images = {**_by_base(topics, "compressed"), **_by_base(topics, "raw")}
+    lacking = ((name, info_topic(base)) for base, name in sorted(images.items()) if not _is_usable(base, topics))
+    listed = ", ".join(f"{image} (publish {info})" for image, info in lacking)
+    return f"; images without a calibration are on {listed}" if listed else ""
 
 
 def _mono(images: Iterable[str]) -> list[dict[str, Any]]:

@@ -29,6 +29,9 @@ _GREY = (
     *("bayer_rggb8", "bayer_bggr8", "bayer_gbrg8", "bayer_grbg8"),
     *_SAME_AS,
 )
+# Bytes of a pixel, and of the numbers in it where those are longer than one.
+_PIXEL_BYTES = {"mono16": 2, "rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "yuv422": 2, "yuv422_yuy2": 2, "32FC1": 4}
+_NUMBER_BYTES = {"mono16": 2, "32FC1": 4}
 _METRES_PER_UNIT = {"16UC1": 1e-3, "mono16": 1e-3, "32FC1": 1.0}  # REP-118
 # What precedes the PNG of a compressed depth image: an enumeration, and two numbers for depths that are no integers.
 _DEPTH_HEADER = np.dtype([("format", "<i4"), ("a", "<f4"), ("b", "<f4")])
@@ -93,18 +96,10 @@ def _check_encoding(message: Image, topic: str, accepted: tuple[str, ...]) -> No
 
 
 def _converted(message: Image, topic: str, wanted: str | None) -> NDArray[Any]:
-    """Let the library convert an image, after a look at what it would take amiss."""
-    plain = SimpleNamespace(
-        height=message.height,
-        width=message.width,
-        step=message.step,
-        encoding=_SAME_AS.get(message.encoding, message.encoding),
-        is_bigendian=message.is_bigendian,
-        data=np.frombuffer(message.data, np.uint8),
-    )
+    """Let the library convert an image."""
     shape = message.height, message.width
     try:
-        image = _converter()(plain, wanted) if min(shape) > 0 else None
+        image = _converter()(_plain(message), wanted) if min(shape) > 0 else None
     except (TypeError, ValueError, cv2.error):  # for fewer bytes than the header says
         image = None
     if image is None or image.shape != shape:
@@ -113,6 +108,31 @@ def _converted(message: Image, topic: str, wanted: str | None) -> NDArray[Any]:
             f"{len(message.data)} bytes with a step of {message.step}: the driver fills the message wrongly"
         )
     return image
+
+
+def _plain(message: Image) -> SimpleNamespace:
+    """Return the message without row padding and in the byte order of this machine; it is copied only if it has to be.
+
+    cv_bridge takes rows for longer ones, which shears images whose padding is no whole pixel, and its swap of bytes
+    fails with NumPy 2; rosbags-image knows of no padding.
+
+    Raises:
+        ValueError: the data is not what the header says.
+    """
+    encoding = _SAME_AS.get(message.encoding, message.encoding)
+    row = message.width * _PIXEL_BYTES.get(encoding, 1)
+    rows = np.frombuffer(message.data, np.uint8)[: message.height * message.step].reshape(message.height, message.step)
+    data = np.ascontiguousarray(rows[:, :row]).ravel()
+    if message.is_bigendian != (sys.byteorder == "big"):
+        data = data.view(f"u{_NUMBER_BYTES.get(encoding, 1)}").byteswap().view(np.uint8)
+    return SimpleNamespace(
+        height=message.height,
+        width=message.width,
+        step=row,
+        encoding=encoding,
+        is_bigendian=int(sys.byteorder == "big"),
+        data=data,
+    )
 
 
 def _decoded(message: CompressedImage, topic: str, start: int, flags: int) -> NDArray[Any]:
@@ -162,13 +182,9 @@ def _cv_bridge() -> _Converter:
 
 
 def _rosbags_image() -> _Converter:
-    from rosbags.image.image import image_to_cvimage, to_cvtype
+    from rosbags.image.image import image_to_cvimage
 
     def convert(message: Any, wanted: str | None) -> NDArray[Any]:
-        _, _, kind, channels = to_cvtype(message.encoding)
-        row = message.width * channels * np.dtype(kind).itemsize
-        rows = message.data[: message.height * message.step].reshape(message.height, message.step)
-        message.data = np.ascontiguousarray(rows[:, :row])  # without padding, which it does not know of
         return np.asarray(image_to_cvimage(message, wanted))
 
     return convert

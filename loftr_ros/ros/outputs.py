@@ -12,7 +12,7 @@ from sensor_msgs.msg import Image, PointCloud2
 
 from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
 from loftr_ros.odometry.frame import Frame
-from loftr_ros.ros import messages
+from loftr_ros.ros import messages, watchdog
 from loftr_ros.ros.diagnostics import Rate
 from loftr_ros.ros.extrinsic import Extrinsic
 from loftr_ros.ros.frames import BaseMotion, Start, base_motion
@@ -78,6 +78,10 @@ class Outputs:
         """Take the odometry, which is about to start over, to start where the base is now, as uncertain as that is."""
         if self._last:
             self._start = Start(self._last.T_odom_base, self._last.pose_covariance)
+
+    def problem(self) -> str | None:
+        """Say in one sentence that another node publishes the odometry, too, or None."""
+        return watchdog.other_publishers(self._node, self._odometry.topic_name)
 
     def reconfigure(self, parameters: VoParameters) -> None:
         """Go by parameters that changed while the node is configured."""

@@ -115,7 +115,11 @@ class VoParameters:
         choices=("exact", "approximate"),
     )
     sync_slop: float = row(0.01, "Largest stamp difference of an approximate pair", unit="s", low=0.0001, high=1.0)
-    qos: str = row("sensor_data", "Quality of service of the image subscriptions", choices=("sensor_data", "reliable"))
+    qos: str = row(
+        "auto",
+        "Quality of service of the image subscriptions; auto: as reliable as all publishers of a topic",
+        choices=("auto", "sensor_data", "reliable"),
+    )
     queue_size: int = row(
         10,
         "Images that may wait in each subscription; with process_every_frame, how far to lag",
@@ -124,7 +128,7 @@ class VoParameters:
         high=1000,
     )
     process_every_frame: bool = row(
-        False, "Frames wait their turn, for replay with qos reliable; false: the newest wins, for robots"
+        False, "Frames wait their turn, for replay by reliable publishers; false: the newest wins, for robots"
     )
     input_timeout: float = row(
         5.0, "Silence of a topic after which the diagnostics complain", unit="s", low=0.1, high=3600.0

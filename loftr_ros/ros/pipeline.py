@@ -90,8 +90,9 @@ class Pipeline:
         return self._input.problem() or self._error
 
     def doubt(self) -> str | None:
-        """Say in one sentence what is missing although odometry comes out, or None."""
-        return (self._wheels.problem() if self._wheels else None) or self._effort.problem() or self._matcher.fallback
+        """Say in one sentence what is wrong although odometry comes out, or None."""
+        wheels = self._wheels.problem() if self._wheels else None
+        return self._outputs.problem() or wheels or self._effort.problem() or self._matcher.fallback
 
     def values(self) -> dict[str, str]:
         """Return names and values for the diagnostics."""

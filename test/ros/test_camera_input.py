@@ -18,7 +18,7 @@ class PaperNode:
     """Takes the place of the node: keeps the callbacks of the subscriptions, and knows of publishers."""
 
     def __init__(self):
-        self.callbacks, self.publishers = {}, {}
+        self.callbacks, self.publishers, self.told = {}, {}, []
 
     def create_subscription(self, _, topic, callback, profile, event_callbacks):
         self.callbacks[topic] = callback
@@ -32,11 +32,18 @@ class PaperNode:
         return len(self.publishers.get(topic, []))
 
     def get_publishers_info_by_topic(self, topic):
+        kind = f"sensor_msgs/msg/{'CompressedImage' if topic.endswith('compressed') else 'Image'}"
         profiles = [QoSProfile(depth=1, reliability=r) for r in self.publishers.get(topic, [])]
-        return [SimpleNamespace(qos_profile=profile) for profile in profiles]
+        return [SimpleNamespace(qos_profile=profile, topic_type=kind) for profile in profiles]
+
+    def create_timer(self, period, callback, clock):
+        self.follow = callback
+
+    def destroy_timer(self, timer):
+        self.follow = None
 
     def get_logger(self):
-        return SimpleNamespace(warning=lambda text: setattr(self, "warned", text))
+        return SimpleNamespace(warning=lambda text: setattr(self, "warned", text), info=self.told.append)
 
 
 class Camera:
@@ -142,7 +149,7 @@ def test_an_error_of_the_taker_locks_nothing(camera, monkeypatch):
         (
             {"qos": "reliable"},
             {"/image": [ReliabilityPolicy.BEST_EFFORT]},
-            "no image on /image for 5 s: it has 1 publisher (best effort) and qos is reliable; set qos to sensor_data",
+            "no image on /image for 5 s: it has 1 publisher (best effort) and qos is reliable; set qos to auto",
         ),
         (
             {},
@@ -154,6 +161,16 @@ def test_an_error_of_the_taker_locks_nothing(camera, monkeypatch):
             {"/image": [ReliabilityPolicy.RELIABLE]},
             "no image on /image/compressed for 5 s: nobody publishes it, but /image is there; "
             "set image_transport to raw",
+        ),
+        (
+            {"image_topic": "cam/compressed"},
+            {"/cam/compressed": [ReliabilityPolicy.RELIABLE]},
+            "its images are compressed; set image_topic to /cam and image_transport to compressed",
+        ),
+        (
+            {"qos": "sensor_data"},
+            {"/image": [ReliabilityPolicy.RELIABLE]},
+            "it has 1 publisher (reliable) and qos is sensor_data, which loses large images; set qos to auto",
         ),
     ],
 )
@@ -199,6 +216,19 @@ def test_the_gap_between_left_and_right_is_told(camera, clock, sync, gap_ms, adv
     assert advice in problem
 
 
+def test_images_that_best_effort_loses_are_no_matter_of_synchronization(camera, clock):
+    pair = camera("stereo", qos="sensor_data")
+    pair.node.publishers = {f"/{side}/image": [ReliabilityPolicy.RELIABLE] for side in ("left", "right")}
+    for side in ("left", "right"):
+        pair.put(f"/{side}/camera_info", 0)
+    clock.seconds += 5.1
+    pair.put("/left/image", 1000)
+    pair.put("/right/image", 1100)
+    assert pair.input.problem().endswith(
+        "the publishers are reliable and qos is sensor_data, which loses large images; set qos to auto"
+    )
+
+
 def test_stamps_that_stand_still_are_told(clock):
     mono = Camera("mono")
     mono.put("/camera_info", 0)
@@ -215,3 +245,22 @@ def test_a_publisher_that_nothing_comes_from_is_logged():
     assert mono.node.profile.reliability is ReliabilityPolicy.RELIABLE
     mono.node.events.incompatible_qos(SimpleNamespace(last_policy_kind=QoSPolicyKind.RELIABILITY))
     assert "a publisher of /camera_info offers another RELIABILITY than is asked for" in mono.node.warned
+
+
+def test_the_subscription_follows_what_the_publishers_offer():
+    reliable, best_effort = ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT
+    mono = Camera("mono")
+    asked = []
+    for offers in ([], [reliable], [reliable, best_effort], [best_effort], [], [reliable, reliable]):
+        mono.node.publishers = {"/camera_info": offers}
+        mono.node.follow()
+        asked.append(mono.node.profile.reliability)
+    assert asked == [reliable, reliable, best_effort, best_effort, best_effort, reliable]
+    assert mono.node.told == [
+        "subscribed to /camera_info as reliable: its publishers offer reliable",
+        "subscribed to /camera_info as best effort: its publishers offer reliable, best effort",
+        "subscribed to /camera_info as reliable: its publishers offer reliable, reliable",
+    ]
+    assert len(mono.node.callbacks) == 2
+    mono.input.close()
+    assert (mono.node.callbacks, mono.node.follow) == ({}, None)

@@ -19,8 +19,8 @@ def topics(*names):
 
 
 def found(mode, *names, **parameters):
-    choice = the_only(choices(topics(*names), VoParameters(mode=mode, **parameters)), mode)
-    return choice.parameters
+    there = topics(*names)
+    return the_only(choices(there, VoParameters(mode=mode, **parameters)), mode, there).parameters
 
 
 def test_the_only_camera_is_taken():
@@ -76,7 +76,12 @@ def test_of_many_depth_images_the_registered_one_is_taken():
 @pytest.mark.parametrize(
     ("mode", "names", "sentence"),
     [
-        ("mono", ["/cam/image_raw"], "no mono camera is publishing"),
+        ("mono", [], "no mono camera is publishing .*: start it, or set image_topic$"),
+        (
+            "mono",
+            ["/cam/image_raw", "/b/image/compressed"],
+            "without a calibration are on /b/image/compressed \\(publish /b/camera_info\\), /cam/image_raw \\(",
+        ),
         ("mono", ["/depth/image_raw", "/depth/camera_info"], "no mono camera is publishing"),
         ("stereo", ["/left/image", "/left/camera_info"], "set left_image_topic, right_image_topic"),
         ("rgbd", ["/rgb/image", "/rgb/camera_info"], "set image_topic, depth_image_topic"),
@@ -84,6 +89,11 @@ def test_of_many_depth_images_the_registered_one_is_taken():
             "mono",
             [f"/{camera}/{name}" for camera in ("front", "rear") for name in ("image", "camera_info")],
             "2 mono cameras are publishing, /front/image, /rear/image: set image_topic to one",
+        ),
+        (
+            "mono",
+            [f"/{camera}/{name}" for camera in ("front", "rear") for name in ("image/compressed", "camera_info")],
+            "2 mono cameras are publishing, /front/image \\(compressed\\), /rear/image \\(compressed\\):",
         ),
         (
             "rgbd",

@@ -124,3 +124,12 @@ def test_the_only_camera_is_found_and_of_two_none_is_taken(ros, program, tmp_pat
     _, errors = node.communicate(timeout=60)
     assert node.returncode == 2
     assert "2 mono cameras are publishing, /front/image, /rear/image: set image_topic to one" in errors.split("\n")[-2]
+
+
+def test_a_camera_without_calibration_is_named(ros, program):
+    ros.start(program("cameras.py"), "/front", "--only", "Image")
+    node = ros.node(image_topic="''")
+    _, errors = node.communicate(timeout=60)
+    assert node.returncode == 2
+    told = "start it, or set image_topic; images without a calibration are on /front/image (publish /front/camera_info)"
+    assert errors.split("\n")[-2].endswith(told)

@@ -1,13 +1,14 @@
 """Every image encoding, raw and compressed, with real messages."""
 
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 from sensor_msgs.msg import CompressedImage, Image
 
+from loftr_ros.ros import image_decoding
 from loftr_ros.ros.image_decoding import (
     ImageError,
     depth_from_compressed,
@@ -20,6 +21,16 @@ from loftr_ros.ros.image_decoding import (
 TOPIC = "/camera/image"
 
 HEIGHT, WIDTH = 24, 34
+
+
+@pytest.fixture(params=["rosbags", "cv_bridge"])
+def converter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each library convert; cv_bridge is not among the wheels of ROS."""
+    if request.param == "cv_bridge":
+        pytest.importorskip("cv_bridge", reason="needs cv_bridge, which the wheels of ROS do not have")
+    else:
+        monkeypatch.setitem(sys.modules, "cv_bridge", None)
+    monkeypatch.setattr(image_decoding, "_converter", find_converter)
 
 
 def grey(image: Image) -> np.ndarray:
@@ -41,7 +52,8 @@ def message(array: np.ndarray, encoding: str, padding: int = 0, big_endian: bool
     return image
 
 
-@pytest.mark.parametrize("padding", [0, 6])
+@pytest.mark.usefixtures("converter")
+@pytest.mark.parametrize("padding", [0, 6, 5])
 @pytest.mark.parametrize(
     ("encoding", "channels"),
     [("mono8", None), ("8UC1", None), ("rgb8", 3), ("bgr8", 3), ("8UC3", 3), ("rgba8", 4), ("bgra8", 4)],
@@ -50,6 +62,24 @@ def test_eight_bit_encodings(encoding, channels, padding):
     np.testing.assert_array_equal(grey(message(ramp(channels=channels), encoding, padding)), ramp())
 
 
+@pytest.mark.parametrize(("encoding", "channels", "kind"), [("bgr8", 3, np.uint8), ("mono16", None, np.uint16)])
+def test_either_library_gets_plain_rows_in_the_byte_order_of_this_machine(monkeypatch, encoding, channels, kind):
+    """cv_bridge takes padded rows for longer ones, and cannot swap bytes with NumPy 2."""
+    taken = []
+
+    def convert(plain: SimpleNamespace, _: str) -> np.ndarray:
+        taken.append(plain)
+        return ramp()
+
+    monkeypatch.setattr(image_decoding, "_converter", lambda: convert)
+    array = ramp(kind, channels) + kind(7)
+    grey(message(array, encoding, padding=5, big_endian=True))
+    (plain,) = taken
+    assert (plain.step, plain.is_bigendian) == (array[0].nbytes, sys.byteorder == "big")
+    np.testing.assert_array_equal(plain.data, array.view(np.uint8).ravel())
+
+
+@pytest.mark.usefixtures("converter")
 def test_red_and_blue_are_not_swapped():
     red = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     red[..., 0] = 255
@@ -57,6 +87,7 @@ def test_red_and_blue_are_not_swapped():
     assert grey(message(red, "bgr8"))[0, 0] == 29
 
 
+@pytest.mark.usefixtures("converter")
 @pytest.mark.parametrize("big_endian", [False, True])
 @pytest.mark.parametrize("encoding", ["mono16", "16UC1"])
 def test_sixteen_bits_become_eight_in_either_byte_order(encoding, big_endian):
@@ -65,6 +96,7 @@ def test_sixteen_bits_become_eight_in_either_byte_order(encoding, big_endian):
     np.testing.assert_allclose(found, ramp(), atol=1)  # 255 of 65535
 
 
+@pytest.mark.usefixtures("converter")
 @pytest.mark.parametrize("encoding", ["yuv422", "uyvy", "yuv422_yuy2", "yuyv"])
 def test_yuv_gives_its_luminance(encoding):
     luminance_first = encoding in {"yuv422_yuy2", "yuyv"}
@@ -74,6 +106,7 @@ def test_yuv_gives_its_luminance(encoding):
 
 
 # The colour of the four pixels of a pattern's tile, row by row.
+@pytest.mark.usefixtures("converter")
 @pytest.mark.parametrize("pattern", ["rggb", "bggr", "gbrg", "grbg"])
 def test_bayer_patterns_know_their_colours(pattern):
     """A red scene is darker than a green one of the same raw brightness, wherever the pattern starts."""
@@ -91,6 +124,7 @@ def test_an_unknown_encoding_is_named_with_its_topic_and_what_is_accepted():
         grey(message(ramp(), "32FC1"))
 
 
+@pytest.mark.usefixtures("converter")
 @pytest.mark.parametrize(
     "change", [{"height": HEIGHT + 1}, {"step": WIDTH - 1}, {"height": 0}, {"width": 0}, {"data": [1, 2]}]
 )
@@ -102,12 +136,15 @@ def test_a_message_that_does_not_hold_what_it_says_is_refused(change):
         grey(image)
 
 
+@pytest.mark.usefixtures("converter")
 def test_the_grey_image_is_fit_for_opencv_and_torch():
     found = grey(message(ramp(), "mono8", padding=6))
     assert found.flags.c_contiguous
     cv2.GaussianBlur(found, (3, 3), 0)
 
 
+@pytest.mark.usefixtures("converter")
+@pytest.mark.parametrize("converter", ["rosbags"], indirect=True)
 def test_a_grey_image_is_not_copied():
     image = message(ramp(), "mono8")
     assert np.shares_memory(grey(image), np.frombuffer(image.data, np.uint8))
@@ -134,6 +171,7 @@ def test_what_cannot_be_decoded_is_refused(data):
         grey_from_compressed(compressed(data, "jpeg"), TOPIC)
 
 
+@pytest.mark.usefixtures("converter")
 @pytest.mark.parametrize("big_endian", [False, True])
 @pytest.mark.parametrize("padding", [0, 8])
 def test_depth_is_in_metres(big_endian, padding):

@@ -117,12 +117,36 @@ def test_a_camera_restarts_at_another_resolution_and_a_killed_node_is_replaced(s
 def test_a_publisher_of_another_quality_of_service_is_told_in_log_and_diagnostics(ros, program):
     # Simulated time stands still, as nobody publishes it; the watchdog goes by its own.
     node = ros.node(mode="mono", qos="reliable", input_timeout=1.0, use_sim_time="true")
-    expected = (
-        "no image on /loftr/image for 1 s: it has 1 publisher (best effort) and qos is reliable; set qos to sensor_data"
-    )
+    expected = "no image on /loftr/image for 1 s: it has 1 publisher (best effort) and qos is reliable; set qos to auto"
     code, said, errors = ros.run(program("misbehave.py"), "best-effort", expected)
     assert (code, said) == (0, f"{expected}\n"), errors
     code, errors = ros.stop(node)
     assert (code, "Traceback" in errors) == (0, False), errors
     for topic in ("image", "camera_info"):
         assert f"a publisher of /loftr/{topic} offers another RELIABILITY than is asked for" in errors
+
+
+def test_by_default_the_subscriptions_are_as_reliable_as_the_publishers(ros, program):
+    """Best effort loses nearly all large pairs, and a reliable subscription gets none of a best-effort publisher."""
+    node = ros.node(mode="stereo", max_pixels=4096)
+    code, said, errors = ros.run(program("pairs.py"), 30, "RELIABLE:1226x370", "BEST_EFFORT:128x96")
+    assert code == 0, errors
+    large, small = map(int, said.split())
+    assert large >= 28
+    assert small >= 25  # of best effort some may be lost on a busy machine
+    code, errors = ros.stop(node)
+    assert (code, "Traceback" in errors, "offers another" in errors) == (0, False, False), errors
+    for side in ("left", "right"):
+        told = [line.split(": ", 2)[-1] for line in errors.split("\n") if f"to /loftr/{side}/image as" in line]
+        assert told[:2] == [
+            "its publishers offer reliable",
+            "its publishers offer reliable, best effort",
+        ]
+
+
+def test_a_second_node_on_the_same_topics_is_a_warning(ros, program):
+    nodes = [ros.node(input_timeout=60.0) for _ in range(2)]
+    expected = "2 nodes publish /loftr/odometry (/loftr/vo, /loftr/vo): end all but one, or give each its own namespace"
+    code, said, errors = ros.run(program("misbehave.py"), "twins", expected)
+    assert (code, said) == (0, f"{expected}\n"), errors
+    assert [ros.stop(node)[0] for node in nodes] == [0, 0]

@@ -117,6 +117,6 @@ def test_the_launch_file_declares_every_parameter():
     pytest.importorskip("launch_ros", reason="needs launch_ros, which the wheels do not have")
     launch = pytest.importorskip("launch")
     source = launch.launch_description_sources.PythonLaunchDescriptionSource(str(ROOT / "launch" / "vo.launch.py"))
-    entities = source.get_launch_description(launch.LaunchContext()).entities
-    declared = {entity.name for entity in entities if isinstance(entity, launch.actions.DeclareLaunchArgument)}
+    arguments = source.get_launch_description(launch.LaunchContext()).get_launch_arguments()
+    declared = {argument.name for argument in arguments}
     assert declared == {spec.name for spec in PARAMETERS} | {"params_file", "namespace", "rviz", "bag", "use_sim_time"}
