@@ -14,20 +14,6 @@ from loftr_ros.odometry.camera import Camera, CameraError, stereo_baseline
 from loftr_ros.odometry.stereo_rig import StereoRig
 from loftr_ros.sequences.errors import SequenceError
 
-# What PyYAML raises for text that is no YAML or nested too deeply, and for values that are none of their type
-# (`!!int x`, the 99th of a month, an exponent beyond all numbers).
-_YAML_ERRORS = (yaml.YAMLError, RecursionError, ValueError, OverflowError, LookupError, AttributeError, TypeError)
-
-
-class _Loader(yaml.SafeLoader):
-    """Plain values only: aliases of aliases expand to any size, and a calibration has no use for them."""
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Compose as the safe loader does, without aliases."""
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("it has an alias (*)")
-        return super().compose_node(parent, index)
-
 
 @dataclass(frozen=True)
 class Calibration:
@@ -79,16 +65,16 @@ def read_calibration(path: Path) -> Calibration:
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read the fields of a YAML file, or of one that OpenCV wrote. Raises SequenceError."""
-    import yaml  # not at the top: other layouts, and training, do without PyYAML
+    from loftr_ros.sequences import plain_yaml  # not at the top: other layouts, and training, do without PyYAML
 
     try:
         # OpenCV's first line, %YAML:1.0, is no YAML.
-        content = yaml.load(path.read_text().removeprefix("%YAML:1.0"), _Loader)
+        content = plain_yaml.load(path.read_text().removeprefix("%YAML:1.0"))
     except OSError as error:
         raise SequenceError(
             f"{path} cannot be read ({error.strerror}): put the calibration there as camera_calibration writes it."
         ) from error
-    except _YAML_ERRORS as error:
+    except plain_yaml.ERRORS as error:
         raise SequenceError(f"{path} is no valid YAML: {shortened(error) or type(error).__name__}.") from error
     if not isinstance(content, dict):
         raise SequenceError(f"{path} is no calibration: it holds no fields.")
