@@ -12,47 +12,41 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-# Time to end in an orderly way. An import of torch, or a frame of a slow network, is not waited for any longer.
-_LIMIT_S = 1.5
+# Time to end in an orderly way. A frame of a slow network is not waited for any longer.
+_LIMIT_S = 1.2
 
 
 class StopSignals:
-    """Takes SIGINT and SIGTERM in a thread of its own; no other code of the program is ever interrupted.
+    """Takes SIGINT and SIGTERM in a thread of its own; what the program is doing is never interrupted.
 
     The handlers of rclpy shut ROS down while it is in use, which ends in an RCLError; those of Python raise
-    KeyboardInterrupt in the middle of an import or a callback.
+    KeyboardInterrupt in the middle of an import or a callback, or only after a wait of ROS has ended.
     """
 
     def __init__(self) -> None:
-        """Begin to take them, also where a script started the program in the background, ignoring SIGINT.
-
-        Must be called before there are other threads: they inherit that signals do not interrupt them.
-        """
-        self._lock = threading.Lock()
-        self._arrived = False
+        """Begin to take them, also where a script started the program in the background, ignoring SIGINT."""
         self._stop: Callable[[], None] | None = None
         self._ended = threading.Event()
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        self._arrivals, arrivals = os.pipe()
+        os.set_blocking(arrivals, False)
+        signal.set_wakeup_fd(arrivals)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
         threading.Thread(target=self._wait, name="signals", daemon=True).start()
 
     def on_stop(self, stop: Callable[[], None]) -> None:
-        """Have `stop` called at the first signal, in the thread of the signals, or now if that has come already."""
-        with self._lock:
-            self._stop = stop
-            if self._arrived:
-                stop()
+        """Have `stop` called at the first signal, in another thread. Until then there is nothing to end in order."""
+        self._stop = stop
 
     def ended(self) -> None:
         """Say that the program has come to its end: it is not forced to any more."""
         self._ended.set()
 
     def _wait(self) -> None:
-        signal.sigwait(_SIGNALS)
-        with self._lock:
-            self._arrived = True
-            if self._stop:
-                self._stop()
+        os.read(self._arrivals, 1)
+        if self._stop is None:
+            leave(0)
+        self._stop()
         if not self._ended.wait(_LIMIT_S):
             leave(0)
 

@@ -40,9 +40,7 @@ class Tf:
     def lookup_transform(self, target, source, time):
         x, y, z = self.known[target, source]
         rotation = SimpleNamespace(x=0.0, y=0.0, z=0.0, w=1.0)
-        return SimpleNamespace(
-            transform=SimpleNamespace(translation=SimpleNamespace(x=x, y=y, z=z), rotation=rotation)
-        )
+        return SimpleNamespace(transform=SimpleNamespace(translation=SimpleNamespace(x=x, y=y, z=z), rotation=rotation))
 
 
 @pytest.fixture

@@ -1,0 +1,40 @@
+"""The camera that nobody named, looked for while the node answers."""
+
+import time
+
+
+def test_the_node_answers_while_it_looks_and_says_why_it_takes_none(ros, program):
+    node = ros.node(autostart="false", image_topic="''", input_timeout=3.0)
+    listener = ros.start(
+        program("diagnosed.py"), "looking for a mono camera", "no mono camera is publishing",
+        "2 mono cameras are publishing, /front/image, /rear/image: set image_topic to one", "waiting for images",
+    )  # fmt: skip
+    assert listener.stdout.readline() == "ready\n"
+    code, said, errors = ros.run(program("transitions.py"), "configure", "activate", "deactivate", "activate")
+    assert code == 0, errors
+    labels = ["configure True inactive", "activate True active", "deactivate True inactive", "activate True active"]
+    assert said.split("\n")[:-1] == labels
+    assert max(map(float, errors.split()[1:])) < 1, errors  # seconds; configuring may take one more
+    assert listener.stdout.readline() == "0 looking for a mono camera that is publishing\n"
+    assert listener.stdout.readline().startswith("2 no mono camera is publishing")
+    front, rear = (ros.start(program("cameras.py"), name) for name in ("/front", "/rear"))
+    assert listener.stdout.readline().startswith("2 2 mono cameras are publishing, /front/image, /rear/image")
+    began = time.monotonic()
+    code, said, _ = ros.run(program("control.py"), "reset")
+    assert said.startswith("False there is no odometry to reset: 2 mono cameras"), said
+    assert time.monotonic() - began < 20
+    ros.stop(rear)
+    assert listener.stdout.readline() == "0 waiting for images\n"
+    assert front.poll() is None
+    code, errors = ros.stop(node)
+    assert (code, "took /front/image, the only mono camera that is publishing" in errors) == (0, True)
+
+
+def test_a_network_that_cannot_be_loaded_is_the_answer_to_configure(ros, program):
+    node = ros.node(autostart="false", checkpoint="no_such_file.safetensors")
+    listener = ros.start(program("diagnosed.py"), "no_such_file.safetensors")
+    assert listener.stdout.readline() == "ready\n"
+    code, said, errors = ros.run(program("transitions.py"), "configure")
+    assert (code, said) == (0, "configure False unconfigured\n"), errors
+    assert listener.communicate(timeout=60)[0].startswith("2 ")
+    assert ros.stop(node)[0] == 0
