@@ -44,6 +44,15 @@ def test_while_it_starts_and_looks_for_a_camera(ros, seconds):
     assert_ends(node, signal.SIGTERM if seconds == 6 else signal.SIGINT)
 
 
+def test_while_torch_is_imported(ros):
+    node = ros.node()
+    maps = Path(f"/proc/{node.pid}/maps")
+    while "libtorch" not in maps.read_text():
+        assert node.poll() is None
+        time.sleep(0.005)
+    assert_ends(node)
+
+
 def test_in_the_middle_of_frames(ros, rendered):
     node = ros.node(mode="stereo", qos="reliable", process_every_frame="true")
     player = ros.start("loftr_ros.cli", "play", rendered.path, "--mode", "stereo", "--loop", "--rate", 20)

@@ -1,6 +1,7 @@
 """The camera's place from the TF of ROS, where that is installed."""
 
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -18,13 +19,14 @@ def test_the_mount_comes_from_tf_which_is_left_then_and_may_change(ros, program,
     play = ("loftr_ros.cli", "play", rendered.path, "--mode", "stereo", "--now", "--lockstep", "--frames", FRAMES)
     assert ros.run(*play)[0] == 0
     assert mount.stdout.readline() == "left True\n"
-    assert mount.stdout.readline() == "static 1\n"
+    mount.send_signal(signal.SIGUSR1)
+    assert mount.stdout.readline() == "changed 1\n"
     assert ros.run(*play)[0] == 0
     assert collector.wait(timeout=60) == 0
     code, errors = ros.stop(node)
     assert code == 0
-    assert "camera_optical_frame on base_link: taken from TF" in errors
-    assert errors.count("camera_optical_frame on base_link: changed in TF") == 1
+    assert "left/camera_optical_frame on base_link: taken from TF" in errors
+    assert errors.count("left/camera_optical_frame on base_link: changed in TF") == 1
 
     positions = np.array([m["position"] for m in json.loads((tmp_path / "found.json").read_text())["odometry"]])
     np.testing.assert_allclose(positions[FRAMES], positions[FRAMES - 1], atol=1e-9)

@@ -1,5 +1,9 @@
-"""Say on TF how far ahead of the base the camera sits, and something else once the node has left /tf: mount.py X X."""
+"""Say on TF how far ahead of the base the camera sits, and after SIGUSR1 something else: mount.py X X.
 
+It prints when the node listens to /tf, and when it does no more.
+"""
+
+import signal
 import sys
 import time
 
@@ -8,9 +12,11 @@ from geometry_msgs.msg import TransformStamped
 from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
 
 first, second = map(float, sys.argv[1:])
+asked = []
+signal.signal(signal.SIGUSR1, lambda *_: asked.append(True))
 rclpy.init()
 node = rclpy.create_node("mount")
-mounts, moving = StaticTransformBroadcaster(node), TransformBroadcaster(node)
+moving = TransformBroadcaster(node)
 
 
 def transform(child, x):
@@ -23,6 +29,13 @@ def transform(child, x):
     return message
 
 
+def mount_at(x):
+    """Say so as a program that was started again does: a broadcaster sends a frame only once."""
+    broadcaster = StaticTransformBroadcaster(node)
+    broadcaster.sendTransform(transform("left/camera_optical_frame", x))
+    return broadcaster
+
+
 def wait_until(condition):
     deadline = time.monotonic() + 60
     while not condition() and time.monotonic() < deadline:
@@ -31,9 +44,10 @@ def wait_until(condition):
     return condition()
 
 
-mounts.sendTransform(transform("camera_optical_frame", first))
+broadcasters = [mount_at(first)]
 for text, count in (("heard", 1), ("left", 0)):
     print(text, wait_until(lambda count=count: node.count_subscribers("/tf") == count), flush=True)
-mounts.sendTransform(transform("camera_optical_frame", second))
-print("static", node.count_subscribers("/tf_static"), flush=True)
+wait_until(lambda: asked)
+broadcasters.append(mount_at(second))
+print("changed", node.count_subscribers("/tf_static"), flush=True)
 wait_until(lambda: False)
