@@ -1,4 +1,4 @@
-"""The camera that nobody named, looked for while the node answers."""
+"""What takes long on the way to the first frame: the node answers meanwhile, and says what it waits for."""
 
 import time
 
@@ -37,4 +37,35 @@ def test_a_network_that_cannot_be_loaded_is_the_answer_to_configure(ros, program
     code, said, errors = ros.run(program("transitions.py"), "configure")
     assert (code, said) == (0, "configure False unconfigured\n"), errors
     assert listener.communicate(timeout=60)[0].startswith("2 ")
+    assert ros.stop(node)[0] == 0
+
+
+def test_a_network_that_takes_long(ros, program):
+    node = ros.start(program("slow_network.py"), "--ros-args", "-p", "autostart:=false")
+    listener = ros.start(program("diagnosed.py"), "loading the network", "waiting for images")
+    assert listener.stdout.readline() == "ready\n"
+    code, said, errors = ros.run(program("transitions.py"), "configure", "activate")
+    assert (code, said) == (0, "configure True inactive\nactivate True active\n")
+    assert max(map(float, errors.split())) < 2.5, errors
+    assert listener.communicate(timeout=60)[0] == "0 loading the network\n0 waiting for images\n"
+    code, said, _ = ros.run(program("transitions.py"), "deactivate", "cleanup", "configure", "cleanup", "configure")
+    assert said.count("True") == 5
+    assert ros.stop(node)[0] == 0
+
+
+def test_a_network_that_turns_out_late_to_be_missing(ros, program):
+    name = "no_such_file.safetensors"
+    node = ros.start(program("slow_network.py"), "--ros-args", "-p", f"checkpoint:={name}")
+    _, errors = node.communicate(timeout=60)
+    assert node.returncode == 2
+    assert errors.split("\n")[-2].startswith("vo_node: error: ")
+    assert name in errors.split("\n")[-2]
+
+    options = ("-p", f"checkpoint:={name}", "-p", "autostart:=false")
+    node = ros.start(program("slow_network.py"), "--ros-args", *options)
+    listener = ros.start(program("diagnosed.py"), name)
+    assert listener.stdout.readline() == "ready\n"
+    assert ros.run(program("transitions.py"), "configure")[1] == "configure True inactive\n"
+    assert listener.communicate(timeout=60)[0].startswith("2 ")
+    assert ros.run(program("transitions.py"), "activate")[1] == "activate False inactive\n"
     assert ros.stop(node)[0] == 0
