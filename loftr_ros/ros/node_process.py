@@ -39,6 +39,7 @@ def _run(stopped: Future[None]) -> None:
     executor = SingleThreadedExecutor()
     try:
         executor.add_node(node)
+        stopped.add_done_callback(lambda _: node.interrupt())
         node.start()
         _spin(node, executor, stopped)
     finally:

@@ -82,6 +82,10 @@ class Pipeline:
             self._is_closed = True
         return self._worker.stop()
 
+    def interrupt(self) -> None:
+        """Take no more frames. May be called from any thread."""
+        self._worker.stop()
+
     def reset(self) -> None:
         """Start over with the next frame, where the parameters say the base starts."""
         self._orders.put(self._odometry.reset)

@@ -115,6 +115,12 @@ class VoNode(LifecycleNode):
         if outputs:
             outputs.close()
 
+    def interrupt(self) -> None:
+        """Let no callback wait for the worker any longer. May be called from any thread."""
+        pipeline = self._pipeline
+        if pipeline:
+            pipeline.interrupt()
+
     def fail(self, error: Exception) -> None:
         """Say in the log and in the diagnostics why a transition did not happen, or why no odometry will come."""
         self._error = sentence(error)
@@ -180,10 +186,11 @@ class VoNode(LifecycleNode):
         """Start the odometry, if there is all that it needs. Raises what keeps it from starting."""
         assert self._network is not None
         assert self._outputs is not None
+        matcher = self._network.result() if self._network.done() else None
         camera = self._search.camera() if self._search else {}
-        if camera is None or not self._network.done() or (self._worker and self._worker.is_alive()):
+        if matcher is None or camera is None or (self._worker and self._worker.is_alive()):
             return
-        matcher, parameters = self._network.result(), replace(self._table.values(), **camera)
+        parameters = replace(self._table.values(), **camera)
         self._outputs.reconfigure(parameters)
         self._outputs.restart()
         self._pipeline = Pipeline(self, parameters, matcher, self._outputs)
@@ -251,13 +258,12 @@ class VoNode(LifecycleNode):
             return _status_of(self._pipeline)
         if self._error:
             return DiagnosticStatus.ERROR, self._error
-        if self._network and not self._network.done():
-            return DiagnosticStatus.OK, "loading the network"
-        if self._network and isinstance(failed := self._network.exception(), Exception):
+        loading = self._network is not None and not self._network.done()
+        if self._network and not loading and isinstance(failed := self._network.exception(), Exception):
             return DiagnosticStatus.ERROR, sentence(failed)
         if self._search:
             return self._search.status()
-        return DiagnosticStatus.OK, "not active"
+        return DiagnosticStatus.OK, "loading the network" if loading else "not active"
 
 
 def _status_of(pipeline: Pipeline) -> tuple[bytes, str]:

@@ -86,6 +86,5 @@ def test_a_trajectory_that_is_being_written_and_the_log_are_complete(ros, progra
     assert len(read_tum(file)) == poses
     assert caller.communicate(timeout=60)[0] == f"True wrote the last {poses} poses to {file}\n"
     (log,) = (tmp_path / "log").glob(f"*_{node.pid}_*.log")
-    for text in (said, log.read_text()):
-        assert "active: checkpoint compact" in text
-        assert "the last line" in text
+    assert "the last line" in said
+    assert "the last line" in log.read_text()

@@ -1,7 +1,5 @@
 """What takes long on the way to the first frame: the node answers meanwhile, and says what it waits for."""
 
-import time
-
 
 def test_the_node_answers_while_it_looks_and_says_why_it_takes_none(ros, program):
     node = ros.node(autostart="false", image_topic="''", input_timeout=3.0)
@@ -17,15 +15,13 @@ def test_the_node_answers_while_it_looks_and_says_why_it_takes_none(ros, program
     assert max(map(float, errors.split()[1:])) < 1, errors  # seconds; configuring may take one more
     assert listener.stdout.readline() == "0 looking for a mono camera that is publishing\n"
     assert listener.stdout.readline().startswith("2 no mono camera is publishing")
-    front, rear = (ros.start(program("cameras.py"), name) for name in ("/front", "/rear"))
+    both = ros.start(program("cameras.py"), "/front", "/rear")
     assert listener.stdout.readline().startswith("2 2 mono cameras are publishing, /front/image, /rear/image")
-    began = time.monotonic()
-    code, said, _ = ros.run(program("control.py"), "reset")
+    said = ros.run(program("control.py"), "reset")[1]
     assert said.startswith("False there is no odometry to reset: 2 mono cameras"), said
-    assert time.monotonic() - began < 20
-    ros.stop(rear)
+    ros.stop(both)
+    ros.start(program("cameras.py"), "/front")
     assert listener.stdout.readline() == "0 waiting for images\n"
-    assert front.poll() is None
     code, errors = ros.stop(node)
     assert (code, "took /front/image, the only mono camera that is publishing" in errors) == (0, True)
 
@@ -55,7 +51,7 @@ def test_a_network_that_takes_long(ros, program):
 
 def test_a_network_that_turns_out_late_to_be_missing(ros, program):
     name = "no_such_file.safetensors"
-    node = ros.start(program("slow_network.py"), "--ros-args", "-p", f"checkpoint:={name}")
+    node = ros.start(program("slow_network.py"), "--ros-args", "-p", f"checkpoint:={name}", "-p", "image_topic:=''")
     _, errors = node.communicate(timeout=60)
     assert node.returncode == 2
     assert errors.split("\n")[-2].startswith("vo_node: error: ")
