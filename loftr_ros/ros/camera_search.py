@@ -43,7 +43,7 @@ class Choice:
 
 
 def topics_are_named(parameters: VoParameters) -> bool:
-    """Tell whether the image topics of the mode are named; if none is, the camera is to be found.
+    """Return whether the image topics of the mode are named; if none is, the camera is to be found.
 
     Raises:
         CameraSearchError: only some are.
@@ -68,22 +68,20 @@ class CameraSearch:
         self._problem: str | None = None
         node.get_logger().info(self._activity)
 
-    def camera(self) -> dict[str, Any] | None:
-        """Return the parameters that make the only camera, or None as long as there is none, or more than one."""
+    def camera(self) -> Choice | None:
+        """Return the only camera, or None as long as there is none, or more than one."""
         found, now = choices(published(self._node), self._parameters), time.monotonic()
         self._seen = (self._seen or now) if found else None
         since, patience = (self._seen, _SETTLE_S) if self._seen else (self._began, self._parameters.input_timeout)
         if now < since + patience:
             return None
         try:
-            choice = the_only(found, self._parameters.mode)
+            return the_only(found, self._parameters.mode)
         except CameraSearchError as error:
             if str(error) != self._problem:
                 self._problem = str(error)
                 self._node.get_logger().error(self._problem)
             return None
-        self._node.get_logger().info(f"took {choice}, the only {self._parameters.mode} camera that is publishing")
-        return choice.parameters
 
     def status(self) -> tuple[bytes, str]:
         """Return level and text for the diagnostics."""

@@ -19,7 +19,7 @@ except ImportError:  # the wheels of ROS do not have it
 
 
 def is_installed() -> bool:
-    """Tell whether there is a TF to ask."""
+    """Return whether tf2_ros is installed."""
     return tf2_ros is not None
 
 

@@ -19,7 +19,7 @@ from loftr_ros.errors import LoftrRosError
 from loftr_ros.odometry.estimate import TrackingState
 from loftr_ros.ros.background import in_background, in_thread
 from loftr_ros.ros.callback_errors import CallbackErrors
-from loftr_ros.ros.camera_search import CameraSearch, topics_are_named
+from loftr_ros.ros.camera_search import CameraSearch, Choice, topics_are_named
 from loftr_ros.ros.diagnostics import sentence
 from loftr_ros.ros.diagnostics_output import DiagnosticsOutput, Report
 from loftr_ros.ros.network_loading import Matcher, load_network, network_values
@@ -41,8 +41,8 @@ class NodeStartError(LoftrRosError):
 TransitionT = Callable[["VoNode", LifecycleState], TransitionCallbackReturn]
 
 
-def _or(result: TransitionCallbackReturn) -> Callable[[TransitionT], TransitionT]:
-    """Have a transition that raises say why, and come to this result: rclpy would keep the error to itself."""
+def _on_exception(result: TransitionCallbackReturn) -> Callable[[TransitionT], TransitionT]:
+    """Report the exception of a transition and return this result instead: rclpy drops the exception silently."""
 
     def decorate(transition: TransitionT) -> TransitionT:
         @wraps(transition)
@@ -127,7 +127,7 @@ class VoNode(LifecycleNode):
         self.get_logger().error(self._error)
         self._diagnostics.publish()
 
-    @_or(TransitionCallbackReturn.FAILURE)
+    @_on_exception(TransitionCallbackReturn.FAILURE)
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Create the publishers, and begin to load the network."""
         self._error = None
@@ -147,7 +147,7 @@ class VoNode(LifecycleNode):
         self._table.in_use = True
         return super().on_configure(state)
 
-    @_or(TransitionCallbackReturn.FAILURE)
+    @_on_exception(TransitionCallbackReturn.FAILURE)
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Look for the camera, if none is named, and start matching when there are a camera and a network."""
         self._error = None
@@ -158,25 +158,25 @@ class VoNode(LifecycleNode):
             self._beginning.reset()
         return super().on_activate(state)
 
-    @_or(TransitionCallbackReturn.ERROR)
+    @_on_exception(TransitionCallbackReturn.ERROR)
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe and stop matching."""
         self._stop()
         return super().on_deactivate(state)
 
-    @_or(TransitionCallbackReturn.ERROR)
+    @_on_exception(TransitionCallbackReturn.ERROR)
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the network and remove the publishers."""
         self.close()
         return TransitionCallbackReturn.SUCCESS
 
-    @_or(TransitionCallbackReturn.ERROR)
+    @_on_exception(TransitionCallbackReturn.ERROR)
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free everything."""
         self.close()
         return TransitionCallbackReturn.SUCCESS
 
-    @_or(TransitionCallbackReturn.SUCCESS)
+    @_on_exception(TransitionCallbackReturn.SUCCESS)
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """After a transition that raised: free the rest, so that the node can be configured again."""
         self.close()
@@ -187,18 +187,18 @@ class VoNode(LifecycleNode):
         assert self._network is not None
         assert self._outputs is not None
         matcher = self._network.result() if self._network.done() else None
-        camera = self._search.camera() if self._search else {}
+        camera = self._search.camera() if self._search else Choice({})
         if matcher is None or camera is None or (self._worker and self._worker.is_alive()):
             return
-        parameters = replace(self._table.values(), **camera)
+        parameters, log = replace(self._table.values(), **camera.parameters), self.get_logger()
+        if self._search:
+            log.info(f"took {camera}, the only {parameters.mode} camera that is publishing")
         self._outputs.reconfigure(parameters)
         self._outputs.restart()
         self._pipeline = Pipeline(self, parameters, matcher, self._outputs)
         self._is_starting, self._search = False, None
         self._beginning.cancel()
-        self.get_logger().info(
-            f"active: checkpoint {matcher.checkpoint} on {matcher.device}, waiting for {parameters.mode} images"
-        )
+        log.info(f"active: checkpoint {matcher.checkpoint} on {matcher.device}, waiting for {parameters.mode} images")
 
     def _try_to_begin(self) -> None:
         """Called again and again from the activation until the odometry starts."""
