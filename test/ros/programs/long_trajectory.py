@@ -1,4 +1,4 @@
-"""The node with this number of poses to save, which logs a line as it closes: long_trajectory.py POSES ROS_ARGUMENTS."""
+"""The node with POSES poses to save, which logs a line as it closes: long_trajectory.py POSES ROS_ARGUMENTS."""
 
 import sys
 
