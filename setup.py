@@ -77,6 +77,6 @@ setup(
         "jazzy": ros_wheels("jazzy"),
     },
     entry_points={
-        "console_scripts": ["loftr-ros = loftr_ros.cli:main", "vo_node = loftr_ros.ros.vo_node:main"],
+        "console_scripts": ["loftr-ros = loftr_ros.cli:main", "vo_node = loftr_ros.ros.main:main"],
     },
 )

@@ -18,10 +18,10 @@ from typing import Any
 from loftr_ros.odometry.scaled_odometry import ScaledOdometry
 from loftr_ros.ros.camera_input import CameraInput, CameraMessages
 from loftr_ros.ros.frame_builder import FrameBuilder
+from loftr_ros.ros.main import run
 from loftr_ros.ros.messages import nanoseconds
 from loftr_ros.ros.outputs import Outputs
 from loftr_ros.ros.pipeline import Pipeline
-from loftr_ros.ros.vo_node import main
 
 OUTPUT = "TIMED_NODE_OUTPUT"
 
@@ -92,6 +92,6 @@ def _install(log: Log) -> None:
 if __name__ == "__main__":
     log = Log()
     _install(log)
-    code = main()
+    code = run()
     Path(os.environ[OUTPUT]).write_text(json.dumps({"callbacks": log.callbacks, "frames": log.frames}))
     sys.exit(code)

@@ -85,7 +85,7 @@ def test_commands_and_options_within_the_text(page: Path) -> None:
 
 @ON_ANY_PAGE
 def test_launch_arguments_and_parameters(page: Path) -> None:
-    launch = source("launch/*.py")
+    launch = source("launch/*.py", "loftr_ros/ros/launching.py")
     for name in re.findall(r"(?<![\w/])(\w+):=", page.read_text()):
         assert name in PARAMETER_NAMES or f'"{name}"' in launch, f"{page.name}: {name}:="
     for code in inline_code(page):

@@ -45,7 +45,7 @@ def play_to_node(sequence: Path, output: Path, domain: int) -> SessionResult:
     """
     environment = local_environment(domain)
     program = [sys.executable, "-m", "loftr_ros.cli"]
-    node = [sys.executable, "-m", "loftr_ros.ros.vo_node", "--ros-args"]
+    node = [sys.executable, "-m", "loftr_ros.ros.main", "--ros-args"]
     for parameter in ("mode:=stereo", "qos:=reliable", "process_every_frame:=true"):
         node += ["-p", parameter]
     recording, recorded, played = (output / name for name in ("odometry.tum", "record.json", "play.json"))

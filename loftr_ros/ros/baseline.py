@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from rclpy.node import Node
-from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo
 
 from loftr_ros.odometry.camera import CameraError, stereo_baseline
-
-try:
-    import tf2_ros
-except ImportError:  # the wheels of ROS do not have it
-    tf2_ros = None
+from loftr_ros.ros import tf_lookup
 
 
 class Baseline:
-    """Listens to TF only if the calibration does not tell."""
+    """Listens to TF only if the calibration does not tell, and until TF does."""
 
     def __init__(self, node: Node, parameter: float) -> None:
         """Start without asking. `parameter` is in metres, 0 if unknown."""
         self._node = node
         self._parameter = parameter
-        self._buffer: Any = None
-        self._listener: Any = None
+        self._tf: tf_lookup.TfLookup | None = None
 
     def close(self) -> None:
         """Stop listening to TF."""
-        if self._listener:
-            self._listener.unregister()
+        if self._tf:
+            self._tf.close()
+            self._tf = None
 
     def of(self, left: CameraInfo, right: CameraInfo) -> float:
         """Return the baseline in metres; it is negative if the right camera is on the left.
@@ -54,12 +47,12 @@ class Baseline:
 
     def _by_tf(self, left: str, right: str) -> float | None:
         # Rectified images often carry the left camera's frame both.
-        if tf2_ros is None or left == right:
+        if not tf_lookup.is_installed() or left == right:
             return None
-        if self._buffer is None:
-            self._buffer = tf2_ros.Buffer()
-            self._listener = tf2_ros.TransformListener(self._buffer, self._node)
-        if not self._buffer.can_transform(left, right, Time()):
+        self._tf = self._tf or tf_lookup.TfLookup(self._node)
+        T_left_right = self._tf.find(left, right)
+        if T_left_right is None:
             return None
-        place = self._buffer.lookup_transform(left, right, Time()).transform.translation
-        return float(np.copysign(np.linalg.norm([place.x, place.y, place.z]), place.x))
+        self.close()
+        shift = T_left_right[:3, 3]
+        return float(np.copysign(np.linalg.norm(shift), shift[0]))

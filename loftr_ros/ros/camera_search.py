@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 
 from loftr_ros.errors import LoftrRosError
@@ -23,7 +24,6 @@ Topics = Mapping[str, str]  # type of message by name
 _IMAGE, _COMPRESSED, _INFO = (f"sensor_msgs/msg/{name}" for name in ("Image", "CompressedImage", "CameraInfo"))
 _SIDES = (("left", "right"), ("infra1", "infra2"))
 _REGISTERED = ("aligned", "registered")
-_TIMEOUT_S = 10.0
 # After the first camera is seen, others that publish already are seen within this time.
 _SETTLE_S = 1.0
 
@@ -43,28 +43,55 @@ class Choice:
         return f"{topics} (compressed)" if self.parameters.get("image_transport") == "compressed" else topics
 
 
-def find_camera(node: Node, parameters: VoParameters) -> VoParameters:
-    """Return the parameters with the topics filled in, if they are empty; it waits for a camera to publish.
+def topics_are_named(parameters: VoParameters) -> bool:
+    """Return whether the image topics of the mode are named; if none is, the camera is to be found.
 
     Raises:
-        CameraSearchError: none comes within ten seconds, or more than one is there, or only some topics are empty.
+        CameraSearchError: only some are.
     """
     needed = {name: bool(getattr(parameters, name)) for name in _NEEDED[parameters.mode]}
-    if all(needed.values()):
-        return parameters
-    if any(needed.values()):
+    if any(needed.values()) and not all(needed.values()):
         raise CameraSearchError(
             f"some of {', '.join(needed)} are empty: set them all, or none to have the camera found"
         )
-    node.get_logger().info(f"looking for a {parameters.mode} camera that is publishing")
-    deadline = time.monotonic() + _TIMEOUT_S
-    while not choices(published(node), parameters) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(_SETTLE_S)
-    topics = published(node)
-    choice = the_only(choices(topics, parameters), parameters.mode, topics)
-    node.get_logger().info(f"took {choice}, the only {parameters.mode} camera that is publishing")
-    return replace(parameters, **choice.parameters)
+    return all(needed.values())
+
+
+class CameraSearch:
+    """Looks for the camera whenever it is asked, until there is one. What is in the way, it says once."""
+
+    def __init__(self, node: Node, parameters: VoParameters) -> None:
+        """Begin to look for a camera of the mode."""
+        self._node = node
+        self._parameters = parameters
+        self._began = time.monotonic()
+        self._seen: float | None = None
+        self._problem: str | None = None
+        node.get_logger().info(self._activity)
+
+    def camera(self) -> Choice | None:
+        """Return the only camera, or None as long as there is none, or more than one."""
+        topics, now = published(self._node), time.monotonic()
+        found = choices(topics, self._parameters)
+        self._seen = (self._seen or now) if found else None
+        since, patience = (self._seen, _SETTLE_S) if self._seen else (self._began, self._parameters.input_timeout)
+        if now < since + patience:
+            return None
+        try:
+            return the_only(found, self._parameters.mode, topics)
+        except CameraSearchError as error:
+            if str(error) != self._problem:
+                self._problem = str(error)
+                self._node.get_logger().error(self._problem)
+            return None
+
+    def status(self) -> tuple[bytes, str]:
+        """Return level and text for the diagnostics."""
+        return (DiagnosticStatus.ERROR, self._problem) if self._problem else (DiagnosticStatus.OK, self._activity)
+
+    @property
+    def _activity(self) -> str:
+        return f"looking for a {self._parameters.mode} camera that is publishing"
 
 
 def the_only(found: list[Choice], mode: str, topics: Topics) -> Choice:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+import numpy as np
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry, Path
+from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image, PointCloud2
 
@@ -88,13 +90,10 @@ class Outputs:
         self._parameters = parameters
         self._poses = deque(self._poses, maxlen=parameters.path_length)
 
-    def publish(self, frame: Frame, camera_frame: str, estimate: OdometryEstimate) -> None:
-        """Publish all that follows from one frame, the odometry first.
-
-        Raises:
-            ExtrinsicError: TF has to tell where the camera is and does not.
-        """
-        T_base_camera = self.extrinsic.of(camera_frame)
+    def publish(
+        self, frame: Frame, camera_frame: str, T_base_camera: NDArray[np.float64], estimate: OdometryEstimate
+    ) -> None:
+        """Publish all that follows from one frame of a camera with the pose (4, 4) in the base, the odometry first."""
         motion = base_motion(estimate, T_base_camera, self._parameters.min_variance, self._start)
         self._last = motion
         self._rate.tick()

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
+from threading import Lock, Thread
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,21 +61,30 @@ class Pipeline:
         self._odometry = ScaledOdometry(matcher, odometry_config(parameters), wheels)
         self._outputs = outputs
         self._parameters = parameters
+        self._T_base_camera: NDArray[np.float64] | None = None
         self._pitch: float | None = None
         self._epoch = 0
         self._error: str | None = None
         self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._publishing = Lock()
+        self._is_closed = False
+        self._input = CameraInput(node, parameters, cameras, self._deliver, self.statistics.frame_ignored)
         capacity = parameters.queue_size if parameters.process_every_frame else None
         self._worker = Worker(self._process, self.statistics.frame_dropped, capacity)
-        self._input = CameraInput(node, parameters, cameras, self._deliver, self.statistics.frame_ignored)
 
-    def close(self) -> None:
-        """Unsubscribe and wait for the worker."""
+    def close(self) -> Thread:
+        """Unsubscribe; nothing is published from now on. Returns the worker, which may still be at its last frame."""
         self._input.close()
         if self._wheels:
             self._wheels.close()
-        self._worker.stop()
         self._baseline.close()
+        with self._publishing:
+            self._is_closed = True
+        return self._worker.stop()
+
+    def interrupt(self) -> None:
+        """Take no more frames. May be called from any thread."""
+        self._worker.stop()
 
     def reset(self) -> None:
         """Start over with the next frame, where the parameters say the base starts."""
@@ -105,18 +115,19 @@ class Pipeline:
     def _process(self, messages: CameraMessages) -> None:
         """Run in the worker: errors of one frame must not end it."""
         began = time.monotonic()
-        self._follow_orders()
-        self._follow_time(messages.epoch)
         try:
+            self._follow_orders()
+            self._follow_time(messages.epoch)
             if self._cold:
                 self._warm_up(messages.infos[0])
             estimate = self._estimate(messages)
         except Exception as error:
+            if self._is_closed:
+                return
             if isinstance(error, OutOfMemory):
                 self._give_way(error)
-            if self._node.context.ok():  # else ROS was shut down in the middle of the frame
-                self._node.get_logger().debug(traceback.format_exc())
-                self._fail(sentence(error))
+            self._node.get_logger().debug(traceback.format_exc())
+            self._fail(sentence(error))
         else:
             self.statistics.frame_processed(estimate, messages.arrival)
             self._effort.learn(estimate, time.monotonic() - began)
@@ -125,22 +136,29 @@ class Pipeline:
     def _estimate(self, messages: CameraMessages) -> OdometryEstimate:
         """Make a frame of the messages, and publish its odometry."""
         camera_frame = messages.images[0].header.frame_id
-        self._mount(self._outputs.extrinsic.of(camera_frame))
+        T_base_camera = self._outputs.extrinsic.of(camera_frame)
+        self._mount(T_base_camera)
         frame = self._frames.frame(messages)
         if self._effort.set_for(frame.image.size):
             self._odometry.see_anew()
         estimate = self._odometry.process(frame)
-        self._outputs.publish(frame, camera_frame, estimate)
+        with self._publishing:
+            if not self._is_closed:
+                self._outputs.publish(frame, camera_frame, T_base_camera, estimate)
         return estimate
 
     def _mount(self, T_base_camera: NDArray[np.float64]) -> None:
-        """Tell what measures the scale where the camera sits, which is known from the first frame on."""
+        """Take where the camera sits: at the first frame, and when that changes, which would make the pose jump."""
         if self._wheels:
             self._wheels.follow(T_base_camera)
-        if self._pitch is None:
-            self._pitch = pitch_of(T_base_camera)
-            self._odometry.reconfigure(odometry_config(self._parameters, self._pitch))
-            self._odometry.reset()
+        if T_base_camera is self._T_base_camera:
+            return
+        if self._T_base_camera is not None:
+            self._outputs.carry_on()
+        self._T_base_camera = T_base_camera
+        self._pitch = pitch_of(T_base_camera)
+        self._odometry.reconfigure(odometry_config(self._parameters, self._pitch))
+        self._odometry.reset()
 
     def _warm_up(self, info: CameraInfo) -> None:
         """Let a GPU get ready for the images of a camera, once; a processor has nothing to gain by it."""

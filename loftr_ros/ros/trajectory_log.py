@@ -42,7 +42,10 @@ class TrajectoryLog:
         poses = list(self._poses)  # one step that no other thread gets in between
         if not poses:
             raise TrajectoryLogError("there is no trajectory to save: no odometry came since the start or the reset")
-        path = path.expanduser().absolute()
+        try:
+            path = path.expanduser().absolute()
+        except RuntimeError as error:
+            raise TrajectoryLogError(f"{path}: there is no such user; set the parameter trajectory_file") from error
         stamps, matrices = zip(*poses, strict=True)
         try:
             write_tum(path, Trajectory(np.array(stamps, np.int64), np.array(matrices)))

@@ -2,33 +2,60 @@
 
 from __future__ import annotations
 
-import signal
-import sys
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from dataclasses import replace
+from functools import partial, wraps
 from pathlib import Path
+from threading import Thread
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import Trigger
 
 from loftr_ros.errors import LoftrRosError
-from loftr_ros.loftr.matcher import LoftrMatcher, load_matcher
 from loftr_ros.odometry.estimate import TrackingState
-from loftr_ros.ros.background import in_background
-from loftr_ros.ros.camera_search import find_camera
+from loftr_ros.ros.background import in_background, in_thread
+from loftr_ros.ros.callback_errors import CallbackErrors
+from loftr_ros.ros.camera_search import CameraSearch, Choice, topics_are_named
 from loftr_ros.ros.diagnostics import sentence
 from loftr_ros.ros.diagnostics_output import DiagnosticsOutput, Report
-from loftr_ros.ros.ignore_mask import MaskedMatcher
+from loftr_ros.ros.network_loading import Matcher, load_network, network_values
 from loftr_ros.ros.node_parameters import NodeParameters
 from loftr_ros.ros.outputs import Outputs
-from loftr_ros.ros.parameters import VoParameters, allowed_effort, odometry_config
+from loftr_ros.ros.parameters import VoParameters, odometry_config
 from loftr_ros.ros.pipeline import Pipeline
-from loftr_ros.ros.trajectory_log import TrajectoryLogError
+from loftr_ros.ros.streams import streams
+
+# A lifecycle manager waits for seconds, the one of Nav2 for five. Most of what is wrong with a network shows in one.
+_PATIENCE_S = 1.0
+_POLL_S = 0.2
 
 
 class NodeStartError(LoftrRosError):
     """The node was to start by itself and could not; the message says why."""
+
+
+TransitionT = Callable[["VoNode", LifecycleState], TransitionCallbackReturn]
+
+
+def _on_exception(result: TransitionCallbackReturn) -> Callable[[TransitionT], TransitionT]:
+    """Report the exception of a transition and return this result instead: rclpy drops the exception silently."""
+
+    def decorate(transition: TransitionT) -> TransitionT:
+        @wraps(transition)
+        def reporting(self: VoNode, state: LifecycleState) -> TransitionCallbackReturn:
+            try:
+                return transition(self, state)
+            except Exception as error:
+                self.fail(error)
+                return result
+
+        return reporting
+
+    return decorate
 
 
 class VoNode(LifecycleNode):
@@ -36,6 +63,13 @@ class VoNode(LifecycleNode):
 
     Configuring loads the network and creates the publishers, activating subscribes to the camera; deactivating and
     cleaning up undo them. Every activation, and every call of `reset`, starts at the initial pose of the parameters.
+
+    No transition waits for what may take seconds: the network loads in a thread of its own, and a timer starts the
+    odometry once there are a network and a camera.
+
+    Attributes:
+        errors: of the callbacks.
+        saving: how many trajectories are being written.
     """
 
     def __init__(self) -> None:
@@ -45,95 +79,153 @@ class VoNode(LifecycleNode):
             ParameterError: a parameter does not exist or is outside its range.
         """
         super().__init__("vo", namespace="/loftr")
-        self._matcher: LoftrMatcher | MaskedMatcher | None = None
+        self.errors = CallbackErrors(self)
+        self.saving = 0
+        self._network: Future[Matcher] | None = None
         self._outputs: Outputs | None = None
+        self._search: CameraSearch | None = None
         self._pipeline: Pipeline | None = None
+        self._worker: Thread | None = None
         self._error: str | None = None
+        self._is_starting = False
         self._table = NodeParameters(self, self._reconfigure)
         self._diagnostics = DiagnosticsOutput(self, self._report)
+        self._beginning = self.create_timer(_POLL_S, self._try_to_begin, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._beginning.cancel()
         self._controls = [
             self.create_service(Trigger, "reset", self._reset),
             self.create_service(Trigger, "save_trajectory", self._save_trajectory),
         ]
+        self.errors.answer()
 
     def start(self) -> None:
         """Configure and activate, if `autostart` says so. Raises NodeStartError."""
         if not self.get_parameter("autostart").value:
             return
+        self._is_starting = True
         for transition in (self.trigger_configure, self.trigger_activate):
             if transition() != TransitionCallbackReturn.SUCCESS:
                 raise NodeStartError(self._error or f"{transition.__name__} failed")
 
     def close(self) -> None:
-        """Stop the worker and free everything, in whatever state the node is."""
-        if self._pipeline:
-            self._pipeline.close()
-            self._pipeline = None
-        if self._outputs:
-            self._outputs.close()
-            self._outputs = None
-        self._matcher = None
+        """Stop the odometry and free everything, in whatever state the node is. Does not wait for the frame in work."""
+        self._stop()
+        outputs, self._outputs, self._network = self._outputs, None, None
         self._table.in_use = False
+        if outputs:
+            outputs.close()
 
+    def interrupt(self) -> None:
+        """Let no callback wait for the worker any longer. May be called from any thread."""
+        pipeline = self._pipeline
+        if pipeline:
+            pipeline.interrupt()
+
+    def fail(self, error: Exception) -> None:
+        """Say in the log and in the diagnostics why a transition did not happen, or why no odometry will come."""
+        self._error = sentence(error)
+        self.get_logger().error(self._error)
+        self._diagnostics.publish()
+
+    @_on_exception(TransitionCallbackReturn.FAILURE)
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Load the network and create the publishers."""
+        """Create the publishers, and begin to load the network."""
+        self._error = None
         try:
             parameters = self._table.values()
             odometry_config(parameters)  # refuses what does not go together
-            self._matcher = _load_matcher(parameters)
+            if topics_are_named(parameters):
+                streams(parameters, self.resolve_topic_name)
             self._outputs = Outputs(self, parameters)
-        except Exception as error:
+            self._network = in_thread(partial(load_network, parameters), daemon=True)
+            wait([self._network], _PATIENCE_S)
+            if self._network.done():
+                self._network.result()
+        except Exception:
             self.close()
-            return self._refuse(error)
-        self._error = None
+            raise
         self._table.in_use = True
-        self.get_logger().info(f"configured: checkpoint {self._matcher.checkpoint} on {self._matcher.device}")
         return super().on_configure(state)
 
+    @_on_exception(TransitionCallbackReturn.FAILURE)
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Find the camera, if none is named, subscribe, and start matching."""
-        assert self._matcher is not None
-        assert self._outputs is not None
-        try:
-            parameters = find_camera(self, self._table.values())
-            self._outputs.reconfigure(parameters)
-            self._outputs.restart()
-            self._pipeline = Pipeline(self, parameters, self._matcher, self._outputs)
-        except Exception as error:
-            return self._refuse(error)
+        """Look for the camera, if none is named, and start matching when there are a camera and a network."""
         self._error = None
-        self.get_logger().info(f"active: waiting for {parameters.mode} images")
+        parameters = self._table.values()
+        self._search = None if topics_are_named(parameters) else CameraSearch(self, parameters)
+        self._begin()
+        if not self._pipeline:
+            self._beginning.reset()
         return super().on_activate(state)
 
+    @_on_exception(TransitionCallbackReturn.ERROR)
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe and stop matching."""
-        if self._pipeline:
-            self._pipeline.close()
-            self._pipeline = None
+        self._stop()
         return super().on_deactivate(state)
 
+    @_on_exception(TransitionCallbackReturn.ERROR)
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the network and remove the publishers."""
         self.close()
         return TransitionCallbackReturn.SUCCESS
 
+    @_on_exception(TransitionCallbackReturn.ERROR)
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free everything."""
         self.close()
         return TransitionCallbackReturn.SUCCESS
 
+    @_on_exception(TransitionCallbackReturn.SUCCESS)
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """After a transition that raised: free the rest, so that the node can be configured again."""
+        self.close()
+        return TransitionCallbackReturn.SUCCESS
+
+    def _begin(self) -> None:
+        """Start the odometry, if there is all that it needs. Raises what keeps it from starting."""
+        assert self._network is not None
+        assert self._outputs is not None
+        matcher = self._network.result() if self._network.done() else None
+        camera = self._search.camera() if self._search else Choice({})
+        if matcher is None or camera is None or (self._worker and self._worker.is_alive()):
+            return
+        parameters, log = replace(self._table.values(), **camera.parameters), self.get_logger()
+        if self._search:
+            log.info(f"took {camera}, the only {parameters.mode} camera that is publishing")
+        self._outputs.reconfigure(parameters)
+        self._outputs.restart()
+        self._pipeline = Pipeline(self, parameters, matcher, self._outputs)
+        self._is_starting, self._search = False, None
+        self._beginning.cancel()
+        log.info(f"active: checkpoint {matcher.checkpoint} on {matcher.device}, waiting for {parameters.mode} images")
+
+    def _try_to_begin(self) -> None:
+        """Called again and again from the activation until the odometry starts."""
+        try:
+            self._begin()
+        except Exception as error:
+            self._beginning.cancel()
+            self.fail(error)
+            if self._is_starting:
+                raise NodeStartError(str(self._error)) from error
+
+    def _stop(self) -> None:
+        """End the odometry, or what leads to it. The worker may still be at its last frame."""
+        self._beginning.cancel()
+        self._is_starting, self._search = False, None
+        pipeline, self._pipeline = self._pipeline, None
+        if pipeline:
+            self._worker = pipeline.close()
+
     def _report(self) -> Report:
         values = self._pipeline.values() if self._pipeline else {}
-        if self._matcher:
-            values |= _network_values(self._matcher)
-        return Report(*self._status(), values)
-
-    def _refuse(self, error: Exception) -> TransitionCallbackReturn:
-        """Say why a transition did not happen."""
-        self._error = sentence(error)
-        self.get_logger().error(self._error)
-        self._diagnostics.publish()
-        return TransitionCallbackReturn.FAILURE
+        if self._network and self._network.done() and not self._network.exception():
+            values |= network_values(self._network.result())
+        level, text = self._status()
+        if level != DiagnosticStatus.ERROR:
+            level, text = self.errors.recent() or (level, text)
+        return Report(level, text, values | self.errors.values())
 
     def _reconfigure(self, parameters: VoParameters) -> None:
         """Take changed parameters; what is not active takes them when it is activated."""
@@ -142,7 +234,7 @@ class VoNode(LifecycleNode):
 
     def _reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         response.success = self._pipeline is not None
-        response.message = "the node is not active: activate it first"
+        response.message = f"there is no odometry to reset: {self._status()[1]}"
         if self._pipeline:
             self._pipeline.reset()
             response.message = "the next frame is the start of a new odometry"
@@ -153,82 +245,35 @@ class VoNode(LifecycleNode):
         if outputs is None or self.executor is None:
             response.message = "the node is not configured, so there is no trajectory: configure and activate it first"
             return response
+        self.saving += 1
         try:
             response.message = await in_background(self.executor, lambda: outputs.trajectory.save(path))
             response.success = True
-        except TrajectoryLogError as error:
-            response.message = str(error)
+        finally:
+            self.saving -= 1
         return response
 
     def _status(self) -> tuple[bytes, str]:
-        if self._pipeline is None:
-            return (DiagnosticStatus.ERROR, self._error) if self._error else (DiagnosticStatus.OK, "not active")
-        problem = self._pipeline.problem()
-        if problem:
-            return DiagnosticStatus.ERROR, problem
-        state = self._pipeline.statistics.state
-        if state is TrackingState.LOST:
-            return DiagnosticStatus.WARN, f"lost: {self._pipeline.statistics.lost_because}; the pose is a prediction"
-        doubt = self._pipeline.doubt()
-        if doubt:
-            return DiagnosticStatus.WARN, doubt
-        return DiagnosticStatus.OK, state.value if state else "waiting for images"
+        if self._pipeline:
+            return _status_of(self._pipeline)
+        if self._error:
+            return DiagnosticStatus.ERROR, self._error
+        loading = self._network is not None and not self._network.done()
+        if self._network and not loading and isinstance(failed := self._network.exception(), Exception):
+            return DiagnosticStatus.ERROR, sentence(failed)
+        if self._search:
+            return self._search.status()
+        return DiagnosticStatus.OK, "loading the network" if loading else "not active"
 
 
-def _network_values(matcher: LoftrMatcher | MaskedMatcher) -> dict[str, str]:
-    """Return what the diagnostics show of the network."""
-    values = {"device": str(matcher.device), "checkpoint": matcher.checkpoint, "precision": matcher.precision}
-    if matcher.device.type == "cuda":
-        import torch
-
-        now, peak = torch.cuda.memory_allocated(matcher.device), torch.cuda.max_memory_allocated(matcher.device)
-        values["GPU memory (MiB)"] = f"{now / 2**20:.0f}, at most {peak / 2**20:.0f}"
-    return values
-
-
-def _load_matcher(parameters: VoParameters) -> LoftrMatcher | MaskedMatcher:
-    if parameters.threads:
-        import torch
-
-        torch.set_num_threads(parameters.threads)
-    p = parameters
-    matcher = load_matcher(p.checkpoint, p.device, allowed_effort(p), p.precision, p.gpu_memory_limit)
-    return MaskedMatcher(matcher, Path(p.mask_image).expanduser()) if p.mask_image else matcher
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the node until it is told to stop. Returns the exit code: 0, or 2 for an error of the user's."""
-    rclpy.init(args=argv)
-    try:
-        _spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except Exception as error:
-        # A signal in the middle of the start makes the next call of ROS fail, which is no error then.
-        if rclpy.ok():
-            if not isinstance(error, LoftrRosError):
-                raise
-            print(f"vo_node: error: {error}", file=sys.stderr)
-            return 2
-    finally:
-        rclpy.try_shutdown()
-    return 0
-
-
-def _spin() -> None:
-    node = VoNode()
-    executor = SingleThreadedExecutor()
-    try:
-        executor.add_node(node)
-        node.start()
-        executor.spin()
-    finally:
-        # ros2 launch repeats the Ctrl-C that the terminal has sent already, in the middle of this.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        node.close()
-        executor.shutdown()
-        node.destroy_node()
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _status_of(pipeline: Pipeline) -> tuple[bytes, str]:
+    problem = pipeline.problem()
+    if problem:
+        return DiagnosticStatus.ERROR, problem
+    state = pipeline.statistics.state
+    if state is TrackingState.LOST:
+        return DiagnosticStatus.WARN, f"lost: {pipeline.statistics.lost_because}; the pose is a prediction"
+    doubt = pipeline.doubt()
+    if doubt:
+        return DiagnosticStatus.WARN, doubt
+    return DiagnosticStatus.OK, state.value if state else "waiting for images"

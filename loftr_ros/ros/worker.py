@@ -41,12 +41,12 @@ class Worker(Generic[ItemT]):
             self._items.append(item)
             self._changed.notify_all()
 
-    def stop(self) -> None:
-        """Finish the item in work, forget the waiting ones, and join the thread."""
+    def stop(self) -> threading.Thread:
+        """Forget the items that wait. Returns the thread, which ends after the item in work."""
         with self._changed:
             self._running = False
             self._changed.notify_all()
-        self._thread.join()
+        return self._thread
 
     def _drop_waiting(self) -> None:
         for _ in self._items:

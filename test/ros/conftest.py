@@ -46,7 +46,7 @@ class Ros:
     def node(self, **parameters: object) -> subprocess.Popen[str]:
         """Start the node under test."""
         options = [option for item in parameters.items() for option in ("-p", "{}:={}".format(*item))]
-        return self.start("loftr_ros.ros.vo_node", "--ros-args", *options)
+        return self.start("loftr_ros.ros.main", "--ros-args", *options)
 
     def run(self, *command: object, timeout: float = 90) -> tuple[int, str, str]:
         """Run a program to its end; returns its exit code and what it said on stdout and stderr."""

@@ -39,13 +39,14 @@ class Tf:
 
     def lookup_transform(self, target, source, time):
         x, y, z = self.known[target, source]
-        return SimpleNamespace(transform=SimpleNamespace(translation=SimpleNamespace(x=x, y=y, z=z)))
+        rotation = SimpleNamespace(x=0.0, y=0.0, z=0.0, w=1.0)
+        return SimpleNamespace(transform=SimpleNamespace(translation=SimpleNamespace(x=x, y=y, z=z), rotation=rotation))
 
 
 @pytest.fixture
 def tf(monkeypatch):
     tf = Tf({})
-    monkeypatch.setattr("loftr_ros.ros.baseline.tf2_ros", tf)
+    monkeypatch.setattr("loftr_ros.ros.tf_lookup.tf2_ros", tf)
     return tf
 
 
@@ -90,9 +91,12 @@ def test_the_calibration_goes_before_tf_and_that_before_the_parameter(tf):
     assert baseline.of(info("left"), info("right", shift=-0.1)) == pytest.approx(0.1)
     assert tf.listeners == 0
     assert baseline.of(info("left"), info("right")) == 0.3
+    assert tf.listeners == 1
     tf.known["left", "right"] = (0.12, 0.05, 0.0)
     assert baseline.of(info("left"), info("right")) == pytest.approx(0.13)
+    assert tf.listeners == 0  # it knows
     assert baseline.of(info("left"), info("left")) == 0.3  # rectified images may both carry the left frame
+    baseline.of(info("left"), info("other"))
     assert tf.listeners == 1
     baseline.close()
     assert tf.listeners == 0
@@ -101,7 +105,7 @@ def test_the_calibration_goes_before_tf_and_that_before_the_parameter(tf):
 @pytest.mark.parametrize("installed", [True, False])
 def test_nothing_tells_the_baseline(tf, monkeypatch, installed):
     if not installed:
-        monkeypatch.setattr("loftr_ros.ros.baseline.tf2_ros", None)
+        monkeypatch.setattr("loftr_ros.ros.tf_lookup.tf2_ros", None)
     with pytest.raises(CameraError, match="TF does not know 'right' on 'left', and stereo_baseline is 0: calibrate"):
         Baseline(None, 0.0).of(info("left"), info("right"))
 

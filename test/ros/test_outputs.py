@@ -48,7 +48,7 @@ def show(out, index, state=TrackingState.TRACKING, forward=0.0):
         np.array([True, False]), frame, 1.5, {}, scale_known=True, is_keyframe=False,
         landmarks=Landmarks(CAMERA, matches, CellDepths.empty(), np.eye(4)),
     )  # fmt: skip
-    out.publish(frame, "eye", estimate)
+    out.publish(frame, "eye", out.extrinsic.of("eye"), estimate)
 
 
 def publish(node, count=1, state=TrackingState.TRACKING, **parameters):

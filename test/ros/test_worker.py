@@ -36,7 +36,7 @@ def test_the_newest_item_wins_and_the_others_are_counted(gate):
         worker.put(item)
     gate.open.release(2)
     assert gate.entered.acquire(timeout=5)
-    worker.stop()
+    worker.stop().join(timeout=5)
     assert gate.done == [0, 3]
     assert gate.dropped == 2
 
@@ -54,23 +54,22 @@ def test_with_a_capacity_nothing_is_lost_and_put_blocks(gate):
     blocked.join(timeout=5)
     for _ in range(2):
         assert gate.entered.acquire(timeout=5)
-    worker.stop()
+    worker.stop().join(timeout=5)
     assert gate.done == [0, 1, 2]
     assert gate.dropped == 0
 
 
-def test_stop_frees_a_blocked_put_and_joins_the_thread(gate):
+def test_stop_frees_a_blocked_put_and_does_not_wait_for_the_item_in_work(gate):
     worker = Worker(gate.work, gate.drop, capacity=1)
     worker.put(0)
     assert gate.entered.acquire(timeout=5)
     worker.put(1)
     blocked = threading.Thread(target=worker.put, args=(2,))
     blocked.start()
-    stopper = threading.Thread(target=worker.stop)
-    stopper.start()
+    thread = worker.stop()
+    blocked.join(timeout=5)
+    assert (blocked.is_alive(), thread.is_alive()) == (False, True)
     gate.open.release()
-    for thread in (blocked, stopper):
-        thread.join(timeout=5)
-        assert not thread.is_alive()
+    thread.join(timeout=5)
     assert gate.done == [0]
-    assert "matching" not in [thread.name for thread in threading.enumerate()]
+    assert not thread.is_alive()

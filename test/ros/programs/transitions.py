@@ -1,6 +1,10 @@
-"""Ask the node for lifecycle transitions by name and print what came of each: transitions.py configure activate ..."""
+"""Ask the node for lifecycle transitions by name and print what came of each: transitions.py configure activate ...
+
+How many seconds each took goes to stderr.
+"""
 
 import sys
+import time
 
 import rclpy
 from lifecycle_msgs.msg import Transition
@@ -21,6 +25,9 @@ def call(client, request):
 
 for name in sys.argv[1:]:
     transition = Transition(id=getattr(Transition, f"TRANSITION_{name.upper()}"))
+    assert change.wait_for_service(timeout_sec=30)
+    began = time.monotonic()
     success = call(change, ChangeState.Request(transition=transition)).success
+    print(f"{time.monotonic() - began:.2f}", file=sys.stderr)
     print(name, success, call(state, GetState.Request()).current_state.label)
 rclpy.shutdown()

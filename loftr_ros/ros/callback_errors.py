@@ -1,0 +1,79 @@
+"""Errors of callbacks: they end neither the node nor the wait of who called a service."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.executors import await_or_execute
+from rclpy.node import Node
+
+from loftr_ros.errors import LoftrRosError
+from loftr_ros.ros.diagnostics import sentence
+
+_SHOWN_S = 10.0
+
+
+class CallbackErrors:
+    """What the callbacks of a node raised: logged once a kind, and shown by the diagnostics for ten seconds."""
+
+    def __init__(self, node: Node) -> None:
+        """Start with none."""
+        self._node = node
+        self._logged: set[tuple[type[Exception], str]] = set()
+        self._latest: tuple[float, bytes, str] | None = None
+        self._count = 0
+
+    def add(self, error: Exception) -> str:
+        """Take an error. Returns it in a sentence."""
+        text = sentence(error)
+        level = DiagnosticStatus.WARN if isinstance(error, LoftrRosError) else DiagnosticStatus.ERROR
+        self._latest = time.monotonic(), level, text
+        self._count += 1
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        kind = type(error), f"{place.filename}:{place.lineno}"
+        if kind not in self._logged:
+            self._logged.add(kind)
+            log = self._node.get_logger()
+            log.error(text)
+            log.debug("".join(traceback.format_exception(type(error), error, error.__traceback__)))
+        return text
+
+    def recent(self) -> tuple[bytes, str] | None:
+        """Return level and text for the diagnostics, or None: what the user asked for and cannot have is a warning."""
+        if self._latest is None or self._latest[0] < time.monotonic() - _SHOWN_S:
+            return None
+        return self._latest[1:]
+
+    def values(self) -> dict[str, str]:
+        """Return names and values for the diagnostics."""
+        return {"errors": str(self._count), "last error": self._latest[2]} if self._latest else {"errors": "0"}
+
+    def answer(self) -> None:
+        """Have every service of the node answer with the error if its callback raises one."""
+        for service in self._node.services:
+            service.callback = self._answering(service.callback)
+
+    def _answering(self, callback: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        async def answering(request: Any, response: Any) -> Any:
+            try:
+                return await await_or_execute(callback, request, response)
+            except Exception as error:
+                return _refused(request, type(response)(), self.add(error))
+
+        return answering
+
+
+def _refused(request: Any, response: Any, text: str) -> Any:
+    """Put the text into a response that has a place for it; all others have `success` false, or are empty."""
+    if hasattr(response, "message"):
+        response.message = text
+    elif hasattr(response, "results") and hasattr(request, "parameters"):
+        response.results = [SetParametersResult(successful=False, reason=text) for _ in request.parameters]
+    elif isinstance(getattr(response, "result", None), SetParametersResult):
+        response.result.reason = text
+    return response

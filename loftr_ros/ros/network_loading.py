@@ -1,0 +1,31 @@
+"""The network of the node, as its parameters ask for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from loftr_ros.loftr.matcher import LoftrMatcher, load_matcher
+from loftr_ros.ros.ignore_mask import MaskedMatcher
+from loftr_ros.ros.parameters import VoParameters, allowed_effort
+
+Matcher = LoftrMatcher | MaskedMatcher
+
+
+def load_network(parameters: VoParameters) -> Matcher:
+    """Load the network and what it is to ignore. Raises LoftrRosError."""
+    if parameters.threads:
+        torch.set_num_threads(parameters.threads)
+    p = parameters
+    matcher = load_matcher(p.checkpoint, p.device, allowed_effort(p), p.precision, p.gpu_memory_limit)
+    return MaskedMatcher(matcher, Path(p.mask_image).expanduser()) if p.mask_image else matcher
+
+
+def network_values(matcher: Matcher) -> dict[str, str]:
+    """Return what the diagnostics show of the network."""
+    values = {"device": str(matcher.device), "checkpoint": matcher.checkpoint, "precision": matcher.precision}
+    if matcher.device.type == "cuda":
+        now, peak = torch.cuda.memory_allocated(matcher.device), torch.cuda.max_memory_allocated(matcher.device)
+        values["GPU memory (MiB)"] = f"{now / 2**20:.0f}, at most {peak / 2**20:.0f}"
+    return values

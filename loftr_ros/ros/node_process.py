@@ -1,0 +1,64 @@
+"""The node in a process of its own: spins it until it is told to stop."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
+
+from loftr_ros.errors import LoftrRosError
+from loftr_ros.ros.vo_node import NodeStartError, VoNode
+
+
+def run_node(argv: list[str] | None, on_stop: Callable[[Callable[[], None]], None]) -> int:
+    """Run the node until it is told to stop. Returns the exit code: 0, or 2 for an error of the user's.
+
+    Args:
+        argv: arguments of ROS; None takes those of the program.
+        on_stop: takes what stops the node, to be called from any thread.
+    """
+    rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
+    stopped: Future[None] = Future()
+    on_stop(lambda: stopped.set_result(None))
+    try:
+        _run(stopped)
+    except LoftrRosError as error:
+        print(f"vo_node: error: {error}", file=sys.stderr)
+        return 2
+    finally:
+        rclpy.try_shutdown()
+    return 0
+
+
+def _run(stopped: Future[None]) -> None:
+    node = VoNode()
+    executor = SingleThreadedExecutor()
+    try:
+        executor.add_node(node)
+        stopped.add_done_callback(lambda _: node.interrupt())
+        node.start()
+        _spin(node, executor, stopped)
+    finally:
+        node.close()
+        executor.shutdown()
+        node.destroy_node()
+
+
+def _spin(node: VoNode, executor: SingleThreadedExecutor, stopped: Future[None]) -> None:
+    """Execute callbacks until the node is to stop and no trajectory is being written, whatever they raise."""
+    while not stopped.done() or node.saving:
+        try:
+            if stopped.done():
+                executor.spin_once(timeout_sec=0.1)
+            else:
+                executor.spin_until_future_complete(stopped)
+        except ExternalShutdownException:
+            return
+        except NodeStartError:
+            raise
+        except Exception as error:
+            node.errors.add(error)

@@ -1,0 +1,13 @@
+"""The node with outputs that cannot be closed and images that cannot be taken: errors that nobody foresaw."""
+
+from loftr_ros.ros.camera_input import CameraInput
+from loftr_ros.ros.main import main
+from loftr_ros.ros.outputs import Outputs
+
+
+def fault(*_):
+    raise RuntimeError("out of order")
+
+
+Outputs.close = CameraInput._on_image = fault
+main()

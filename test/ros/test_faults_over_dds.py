@@ -1,0 +1,66 @@
+"""No callback ends the node: what it raises is the answer to who called it, and a diagnostic."""
+
+
+def answers(ros, program, name, *arguments):
+    code, said, errors = ros.run(program(name), *arguments)
+    assert code == 0, errors
+    return said.split("\n")[:-1]
+
+
+def listening(ros, program, *texts):
+    """Start a program that prints the diagnostics with these texts, and hears from now on."""
+    listener = ros.start(program("diagnosed.py"), *texts)
+    assert listener.stdout.readline() == "ready\n"
+    return listener
+
+
+def test_a_trajectory_that_cannot_be_saved(ros, program, tmp_path, rendered):
+    options = {"qos": "reliable", "process_every_frame": "true", "input_timeout": 60.0}
+    node = ros.node(mode="stereo", trajectory_file="~nosuchuser/x", **options)
+    play = ("loftr_ros.cli", "play", rendered.path, "--mode", "stereo", "--lockstep", "--frames", 2, "--timeout", 30)
+    assert ros.run(*play)[0] == 0
+    refused = "~nosuchuser/x: there is no such user; set the parameter trajectory_file"
+    listener = listening(ros, program, refused)
+    file = tmp_path / "saved.tum"
+    assert answers(ros, program, "control.py", "save_trajectory") == [f"False {refused}"]
+    assert listener.communicate(timeout=60)[0] == f"1 {refused}\n"
+    orders = (f"trajectory_file={tmp_path}", "save_trajectory", f"trajectory_file={file}", "save_trajectory")
+    _, second, _, third = answers(ros, program, "control.py", *orders)
+    assert second == f"False {tmp_path} cannot be written: Is a directory; set the parameter trajectory_file"
+    assert third == f"True wrote the last 2 poses to {file}"
+    assert ros.stop(node)[0] == 0
+
+
+def test_a_parameter_that_rclpy_cannot_read(ros, program):
+    node = ros.node(autostart="false")
+    text = "internal error, ValueError: 99 is not a valid Parameter.Type"
+    listener = listening(ros, program, text)
+    for _ in range(2):
+        assert answers(ros, program, "odd_parameter.py") == [f"(False, '{text}')"]
+    assert listener.communicate(timeout=60)[0] == f"2 {text}\n"
+    assert answers(ros, program, "control.py", "max_speed=2.0") == ["True "]
+    code, errors = ros.stop(node)
+    assert (code, errors.count(text)) == (0, 1)
+
+
+def test_a_transition_that_raises(ros, program):
+    text = "internal error, RuntimeError: out of order"
+    node = ros.start(program("faulty_node.py"), "--ros-args", "-p", "autostart:=false")
+    listener = listening(ros, program, text)
+    orders = ("configure", "cleanup", "configure", "activate")
+    assert answers(ros, program, "transitions.py", *orders) == [
+        "configure True inactive",
+        "cleanup False unconfigured",
+        "configure True inactive",
+        "activate True active",
+    ]
+    assert listener.communicate(timeout=60)[0] == f"2 {text}\n"
+    node.kill()
+
+
+def test_a_subscription_that_raises(ros, program):
+    text = "internal error, RuntimeError: out of order"
+    node = ros.start(program("faulty_node.py"))
+    assert answers(ros, program, "misbehave.py", "mono", text) == [text]
+    assert answers(ros, program, "transitions.py", "deactivate") == ["deactivate True inactive"]
+    node.kill()
