@@ -55,7 +55,6 @@ def shared(folder: str) -> tuple[str, list[str]]:
 
 
 setup(
-    name=NAME,
     description="Visual odometry from LoFTR matches, with and without ROS 2",
     license="Apache-2.0",
     maintainer="loftr_ros maintainers",
