@@ -8,30 +8,32 @@ PYTHON ?= python3
 ROS ?= kilted
 BIN := .venv/bin
 # One thread for each of the tests that run side by side.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --no-header
+# One line, and the output of the command only if it fails.
+STEP := $(PYTHON) tools/step.py
 
 .PHONY: demo test lint format venv clean
 .DEFAULT_GOAL := test
 
 demo: venv
-	$(BIN)/loftr-ros demo --output out/demo
+	@$(BIN)/loftr-ros demo --output out/demo
 
 # Types are checked on Kilted only: the oldest NumPy, OpenCV and rclpy have few of them.
 test: $(if $(filter jazzy,$(ROS)),venv,lint)
-	$(PYTEST)
+	@$(PYTEST)
 
 lint: venv
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/mypy bench/*.py
+	@$(STEP) "ruff check" $(BIN)/ruff check .
+	@$(STEP) "ruff format --check" $(BIN)/ruff format --check .
+	@$(STEP) "mypy" $(BIN)/mypy
+	@$(STEP) "mypy bench" $(BIN)/mypy bench/*.py
 
 format: venv
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+	@$(STEP) "ruff check --fix" $(BIN)/ruff check --fix .
+	@$(STEP) "ruff format" $(BIN)/ruff format .
 
 venv:
 	@$(PYTHON) tools/make_venv.py --ros $(ROS)
 
 clean:
-	rm -rf .venv out build install log *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv out build install log *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
