@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import venv
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,9 @@ SETUPTOOLS = [
     "68.1.2",
     PINS["setuptools"],
 ]
+COLCON = [f"{name}=={PINS[name]}" for name in ("colcon-core", "colcon-ros")]
+# Where rclpy, torch and all else is that the tests run with.
+PACKAGES = [path for path in sys.path if path.endswith("-packages")]
 LAYOUTS: list[tuple[str, ...]] = [(), ("--symlink-install",)]
 
 
@@ -37,6 +41,24 @@ def test_colcon_installs_a_node_that_starts(setuptools: str, tmp_path: Path) -> 
         assert (prefix / "share" / "ament_index" / "resource_index" / "packages" / "loftr_ros").exists()
         assert_package_is_found(python, prefix)
         assert_node_starts(prefix)
+    assert_colcon_test_runs_pytest(python, installed[()])
+
+
+def test_the_venv_of_a_robot_keeps_what_is_installed_and_runs_the_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if installed by apt and ROS: the script has to leave it alone, PyTorch included.
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([*PACKAGES, *filter(None, [os.environ.get("PYTHONPATH")])]))
+    monkeypatch.setenv("PYTHON", sys.executable)
+    folder = tmp_path / "ws" / "venv"
+    run_pip(ROOT / "tools" / "robot_venv.sh", folder, *COLCON)
+    added = {path.name for path in (folder / "lib").glob("python3*/site-packages/*")}
+    assert "colcon_core" in added
+    assert added.isdisjoint({"cv2", "numpy", "safetensors", "torch"})
+    prefix = build(folder / "bin" / "python", tmp_path / "ws")
+    for script in (prefix / "lib" / "loftr_ros").iterdir():
+        assert script.read_text().splitlines()[0] == f"#!{folder}/bin/python"
+    assert_node_starts(prefix)
 
 
 def fresh_environment(path: Path, setuptools: str) -> Path:
@@ -44,16 +66,16 @@ def fresh_environment(path: Path, setuptools: str) -> Path:
     venv.create(path, with_pip=True)
     python = path / "bin" / "python"
     # In two steps: colcon asks for setuptools < 80, which a distribution need not heed.
-    install(python, f"colcon-core=={PINS['colcon-core']}", f"colcon-ros=={PINS['colcon-ros']}")
-    install(python, "--no-deps", f"setuptools=={setuptools}")
+    run_pip(python, "-m", "pip", "install", "--no-compile", *COLCON)
+    run_pip(python, "-m", "pip", "install", "--no-compile", "--no-deps", f"setuptools=={setuptools}")
     return python
 
 
-def install(python: Path, *requirements: str) -> None:
-    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", *requirements]
+def run_pip(*command: str | Path) -> None:
+    """Run something that needs an index of packages."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     if done.returncode:
-        message = f"pip could not install {', '.join(requirements)}: {done.stderr[-500:]}"
+        message = f"{' '.join(map(str, command))} failed: {done.stderr[-500:]}"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
 
 
@@ -70,7 +92,7 @@ def show_what_this_environment_has(python: Path) -> None:
     """Let the fresh environment import what the tests run with (rclpy, torch), but not its loftr_ros."""
     [site_packages] = (python.parents[1] / "lib").glob("python3*/site-packages")
     # A path in a .pth file is searched for modules; .pth files in it, which point to this tree, are not read.
-    (site_packages / "tests.pth").write_text("\n".join(path for path in sys.path if path.endswith("-packages")))
+    (site_packages / "tests.pth").write_text("\n".join(PACKAGES))
 
 
 def executables(folder: Path) -> list[str]:
@@ -121,6 +143,19 @@ def assert_node_starts(prefix: Path) -> None:
             assert node.wait(timeout=30) == 0
         finally:
             node.kill()
+
+
+def assert_colcon_test_runs_pytest(python: Path, prefix: Path) -> None:
+    """With `unittest`, which colcon falls back to, no test would be found."""
+    workspace = prefix.parents[1]
+    options = ["--return-code-on-test-failure", "--pytest-args", "test/test_packaging.py"]
+    command = [python, "-m", "colcon", "test", *options]
+    done = subprocess.run(command, cwd=workspace, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    suite = ET.parse(workspace / "build" / "loftr_ros" / "pytest.xml").find("testsuite")
+    assert suite is not None
+    assert int(suite.attrib["tests"]) > 0
+    assert int(suite.attrib["failures"]) == int(suite.attrib["errors"]) == 0
 
 
 def read_until(process: "subprocess.Popen[str]", text: str) -> str:
