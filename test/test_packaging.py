@@ -1,8 +1,12 @@
 import ast
+import os
 import re
+import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
+
+import pytest
 
 import loftr_ros
 
@@ -39,6 +43,24 @@ def test_package_xml_names_what_is_imported_and_nothing_else() -> None:
     files = [*(ROOT / "loftr_ros").rglob("*.py"), *(ROOT / "launch").glob("*.py")]
     imported = {module for file in files for module in imports(file)}
     assert imported - sys.stdlib_module_names - WITHOUT_KEY - {"loftr_ros"} == modules
+
+
+@pytest.mark.parametrize("plugin", ["launch_testing", "launch_ros"])
+def test_plugins_of_ros_do_not_collect_these_tests(plugin: str, tmp_path: Path) -> None:
+    info = tmp_path / "plugin-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(f"[pytest11]\n{plugin} = collects_itself\n")
+    (tmp_path / "collects_itself.py").write_text(
+        "import pytest\ndef pytest_pycollect_makemodule(): pytest.skip('no test', allow_module_level=True)\n"
+    )
+    search = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", "test/test_layers.py"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"PYTHONPATH": search}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "skipped" not in done.stdout
 
 
 def imports(file: Path) -> set[str]:
