@@ -55,10 +55,10 @@ def test_plugins_of_ros_do_not_collect_these_tests(plugin: str, tmp_path: Path) 
         "import pytest\ndef pytest_pycollect_makemodule(): pytest.skip('no test', allow_module_level=True)\n"
     )
     search = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    # PYTEST_ADDOPTS as colcon sets it would name other tests.
+    environment = os.environ | {"PYTHONPATH": search, "PYTEST_ADDOPTS": ""}
     command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", "test/test_layers.py"]
-    done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | {"PYTHONPATH": search}, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "skipped" not in done.stdout
 
