@@ -45,7 +45,7 @@ def test_package_xml_names_what_is_imported_and_nothing_else() -> None:
     assert imported - sys.stdlib_module_names - WITHOUT_KEY - {"loftr_ros"} == modules
 
 
-@pytest.mark.parametrize("plugin", ["launch_testing", "launch_ros"])
+@pytest.mark.parametrize("plugin", ["launch_pytest", "launch_ros", "launch_testing"])
 def test_plugins_of_ros_do_not_collect_these_tests(plugin: str, tmp_path: Path) -> None:
     info = tmp_path / "plugin-1.dist-info"
     info.mkdir()
