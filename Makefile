@@ -1,43 +1,44 @@
 # Everything needs only python3 (3.10 or newer) with venv; the rest is installed into .venv.
 #   make demo            render a loop through a room, play it to the node, measure the result
 #   make test            format, lint, types, tests
-#   make gpu             what an NVIDIA GPU does with all this, in nine minutes; without one, small on the CPU
 #   make test ROS=jazzy  with the ROS 2 wheels of Jazzy instead of Kilted, and the NumPy and OpenCV of Ubuntu 24.04
+#   make gpu             what an NVIDIA GPU does with all this, in nine minutes; without one, small on the CPU
 # In a shell with a sourced ROS 2 that one is used instead of the wheels.
 
 PYTHON ?= python3
 ROS ?= kilted
 BIN := .venv/bin
 # One thread for each of the tests that run side by side.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --no-header
+# One line, and the output of the command only if it fails.
+STEP := $(PYTHON) tools/step.py
 
-.PHONY: demo test lint format venv clean
+.PHONY: demo test gpu lint format venv clean
 .DEFAULT_GOAL := test
 
 demo: venv
-	$(BIN)/loftr-ros demo --output out/demo
+	@$(BIN)/loftr-ros demo --output out/demo
 
 # Types are checked on Kilted only: the oldest NumPy, OpenCV and rclpy have few of them.
 test: $(if $(filter jazzy,$(ROS)),venv,lint)
-	$(PYTEST)
+	@$(PYTEST)
 
 # On a machine without ROS, pip or network: PYTHONPATH=. python3 bench/gpu.py --output out/gpu
-.PHONY: gpu
 gpu: venv
-	$(BIN)/python bench/gpu.py --output out/gpu
+	@$(BIN)/python bench/gpu.py --output out/gpu
 
 lint: venv
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/mypy bench/*.py
+	@$(STEP) "ruff check" $(BIN)/ruff check .
+	@$(STEP) "ruff format --check" $(BIN)/ruff format --check .
+	@$(STEP) "mypy" $(BIN)/mypy
+	@$(STEP) "mypy bench" $(BIN)/mypy bench/*.py
 
 format: venv
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+	@$(STEP) "ruff check --fix" $(BIN)/ruff check --fix .
+	@$(STEP) "ruff format" $(BIN)/ruff format .
 
 venv:
 	@$(PYTHON) tools/make_venv.py --ros $(ROS)
 
 clean:
-	rm -rf .venv out build install log *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv out build install log *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -26,18 +26,19 @@ REQUIREMENTS = [
 TRAINING = ["h5py", "tensorboard"]
 # For bench/speed.py, which measures EfficientLoFTR too; kornia is among the tools of development.
 BENCHMARKS = ["transformers"]
+# `colcon test` runs pytest because the extra `test` names it.
+TESTS = ["hypothesis", "pytest>=7.2"]
 # evo is licensed under the GPL: a test runs its programs and compares figures, and nothing imports it.
 DEVELOPMENT = [
     "evo",
-    "hypothesis",
     "kornia",
     "mypy",
     "POT",
-    "pytest>=7.2",
     "pytest-xdist",
     "ruff",
     "scipy-stubs",
     "types-PyYAML",
+    *TESTS,
     *TRAINING,
 ]
 
@@ -55,7 +56,6 @@ def shared(folder: str) -> tuple[str, list[str]]:
 
 
 setup(
-    name=NAME,
     description="Visual odometry from LoFTR matches, with and without ROS 2",
     license="Apache-2.0",
     maintainer="loftr_ros maintainers",
@@ -71,6 +71,7 @@ setup(
     install_requires=REQUIREMENTS,
     extras_require={
         "train": TRAINING,
+        "test": TESTS,
         "bench": BENCHMARKS,
         "dev": DEVELOPMENT,
         "kilted": ros_wheels("kilted"),

@@ -14,10 +14,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from step import run_step
+
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "loftr_ros.json"
+LOG = VENV / "pip.log"
 INPUTS = ("setup.py", "setup.cfg", "pyproject.toml", "constraints.txt", "tools/make_venv.py")
 CONSTRAINTS = ROOT / "constraints.txt"
 # Wheels of ROS, and what goes with them in place of what constraints.txt says. Jazzy has the NumPy and the OpenCV of
@@ -37,7 +40,6 @@ PINNED_BESIDE_ROS = (
     "torch",
 )
 MINIMUM = (3, 10)
-PIP_FAILED = "pip failed; its message is above"
 
 
 def main() -> None:
@@ -77,24 +79,24 @@ def check_python() -> None:
 
 def create(clear: bool, system_packages: bool) -> None:
     """Make the bare environment, or keep the one that is there."""
-    say(f"making {VENV} with Python {sys.version.split()[0]}")
     options = ["--clear"] * clear + ["--system-site-packages"] * system_packages
-    run([sys.executable, "-m", "venv", *options, str(VENV)], "The environment could not be made")
+    run(f"{VENV.name} with Python {sys.version.split()[0]}", [sys.executable, "-m", "venv", *options, str(VENV)])
 
 
 def install(wheels: str | None) -> None:
     """Install this package, editable, with what it needs; ROS from `wheels`, or None where one is sourced."""
     if wheels:
-        say(f"installing the pinned dependencies and ROS 2 {wheels} (PyTorch is large; minutes on a first run)")
+        label = f"dependencies and ROS 2 {wheels} (PyTorch is large: minutes on a first run)"
         extras, pins = f"dev,{wheels}", ["--constraint", str(CONSTRAINTS)]
     else:
-        say(f"installing what the sourced ROS 2 {os.environ['ROS_DISTRO']} does not bring")
+        label = f"what the sourced ROS 2 {os.environ['ROS_DISTRO']} does not bring"
         extras, pins = "dev", pins_beside_ros()
-    pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
-    run([*pip, "--editable", f"{ROOT}[{extras}]", *pins], PIP_FAILED)
+    LOG.unlink(missing_ok=True)
+    pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
+    run(label, [*pip, "--editable", f"{ROOT}[{extras}]", *pins], LOG)
     if wheels and WHEELS[wheels]:
         # Not in one with the others: some of the tools for development ask for a newer NumPy, and do without.
-        run([*pip, "--no-deps", *WHEELS[wheels]], PIP_FAILED)
+        run("the oldest NumPy and OpenCV", [*pip, "--no-deps", *WHEELS[wheels]], LOG)
 
 
 def pins_beside_ros() -> list[str]:
@@ -111,15 +113,10 @@ def system_numpy_major() -> int:
     return int(answer.stdout) if answer.returncode == 0 else 1
 
 
-def run(command: list[str], failure: str) -> None:
-    """Run a command with its output visible; stop when it fails."""
-    if subprocess.run(command, check=False).returncode:
-        stop(f"{failure}.")
-
-
-def say(text: str) -> None:
-    """Print one line of progress."""
-    print(f"== {text}", flush=True)
+def run(label: str, command: list[str], log: Path | None = None) -> None:
+    """Run a command as one line of progress; leave when it fails, with exit code 2."""
+    if run_step(label, command, log):
+        sys.exit(2)
 
 
 def stop(reason: str) -> None:
@@ -129,4 +126,7 @@ def stop(reason: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,15 +48,25 @@ def main(args: argparse.Namespace) -> int:
     console = Console()
     make_folder(args.output)
     folder = _render(args.output / "sequence", args.frames, console)
-    with console.status(f"playing {args.frames} stereo frames to the node, in lockstep"):
+    with _step(console, f"playing {args.frames} stereo frames to the node, in lockstep"):
         result = play_to_node(folder, args.output, args.domain)
     truth = open_sequence(folder, "stereo").ground_truth
     assert truth is not None  # it was written with the sequence
-    plot_trajectory(args.output / "trajectory.png", result.trajectory, truth, "Rendered room, stereo", metric=True)
-    _draw_matches(folder, args.output / "matches.png")
+    with _step(console, "drawing the trajectory and matches"):
+        plot_trajectory(args.output / "trajectory.png", result.trajectory, truth, "Rendered room, stereo", metric=True)
+        _draw_matches(folder, args.output / "matches.png")
     console.print(_table(result, evaluate(result.trajectory, truth, with_scale=False)))
     console.print(f"pictures and recording: {args.output}")
     return 0
+
+
+@contextmanager
+def _step(console: Console, text: str) -> Iterator[None]:
+    """Show a spinner while a step runs, and leave one line with its duration."""
+    start = time.monotonic()
+    with console.status(text):
+        yield
+    console.print(f"{text}: {time.monotonic() - start:.0f} s")
 
 
 def _render(root: Path, frames: int, console: Console) -> Path:

@@ -18,6 +18,8 @@ def test_the_demo_closes_its_loop(
 ) -> None:
     result = loftr_ros_program("demo", "--output", tmp_path, "--frames", FRAMES, timeout=600)
     assert result.returncode == 0, result.stderr + "".join(log.read_text() for log in tmp_path.glob("*.log"))
+    steps = result.stdout.partition("loftr_ros demo")[0].strip().splitlines()
+    assert [line.split()[0] for line in steps] == ["rendering", "playing", "drawing"]
     percent = re.search(r"ATE .* ([\d.]+) % of the path", result.stdout)
     assert percent is not None, result.stdout
     assert float(percent[1]) < 2.0

@@ -15,10 +15,11 @@ def make_venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     spec = importlib.util.spec_from_file_location("make_venv", ROOT / "tools" / "make_venv.py")
     assert spec is not None
     assert spec.loader is not None
+    monkeypatch.syspath_prepend(ROOT / "tools")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
     script.ROOT, script.VENV = tmp_path, tmp_path / ".venv"
-    script.STAMP = script.VENV / script.STAMP.name
+    script.STAMP, script.LOG = script.VENV / script.STAMP.name, script.VENV / script.LOG.name
     script.VENV.mkdir()
     (tmp_path / "tools").mkdir()
     for name in script.INPUTS:
@@ -109,7 +110,23 @@ def test_pins_beside_a_sourced_ros_leave_its_numpy_alone(
 def test_jazzy_has_the_oldest_that_is_supported(make_venv: ModuleType, wheels: str, older: int) -> None:
     make_venv.WHEELS = {"kilted": (), "jazzy": make_venv.OLDEST}
     commands: list[list[str]] = []
-    make_venv.run = lambda command, failure: commands.append(command)
+    make_venv.run = lambda label, command, log: commands.append(command)
     make_venv.install_in_full(wheels)
     assert len(commands) == 1 + older
     assert ("numpy==1.26.4" in commands[-1]) == ("--no-deps" in commands[-1]) == bool(older)
+
+
+def test_output_of_a_failing_pip_is_in_a_file_that_is_named(
+    make_venv: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_venv.PYTHON = tmp_path / "python"
+    make_venv.PYTHON.write_text("#!/bin/sh\nseq 600\necho no matching distribution >&2\nexit 1\n")
+    make_venv.PYTHON.chmod(0o755)
+    with pytest.raises(SystemExit, match="2"):
+        make_venv.install_in_full("kilted")
+    log = tmp_path / ".venv" / "pip.log"
+    assert log.read_text().splitlines()[:600] == [str(n) for n in range(1, 601)]
+    shown = capsys.readouterr().out
+    assert str(log) in shown
+    assert "no matching distribution" in shown
+    assert len(shown.splitlines()) < 30
