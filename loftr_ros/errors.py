@@ -15,6 +15,12 @@ class LoftrRosError(Exception):
     exit_code: ClassVar[int] = 2
 
 
+class NoPoseError(LoftrRosError):
+    """Images from which no pose could be measured."""
+
+    exit_code = 1
+
+
 def shortened(text: object, limit: int = 200) -> str:
     """Quote foreign text in a message: on one line, without control characters, at most `limit` characters."""
     line = "".join(c if c.isprintable() else " " for c in " ".join(str(text).split()))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loftr_ros.commands.arguments import add_matcher_arguments
-from loftr_ros.errors import LoftrRosError
+from loftr_ros.errors import LoftrRosError, NoPoseError
 from loftr_ros.output import make_folder
 
 if TYPE_CHECKING:
@@ -20,12 +20,6 @@ if TYPE_CHECKING:
 
 class MatchError(LoftrRosError):
     """Two images that cannot be matched."""
-
-
-class NoPoseError(LoftrRosError):
-    """Two images whose matches give no pose."""
-
-    exit_code = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loftr_ros.commands.arguments import add_matcher_arguments, positive, positive_int
-from loftr_ros.errors import LoftrRosError
+from loftr_ros.errors import LoftrRosError, NoPoseError
 from loftr_ros.output import make_folder
 
 if TYPE_CHECKING:
@@ -23,12 +23,6 @@ if TYPE_CHECKING:
 
 class RunError(LoftrRosError):
     """Options that do not go together, or wheel odometry that does not go with the sequence."""
-
-
-class NoPoseError(LoftrRosError):
-    """A run in which no pose was measured."""
-
-    exit_code = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
