@@ -67,6 +67,8 @@ def main(argv: Sequence[str]) -> int:
     except LoftrRosError as error:
         print(f"gpu_training.py: error: {error}", file=sys.stderr)
         return 2
+    finally:
+        torch.set_flush_denormal(False)
     return 0
 
 

@@ -146,6 +146,8 @@ def _print_summary(summary: dict[str, Any], output: Path) -> None:
     states = ", ".join(f"{count} {state}" for state, count in summary["states"].items())
     unit = "m" if summary["scale_known"] else "(scale unknown)"
     table = Table(show_header=False, box=None)
+    table.add_column()
+    table.add_column(overflow="fold")  # a path is of no use with an ellipsis in it
     table.add_row("frames", f"{summary['frames']} ({states})")
     if summary["lost"]:
         table.add_row("lost", ", ".join(f"{count} {reason}" for reason, count in summary["lost"].items()))

@@ -13,7 +13,7 @@ from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.landmarks import Landmarks
 from loftr_ros.odometry.trajectory import read_tum
-from loftr_ros.ros import extrinsic, outputs
+from loftr_ros.ros import outputs, tf_lookup
 from loftr_ros.ros.parameters import VoParameters
 from loftr_ros.ros.trajectory_log import TrajectoryLogError
 
@@ -24,7 +24,7 @@ CAMERA = Camera(80, 60, np.diag([50.0, 50, 1]))
 def without_tf2(monkeypatch):
     """An installed tf2_ros wants more of a node than paper has."""
     monkeypatch.setattr(outputs, "TransformBroadcaster", None)
-    monkeypatch.setattr(extrinsic, "tf2_ros", None)
+    monkeypatch.setattr(tf_lookup, "tf2_ros", None)
 
 
 class PaperNode:

@@ -119,7 +119,7 @@ def test_mono_on_recorded_images_over_dds(ros, program, tmp_path, recorded, loft
     """Eight frames of KITTI by topic give what `loftr-ros run` gives from the disk, frame for frame."""
     source = recorded("kitti/sequences/06")
     node = ros.node(mode="mono", rectified="true", **LOSSLESS)
-    options = ("--frames", 8, "--timeout", 30, "--frame", "optical", "--output", tmp_path / "topic.tum")
+    options = ("--frames", 8, "--timeout", 60, "--frame", "optical", "--output", tmp_path / "topic.tum")
     recorder = ros.start("loftr_ros.cli", "record", *options, "--json", tmp_path / "record.json")
     play = ("play", source, "--mode", "mono", "--lockstep", "--listeners", 1, "--frames", 8)
     code, said, errors = ros.run("loftr_ros.cli", *play, "--json", tmp_path / "play.json")
