@@ -19,7 +19,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "loft
 ON_ANY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 # Options of other programs that stand alone in backticks.
 OTHERS_OPTIONS = {"--clock", "--align_origin", "--all_pairs", "--break-system-packages", "--system-site-packages"}
-OTHERS_OPTIONS |= {"--extra-index-url", "--log-level", "--ros-args"}
+OTHERS_OPTIONS |= {"--extra-index-url", "--log-level", "--ros-args", "--symlink-install"}
 PARAMETER_NAMES = {spec.name for spec in PARAMETERS}
 # Settings of other programs.
 OTHERS_SETTINGS = {"bond_timeout", "odom_topic"}
