@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loftr_ros.commands.arguments import add_matcher_arguments, counts_per_metre, positive, positive_int
-from loftr_ros.errors import LoftrRosError, NoPoseError
+from loftr_ros.errors import LoftrRosError, NoPoseError, shortened
 from loftr_ros.output import make_folder
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def main(args: argparse.Namespace) -> int:
     if sequence.ground_truth_fault:
         print(f"loftr-ros: warning: no comparison with the truth: {sequence.ground_truth_fault}", file=sys.stderr)
     for note in notes:
-        print(f"loftr-ros: note: {note}", file=sys.stderr)
+        print(f"loftr-ros: note: {shortened(note, 400)}", file=sys.stderr)
     matcher = load_matcher(args.checkpoint, args.device, Effort(args.max_pixels, args.max_matches), args.precision)
     records: list[FrameRecord] = []
     skipped: list[str] = []
@@ -95,7 +95,7 @@ def main(args: argparse.Namespace) -> int:
             records.append(FrameRecord.of(estimate))
     finally:
         for fault in skipped:
-            print(f"loftr-ros: warning: skipped: {fault}", file=sys.stderr)
+            print(f"loftr-ros: warning: skipped: {shortened(fault, 400)}", file=sys.stderr)
         if records:
             settings = {**_settings(args, matcher, config, len(sequence)), "notes": notes, "skipped": skipped}
             log = RunLog(sequence.name, settings, records, sequence.ground_truth, sequence.ground_truth_fault)

@@ -121,7 +121,7 @@ def _depth_scale(path: Path, given: float | None) -> tuple[float, str]:
     if given is not None:
         return given, "--depth-scale"
     if not path.exists():
-        return UNITS_PER_METRE, "of the TUM benchmark, as there is no depth_scale.txt: set --depth-scale if it is wrong"
+        return UNITS_PER_METRE, "assumed as in the TUM benchmark: set --depth-scale, 1000 for millimeters, if it is not"
     return _read_depth_scale(path), path.name
 
 
