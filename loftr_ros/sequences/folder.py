@@ -19,7 +19,7 @@ from loftr_ros.sequences.sequence import Entry, Sequence
 from loftr_ros.sequences.stamped_names import stamps_in_names
 
 LOOKED_FOR = "images with camera.yaml, or left/ and right/ with left.yaml and right.yaml (image folder)"
-
+DEFAULT_FPS = 30.0
 _YAML = re.compile(r"[^.].*\.ya?ml")
 
 
@@ -95,8 +95,9 @@ def _stamped(folder: Path, fps: float) -> tuple[list[tuple[int, Path]], tuple[st
     if found := stamps_in_names([image.stem for image in images]):
         stamps, notation = found
         return sorted(zip(stamps, images, strict=True)), (f"the names in {folder.name}/ hold stamps: {notation}",)
-    note = f"no stamps in the names of {folder.name}/: taking {fps:g} frames per second; set --fps"
-    return [(round(i * 1e9 / fps), image) for i, image in enumerate(sorted(images, key=_natural))], (note,)
+    ordered = [(round(i * 1e9 / fps), image) for i, image in enumerate(sorted(images, key=_natural))]
+    hint = "; set --fps" if fps == DEFAULT_FPS else ""
+    return ordered, (f"no stamps in the names of {folder.name}/: taking {fps:g} frames per second{hint}",)
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

@@ -11,7 +11,9 @@ from loftr_ros.sequences.errors import SequenceError
 from loftr_ros.sequences.sequence import Sequence
 
 
-def open_sequence(path: Path, mode: Mode = "mono", fps: float = 30.0, depth_scale: float | None = None) -> Sequence:
+def open_sequence(
+    path: Path, mode: Mode = "mono", fps: float = folder.DEFAULT_FPS, depth_scale: float | None = None
+) -> Sequence:
     """Open recorded input of any known layout, without decoding it.
 
     Args:

@@ -74,7 +74,8 @@ def is_turned(path: Path) -> bool:
     """Whether the EXIF data of a JPEG ask for its image to be turned. Raises SequenceError."""
     if path.suffix.lower() not in (".jpg", ".jpeg"):
         return False
-    stored, shown = (_read(path, cv2.IMREAD_GRAYSCALE | flag) for flag in (cv2.IMREAD_IGNORE_ORIENTATION, 0))
+    small = cv2.IMREAD_REDUCED_GRAYSCALE_8  # decodes an eighth of the sides
+    stored, shown = (_read(path, small | flag) for flag in (cv2.IMREAD_IGNORE_ORIENTATION, 0))
     return not np.array_equal(stored, shown)
 
 

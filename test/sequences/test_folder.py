@@ -171,6 +171,9 @@ def test_frame_rate_that_is_assumed_is_said(stereo_folder: Path) -> None:
     assert open_sequence(stereo_folder, "mono").notes == (
         "no stamps in the names of left/: taking 30 frames per second; set --fps",
     )
+    assert open_sequence(stereo_folder, "mono", fps=10.0).notes == (
+        "no stamps in the names of left/: taking 10 frames per second",
+    )
 
 
 def test_unit_of_the_stamps_in_the_names_is_said(
