@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,11 @@ from loftr_ros.odometry.gray_levels import to_eight_bits
 from loftr_ros.sequences.errors import DamagedImageError, SequenceError
 
 _SAME_FORMAT = {".jpeg": ".jpg", ".tiff": ".tif"}
-_TRAILER = 4096  # bytes that a camera may pad a JPEG with
+_CAMERAS = (
+    re.compile(r"[A-Za-z]+[-_]?(?P<camera>[0-9]{1,2})[^0-9]+(?P<number>[0-9]+(?:\.[0-9]+)?)[^0-9]*"),  # cam0_0001
+    re.compile(r"[^0-9]*(?P<number>[0-9]+(?:\.[0-9]+)?)[^0-9.]+(?P<camera>[0-9]{1,2})"),  # 0001_0, 0001_cam0
+)
+MAX_CAMERAS = 4
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm", ".tif", ".tiff", ".webp")
@@ -39,15 +45,28 @@ def list_one_kind(folder: Path) -> list[Path]:
     images = list_images(folder)
     if not images:
         raise SequenceError(f"{folder} holds no images.")
-    kinds = Counter(_kind(image) for image in images)
+    cameras = _cameras([image.stem for image in images])
+    kind_of = {image: (_kind(image), camera) for image, camera in zip(images, cameras, strict=True)}
+    kinds = Counter(kind_of.values())
     if len(kinds) > 1:
-        (first, _), (second, _) = kinds.most_common(2)
-        (one, n), (other, m) = ((next(p.name for p in images if _kind(p) == k), kinds[k]) for k in (first, second))
+        (one, n), (other, m) = ((next(p.name for p in images if kind_of[p] == k), n) for k, n in kinds.most_common(2))
         raise SequenceError(
             f"{folder} holds images of {len(kinds)} kinds, {n} such as {shortened(one, 60)} and {m} such as "
             f"{shortened(other, 60)}: leave those of one camera there, and nothing else."
         )
     return images
+
+
+def _cameras(stems: list[str]) -> list[str]:
+    """Return the number of the camera of each image, if the names have one: those of two cameras alternate in time."""
+    for pattern in _CAMERAS:
+        found = [match for match in map(pattern.fullmatch, stems) if match]
+        cameras = [match["camera"] for match in found]
+        if len(found) == len(stems) and 1 < len(set(cameras)) <= MAX_CAMERAS:
+            ordered = [match["camera"] for match in sorted(found, key=lambda match: Decimal(match["number"]))]
+            if 2 * sum(a != b for a, b in itertools.pairwise(ordered)) >= len(ordered) > 2:
+                return cameras
+    return [""] * len(stems)
 
 
 def _kind(image: Path) -> tuple[str, str]:
@@ -132,5 +151,5 @@ def _is_cut_png(data: bytes) -> bool:
 
 
 def _is_cut_jpeg(data: bytes) -> bool:
-    """Whether a JPEG has no end-of-image marker near its end: OpenCV would fill what is missing with gray."""
-    return data.startswith(b"\xff\xd8\xff") and b"\xff\xd9" not in data[-_TRAILER:]
+    """Whether no end-of-image marker follows the last scan of a JPEG: OpenCV would fill what is missing with gray."""
+    return data.startswith(b"\xff\xd8\xff") and data.rfind(b"\xff\xd9") <= data.rfind(b"\xff\xda")

@@ -49,6 +49,7 @@ def test_left_camera_alone(stereo_folder: Path) -> None:
         (["20260102_100059_0001", "20260102_100059_0002"], [0, 33_333_333]),
         (["1403715273_0001", "1403715273_0002"], [0, 33_333_333]),
         (["0000000000", "0000000001"], [0, 33_333_333]),
+        (["cam1_0001", "cam1_0002", "cam2_0003", "cam2_0004"], [0, 33_333_333, 66_666_667, 100_000_000]),
         (["2026990210005998", "2026990210005999"], [0, 33_333_333]),
         (["frame²", "frame٣"], [0, 33_333_333]),
         (["9999999999999999998", "9999999999999999999"], [0, 33_333_333]),
@@ -140,6 +141,9 @@ def test_stamps_in_no_unit_are_refused(tmp_path: Path, write_image: Callable[...
         (["0001", "0002", "mask"], r"2 kinds, 2 such as 0001.png and 1 such as mask.png"),
         (["1305031453.26", "1305031453.36", "mask"], r"2 such as 1305031453.26.png and 1 such as mask.png"),
         (["left_1", "right_1", "left_2", "right_2"], r"2 such as left_1.png and 2 such as right_1.png"),
+        (["cam0_1", "cam0_2", "cam1_1", "cam1_2"], r"2 such as cam0_1.png and 2 such as cam1_1.png"),
+        (["1_0", "1_1", "2_0", "2_1"], r"2 such as 1_0.png and 2 such as 1_1.png"),
+        (["cam0_1.5", "cam0_1.6", "cam1_1.501", "cam1_1.601"], r"2 such as cam0_1.5.png and 2 such as cam1_1.501.png"),
         (["1_color", "1_depth", "2_color", "2_depth"], r"2 such as 1_color.png and 2 such as 1_depth.png"),
     ],
 )
