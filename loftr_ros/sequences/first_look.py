@@ -7,7 +7,7 @@ from itertools import islice
 import numpy as np
 
 from loftr_ros.sequences.errors import DamagedImageError
-from loftr_ros.sequences.images import bits_per_pixel, is_turned, read_depth
+from loftr_ros.sequences.images import is_turned, pixel_type, read_depth
 from loftr_ros.sequences.sequence import Sequence
 
 IMAGES = 16  # that are looked at for the EXIF orientation, which may differ between them
@@ -24,22 +24,22 @@ def _depth(sequence: Sequence) -> list[str]:
             return []
         try:
             depth = read_depth(entry.depth, sequence.depth_units_per_metre)
-            integers = bits_per_pixel(entry.depth) <= 16
+            floats = pixel_type(entry.depth).kind == "f"
         except DamagedImageError:
             continue
         unit = f"{sequence.depth_units_per_metre:g} counts a meter ({sequence.depth_units_source})"
         known = depth[depth > 0]
         median = f"median {np.median(known):.3g} m" if known.size else "no depth at all"
-        return [f"depth in {unit if integers else 'meters'}, {median} in {entry.depth.name}"]
+        return [f"depth in {'meters' if floats else unit}, {median} in {entry.depth.name}"]
     return []
 
 
 def _gray_levels(sequence: Sequence) -> list[str]:
     try:
-        bits = bits_per_pixel(sequence.entries[0].image)
+        sixteen = pixel_type(sequence.entries[0].image) == np.uint16
     except DamagedImageError:
         return []
-    return ["images of 16 bits are stretched by content to 8"] if bits == 16 else []
+    return ["images of 16 bits are stretched by content to 8"] if sixteen else []
 
 
 def _orientation(sequence: Sequence) -> list[str]:

@@ -84,9 +84,9 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
         raise SequenceError(f"{path} holds {error}: save it with 8 or 16 bits.") from error
 
 
-def bits_per_pixel(path: Path) -> int:
-    """Return the bits of the numbers in an image. Raises SequenceError."""
-    return 8 * _read(path, cv2.IMREAD_UNCHANGED).itemsize
+def pixel_type(path: Path) -> np.dtype[Any]:
+    """Return the type of the numbers in an image. Raises SequenceError."""
+    return _read(path, cv2.IMREAD_UNCHANGED).dtype
 
 
 def is_turned(path: Path) -> bool:

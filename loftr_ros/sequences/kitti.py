@@ -80,8 +80,8 @@ def _stamped(folder: Path, times: list[int]) -> tuple[list[Path], list[int], tup
             f"{folder.parent / 'times.txt'} has {len(times)} stamps for {len(images)} images {names}: name each image "
             "by the row of its stamp, the first 000000."
         )
-    start = f"the numbers of {folder.name} start at {first}" if numbered else f"{folder.name} has names without numbers"
-    return images, times, (f"{start}: taking the {len(times)} stamps in order",)
+    names = f"names from {first} to {last}" if numbered else "names that are no numbers"
+    return images, times, (f"{folder.name} has {names}: taking the {len(times)} stamps in order",)
 
 
 def _missing_images(folder: Path, images: list[Path], times: int) -> tuple[str, ...]:

@@ -28,7 +28,6 @@ UNITS_PER_METRE = 5000.0  # of the benchmark's own depth images
 class _Listing:
     """The files that a text file lists: each with its stamp in nanoseconds, and the depth image of the same line."""
 
-    path: Path
     files: list[tuple[int, Path]]
     depths: list[tuple[int, Path]]  # empty, or one a line
     notes: tuple[str, ...]
@@ -82,13 +81,13 @@ def _read_listing(path: Path) -> _Listing:
         raise SequenceError(f"{path} must list one 'stamp filename' a line.")
     if any(len(row) < 4 for row in rows):
         files, notes = _stamped_files(rows, path)
-        return _Listing(path, files, [], notes)
+        return _Listing(files, [], notes)
     pairs = [row[:2] for row in rows], [row[2:4] for row in rows]
     depth_first = all("depth" in first[1] and "depth" not in second[1] for first, second in zip(*pairs, strict=True))
     files, notes = _stamped_files(pairs[depth_first], path)
     depths, _ = _stamped_files(pairs[not depth_first], path)
     order = f"{path.name} lists the depth images first" if depth_first else ""
-    return _Listing(path, files, depths, (*notes, order) if order else notes)
+    return _Listing(files, depths, (*notes, order) if order else notes)
 
 
 def _stamped_files(rows: list[list[str]], path: Path) -> tuple[list[tuple[int, Path]], tuple[str, ...]]:
