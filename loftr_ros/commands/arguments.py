@@ -23,6 +23,14 @@ def positive_int(text: str) -> int:
     return value
 
 
+def counts_per_metre(text: str) -> float:
+    """Parse the scale of depth images, which some write the other way round."""
+    value = float(text)
+    if not 1 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not the counts in a meter: give 1000 for millimeters, not 0.001")
+    return value
+
+
 def add_matcher_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `load_matcher` is given."""
     parser.add_argument(

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loftr_ros.commands.arguments import add_matcher_arguments, positive, positive_int
-from loftr_ros.errors import LoftrRosError, NoPoseError
+from loftr_ros.commands.arguments import add_matcher_arguments, counts_per_metre, positive, positive_int
+from loftr_ros.errors import LoftrRosError, NoPoseError, shortened
 from loftr_ros.output import make_folder
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from loftr_ros.odometry.estimate import OdometryEstimate
+    from loftr_ros.odometry.frame import Frame
     from loftr_ros.odometry.scaled_odometry import ScaledOdometry
     from loftr_ros.odometry.wheel_odometry import WheelOdometry
     from loftr_ros.sequences.sequence import Sequence
@@ -33,6 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_matcher_arguments(parser)
     parser.add_argument("--stride", type=positive_int, default=1, metavar="N", help="use every Nth frame (default: 1)")
     parser.add_argument("--fps", type=positive, default=30.0, help="of images whose names are no stamps (default: 30)")
+    parser.add_argument(
+        "--depth-scale",
+        type=counts_per_metre,
+        metavar="N",
+        help="counts of an integer depth image in a meter: 1000 for millimeters (default: depth_scale.txt, or 5000)",
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="stop at a damaged image (default: skip it, and say so at the end)"
+    )
     parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
     scale = parser.add_argument_group("scale of a single camera")
     scale.add_argument(
@@ -58,6 +68,8 @@ def main(args: argparse.Namespace) -> int:
     from loftr_ros.odometry.config import OdometryConfig
     from loftr_ros.odometry.scaled_odometry import ScaledOdometry
     from loftr_ros.run_log import REPORT_FILE, RESULT_FILES, FrameRecord, RunLog
+    from loftr_ros.sequences.errors import NoFramesError
+    from loftr_ros.sequences.first_look import first_look
     from loftr_ros.sequences.formats import open_sequence
 
     config = OdometryConfig(
@@ -66,21 +78,30 @@ def main(args: argparse.Namespace) -> int:
         camera_height=args.camera_height,
         camera_pitch=args.camera_pitch,
     )
-    sequence = open_sequence(args.source, args.mode, args.fps).every(args.stride)
+    sequence = open_sequence(args.source, args.mode, args.fps, args.depth_scale).every(args.stride)
+    notes = [*sequence.notes, *first_look(sequence)]
     wheels = _wheels(args, sequence)
     make_folder(args.output, *RESULT_FILES)
     if sequence.ground_truth_fault:
         print(f"loftr-ros: warning: no comparison with the truth: {sequence.ground_truth_fault}", file=sys.stderr)
+    for note in notes:
+        print(f"loftr-ros: note: {shortened(note, 400)}", file=sys.stderr)
     matcher = load_matcher(args.checkpoint, args.device, Effort(args.max_pixels, args.max_matches), args.precision)
     records: list[FrameRecord] = []
+    skipped: list[str] = []
+    frames = iter(sequence) if args.strict else sequence.readable(skipped)
     try:
-        for estimate in _estimates(ScaledOdometry(matcher, config, wheels), sequence, show=not args.no_progress):
+        for estimate in _estimates(ScaledOdometry(matcher, config, wheels), sequence, frames, not args.no_progress):
             records.append(FrameRecord.of(estimate))
     finally:
+        for fault in skipped:
+            print(f"loftr-ros: warning: skipped: {shortened(fault, 400)}", file=sys.stderr)
         if records:
-            settings = _settings(args, matcher, config, len(sequence))
+            settings = {**_settings(args, matcher, config, len(sequence)), "notes": notes, "skipped": skipped}
             log = RunLog(sequence.name, settings, records, sequence.ground_truth, sequence.ground_truth_fault)
             _print_summary(log.write(args.output), args.output)
+    if not records:
+        raise NoFramesError(f"All {len(sequence)} frames of {args.source} have a damaged image.")
     if reason := log.why_no_pose():
         raise NoPoseError(f"{reason}; {args.output / REPORT_FILE} tells the reason of each frame.")
     return 0
@@ -105,7 +126,9 @@ def _wheels(args: argparse.Namespace, sequence: Sequence) -> WheelOdometry | Non
     return wheels
 
 
-def _estimates(odometry: ScaledOdometry[Any], sequence: Sequence, show: bool) -> Iterator[OdometryEstimate]:
+def _estimates(
+    odometry: ScaledOdometry[Any], sequence: Sequence, frames: Iterator[Frame], show: bool
+) -> Iterator[OdometryEstimate]:
     """Process frame after frame under a progress bar."""
     from rich.console import Console
     from rich.markup import escape
@@ -114,7 +137,7 @@ def _estimates(odometry: ScaledOdometry[Any], sequence: Sequence, show: bool) ->
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True), disable=not show) as bar:
         task = bar.add_task(escape(sequence.name), total=len(sequence), note="")
-        for frame in sequence:
+        for frame in frames:
             estimate = odometry.process(frame)
             bar.update(task, advance=1, note=f"{estimate.state.value}, {estimate.num_inliers} inliers")
             yield estimate
@@ -149,6 +172,8 @@ def _print_summary(summary: dict[str, Any], output: Path) -> None:
     table.add_column()
     table.add_column(overflow="fold")  # a path is of no use with an ellipsis in it
     table.add_row("frames", f"{summary['frames']} ({states})")
+    if summary["skipped"]:
+        table.add_row("skipped", f"{len(summary['skipped'])} with a damaged image, see the warnings")
     if summary["lost"]:
         table.add_row("lost", ", ".join(f"{count} {reason}" for reason, count in summary["lost"].items()))
     table.add_row(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -182,12 +182,19 @@ def _check_order(path: Path, stamps_ns: NDArray[np.int64]) -> None:
         raise TrajectoryError(f"{path} is not in order of time: stamp {back[0] + 2} is not after the one before it.")
 
 
+def _without_header(lines: Iterable[str]) -> Iterator[str]:
+    """Leave out a first line such as 'timestamp tx ty tz qx qy qz qw', whose # is missing."""
+    for i, line in enumerate(lines):
+        if i > 0 or not line.lower().startswith(("time", "stamp")):
+            yield line
+
+
 def _read_rows(path: Path, contents: Mapping[int, str]) -> NDArray[np.float64]:
     """Read (N, M) finite numbers, at least one row, M one of the keys of `contents`."""
     try:
-        with path.open() as file, warnings.catch_warnings():
+        with path.open(encoding="utf-8-sig") as file, warnings.catch_warnings():  # Windows puts a byte order mark first
             warnings.simplefilter("ignore")  # an empty file is an error below
-            rows = np.loadtxt(file, ndmin=2, dtype=np.float64)
+            rows = np.loadtxt((line.replace(",", " ") for line in _without_header(file)), ndmin=2, dtype=np.float64)
     except OSError as error:
         raise TrajectoryError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:

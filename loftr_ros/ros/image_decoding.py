@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.odometry.gray_levels import to_eight_bits
 
 # Takes an image message and the encoding that is wanted, None for the one it has.
 _Converter = Callable[[Any, "str | None"], NDArray[Any]]
@@ -32,7 +33,8 @@ _GREY = (
 # Bytes of a pixel, and of the numbers in it where those are longer than one.
 _PIXEL_BYTES = {"mono16": 2, "rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "yuv422": 2, "yuv422_yuy2": 2, "32FC1": 4}
 _NUMBER_BYTES = {"mono16": 2, "32FC1": 4}
-_METRES_PER_UNIT = {"16UC1": 1e-3, "mono16": 1e-3, "32FC1": 1.0}  # REP-118
+_SIXTEEN_BITS = ("mono16", "16UC1")
+METRES_PER_COUNT = 1e-3  # of a depth image of integers, by REP-118; floating-point numbers are metres
 # What precedes the PNG of a compressed depth image: an enumeration, and two numbers for depths that are no integers.
 _DEPTH_HEADER = np.dtype([("format", "<i4"), ("a", "<f4"), ("b", "<f4")])
 
@@ -42,36 +44,48 @@ class ImageError(LoftrRosError):
 
 
 def grey_from_image(message: Image, topic: str) -> NDArray[np.uint8]:
-    """Return the (H, W) uint8 grey image of a message, without a copy if it is one; 16 bits are scaled to 8.
+    """Return the (H, W) uint8 grey image of a message, without a copy if it is one; 16 bits are stretched by content.
 
     Raises:
         ImageError: the encoding is not supported, or the data is not what the header says.
     """
     _check_encoding(message, topic, _GREY)
-    return np.asarray(_converted(message, topic, "mono8"))
+    sixteen = message.encoding in _SIXTEEN_BITS
+    return to_eight_bits(_converted(message, topic, None if sixteen else "mono8"))
 
 
 def grey_from_compressed(message: CompressedImage, topic: str) -> NDArray[np.uint8]:
-    """Return the (H, W) uint8 grey image of a JPEG or PNG. Raises ImageError if it is none."""
-    grey = _decoded(message, topic, 0, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
-    return np.asarray(grey, np.uint8)
+    """Return the (H, W) uint8 grey image of a JPEG or PNG likewise. Raises ImageError if it is none."""
+    flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        return to_eight_bits(_decoded(message, topic, 0, flags))
+    except TypeError as error:
+        raise ImageError(f"images on {topic} hold {error}: publish 8 or 16 bits") from error
 
 
-def depth_from_image(message: Image, topic: str) -> NDArray[np.float32]:
-    """Return (H, W) metres, 0 or not finite where unknown, of a message in millimetres (16UC1) or metres (32FC1).
+def depth_from_image(message: Image, topic: str, metres_per_count: float = METRES_PER_COUNT) -> NDArray[np.float32]:
+    """Return (H, W) metres, 0 or not finite where unknown, of a message in counts (16UC1) or metres (32FC1).
+
+    Args:
+        message: the image.
+        topic: for errors.
+        metres_per_count: of 16UC1.
 
     Raises:
         ImageError: the encoding is not supported, or the data is not what the header says.
     """
-    _check_encoding(message, topic, tuple(_METRES_PER_UNIT))
+    _check_encoding(message, topic, (*_SIXTEEN_BITS, "32FC1"))
     depth = _converted(message, topic, None)
-    return np.asarray(depth * np.float32(_METRES_PER_UNIT[message.encoding]), np.float32)
+    unit = metres_per_count if message.encoding in _SIXTEEN_BITS else 1.0
+    return np.asarray(depth * np.float32(unit), np.float32)
 
 
-def depth_from_compressed(message: CompressedImage, topic: str) -> NDArray[np.float32]:
+def depth_from_compressed(
+    message: CompressedImage, topic: str, metres_per_count: float = METRES_PER_COUNT
+) -> NDArray[np.float32]:
     """Return (H, W) metres likewise, of a message as image_transport's compressedDepth makes it with PNG.
 
-    Integers are millimetres as they are; depths in metres are stored as a / depth + b, 0 for unknown.
+    Integers are counts; depths in metres are stored as a / depth + b, 0 for unknown.
 
     Raises:
         ImageError: it is compressed in another way, or damaged.
@@ -83,7 +97,7 @@ def depth_from_compressed(message: CompressedImage, topic: str) -> NDArray[np.fl
         )
     stored = _decoded(message, topic, _DEPTH_HEADER.itemsize, cv2.IMREAD_UNCHANGED).astype(np.float32)
     if encoding == "16UC1":
-        return stored * np.float32(1e-3)
+        return stored * np.float32(metres_per_count)
     header = np.frombuffer(message.data, _DEPTH_HEADER, 1)[0]
     return np.divide(header["a"], stored - header["b"], out=np.zeros_like(stored), where=stored > 0)
 

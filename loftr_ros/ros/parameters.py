@@ -86,7 +86,14 @@ class VoParameters:
     left_image_topic: str = row("left/image", "Images of the left camera (stereo)")
     right_image_topic: str = row("right/image", "Images of the right camera (stereo)")
     depth_image_topic: str = row(
-        "depth/image", "Depth registered to the images (rgbd), 16UC1 in millimetres or 32FC1 in metres"
+        "depth/image", "Depth registered to the images (rgbd), 16UC1 in counts of depth_scale or 32FC1 in metres"
+    )
+    depth_scale: float = row(
+        0.001,
+        "Meters a count of depth images of integers (16UC1): 0.001 for millimeters; 32FC1 is in meters always",
+        unit="m",
+        low=1e-6,
+        high=1.0,
     )
     image_transport: str = row(
         "raw",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
@@ -54,20 +55,19 @@ def streams(parameters: VoParameters, resolve: Callable[[str], str]) -> tuple[St
         resolve: makes a topic absolute and remaps it, as `Node.resolve_topic_name` does. What the transport or the
             calibration is called follows from that.
     """
-    return tuple(
-        _stream(name, resolve(getattr(parameters, name)), parameters.image_transport == "compressed")
-        for name in _TOPICS[parameters.mode]
-    )
+    return tuple(_stream(name, resolve(getattr(parameters, name)), parameters) for name in _TOPICS[parameters.mode])
 
 
-def _stream(parameter: str, topic: str, compressed: bool) -> Stream:
+def _stream(parameter: str, topic: str, parameters: VoParameters) -> Stream:
     depth = parameter == "depth_image_topic"
     packed = f"{topic}/compressedDepth" if depth else f"{topic}/compressed"
     info = None if depth else info_topic(topic)
-    if compressed:
-        decode = depth_from_compressed if depth else grey_from_compressed
-        return Stream(parameter, packed, topic, info, CompressedImage, decode)
-    return Stream(parameter, topic, packed, info, Image, depth_from_image if depth else grey_from_image)
+    scale = parameters.depth_scale
+    if parameters.image_transport == "compressed":
+        unpack = partial(depth_from_compressed, metres_per_count=scale) if depth else grey_from_compressed
+        return Stream(parameter, packed, topic, info, CompressedImage, unpack)
+    decode = partial(depth_from_image, metres_per_count=scale) if depth else grey_from_image
+    return Stream(parameter, topic, packed, info, Image, decode)
 
 
 def info_topic(image_topic: str) -> str:

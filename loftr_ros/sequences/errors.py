@@ -11,3 +11,7 @@ class NoFramesError(SequenceError):
     """Recorded input that can be read, but no image of one camera has one of the other at its time."""
 
     exit_code = 1
+
+
+class DamagedImageError(SequenceError):
+    """One image file that cannot be read or decoded; the others may be fine."""

@@ -24,8 +24,9 @@ from loftr_ros.odometry.trajectory import (
 from loftr_ros.sequences.camera_yaml import numbers, read_yaml
 from loftr_ros.sequences.errors import NoFramesError, SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth
+from loftr_ros.sequences.pairing import pair_stamps
 from loftr_ros.sequences.sequence import Entry, Sequence
-from loftr_ros.sequences.stamps import read_rows
+from loftr_ros.sequences.stamps import read_table
 
 LOOKED_FOR = "mav0/cam0/data.csv (EuRoC)"
 MAX_DIGITS = 19  # of a stamp in nanoseconds
@@ -38,7 +39,7 @@ def is_euroc(folder: Path) -> bool:
 
 
 def open_euroc(folder: Path, mode: Mode) -> Sequence:
-    """Open a sequence folder; with mode "stereo", images that one camera has missed are left out.
+    """Open a sequence folder; with mode "stereo", images without one of the other camera within 5 ms are left out.
 
     Raises:
         SequenceError: something is missing or cannot be used.
@@ -47,10 +48,15 @@ def open_euroc(folder: Path, mode: Mode) -> Sequence:
         raise SequenceError(f"{folder} is a EuRoC sequence, which has no depth images; use mode mono or stereo.")
     mav = folder / "mav0"
     left, T_body_left = _read_sensor(mav / "cam0" / "sensor.yaml")
-    lefts, rights, rig = _read_images(mav / "cam0"), {}, None
+    lefts, rig = _read_images(mav / "cam0"), None
+    notes: tuple[str, ...] = ()
+    rights: dict[int, Path] = {}  # by the stamp of the left image
     if mode == "stereo":
-        rights, rig = _read_images(mav / "cam1"), _read_rig(mav, T_body_left)
-        _check_pairs(mav, lefts, rights)
+        images, rig = _read_images(mav / "cam1"), _read_rig(mav, T_body_left)
+        pairs, notes = pair_stamps(list(lefts), list(images))
+        if not pairs:
+            raise NoFramesError(_why_no_pair(mav, lefts, images))
+        rights = {left: images[right] for left, right in pairs.items()}
     truth, fault = read_ground_truth(
         mav / "state_groundtruth_estimate0" / "data.csv", lambda path: _read_ground_truth(path, T_body_left)
     )
@@ -61,13 +67,14 @@ def open_euroc(folder: Path, mode: Mode) -> Sequence:
         ground_truth=truth,
         ground_truth_fault=fault,
         rig=rig,
+        notes=notes,
     )
 
 
 def _read_images(camera: Path) -> dict[int, Path]:
     """Read rows of `stamp [ns],filename`: images in data/ by stamp."""
     path = camera / "data.csv"
-    rows = read_rows(path, ",")
+    rows = read_table(path, ",")
     if not rows or any(len(row) != 2 or not _is_stamp(row[0]) for row in rows):
         raise SequenceError(f"{path} must list one 'stamp in nanoseconds,filename' a line.")
     return {int(stamp): camera / "data" / name for stamp, name in rows}
@@ -78,13 +85,11 @@ def _is_stamp(text: str) -> bool:
     return text.isdecimal() and len(text) <= MAX_DIGITS and int(text) < MAX_SECONDS * 10**9
 
 
-def _check_pairs(mav: Path, lefts: dict[int, Path], rights: dict[int, Path]) -> None:
-    """Raise NoFramesError if no image of one camera has the stamp of one of the other."""
-    if lefts.keys() & rights.keys():
-        return
+def _why_no_pair(mav: Path, lefts: dict[int, Path], rights: dict[int, Path]) -> str:
+    """Say how far the nearest stamps of both cameras are apart."""
     both = sorted([*((stamp, 0) for stamp in lefts), *((stamp, 1) for stamp in rights)])
     apart = min(after - before for (before, one), (after, other) in itertools.pairwise(both) if one != other)
-    raise NoFramesError(
+    return (
         f"No image of {mav / 'cam1'} has the stamp of one of cam0, the nearest are {apart} ns apart: write the same "
         "stamps into both data.csv if the cameras are synchronized, or use mode mono."
     )
@@ -124,7 +129,7 @@ def _read_rig(mav: Path, T_body_left: NDArray[np.float64]) -> StereoRig:
 
 def _read_ground_truth(path: Path, T_body_camera: NDArray[np.float64]) -> Trajectory:
     """Read rows of `stamp [ns], x, y, z, qw, qx, qy, qz` and more, of the body. Raises SequenceError."""
-    rows = read_rows(path, ",")
+    rows = read_table(path, ",")
     try:
         stamps = np.array([int(row[0]) for row in rows], np.int64)
         x, y, z, qw, qx, qy, qz = np.array([row[1:8] for row in rows], np.float64).T

@@ -8,16 +8,19 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from loftr_ros.errors import shortened
 from loftr_ros.odometry.camera import CameraError
 from loftr_ros.odometry.config import Mode
-from loftr_ros.odometry.trajectory import why_no_stamp
 from loftr_ros.sequences.camera_yaml import read_calibration
-from loftr_ros.sequences.errors import SequenceError
-from loftr_ros.sequences.images import list_images
+from loftr_ros.sequences.errors import NoFramesError, SequenceError
+from loftr_ros.sequences.images import list_images, list_one_kind
+from loftr_ros.sequences.pairing import pair_stamps
 from loftr_ros.sequences.sequence import Entry, Sequence
-from loftr_ros.sequences.stamps import seconds_to_ns
+from loftr_ros.sequences.stamped_names import stamps_in_names
 
 LOOKED_FOR = "images with camera.yaml, or left/ and right/ with left.yaml and right.yaml (image folder)"
+DEFAULT_FPS = 30.0
+_YAML = re.compile(r"[^.].*\.ya?ml")
 
 
 def is_folder(folder: Path) -> bool:
@@ -35,8 +38,9 @@ def open_folder(folder: Path, mode: Mode, fps: float) -> Sequence:
 def _open_mono(folder: Path, fps: float) -> Sequence:
     left = folder / "left"
     images, calibration = (left, folder / "left.yaml") if left.is_dir() else (folder, _find_calibration(folder))
-    entries = tuple(Entry(stamp, image) for stamp, image in _stamped(images, fps))
-    return Sequence(folder.resolve().name, read_calibration(calibration).raw, entries)
+    stamped, notes = _stamped(images, fps)
+    entries = tuple(Entry(stamp, image) for stamp, image in stamped)
+    return Sequence(folder.resolve().name, read_calibration(calibration).raw, entries, notes=notes)
 
 
 def _open_stereo(folder: Path, fps: float) -> Sequence:
@@ -47,44 +51,53 @@ def _open_stereo(folder: Path, fps: float) -> Sequence:
         rig = left.rig(right)
     except CameraError as error:
         raise SequenceError(f"{folder / 'right.yaml'} is no usable calibration: {error}") from error
-    pairs = _stamped(folder / "left", fps)
-    entries = tuple(Entry(stamp, image, right=folder / "right" / image.name) for stamp, image in pairs)
-    return Sequence(folder.resolve().name, left.raw, entries, rig=rig)
+    lefts, notes = _stamped(folder / "left", fps)
+    entries, pairing = _with_right(folder / "right", lefts)
+    return Sequence(folder.resolve().name, left.raw, entries, rig=rig, notes=notes + pairing)
+
+
+def _with_right(folder: Path, lefts: list[tuple[int, Path]]) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
+    """Pair images by their names, by the numbers in them (left_01, right_01), or by the stamps in them."""
+    images = list_one_kind(folder)
+    stamps = [stamps_in_names([image.stem for image in files]) for files in ([left for _, left in lefts], images)]
+    by_number = {_digits(image): image for image in images}
+    if not {left.name for _, left in lefts} <= {image.name for image in images} and None not in stamps:
+        times = dict(zip(stamps[1][0], images, strict=True)) if stamps[1] else {}
+        pairs, notes = pair_stamps([stamp for stamp, _ in lefts], list(times))
+        if not pairs:
+            raise NoFramesError(f"No image of {folder} is within 5 ms of one of left/; use mode mono.")
+        return tuple(Entry(t, image, right=times[pairs[t]]) for t, image in lefts if t in pairs), notes
+    rights = (by_number.get(_digits(left), folder / left.name) for _, left in lefts)
+    return tuple(Entry(t, left, right=right) for (t, left), right in zip(lefts, rights, strict=True)), ()
+
+
+def _digits(image: Path) -> str:
+    return re.sub(r"[^0-9]+", " ", image.stem).strip()
 
 
 def _find_calibration(folder: Path) -> Path:
-    """Return camera.yaml, or the only YAML file under another name."""
+    """Return camera.yaml, or the only YAML file under another name. Raises SequenceError if there are several."""
     named = folder / "camera.yaml"
-    others = [*folder.glob("*.yaml"), *folder.glob("*.yml")]
-    return others[0] if not named.exists() and len(others) == 1 else named
+    others = sorted(path for path in folder.iterdir() if _YAML.fullmatch(path.name))
+    if named.exists() or not others:
+        return named
+    if len(others) > 1:
+        names = shortened(", ".join(path.name for path in others))
+        raise SequenceError(f"{folder} has several YAML files, {names}: name the calibration camera.yaml.")
+    return others[0]
 
 
-def _stamped(folder: Path, fps: float) -> list[tuple[int, Path]]:
-    """Images in order of time: by the stamps in their names, else by number at `fps`."""
-    images = list_images(folder)
-    if not images:
-        raise SequenceError(f"{folder} holds no images.")
+def _stamped(folder: Path, fps: float) -> tuple[list[tuple[int, Path]], tuple[str, ...]]:
+    """Return the images in order of time, and what to tell: by the stamps in their names, else by number at `fps`."""
+    images = list_one_kind(folder)
     if not fps > 0:
         raise SequenceError(f"The frame rate is {fps}; it must be above 0.")
-    stamps = [_name_to_ns(image.stem) for image in images]
-    if None not in stamps:
-        return sorted((stamp, image) for stamp, image in zip(stamps, images, strict=True) if stamp is not None)
-    return [(round(i * 1e9 / fps), image) for i, image in enumerate(sorted(images, key=_natural))]
-
-
-def _name_to_ns(stem: str) -> int | None:
-    """Nanoseconds for 1403715273262142976 (EuRoC) and 1305031453.359684 (TUM); None for a plain counter.
-
-    Raises:
-        SequenceError: it is a number with decimals, but in no seconds.
-    """
-    if re.fullmatch(r"\d{18,19}", stem):
-        return seconds_to_ns(f"{stem}e-9")
-    if not re.fullmatch(r"\d+\.\d+", stem):
-        return None
-    if reason := why_no_stamp(float(stem)):
-        raise SequenceError(f"The name of the image {stem} is no stamp: {reason}.")
-    return seconds_to_ns(stem)
+    if found := stamps_in_names([image.stem for image in images]):
+        stamps, notation = found
+        return sorted(zip(stamps, images, strict=True)), (f"the names in {folder.name}/ hold stamps: {notation}",)
+    ordered = [(round(i * 1e9 / fps), image) for i, image in enumerate(sorted(images, key=_natural))]
+    hint = "; set --fps" if fps == DEFAULT_FPS else ""
+    return ordered, (f"no stamps in the names of {folder.name}/: taking {fps:g} frames per second{hint}",)
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

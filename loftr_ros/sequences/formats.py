@@ -11,13 +11,16 @@ from loftr_ros.sequences.errors import SequenceError
 from loftr_ros.sequences.sequence import Sequence
 
 
-def open_sequence(path: Path, mode: Mode = "mono", fps: float = 30.0) -> Sequence:
+def open_sequence(
+    path: Path, mode: Mode = "mono", fps: float = folder.DEFAULT_FPS, depth_scale: float | None = None
+) -> Sequence:
     """Open recorded input of any known layout, without decoding it.
 
     Args:
         path: KITTI odometry sequence, EuRoC sequence, TUM RGB-D sequence, or image folder.
         mode: what the frames must hold.
         fps: frames per second of an image folder whose file names are no stamps.
+        depth_scale: counts of an integer depth image in a metre; None: as the sequence says.
 
     Raises:
         SequenceError: the folder is no sequence, or lacks something.
@@ -29,7 +32,7 @@ def open_sequence(path: Path, mode: Mode = "mono", fps: float = 30.0) -> Sequenc
     if euroc.is_euroc(path):
         return euroc.open_euroc(path, mode)
     if tum.is_tum(path):
-        return tum.open_tum(path, mode)
+        return tum.open_tum(path, mode, depth_scale)
     if folder.is_folder(path):
         return folder.open_folder(path, mode, fps)
     looked_for = "; ".join((kitti.LOOKED_FOR, euroc.LOOKED_FOR, tum.LOOKED_FOR, folder.LOOKED_FOR))

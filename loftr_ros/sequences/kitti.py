@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,12 @@ from loftr_ros.odometry.stereo_rig import StereoRig
 from loftr_ros.odometry.trajectory import Trajectory, read_kitti
 from loftr_ros.sequences.errors import SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth
-from loftr_ros.sequences.images import list_images, read_grey
+from loftr_ros.sequences.images import list_one_kind, read_grey
 from loftr_ros.sequences.sequence import Entry, Sequence
 from loftr_ros.sequences.stamps import read_rows, read_stamps
 
 LOOKED_FOR = "image_0/ or image_2/ (KITTI odometry)"
+_NUMBER = re.compile(r"[0-9]{1,18}")
 PAIRS = ((0, 1), (2, 3))  # the grey and the colour pair of cameras
 
 
@@ -32,12 +34,8 @@ def open_kitti(folder: Path, mode: Mode) -> Sequence:
     if mode == "rgbd":
         raise SequenceError(f"{folder} is a KITTI sequence, which has no depth images; use mode mono or stereo.")
     left, right = next(pair for pair in PAIRS if (folder / f"image_{pair[0]}").is_dir())
-    images = list_images(folder / f"image_{left}")
-    if not images:
-        raise SequenceError(f"{folder / f'image_{left}'} holds no images.")
-    stamps = read_stamps(read_rows(folder / "times.txt"), folder / "times.txt")
-    if len(stamps) < len(images):
-        raise SequenceError(f"{folder / 'times.txt'} has {len(stamps)} stamps for {len(images)} images.")
+    times, unit = read_stamps(read_rows(folder / "times.txt"), folder / "times.txt")
+    images, stamps, numbering = _stamped(folder / f"image_{left}", times)
     rights = _right_images(folder / f"image_{right}", images) if mode == "stereo" else [None] * len(images)
 
     calibration = folder / "calib.txt"
@@ -51,7 +49,7 @@ def open_kitti(folder: Path, mode: Mode) -> Sequence:
             rig = StereoRig.rectified(camera, _offset(P_left, calibration)[0] - _offset(P_right, calibration)[0])
     except CameraError as error:
         raise SequenceError(f"{calibration} is no usable calibration: {error}") from error
-    truth, fault = _ground_truth(folder, stamps, _offset(P_left, calibration))
+    truth, fault = _ground_truth(folder, times, _offset(P_left, calibration))
     return Sequence(
         name=f"KITTI {folder.resolve().name}",
         camera=camera,
@@ -59,7 +57,47 @@ def open_kitti(folder: Path, mode: Mode) -> Sequence:
         ground_truth=truth,
         ground_truth_fault=fault,
         rig=rig,
+        notes=(*unit, *numbering, *_missing_truth(truth, times)),
     )
+
+
+def _stamped(folder: Path, times: list[int]) -> tuple[list[Path], list[int], tuple[str, ...]]:
+    """Return the images in order, the stamp of each, and what to tell: row 5 of the times is of image 000005.
+
+    Raises:
+        SequenceError: there are no images, or it is unknown which stamp is of which image.
+    """
+    images = list_one_kind(folder)
+    numbered = all(_NUMBER.fullmatch(image.stem) for image in images)
+    if numbered:
+        images.sort(key=lambda image: int(image.stem))
+        first, last = int(images[0].stem), int(images[-1].stem)
+        if last < len(times):
+            return images, [times[int(image.stem)] for image in images], _missing_images(folder, images, len(times))
+    if len(images) != len(times):
+        names = f"numbered from {first} to {last}" if numbered else "without numbers for names"
+        raise SequenceError(
+            f"{folder.parent / 'times.txt'} has {len(times)} stamps for {len(images)} images {names}: name each image "
+            "by the row of its stamp, the first 000000."
+        )
+    names = f"names from {first} to {last}" if numbered else "names that are no numbers"
+    return images, times, (f"{folder.name} has {names}: taking the {len(times)} stamps in order",)
+
+
+def _missing_images(folder: Path, images: list[Path], times: int) -> tuple[str, ...]:
+    """Tell which counts differ."""
+    if len(images) == times:
+        return ()
+    count = f"{folder.name} has {len(images)} images for {times} stamps"
+    missing = int(images[-1].stem) - int(images[0].stem) + 1 - len(images)
+    gaps = f", {missing} missing between the first and the last" if missing else ""
+    return (f"{count}{gaps}: each takes the stamp and the pose of its number",)
+
+
+def _missing_truth(truth: Trajectory | None, times: list[int]) -> tuple[str, ...]:
+    if truth is None or len(truth) == len(times):
+        return ()
+    return (f"the ground truth has {len(truth)} poses for {len(times)} stamps: the last images are not compared",)
 
 
 def _right_images(folder: Path, lefts: list[Path]) -> list[Path | None]:

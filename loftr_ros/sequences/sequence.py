@@ -12,7 +12,7 @@ from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.stereo_rig import StereoRig
 from loftr_ros.odometry.trajectory import Trajectory
-from loftr_ros.sequences.errors import SequenceError
+from loftr_ros.sequences.errors import DamagedImageError, SequenceError
 from loftr_ros.sequences.images import read_depth, read_grey
 
 
@@ -36,8 +36,10 @@ class Sequence:
         entries: what makes up each frame, in order of time.
         ground_truth: T_world_camera of that camera, in its optical frame, or None.
         ground_truth_fault: why the file that holds the ground truth cannot be used; empty if it can, or there is none.
-        depth_units_per_metre: what a depth image counts in.
+        depth_units_per_metre: what a depth image of integers counts in; numbers with decimals are metres.
+        depth_units_source: where that is from, for the user to check.
         rig: what the right camera is and where; set where the entries have right images.
+        notes: what was assumed or left out when it was opened, for the user to check.
     """
 
     name: str
@@ -46,7 +48,9 @@ class Sequence:
     ground_truth: Trajectory | None = None
     ground_truth_fault: str = ""
     depth_units_per_metre: float = 1000.0
+    depth_units_source: str = ""
     rig: StereoRig | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise SequenceError now for what would stop the run halfway."""
@@ -70,6 +74,18 @@ class Sequence:
     def __iter__(self) -> Iterator[Frame]:
         """Decode frame after frame. Raises SequenceError for an image that cannot be read or has another size."""
         return map(self._load, self.entries)
+
+    def readable(self, skipped: list[str]) -> Iterator[Frame]:
+        """Decode frame after frame without those that have a damaged image, whose faults are added to `skipped`.
+
+        Raises:
+            SequenceError: an image has another size, or is of a kind that cannot be used.
+        """
+        for entry in self.entries:
+            try:
+                yield self._load(entry)
+            except DamagedImageError as error:
+                skipped.append(str(error))
 
     def every(self, stride: int) -> Sequence:
         """Return the sequence of the first frame and every `stride`-th after it."""

@@ -13,6 +13,8 @@ from loftr_ros.sequences.errors import SequenceError
 
 # Odometry needs overlapping images: a longer median step means that the stamps are not in seconds.
 MAX_STEP_NS = 10 * 10**9
+MIN_STEP_NS = 10**5  # of any camera
+DIGITS_OF_UNIT = {"seconds": 0, "milliseconds": 3, "microseconds": 6, "nanoseconds": 9}
 
 
 def seconds_to_ns(text: str) -> int | None:
@@ -24,28 +26,61 @@ def seconds_to_ns(text: str) -> int | None:
     return round(value * 10**9) if value.is_finite() and value.copy_abs() < MAX_SECONDS else None
 
 
+def since_1970(values: list[Decimal]) -> tuple[list[int], str] | None:
+    """Recognize the unit of stamps since 1970, whose sizes from 2001 to 2038 differ by unit.
+
+    Returns:
+        Nanoseconds and the unit; None if the size or the median step of the numbers belongs to no unit.
+    """
+    for unit, digits in DIGITS_OF_UNIT.items():
+        if all(v.is_finite() and 10 ** (9 + digits) <= v < MAX_SECONDS * 10**digits for v in values):
+            stamps = [round(value * 10 ** (9 - digits)) for value in values]
+            steps = [after - before for before, after in itertools.pairwise(sorted(stamps))]
+            return (stamps, unit) if not steps or MIN_STEP_NS <= median(steps) <= MAX_STEP_NS else None
+    return None
+
+
+def read_table(path: Path, separator: str | None = None) -> list[list[str]]:
+    """Read rows likewise, without a first row of names. Raises SequenceError."""
+    rows = read_rows(path, separator)
+    return rows[1:] if rows and _is_header(rows[0]) else rows
+
+
+def _is_header(row: list[str]) -> bool:
+    """Whether this is 'timestamp filename' without its #."""
+    return not any(character.isdigit() for word in row for character in word) and row[0][:1].isalpha()
+
+
 def read_rows(path: Path, separator: str | None = None) -> list[list[str]]:
-    """Split the lines of a text file at spaces or a separator, without comments and empty lines.
+    """Split the lines of a text file at spaces and commas, or a separator, without comments and empty lines.
 
     Raises:
         SequenceError: the file cannot be read.
     """
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()  # Windows puts a byte order mark first
     except OSError as error:
         raise SequenceError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise SequenceError(f"{path} cannot be read: it is no text in {error.encoding}.") from error
     rows = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    if separator is None:
+        rows = [row.replace(",", " ") for row in rows]
     return [[word.strip() for word in row.split(separator)] for row in rows]
 
 
-def read_stamps(rows: list[list[str]], path: Path) -> list[int]:
-    """Return the stamps, nanoseconds, in the first column of the rows of `path`, which has seconds.
+def read_stamps(rows: list[list[str]], path: Path) -> tuple[list[int], tuple[str, ...]]:
+    """Return the stamps, nanoseconds, in the first column of the rows of `path`, and what to tell about their unit.
 
     Raises:
         SequenceError: a stamp is no number of seconds, or they are too far apart to be in seconds.
     """
+    try:
+        found = since_1970([Decimal(row[0]) for row in rows])
+    except InvalidOperation:
+        found = None
+    if found and found[1] != "seconds":
+        return found[0], (f"{path.name} has stamps in {found[1]}",)
     stamps = [_read_stamp(row[0], path) for row in rows]
     steps = [after - before for before, after in itertools.pairwise(stamps)]
     if steps and median(steps) > MAX_STEP_NS:
@@ -53,7 +88,7 @@ def read_stamps(rows: list[list[str]], path: Path) -> list[int]:
             f"{path} has stamps that are {median(steps) / 1e9:.6g} apart (median): stamps are in seconds, and these "
             "look like milliseconds or less."
         )
-    return stamps
+    return stamps, ()
 
 
 def _read_stamp(text: str, path: Path) -> int:

@@ -1,7 +1,11 @@
-"""TUM RGB-D layout: rgb.txt, depth.txt, groundtruth.txt, and beside them camera.yaml and depth_scale.txt."""
+"""TUM RGB-D layout: rgb.txt, depth.txt, groundtruth.txt, and beside them camera.yaml and depth_scale.txt.
+
+associations.txt, which lists both images of a frame in a line, serves in place of rgb.txt and depth.txt.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,31 +16,51 @@ from loftr_ros.sequences.camera_yaml import read_calibration
 from loftr_ros.sequences.errors import NoFramesError, SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth
 from loftr_ros.sequences.sequence import Entry, Sequence
-from loftr_ros.sequences.stamps import read_rows, read_stamps
+from loftr_ros.sequences.stamps import read_stamps, read_table
 
-LOOKED_FOR = "rgb.txt (TUM RGB-D)"
+LOOKED_FOR = "rgb.txt or associations.txt (TUM RGB-D)"
+LISTINGS = ("rgb.txt", "associations.txt", "association.txt", "associate.txt")
 MAX_STAMP_DIFFERENCE_NS = 20_000_000
 UNITS_PER_METRE = 5000.0  # of the benchmark's own depth images
 
-Listing = list[tuple[int, Path]]
+
+@dataclass(frozen=True)
+class _Listing:
+    """The files that a text file lists: each with its stamp in nanoseconds, and the depth image of the same line."""
+
+    files: list[tuple[int, Path]]
+    depths: list[tuple[int, Path]]  # empty, or one a line
+    notes: tuple[str, ...]
 
 
 def is_tum(folder: Path) -> bool:
     """Whether a folder looks like a sequence of the TUM RGB-D benchmark."""
-    return (folder / "rgb.txt").is_file()
+    return any((folder / name).is_file() for name in LISTINGS)
 
 
-def open_tum(folder: Path, mode: Mode) -> Sequence:
+def open_tum(folder: Path, mode: Mode, depth_scale: float | None = None) -> Sequence:
     """Open a sequence; with mode "rgbd", images without a depth image within 20 ms are left out.
+
+    Args:
+        folder: of the sequence.
+        mode: what the frames must hold.
+        depth_scale: counts of an integer depth image in a metre; None: as depth_scale.txt says, or 5000 without it.
 
     Raises:
         SequenceError: something is missing or cannot be used.
     """
     if mode == "stereo":
         raise SequenceError(f"{folder} is a TUM RGB-D sequence, which has no right camera; use mode mono.")
-    entries = [Entry(stamp, image) for stamp, image in _read_listing(folder / "rgb.txt")]
+    images = _read_listing(next(folder / name for name in LISTINGS if (folder / name).is_file()))
+    entries, notes = [Entry(stamp, image) for stamp, image in images.files], images.notes
     if mode == "rgbd":
-        entries = _with_depth(entries, _read_listing(folder / "depth.txt"))
+        depths = images.depths
+        if not depths:
+            listing = _read_listing(folder / "depth.txt")
+            depths, notes = listing.files, notes + listing.notes
+        entries, pairing = _with_depth(entries, depths)
+        notes += pairing
+    units, source = _depth_scale(folder / "depth_scale.txt", depth_scale)
     truth, fault = read_ground_truth(folder / "groundtruth.txt", read_tum)
     return Sequence(
         name=folder.resolve().name,
@@ -44,37 +68,65 @@ def open_tum(folder: Path, mode: Mode) -> Sequence:
         entries=tuple(entries),
         ground_truth=truth,
         ground_truth_fault=fault,
-        depth_units_per_metre=_read_depth_scale(folder / "depth_scale.txt"),
+        depth_units_per_metre=units,
+        depth_units_source=source,
+        notes=notes,
     )
 
 
-def _read_listing(path: Path) -> Listing:
-    """Read rows of `stamp filename`."""
-    rows = read_rows(path)
+def _read_listing(path: Path) -> _Listing:
+    """Read rows of `stamp filename`, or of `stamp filename stamp filename` for an image and its depth image."""
+    rows = read_table(path)
     if not rows or any(len(row) < 2 for row in rows):
         raise SequenceError(f"{path} must list one 'stamp filename' a line.")
-    return [(stamp, path.parent / row[1]) for stamp, row in zip(read_stamps(rows, path), rows, strict=True)]
+    if any(len(row) < 4 for row in rows):
+        files, notes = _stamped_files(rows, path)
+        return _Listing(files, [], notes)
+    pairs = [row[:2] for row in rows], [row[2:4] for row in rows]
+    depth_first = all("depth" in first[1] and "depth" not in second[1] for first, second in zip(*pairs, strict=True))
+    files, notes = _stamped_files(pairs[depth_first], path)
+    depths, _ = _stamped_files(pairs[not depth_first], path)
+    order = f"{path.name} lists the depth images first" if depth_first else ""
+    return _Listing(files, depths, (*notes, order) if order else notes)
 
 
-def _with_depth(entries: list[Entry], depths: Listing) -> list[Entry]:
-    """Add to each entry the depth image nearest in time; drop those that have none near enough."""
+def _stamped_files(rows: list[list[str]], path: Path) -> tuple[list[tuple[int, Path]], tuple[str, ...]]:
+    stamps, notes = read_stamps(rows, path)
+    return [(stamp, path.parent / row[1]) for stamp, row in zip(stamps, rows, strict=True)], notes
+
+
+def _with_depth(entries: list[Entry], depths: list[tuple[int, Path]]) -> tuple[list[Entry], tuple[str, ...]]:
+    """Add to each entry the depth image nearest in time; drop those that have none near enough, and say so."""
     stamps = np.array([stamp for stamp, _ in depths], np.int64)
     nearest = [int(np.abs(stamps - entry.stamp_ns).argmin()) for entry in entries]
     paired = [
-        Entry(entry.stamp_ns, entry.image, depth=depths[i][1])
+        (Entry(entry.stamp_ns, entry.image, depth=depths[i][1]), abs(depths[i][0] - entry.stamp_ns))
         for entry, i in zip(entries, nearest, strict=True)
         if abs(depths[i][0] - entry.stamp_ns) <= MAX_STAMP_DIFFERENCE_NS
     ]
     if not paired:
         raise NoFramesError(f"No depth image is within 20 ms of an image of {entries[0].image.parent}; use mode mono.")
-    return paired
+    notes = []
+    if largest := max(apart for _, apart in paired):
+        notes.append(f"depth images are paired with images up to {largest / 1e6:.3g} ms away")
+    if len(paired) < len(entries):
+        left_out = len(entries) - len(paired)
+        notes.append(f"{left_out} of {len(entries)} images have no depth image within 20 ms: left out")
+    return [entry for entry, _ in paired], tuple(notes)
+
+
+def _depth_scale(path: Path, given: float | None) -> tuple[float, str]:
+    """Return the counts in a metre, and where that is from."""
+    if given is not None:
+        return given, "--depth-scale"
+    if not path.exists():
+        return UNITS_PER_METRE, "assumed as in the TUM benchmark: set --depth-scale, 1000 for millimeters, if it is not"
+    return _read_depth_scale(path), path.name
 
 
 def _read_depth_scale(path: Path) -> float:
-    if not path.exists():
-        return UNITS_PER_METRE
     try:
-        scale = float(path.read_text())
+        scale = float(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise SequenceError(f"{path} must hold one number, the depth units per metre.") from error
     if not 0 < scale < np.inf:

@@ -27,6 +27,14 @@ def test_tum_file_is_read_back(tmp_path: Path, wandering: Wandering) -> None:
     assert np.abs(back.stamps_ns - trajectory.stamps_ns).max() < 1000
 
 
+def test_tum_file_as_windows_and_spreadsheets_write_it(tmp_path: Path) -> None:
+    content = "timestamp,tx,ty,tz,qx,qy,qz,qw\r\n1.5,1,2,3,0,0,0,1\r\n2.5,4,5,6,0,0,0,1\r\n"
+    (tmp_path / "truth.tum").write_bytes(b"\xef\xbb\xbf" + content.encode())
+    trajectory = read_tum(tmp_path / "truth.tum")
+    assert trajectory.stamps_ns.tolist() == [1_500_000_000, 2_500_000_000]
+    np.testing.assert_array_equal(trajectory.positions, [[1, 2, 3], [4, 5, 6]])
+
+
 def test_stamps_before_1970_are_read_back(tmp_path: Path) -> None:
     write_tum(tmp_path / "t.tum", Trajectory(np.array([-500_000_000, 0]), np.tile(np.eye(4), (2, 1, 1))))
     assert read_tum(tmp_path / "t.tum").stamps_ns.tolist() == [-500_000_000, 0]

@@ -17,6 +17,7 @@ from loftr_ros.ros.image_decoding import (
     grey_from_compressed,
     grey_from_image,
 )
+from loftr_ros.sequences.images import is_turned, read_grey
 
 TOPIC = "/camera/image"
 
@@ -93,7 +94,37 @@ def test_red_and_blue_are_not_swapped():
 def test_sixteen_bits_become_eight_in_either_byte_order(encoding, big_endian):
     array = ramp(np.uint16) * 256 + 200
     found = grey(message(array, encoding, big_endian=big_endian)).astype(int)
-    np.testing.assert_allclose(found, ramp(), atol=1)  # 255 of 65535
+    expected = (array.astype(float) - 8192) / 40960 * 255  # 10440 to 47816 lie between 1 and 6 times 8192
+    np.testing.assert_allclose(found, expected, atol=1)
+
+
+@pytest.mark.usefixtures("converter")
+@pytest.mark.parametrize(("gain", "offset"), [(257, 0), (16, 0), (4, 0), (2, 7300)])
+def test_sixteen_bits_look_alike_as_topic_compressed_topic_and_file(tmp_path, gain, offset):
+    """Full range, 12 bits, 10 bits and a thermal camera of 14."""
+    array = ramp(np.uint16) * np.uint16(gain) + np.uint16(offset)
+    found = grey(message(array, "mono16"))
+    assert found.dtype == np.uint8
+    assert np.ptp(found) > 120
+    png = cv2.imencode(".png", array)[1].tobytes()
+    (tmp_path / "image.png").write_bytes(png)
+    np.testing.assert_array_equal(grey_from_compressed(compressed(png, "mono16; png compressed"), TOPIC), found)
+    np.testing.assert_array_equal(read_grey(tmp_path / "image.png"), found)
+
+
+def test_exif_orientation_is_ignored_in_topics_and_files(tmp_path):
+    """A JPEG that asks to be turned by 180 degrees."""
+    jpeg = cv2.imencode(".jpg", ramp())[1].tobytes()
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x03\0\0\0\0\0\0"
+    turned = jpeg[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + jpeg[2:]
+    (tmp_path / "plain.jpg").write_bytes(jpeg)
+    (tmp_path / "turned.jpg").write_bytes(turned)
+    assert not is_turned(tmp_path / "plain.jpg")
+    assert is_turned(tmp_path / "turned.jpg")
+    np.testing.assert_array_equal(read_grey(tmp_path / "turned.jpg"), read_grey(tmp_path / "plain.jpg"))
+    np.testing.assert_array_equal(
+        grey_from_compressed(compressed(turned, "jpeg"), TOPIC), read_grey(tmp_path / "turned.jpg")
+    )
 
 
 @pytest.mark.usefixtures("converter")
@@ -184,6 +215,8 @@ def test_depth_is_in_metres(big_endian, padding):
     found = depth_from_image(message(millimetres, "16UC1", padding, big_endian), TOPIC)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, millimetres / 1000, rtol=1e-6)
+    found = depth_from_image(message(millimetres, "16UC1", padding, big_endian), TOPIC, metres_per_count=2e-4)
+    np.testing.assert_allclose(found, millimetres / 5000, rtol=1e-6)
 
 
 def test_an_image_is_no_depth():
@@ -195,8 +228,11 @@ def test_compressed_depth_in_millimetres():
     millimetres = ramp(np.uint16) * 10
     millimetres[0, 0] = 0
     data = bytes(12) + cv2.imencode(".png", millimetres)[1].tobytes()
-    found = depth_from_compressed(compressed(data, "16UC1; compressedDepth png"), TOPIC)
-    np.testing.assert_allclose(found, millimetres / 1000, rtol=1e-6)
+    image = compressed(data, "16UC1; compressedDepth png")
+    np.testing.assert_allclose(depth_from_compressed(image, TOPIC), millimetres / 1000, rtol=1e-6)
+    np.testing.assert_allclose(
+        depth_from_compressed(image, TOPIC, metres_per_count=2e-4), millimetres / 5000, rtol=1e-6
+    )
 
 
 def test_compressed_depth_in_metres():

@@ -1,5 +1,6 @@
 """Which topics belong together, and what comes on them."""
 
+import numpy as np
 import pytest
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -44,3 +45,10 @@ def test_compressed_images_have_their_own_topics_but_no_other_calibration():
     assert [s.other_topic for s in found] == ["/robot/image", "/robot/depth/image"]
     assert [s.info_topic for s in found] == ["/robot/camera_info", None]
     assert {s.message_type for s in found} == {CompressedImage}
+
+
+def test_depth_of_integers_is_scaled_by_the_parameter():
+    *_, depth = streams(VoParameters(mode="rgbd", depth_scale=0.0002), "/robot/{}".format)
+    image = Image(height=1, width=2, encoding="16UC1", step=4)
+    image.data.frombytes(np.array([5000, 0], "<u2").tobytes())
+    np.testing.assert_allclose(depth.decode(image, depth.topic), [[1.0, 0.0]])

@@ -35,7 +35,22 @@ def test_left_camera_alone(stereo_folder: Path) -> None:
         (["1403715273262142976", "1403715273312143104"], [1403715273262142976, 1403715273312143104]),
         (["1305031453.359684", "1305031453.391690"], [1305031453359684000, 1305031453391690000]),
         (["000000", "000001"], [0, 33_333_333]),
-        (["12.5", "frame1"], [0, 33_333_333]),
+        (["1403715273", "1403715275"], [1403715273_000000000, 1403715275_000000000]),
+        (["1403715273262", "1403715273362"], [1403715273_262000000, 1403715273_362000000]),
+        (["1403715273262142", "1403715273362142"], [1403715273_262142000, 1403715273_362142000]),
+        (["frame_1403715273262142976", "frame_1403715273312143104"], [1403715273262142976, 1403715273312143104]),
+        (["1305031453359.684", "1305031453391.690"], [1305031453_359684000, 1305031453_391690000]),
+        (["1403715273_262142976", "1403715273_312143104"], [1403715273_262142976, 1403715273_312143104]),
+        (["1403715273_999142976", "1403715274_12143104"], [1403715273_999142976, 1403715274_012143104]),
+        (["left-1403715273-262", "left-1403715273-362"], [1403715273_262000000, 1403715273_362000000]),
+        (["2026-01-02_10-00-59.9", "2026-01-02_10-01-00.0"], [1767348059_900000000, 1767348060_000000000]),
+        (["20260102T100059_123Z", "20260102T100059_223Z"], [1767348059_123000000, 1767348059_223000000]),
+        (["2026-02-31_10-00-59", "2026-02-31_10-01-00"], [0, 33_333_333]),
+        (["20260102_100059_0001", "20260102_100059_0002"], [0, 33_333_333]),
+        (["1403715273_0001", "1403715273_0002"], [0, 33_333_333]),
+        (["0000000000", "0000000001"], [0, 33_333_333]),
+        (["cam1_0001", "cam1_0002", "cam2_0003", "cam2_0004"], [0, 33_333_333, 66_666_667, 100_000_000]),
+        (["2026990210005998", "2026990210005999"], [0, 33_333_333]),
         (["frame²", "frame٣"], [0, 33_333_333]),
         (["9999999999999999998", "9999999999999999999"], [0, 33_333_333]),
     ],
@@ -114,10 +129,103 @@ def test_right_images_have_the_size_of_the_right_calibration(
         next(iter(open_sequence(stereo_folder, "stereo")))
 
 
-def test_stamps_in_milliseconds_are_refused(tmp_path: Path, write_image: Callable[..., None]) -> None:
-    write_image(tmp_path / "1305031453359.684.png")
-    with pytest.raises(SequenceError, match=r"1305031453359.684 is no stamp: .*looks like milliseconds"):
+def test_stamps_in_no_unit_are_refused(tmp_path: Path, write_image: Callable[..., None]) -> None:
+    write_image(tmp_path / "130503145335.684.png")
+    with pytest.raises(SequenceError, match=r"130503145335.684 is no stamp: .*looks like milliseconds"):
         open_sequence(tmp_path, "mono")
+
+
+@pytest.mark.parametrize(
+    ("names", "kinds"),
+    [
+        (["0001", "0002", "mask"], r"2 kinds, 2 such as 0001.png and 1 such as mask.png"),
+        (["1305031453.26", "1305031453.36", "mask"], r"2 such as 1305031453.26.png and 1 such as mask.png"),
+        (["left_1", "right_1", "left_2", "right_2"], r"2 such as left_1.png and 2 such as right_1.png"),
+        (["cam0_1", "cam0_2", "cam1_1", "cam1_2"], r"2 such as cam0_1.png and 2 such as cam1_1.png"),
+        (["1_0", "1_1", "2_0", "2_1"], r"2 such as 1_0.png and 2 such as 1_1.png"),
+        (["cam0_1.5", "cam0_1.6", "cam1_1.501", "cam1_1.601"], r"2 such as cam0_1.5.png and 2 such as cam1_1.501.png"),
+        (["1_color", "1_depth", "2_color", "2_depth"], r"2 such as 1_color.png and 2 such as 1_depth.png"),
+    ],
+)
+def test_images_of_two_kinds_are_refused(
+    tmp_path: Path, write_image: Callable[..., None], names: list[str], kinds: str
+) -> None:
+    for name in names:
+        write_image(tmp_path / f"{name}.png")
+    with pytest.raises(SequenceError, match=kinds):
+        open_sequence(tmp_path, "mono")
+
+
+def test_color_and_depth_that_differ_by_their_format_are_refused(
+    tmp_path: Path, write_image: Callable[..., None]
+) -> None:
+    for name in ("1.jpg", "1.png", "2.JPEG", "2.png"):
+        write_image(tmp_path / name)
+    with pytest.raises(SequenceError, match=r"2 such as 1.jpg and 2 such as 1.png"):
+        open_sequence(tmp_path, "mono")
+
+
+def test_files_that_systems_leave_beside_images_are_skipped(stereo_folder: Path) -> None:
+    for name in ("._frame2.png", ".DS_Store", "Thumbs.db"):
+        (stereo_folder / "left" / name).write_bytes(b"\0")
+    assert len(list(open_sequence(stereo_folder, "stereo"))) == 3
+
+
+def test_frame_rate_that_is_assumed_is_said(stereo_folder: Path) -> None:
+    assert open_sequence(stereo_folder, "mono").notes == (
+        "no stamps in the names of left/: taking 30 frames per second; set --fps",
+    )
+    assert open_sequence(stereo_folder, "mono", fps=10.0).notes == (
+        "no stamps in the names of left/: taking 10 frames per second",
+    )
+
+
+def test_unit_of_the_stamps_in_the_names_is_said(
+    tmp_path: Path, write_image: Callable[..., None], write_calibration: Callable[..., None]
+) -> None:
+    write_image(tmp_path / "1403715273262.png")
+    write_calibration(tmp_path / "ost.yaml")
+    assert "hold stamps: milliseconds" in open_sequence(tmp_path, "mono").notes[0]
+
+
+def test_several_calibrations_are_named(
+    tmp_path: Path, write_image: Callable[..., None], write_calibration: Callable[..., None]
+) -> None:
+    write_image(tmp_path / "0.png")
+    write_calibration(tmp_path / "ost.yaml")
+    write_calibration(tmp_path / "._ost.yaml")
+    assert len(open_sequence(tmp_path, "mono")) == 1
+    write_calibration(tmp_path / "old.yml")
+    with pytest.raises(SequenceError, match=r"several YAML files, old.yml, ost.yaml: name the calibration camera.yaml"):
+        open_sequence(tmp_path, "mono")
+
+
+def test_pair_whose_names_differ_by_a_word_is_paired_by_number(stereo_folder: Path) -> None:
+    for image in (stereo_folder / "right").iterdir():
+        image.rename(image.with_name(image.name.replace("frame", "right_")))
+    frames = list(open_sequence(stereo_folder, "stereo"))
+    assert [int(frame.right[0, 0]) for frame in frames if frame.right is not None] == [102, 109, 110]
+    (stereo_folder / "right" / "right_9.png").unlink()
+    with pytest.raises(SequenceError, match=r"right/frame9.png is missing"):
+        open_sequence(stereo_folder, "stereo")
+
+
+def test_pair_with_stamps_for_names_is_paired_by_time(stereo_folder: Path) -> None:
+    """The right camera is 2 ms and 3 ms late; one of its images is missing."""
+    for i, late in ((2, 2), (9, None), (10, 3)):
+        left, right = (stereo_folder / side / f"frame{i}.png" for side in ("left", "right"))
+        left.rename(left.with_name(f"{1403715273000 + 50 * i}.png"))
+        if late is None:
+            right.unlink()
+        else:
+            right.rename(right.with_name(f"{1403715273000 + 50 * i + late}.png"))
+    sequence = open_sequence(stereo_folder, "stereo")
+    assert [int(frame.image[0, 0]) for frame in sequence] == [2, 10]
+    assert [int(frame.right[0, 0]) for frame in sequence if frame.right is not None] == [102, 110]
+    assert sequence.notes[1:] == (
+        "left and right images are paired with stamps up to 3 ms apart",
+        "1 of 3 left images have no right one: left out",
+    )
 
 
 def test_images_without_a_calibration(tmp_path: Path, write_image: Callable[..., None]) -> None:

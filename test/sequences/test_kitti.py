@@ -79,7 +79,7 @@ def test_missing_text_file_is_named(kitti: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("times.txt", "0\n0.1\n", "2 stamps for 3 images"),
+        ("times.txt", "0\n0.1\n", "2 stamps for 3 images numbered from 0 to 2"),
         ("times.txt", "0\nsoon\n1\n", "'soon' where a stamp"),
         ("times.txt", "0\n0.2\n0.1\n", "not after"),
         ("times.txt", "0\n1\n1403715273262142976\n", "times.txt has '1403715273262142976'.*looks like nanoseconds"),
@@ -98,6 +98,75 @@ def test_bad_text_file_is_named_with_its_fault(kitti: Path, name: str, text: str
     (kitti / name).write_text(text)
     with pytest.raises(SequenceError, match=message):
         open_sequence(kitti, "mono")
+
+
+def test_missing_image_keeps_the_stamps_and_the_truth_of_the_others(kitti: Path) -> None:
+    for camera in range(4):
+        (kitti / f"image_{camera}" / "000001.png").unlink()
+    sequence = open_sequence(kitti, "stereo")
+    assert [entry.stamp_ns for entry in sequence.entries] == [0, 207_793_500]
+    assert sequence.ground_truth is not None
+    np.testing.assert_allclose(sequence.ground_truth.positions[:, 2], [0, 1, 2])
+    assert sequence.ground_truth.stamps_ns.tolist() == [0, 104_498_900, 207_793_500]
+    assert sequence.notes == (
+        "image_0 has 2 images for 3 stamps, 1 missing between the first and the last: each takes the stamp and the "
+        "pose of its number",
+    )
+
+
+def test_numbers_that_start_later_take_all_stamps_in_order(kitti: Path) -> None:
+    for image in sorted((kitti / "image_0").iterdir(), reverse=True):
+        image.rename(image.with_name(f"{int(image.stem) + 30:06d}.png"))
+    sequence = open_sequence(kitti, "mono")
+    assert [entry.stamp_ns for entry in sequence.entries] == [0, 104_498_900, 207_793_500]
+    assert sequence.notes == ("image_0 has names from 30 to 32: taking the 3 stamps in order",)
+
+
+def test_images_without_numbers_need_a_stamp_each(kitti: Path) -> None:
+    for image in list((kitti / "image_0").iterdir()):
+        image.rename(image.with_name(f"frame_{image.name}"))
+    assert len(open_sequence(kitti, "mono")) == 3
+    (kitti / "image_0" / "frame_000001.png").unlink()
+    with pytest.raises(SequenceError, match=r"3 stamps for 2 images without numbers for names"):
+        open_sequence(kitti, "mono")
+
+
+def test_truth_of_fewer_frames_is_said(kitti: Path) -> None:
+    poses = kitti.parents[1] / "poses" / "07.txt"
+    poses.write_text("".join(poses.read_text().splitlines(keepends=True)[:2]))
+    assert open_sequence(kitti, "mono").notes == (
+        "the ground truth has 2 poses for 3 stamps: the last images are not compared",
+    )
+
+
+def test_stamps_since_1970_in_nanoseconds_are_recognized(kitti: Path) -> None:
+    stamps = [1403715273262142976 + i * 103_000_000 for i in range(3)]
+    (kitti / "times.txt").write_text("".join(f"{stamp}\n" for stamp in stamps))
+    sequence = open_sequence(kitti, "mono")
+    assert [entry.stamp_ns for entry in sequence.entries] == stamps
+    assert sequence.notes == ("times.txt has stamps in nanoseconds",)
+
+
+def test_stray_image_is_refused(kitti: Path, write_image: Callable[..., None]) -> None:
+    write_image(kitti / "image_0" / "mask.png")
+    with pytest.raises(SequenceError, match=r"3 such as 000000.png and 1 such as mask.png"):
+        open_sequence(kitti, "mono")
+
+
+@pytest.mark.parametrize("name", ["times.txt", "calib.txt"])
+def test_byte_order_mark_and_windows_line_ends(kitti: Path, name: str) -> None:
+    content = (kitti / name).read_bytes()
+    (kitti / name).write_bytes(b"\xef\xbb\xbf" + content.replace(b"\n", b"\r\n"))
+    assert len(open_sequence(kitti, "stereo")) == 3
+
+
+def test_damaged_image_is_skipped_and_reported(kitti: Path) -> None:
+    (kitti / "image_1" / "000001.png").write_bytes(b"not an image")
+    skipped: list[str] = []
+    frames = list(open_sequence(kitti, "stereo").readable(skipped))
+    assert [int(frame.image[0, 0]) for frame in frames] == [0, 2]
+    assert len(skipped) == 1
+    assert "image_1/000001.png cannot be decoded" in skipped[0]
 
 
 def test_sequence_below_the_root_of_the_file_system(kitti: Path) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from loftr_ros.sequences.errors import SequenceError
+from loftr_ros.sequences.first_look import first_look
 from loftr_ros.sequences.formats import open_sequence
 
 
@@ -33,6 +34,75 @@ def test_depth_scale_defaults_to_that_of_the_benchmark(tum: Path) -> None:
     assert float(depth[0, 0]) == pytest.approx(0.4)
 
 
+@pytest.mark.parametrize(("digits", "unit"), [(3, "milliseconds"), (6, "microseconds"), (9, "nanoseconds")])
+def test_stamps_since_1970_in_another_unit_are_recognized(tum: Path, digits: int, unit: str) -> None:
+    for name in ("rgb.txt", "depth.txt"):
+        rows = [row.split() for row in (tum / name).read_text().splitlines()[1:]]
+        (tum / name).write_text("".join(f"{float(t) * 10**digits:.0f} {path}\n" for t, path in rows))
+    sequence = open_sequence(tum, "rgbd")
+    seconds = [entry.stamp_ns / 1e9 for entry in sequence.entries]
+    np.testing.assert_allclose(seconds, [1305031453.359684, 1305031453.459684], rtol=0, atol=1e-3)
+    assert sequence.notes[:2] == (f"rgb.txt has stamps in {unit}", f"depth.txt has stamps in {unit}")
+
+
+def test_lists_as_windows_and_spreadsheets_write_them(tum: Path) -> None:
+    for name in ("rgb.txt", "depth.txt"):
+        rows = (tum / name).read_text().replace("# ", "").replace(" ", ",")  # no mark before the names of the columns
+        (tum / name).write_bytes(b"\xef\xbb\xbf" + rows.replace("\n", "\r\n").encode())
+    assert len(list(open_sequence(tum, "rgbd"))) == 2
+
+
+@pytest.mark.parametrize("name", ["associations.txt", "rgb.txt"])
+@pytest.mark.parametrize("depth_first", [False, True])
+def test_associations(tum: Path, name: str, depth_first: bool) -> None:
+    lists = [(tum / listing).read_text().splitlines()[1:] for listing in ("rgb.txt", "depth.txt")]
+    for listing in ("rgb.txt", "depth.txt"):
+        (tum / listing).unlink()
+    (tum / name).write_text("".join(f"{a} {b}\n" for a, b in zip(*lists[:: -1 if depth_first else 1], strict=True)))
+    frames = list(open_sequence(tum, "rgbd"))
+    assert [int(frame.image[0, 0]) for frame in frames] == [0, 1]
+    assert [float(frame.depth[0, 0]) for frame in frames if frame.depth is not None] == [0.0, 2.0]
+    assert [int(frame.image[0, 0]) for frame in open_sequence(tum, "mono")] == [0, 1, 2]
+
+
+def test_pairing_of_depth_is_said(tum: Path) -> None:
+    assert open_sequence(tum, "rgbd").notes == (
+        "depth images are paired with images up to 15 ms away",
+        "1 of 3 images have no depth image within 20 ms: left out",
+    )
+
+
+def test_depth_scale_given_by_the_user_comes_first(tum: Path) -> None:
+    depth = list(open_sequence(tum, "rgbd", depth_scale=500.0))[1].depth
+    assert depth is not None
+    assert float(depth[0, 0]) == 4.0
+
+
+def test_depth_of_eight_bits_is_refused(tum: Path, write_image: Callable[..., None]) -> None:
+    write_image(tum / "depth" / "1305031453.364684.png")
+    with pytest.raises(SequenceError, match=r"364684.png has 8 bits.*16 bits"):
+        next(iter(open_sequence(tum, "rgbd")))
+
+
+def test_depth_of_floating_point_is_in_meters(tum: Path) -> None:
+    listing = tum / "depth.txt"
+    listing.write_text(listing.read_text().replace(".png", ".tiff"))
+    for image in list((tum / "depth").iterdir()):
+        assert cv2.imwrite(str(image.with_suffix(".tiff")), np.full((48, 64), 1.5, np.float32))
+    depths = [frame.depth for frame in open_sequence(tum, "rgbd")]
+    assert [float(depth[0, 0]) for depth in depths if depth is not None] == [1.5, 1.5]
+    assert first_look(open_sequence(tum, "rgbd")) == ["depth in meters, median 1.5 m in 1305031453.364684.tiff"]
+
+
+def test_depth_unit_and_its_origin_are_said(tum: Path, write_image: Callable[..., None]) -> None:
+    write_image(tum / "depth" / "1305031453.364684.png", 3000, dtype=np.uint16)
+    said = "depth in 1000 counts a meter (depth_scale.txt), median 3 m in 1305031453.364684.png"
+    assert first_look(open_sequence(tum, "rgbd")) == [said]
+    (tum / "depth_scale.txt").unlink()
+    (remark,) = first_look(open_sequence(tum, "rgbd"))
+    assert all(words in remark for words in ("5000 counts", "set --depth-scale", "0.6 m"))
+
+
 def test_ground_truth(tum: Path) -> None:
     truth = open_sequence(tum, "mono").ground_truth
     assert truth is not None
@@ -48,8 +118,8 @@ def test_ground_truth(tum: Path) -> None:
         ("rgb.txt", "1.0\n", "must list"),
         ("rgb.txt", "1305031453.36 rgb/none.png\n", "none.png is missing"),
         ("rgb.txt", f"1305031453.36 {'a' * 5000}.png\n", "is missing"),
-        ("rgb.txt", "1305031453359684000 rgb/none.png\n", "rgb.txt has '1305031453359684000'.*looks like nanoseconds"),
-        ("depth.txt", "1305031453359.684 rgb/none.png\n", "depth.txt has '1305031453359.684'.*looks like milliseconds"),
+        ("rgb.txt", "130503145335 rgb/none.png\n", "rgb.txt has '130503145335'.*looks like milliseconds"),
+        ("depth.txt", "1 rgb/none.png\n103 rgb/none.png\n", r"depth.txt has stamps that are 102 apart .*milliseconds"),
         ("depth_scale.txt", "inf\n", "finite"),
         ("camera.yaml", "[" * 5000, "no valid YAML"),
         ("camera.yaml", "a: &a [1]\nb: *a\n", "no valid YAML: it has an alias"),

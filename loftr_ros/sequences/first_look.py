@@ -1,0 +1,52 @@
+"""What the first images of a sequence say about how all of them are read, for the user to check before a long run."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import numpy as np
+
+from loftr_ros.sequences.errors import DamagedImageError
+from loftr_ros.sequences.images import is_turned, pixel_type, read_depth
+from loftr_ros.sequences.sequence import Sequence
+
+IMAGES = 16  # that are looked at for the EXIF orientation, which may differ between them
+
+
+def first_look(sequence: Sequence) -> list[str]:
+    """Return remarks on the depth unit, on 16 bits and on EXIF orientation. Raises SequenceError."""
+    return [*_depth(sequence), *_gray_levels(sequence), *_orientation(sequence)]
+
+
+def _depth(sequence: Sequence) -> list[str]:
+    for entry in islice(sequence.entries, IMAGES):
+        if entry.depth is None:
+            return []
+        try:
+            depth = read_depth(entry.depth, sequence.depth_units_per_metre)
+            floats = pixel_type(entry.depth).kind == "f"
+        except DamagedImageError:
+            continue
+        unit = f"{sequence.depth_units_per_metre:g} counts a meter ({sequence.depth_units_source})"
+        known = depth[depth > 0]
+        median = f"median {np.median(known):.3g} m" if known.size else "no depth at all"
+        return [f"depth in {'meters' if floats else unit}, {median} in {entry.depth.name}"]
+    return []
+
+
+def _gray_levels(sequence: Sequence) -> list[str]:
+    try:
+        sixteen = pixel_type(sequence.entries[0].image) == np.uint16
+    except DamagedImageError:
+        return []
+    return ["images of 16 bits are stretched by content to 8"] if sixteen else []
+
+
+def _orientation(sequence: Sequence) -> list[str]:
+    for entry in islice(sequence.entries, IMAGES):
+        try:
+            if is_turned(entry.image):
+                return [f"the EXIF orientation of {entry.image.name} is ignored: images stay as the camera made them"]
+        except DamagedImageError:
+            continue
+    return []

@@ -1,0 +1,113 @@
+"""What `run` says about its input before it starts, and what it does with damaged images."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from loftr_ros.cli import main
+from loftr_ros.odometry.trajectory import read_tum
+
+pytestmark = pytest.mark.usefixtures("matcher")
+
+
+def run(source: Path, output: Path, *options: str) -> int:
+    return main(["run", str(source), "--output", str(output), "--no-progress", *options])
+
+
+def summary_of(output: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((output / "run.json").read_text())["summary"]
+    return content
+
+
+def test_damaged_image_is_skipped_counted_and_reported(
+    sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = sideways / "image_1" / "000003.png"
+    path.write_bytes(path.read_bytes()[:200])
+    assert run(sideways, tmp_path / "out", "--mode", "stereo") == 0
+    trajectory = read_tum(tmp_path / "out" / "trajectory.tum")
+    np.testing.assert_allclose(trajectory.positions[:, 0], 0.08 * np.array([0, 1, 2, 4, 5]), atol=0.012)
+    said = capsys.readouterr()
+    assert "1 with a damaged image" in said.out
+    assert "warning: skipped: " in said.err
+    assert "image_1/000003.png cannot be decoded" in said.err
+    (fault,) = summary_of(tmp_path / "out")["skipped"]
+    assert "000003.png" in fault
+
+
+def test_strict_stops_at_a_damaged_image_and_keeps_what_was_computed(
+    sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (sideways / "image_1" / "000003.png").write_bytes(b"")
+    assert run(sideways, tmp_path / "out", "--mode", "stereo", "--strict") == 2
+    assert "error: " in capsys.readouterr().err
+    assert len(read_tum(tmp_path / "out" / "trajectory.tum")) == 3
+
+
+def test_cut_jpeg_is_damaged(sideways_rgbd: Path, tmp_path: Path) -> None:
+    """OpenCV decodes one and fills the rest with gray."""
+    for image in sorted((sideways_rgbd / "rgb").iterdir()):
+        assert cv2.imwrite(str(image.with_suffix(".jpg")), cv2.imread(str(image)))
+    cut = sideways_rgbd / "rgb" / "3.jpg"
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size * 2 // 5])
+    listing = sideways_rgbd / "rgb.txt"
+    listing.write_text(listing.read_text().replace(".png", ".jpg"))
+    assert run(sideways_rgbd, tmp_path / "out", "--mode", "rgbd") == 0
+    assert summary_of(tmp_path / "out")["frames"] == 5
+    assert "3.jpg" in summary_of(tmp_path / "out")["skipped"][0]
+
+
+def test_without_one_readable_frame_there_is_no_result(
+    sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (sideways / "image_1").iterdir():
+        path.write_bytes(b"")
+    assert run(sideways, tmp_path / "out", "--mode", "stereo") == 1
+    assert "All 6 frames" in capsys.readouterr().err
+
+
+def test_missing_image_is_said_and_costs_no_accuracy(
+    sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for camera in range(2):
+        (sideways / f"image_{camera}" / "000002.png").unlink()
+    assert run(sideways, tmp_path / "out", "--mode", "stereo") == 0
+    assert "note: image_0 has 5 images for 6 stamps, 1 missing" in capsys.readouterr().err
+    assert summary_of(tmp_path / "out")["errors"]["ate_percent"] < 2
+    assert len(summary_of(tmp_path / "out")["notes"]) == 1
+
+
+def test_unit_and_median_of_the_depth_are_said_and_can_be_set(
+    sideways_rgbd: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (sideways_rgbd / "depth_scale.txt").unlink()
+    assert run(sideways_rgbd, tmp_path / "out", "--mode", "rgbd", "--depth-scale", "1000") == 0
+    assert "depth in 1000 counts a meter (--depth-scale), median 3.75 m in 0.png" in capsys.readouterr().err
+    positions = read_tum(tmp_path / "out" / "trajectory.tum").positions
+    np.testing.assert_allclose(positions[:, 0], 0.08 * np.arange(6), atol=0.012)
+
+
+@pytest.mark.parametrize("scale", ["0.001", "inf", "nan"])
+def test_depth_scale_written_the_other_way_round(
+    sideways_rgbd: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], scale: str
+) -> None:
+    with pytest.raises(SystemExit):
+        run(sideways_rgbd, tmp_path / "out", "--mode", "rgbd", "--depth-scale", scale)
+    assert "give 1000 for millimeters" in capsys.readouterr().err
+
+
+def test_images_of_twelve_bits_are_tracked_and_said(
+    sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for camera in range(2):
+        for path in (sideways / f"image_{camera}").iterdir():
+            gray = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+            cv2.imwrite(str(path), gray.astype(np.uint16) * 16)
+    assert run(sideways, tmp_path / "out", "--mode", "stereo") == 0
+    assert "16 bits are stretched by content" in capsys.readouterr().err
+    positions = read_tum(tmp_path / "out" / "trajectory.tum").positions
+    np.testing.assert_allclose(positions[:, 0], 0.08 * np.arange(6), atol=0.012)
