@@ -134,15 +134,42 @@ class Camera:
         return replace(self, width=width, height=height, K=K)
 
 
-def stereo_baseline(p_right: Sequence[float]) -> float:
-    """Baseline in metres of a rectified pair from the 12 numbers of P of its right camera: -P[3] / P[0].
+def projection_offset(p: Sequence[float]) -> NDArray[np.float64]:
+    """Return the (3,) translation t of a projection matrix K [I | t] from its 12 numbers, metres.
+
+    It takes points from the axes that all cameras of a rectified set share to those of this camera.
 
     Raises:
-        CameraError: P says that this is no right camera.
+        CameraError: the matrix is incomplete, singular or not finite.
     """
-    if len(p_right) != 12 or p_right[0] <= 0 or not p_right[3] < 0:
+    if len(p) != 12:
+        raise CameraError(f"The projection matrix P has {len(p)} numbers; it must have 12.")
+    P = np.reshape(np.asarray(p, np.float64), (3, 4))
+    try:
+        offset = np.asarray(np.linalg.solve(P[:, :3], P[:, 3]), np.float64)
+    except np.linalg.LinAlgError as error:
+        raise CameraError(f"The projection matrix P is {P.tolist()}, which is singular; calibrate.") from error
+    if not np.isfinite(offset).all():
+        raise CameraError("The projection matrix P holds numbers that are not finite; calibrate.")
+    return offset
+
+
+def stereo_baseline(p_left: Sequence[float], p_right: Sequence[float]) -> float:
+    """Baseline in metres of a rectified pair from the 12 numbers of P of each: left P[3] / fx - right P[3] / fx.
+
+    A left P of zeros, as beside raw images, is that of the camera at the origin.
+
+    Raises:
+        CameraError: the matrices say that the right camera is not on the right of the left one.
+    """
+    if len(p_right) != 12 or not any(p_right):
+        raise CameraError("The right camera info holds no baseline: its P is empty; calibrate the pair as stereo.")
+    left = projection_offset(p_left)[0] if any(p_left) else 0.0
+    baseline = float(left - projection_offset(p_right)[0])
+    if not baseline > 0:
         raise CameraError(
-            "The right camera info holds no baseline: its P[3] must be negative (-fx * baseline); calibrate the pair "
-            "as stereo, and check that left and right are not swapped."
+            f"P of the left and right camera give a baseline of {baseline:.6g} m: left P[3] / fx - right P[3] / fx "
+            "must be above 0 (right P[3] is -fx * baseline where left P[3] is 0); calibrate the pair as stereo, and check "
+            "that left and right are not swapped."
         )
-    return -float(p_right[3]) / float(p_right[0])
+    return baseline

@@ -61,10 +61,11 @@ def rig_from_infos(left: CameraInfo, right: CameraInfo, baseline: float, *, rect
     Raises:
         CameraError: a calibration is missing, or it or the baseline is impossible.
     """
+    camera = camera_from_info(right, rectified=rectified)
     if rectified:
-        return StereoRig.rectified(camera_from_info(left, rectified=True), baseline)
+        return StereoRig.rectified(camera, baseline)
     R_left, R_right = (np.reshape(info.r, (3, 3)) for info in (left, right))
-    return StereoRig.from_rectification(camera_from_info(right, rectified=False), R_left, R_right, baseline)
+    return StereoRig.from_rectification(camera, R_left, R_right, baseline)
 
 
 def infos_from_rig(left: Camera, rig: StereoRig) -> tuple[CameraInfo, CameraInfo]:

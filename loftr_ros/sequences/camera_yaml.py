@@ -31,7 +31,8 @@ class Calibration:
 
     def rig(self, right: Calibration) -> StereoRig:
         """Return the raw pair of this camera and a right one. Raises CameraError if `right` holds no baseline."""
-        return StereoRig.from_rectification(right.raw, self.R, right.R, stereo_baseline(right.P.ravel().tolist()))
+        baseline = stereo_baseline(self.P.ravel().tolist(), right.P.ravel().tolist())
+        return StereoRig.from_rectification(right.raw, self.R, right.R, baseline)
 
 
 def read_calibration(path: Path) -> Calibration:

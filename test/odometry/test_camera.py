@@ -56,14 +56,27 @@ def test_zero_distortion_of_any_model_is_none() -> None:
     assert camera.distortion_model == "none"
 
 
-def test_baseline_of_the_right_camera() -> None:
-    assert stereo_baseline([*P[:3], -60.0, *P[4:]]) == pytest.approx(0.12)
+OTHER_P = [400.0, 0.0, 300.0, 20.0, 0.0, 400.0, 230.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "baseline"),
+    [
+        (P, [*P[:3], -60.0, *P[4:]], 0.12),
+        ([0.0] * 12, [*P[:3], -60.0, *P[4:]], 0.12),  # raw images often come with an empty P on the left
+        ([*P[:3], 45.0, *P[4:]], [*P[:3], -15.0, *P[4:]], 0.12),  # the color pair of KITTI: camera 0 is another one
+        (OTHER_P, [*P[:3], -60.0, *P[4:]], 0.17),  # each by its own focal length
+        ([*P[:11], 0.01], [*P[:3], -60.0, *P[4:]], 0.12 - 0.01 * 320 / 500),  # P[3] = fx x + cx z
+    ],
+)
+def test_baseline_of_a_pair(left: list[float], right: list[float], baseline: float) -> None:
+    assert stereo_baseline(left, right) == pytest.approx(baseline)
 
 
 @pytest.mark.parametrize("p", [P, [*P[:3], 60.0, *P[4:]], [0.0] * 12, []])
 def test_no_baseline(p: list[float]) -> None:
     with pytest.raises(CameraError, match="baseline"):
-        stereo_baseline(p)
+        stereo_baseline(P, p)
 
 
 @pytest.mark.parametrize(

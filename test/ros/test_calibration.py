@@ -102,6 +102,13 @@ def test_the_calibration_goes_before_tf_and_that_before_the_parameter(tf):
     assert tf.listeners == 0
 
 
+def test_the_baseline_is_the_difference_of_both_cameras():
+    """KITTI's color pair in a bag: camera 0, where the axes are, is none of the two."""
+    calibration = Calibration(Baseline(None, 0.0).of, rectified=True)
+    _, rig = calibration.cameras((info("left", shift=0.06), info("right", shift=-0.48)))
+    assert rig.baseline == pytest.approx(0.54)
+
+
 @pytest.mark.parametrize("installed", [True, False])
 def test_nothing_tells_the_baseline(tf, monkeypatch, installed):
     if not installed:

@@ -63,13 +63,20 @@ def test_a_stereo_pair_survives_the_way_through_camera_infos():
         np.testing.assert_allclose(found.T_left_right, se3.transform(np.eye(3), [0.12, 0, 0]))
 
 
+def test_a_rectified_pair_keeps_the_intrinsics_of_each_camera():
+    left = Camera(WIDTH, HEIGHT, np.array([[400.0, 0, 17], [0, 400, 12], [0, 0, 1]]))
+    right = Camera(WIDTH, HEIGHT, np.array([[380.0, 0, 15], [0, 385, 13], [0, 0, 1]]))
+    rig = rig_from_infos(info_from_camera(left), info_from_camera(right), 0.12, rectified=True)
+    np.testing.assert_array_equal(rig.right.K, right.K)
+
+
 def test_a_raw_pair_survives_the_way_through_camera_infos():
     left, right = (
         Camera(WIDTH, HEIGHT, np.diag([f, f, 1]), "equidistant", np.array([0.1, f / 1e4, 0, 0])) for f in (400, 380)
     )
     rig = StereoRig(right, se3.transform(se3.exp_rotation([0.05, -0.1, 0.02]), [0.11, -0.01, 0.02]))
     infos = infos_from_rig(left, rig)
-    found = rig_from_infos(*infos, stereo_baseline(infos[1].p), rectified=False)
+    found = rig_from_infos(*infos, stereo_baseline(infos[0].p, infos[1].p), rectified=False)
     np.testing.assert_allclose(found.T_left_right, rig.T_left_right, atol=1e-12)
     np.testing.assert_allclose(found.right.K, right.K)
     np.testing.assert_allclose(found.right.distortion, right.distortion)

@@ -23,6 +23,16 @@ def test_rectified_pair(stereo_folder: Path) -> None:
     np.testing.assert_allclose(rig.T_left_right, se3.transform(np.eye(3), [0.4, 0, 0]))
 
 
+def test_baseline_of_a_pair_that_is_calibrated_to_another_camera(
+    stereo_folder: Path, write_calibration: Callable[..., None]
+) -> None:
+    write_calibration(stereo_folder / "left.yaml", baseline=-0.1)
+    write_calibration(stereo_folder / "right.yaml", baseline=0.4)
+    rig = open_sequence(stereo_folder, "stereo").rig
+    assert rig is not None
+    assert rig.baseline == pytest.approx(0.5)
+
+
 def test_left_camera_alone(stereo_folder: Path) -> None:
     sequence = open_sequence(stereo_folder, "mono")
     assert len(sequence) == 3
