@@ -71,6 +71,8 @@ def main(args: argparse.Namespace) -> int:
     make_folder(args.output, *RESULT_FILES)
     if sequence.ground_truth_fault:
         print(f"loftr-ros: warning: no comparison with the truth: {sequence.ground_truth_fault}", file=sys.stderr)
+    for warning in sequence.calibration_warnings:
+        print(f"loftr-ros: warning: {warning}", file=sys.stderr)
     matcher = load_matcher(args.checkpoint, args.device, Effort(args.max_pixels, args.max_matches), args.precision)
     records: list[FrameRecord] = []
     try:
@@ -78,7 +80,7 @@ def main(args: argparse.Namespace) -> int:
             records.append(FrameRecord.of(estimate))
     finally:
         if records:
-            settings = _settings(args, matcher, config, len(sequence))
+            settings = _settings(args, matcher, config, sequence)
             log = RunLog(sequence.name, settings, records, sequence.ground_truth, sequence.ground_truth_fault)
             _print_summary(log.write(args.output), args.output)
     if reason := log.why_no_pose():
@@ -120,12 +122,13 @@ def _estimates(odometry: ScaledOdometry[Any], sequence: Sequence, show: bool) ->
             yield estimate
 
 
-def _settings(args: argparse.Namespace, matcher: Any, config: Any, frames: int) -> dict[str, Any]:
+def _settings(args: argparse.Namespace, matcher: Any, config: Any, sequence: Sequence) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {
         "source": str(args.source),
-        "frames_in_source": frames,
+        "frames_in_source": len(sequence),
+        "calibration_warnings": sequence.calibration_warnings,
         "mode": args.mode,
         "stride": args.stride,
         "max_pixels": args.max_pixels,

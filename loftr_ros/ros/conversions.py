@@ -49,7 +49,23 @@ def compressed_from_array(array: NDArray[Any]) -> CompressedImage:
 
 
 def camera_from_info(info: CameraInfo, *, rectified: bool) -> Camera:
-    """Return the camera of a calibration message. Raises CameraError if that is missing or impossible."""
+    """Return the camera of a calibration message, for the images as they come: region of interest, then binning.
+
+    Raises:
+        CameraError: the calibration is missing or impossible, or the region is not inside the image.
+    """
+    camera = full_camera_from_info(info, rectified=rectified)
+    roi = info.roi
+    if roi.width or roi.height or roi.x_offset or roi.y_offset:
+        width, height = roi.width or info.width - roi.x_offset, roi.height or info.height - roi.y_offset
+        camera = camera.cropped(roi.x_offset, roi.y_offset, width, height)
+    if info.binning_x > 1 or info.binning_y > 1:
+        camera = camera.scaled(camera.width // max(info.binning_x, 1), camera.height // max(info.binning_y, 1))
+    return camera
+
+
+def full_camera_from_info(info: CameraInfo, *, rectified: bool) -> Camera:
+    """Return the camera of whole images, without binning, which is what a message calibrates (REP-104)."""
     return Camera.from_camera_info(
         info.width, info.height, info.k, info.d, info.distortion_model, info.p, rectified=rectified
     )

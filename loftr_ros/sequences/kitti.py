@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.errors import shortened
-from loftr_ros.odometry.camera import Camera, CameraError, projection_offset, stereo_baseline
+from loftr_ros.odometry.camera import Camera, CameraError, checked, projection_offset, stereo_baseline
 from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.stereo_rig import StereoRig
 from loftr_ros.odometry.trajectory import Trajectory, read_kitti
@@ -45,12 +45,12 @@ def open_kitti(folder: Path, mode: Mode) -> Sequence:
     P_left = _projection(projections, left, folder)
     height, width = read_grey(images[0]).shape
     try:
-        camera, rig = Camera(width, height, P_left[:, :3]), None
+        camera, rig = checked(Camera(width, height, P_left[:, :3])), None
         offset = projection_offset(P_left.ravel().tolist())
         if mode == "stereo":
             P_right = _projection(projections, right, folder)
             baseline = stereo_baseline(P_left.ravel().tolist(), P_right.ravel().tolist())
-            rig = StereoRig.rectified(Camera(width, height, P_right[:, :3]), baseline)
+            rig = StereoRig.rectified(checked(Camera(width, height, P_right[:, :3])), baseline)
     except CameraError as error:
         raise SequenceError(f"{calibration} is no usable calibration: {error}") from error
     truth, fault = _ground_truth(folder, stamps, offset)

@@ -12,6 +12,8 @@ MODELS = {
     "rational_polynomial": [0.3, 0.05, 0.0004, 0.0001, 0.0, 0.55, 0.1, 0.0],
     "equidistant": [-0.01, 0.02, -0.01, 0.002],
 }
+PRISM = [*MODELS["rational_polynomial"], 0.001, -0.0005, 0.0008, 0.0002]
+TILT = [*PRISM, 0.02, -0.03]
 P = [500.0, 0.0, 320.0, 0.0, 0.0, 500.0, 240.0, 0.0, 0.0, 0.0, 1.0, 0.0]
 
 
@@ -21,6 +23,45 @@ def test_pixels_survive_normalize_and_project(model: str, x: float, y: float, z:
     camera = Camera(752, 480, K, model, np.array(MODELS[model]))
     ray = np.append(camera.normalize([[x, y]])[0], 1.0)
     np.testing.assert_allclose(camera.project([z * ray]), [[x, y]], atol=1e-3)
+
+
+@pytest.mark.parametrize("distortion", [PRISM, TILT])
+@given(x=st.floats(0, 751), y=st.floats(0, 479))
+def test_thin_prism_and_tilted_sensor(distortion: list[float], x: float, y: float) -> None:
+    camera = Camera(752, 480, K, "rational_polynomial", np.array(distortion))
+    ray = np.append(camera.normalize([[x, y]])[0], 1.0)
+    np.testing.assert_allclose(camera.project([ray]), [[x, y]], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "distortion", "model", "kept"),
+    [
+        ("radtan", [0.1, 0, 0, 0], "plumb_bob", 4),
+        ("radial-tangential", [0.1, 0, 0, 0], "plumb_bob", 4),
+        ("Plumb Bob", [0.1, 0, 0, 0, 0], "plumb_bob", 5),
+        ("plumb_bob", [0.1] * 8, "rational_polynomial", 8),  # the number of coefficients decides, as in OpenCV
+        ("rational_polynomial", [0.1, 0, 0, 0, 0], "plumb_bob", 5),
+        ("fisheye", [0.1, 0, 0, 0], "equidistant", 4),
+        ("kannala_brandt", [0.1, 0, 0, 0], "equidistant", 4),
+        ("equidistant", [0.1, 0, 0, 0, 0], "equidistant", 4),  # RealSense T265
+    ],
+)
+def test_names_of_other_programs(name: str, distortion: list[float], model: str, kept: int) -> None:
+    camera = Camera(752, 480, K, name, np.array(distortion))
+    assert (camera.distortion_model, camera.distortion.size) == (model, kept)
+
+
+def test_a_region_of_the_image_sees_the_same_rays() -> None:
+    camera = Camera(752, 480, K, "plumb_bob", np.array(MODELS["plumb_bob"]))
+    region = camera.cropped(100, 50, 300, 200)
+    assert (region.width, region.height) == (300, 200)
+    np.testing.assert_allclose(region.normalize([[10, 20]]), camera.normalize([[110, 70]]), atol=1e-9)
+
+
+@pytest.mark.parametrize("region", [(500, 0, 300, 200), (0, 300, 300, 200), (-1, 0, 300, 200)])
+def test_a_region_that_is_not_inside_the_image_is_refused(region: tuple[int, int, int, int]) -> None:
+    with pytest.raises(CameraError, match=r"region of interest \(roi\).*not inside the 752x480"):
+        Camera(752, 480, K).cropped(*region)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -86,6 +127,9 @@ def test_no_baseline(p: list[float]) -> None:
         ({"K": np.zeros((3, 3))}, "focal"),
         ({"K": np.full((3, 3), np.nan)}, "focal"),
         ({"distortion_model": "fov"}, "fov"),
+        ({"distortion_model": "double_sphere", "distortion": np.ones(2)}, "double_sphere.*calibrate a fisheye"),
+        ({"distortion_model": "rational_polynomial", "distortion": np.ones(6)}, "takes 8 or 12 or 14"),
+        ({"distortion_model": "equidistant", "distortion": np.ones(5)}, "5 coefficients; equidistant takes 4"),
         ({"distortion_model": "plumb_bob"}, "0 coefficients"),
         ({"distortion_model": "equidistant", "distortion": np.full(4, np.nan)}, "finite"),
     ],

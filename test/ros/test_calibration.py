@@ -65,6 +65,30 @@ def test_cameras_are_made_once_until_a_calibration_changes():
     assert len(asked) == 2
 
 
+def test_a_region_that_moves_changes_the_camera():
+    calibration = Calibration(None, rectified=False)
+    message = info("camera", width=640)
+    before, _ = calibration.cameras((message,))
+    message.roi.x_offset, message.roi.width, message.roi.height = 100, 400, 240
+    after, _ = calibration.cameras((message,))
+    assert (before.K[0, 2], after.K[0, 2], after.width) == (320, 220, 400)
+
+
+def test_what_is_unlikely_is_logged_once_and_kept_for_the_diagnostics():
+    logged = []
+    calibration = Calibration(Baseline(None, 0.0).of, rectified=True, warn=logged.append)
+    for shift in (-0.1, -100.0, -100.0, -0.2):
+        calibration.cameras((info("left"), info("right", shift=shift)))
+        assert bool(calibration.doubt) == (shift == -100.0)
+    (said,) = logged
+    assert "stereo baseline is 100 m" in said
+    upright = info("camera")
+    upright.width, upright.height = 480, 640
+    calibration = Calibration(None, rectified=False, warn=logged.append)
+    calibration.cameras((upright,))
+    assert "far from the middle of the image of 480x640" in calibration.doubt == logged[1]
+
+
 def test_a_single_camera_has_no_rig():
     camera, rig = Calibration(None, rectified=False).cameras((info("camera"),))
     assert camera.distortion_model == "plumb_bob"

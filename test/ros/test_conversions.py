@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, RegionOfInterest
 
 from loftr_ros.odometry import se3
 from loftr_ros.odometry.camera import Camera, CameraError, stereo_baseline
@@ -91,6 +91,27 @@ def test_a_raw_camera_keeps_its_distortion(model):
     found = camera_from_info(info_from_camera(camera), rectified=False)
     assert found.distortion_model == model
     np.testing.assert_allclose(found.distortion, camera.distortion)
+
+
+@pytest.mark.parametrize("rectified", [True, False])
+def test_region_of_interest_and_binning(rectified):
+    """A point of the scene, seen by the whole sensor, and in the middle of a region read out 2 x 2 pixels as one."""
+    full = Camera(640, 480, np.array([[400.0, 0, 320], [0, 410, 240], [0, 0, 1]]))
+    info = info_from_camera(full)
+    info.binning_x = info.binning_y = 2
+    info.roi = RegionOfInterest(x_offset=100, y_offset=60, width=400, height=300)
+    camera = camera_from_info(info, rectified=rectified)
+    assert (camera.width, camera.height) == (200, 150)
+    # The outer corners of the region are those of its images.
+    corners = np.array([[99.5, 59.5], [499.5, 359.5]])
+    np.testing.assert_allclose(camera.normalize([[-0.5, -0.5], [199.5, 149.5]]), full.normalize(corners))
+
+
+def test_a_region_of_interest_outside_the_calibration_is_refused():
+    info = info_from_camera(Camera(320, 240, np.array([[400.0, 0, 160], [0, 400, 120], [0, 0, 1]])))
+    info.roi = RegionOfInterest(x_offset=160, y_offset=120, width=320, height=240)
+    with pytest.raises(CameraError, match=r"roi.*not inside the 320x240"):
+        camera_from_info(info, rectified=False)
 
 
 def test_an_empty_camera_info_is_refused():

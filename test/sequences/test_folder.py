@@ -130,6 +130,53 @@ def test_stamps_in_milliseconds_are_refused(tmp_path: Path, write_image: Callabl
         open_sequence(tmp_path, "mono")
 
 
+def test_calibration_as_opencv_writes_it(tmp_path: Path, write_image: Callable[..., None]) -> None:
+    write_image(tmp_path / "0.png")
+    storage = cv2.FileStorage(str(tmp_path / "camera.yaml"), cv2.FILE_STORAGE_WRITE)
+    storage.write("image_width", 64)
+    storage.write("image_height", 48)
+    storage.write("camera_matrix", np.array([[50.0, 0, 31], [0, 51, 23], [0, 0, 1]]))
+    storage.write("distortion_model", "plumb_bob")
+    storage.write("distortion_coefficients", np.array([[-0.2, 0.1, 0, 0, 0]]))
+    storage.release()
+    camera = open_sequence(tmp_path, "mono").camera
+    np.testing.assert_array_equal(camera.K, [[50, 0, 31], [0, 51, 23], [0, 0, 1]])
+    np.testing.assert_array_equal(camera.distortion, [-0.2, 0.1, 0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"cam0": {"camera_model": "omni", "intrinsics": [1.0]}}, "camera.yaml is a camchain of Kalibr; write"),
+        ({"Camera.type": "PinHole", "Camera1.fx": 320.0}, "camera.yaml is a settings file of ORB-SLAM; write"),
+        ({"roi": {"x_offset": 10, "y_offset": 0, "width": 64, "height": 48}}, r"region of interest \(roi\).*subtract"),
+        ({"binning_x": 2, "binning_y": 2}, "binning_x or binning_y.*divide"),
+        ({"camera_matrix": {"data": [50.0] * 8}}, "K of the camera info has 8 numbers; it must have 9"),
+        ({"distortion_model": "mei", "distortion_coefficients": {"data": [0.1] * 5}}, "'mei'; use one of"),
+    ],
+)
+def test_calibrations_that_cannot_be_used_are_refused_by_name(
+    tmp_path: Path,
+    write_image: Callable[..., None],
+    write_calibration: Callable[..., None],
+    changes: dict[str, object],
+    message: str,
+) -> None:
+    write_image(tmp_path / "0.png")
+    write_calibration(tmp_path / "camera.yaml", **changes)
+    with pytest.raises(SequenceError, match=message):
+        open_sequence(tmp_path, "mono")
+
+
+@pytest.mark.parametrize("roi", [None, {"x_offset": 0, "y_offset": 0, "width": 0, "height": 0, "do_rectify": False}])
+def test_an_empty_region_and_no_binning_are_read(
+    tmp_path: Path, write_image: Callable[..., None], write_calibration: Callable[..., None], roi: object
+) -> None:
+    write_image(tmp_path / "0.png")
+    write_calibration(tmp_path / "camera.yaml", roi=roi, binning_x=1, binning_y=0)
+    assert len(open_sequence(tmp_path, "mono")) == 1
+
+
 def test_images_without_a_calibration(tmp_path: Path, write_image: Callable[..., None]) -> None:
     write_image(tmp_path / "0.png")
     with pytest.raises(SequenceError, match=r"camera.yaml cannot be read"):
