@@ -25,14 +25,12 @@ def impossible(camera: Camera) -> str | None:
     """Say in a sentence why no camera that takes whole images has this calibration, and what to do; None if one may."""
     K, width, height = camera.K, camera.width, camera.height
     if K[2, :2].any() and not K[:2, 2].any():
-        return (
-            f"The camera matrix K is {K.tolist()}, which is transposed; write it row by row: fx 0 cx, 0 fy cy, 0 0 1."
-        )
+        return f"The camera matrix is {K.tolist()}, which is transposed; write it row by row: fx 0 cx, 0 fy cy, 0 0 1."
     if not np.allclose(K[2], (0, 0, 1), rtol=0, atol=1e-6):
-        return f"The last row of the camera matrix K is {K[2].tolist()}; it must be 0 0 1."
+        return f"The last row of the camera matrix is {K[2].tolist()}; it must be 0 0 1."
     if max(abs(K[0, 1]), abs(K[1, 0])) > _MAX_SKEW * K[0, 0]:
         return (
-            f"The camera matrix K is {K.tolist()}; it must be fx 0 cx, 0 fy cy, 0 0 1: calibrate (a rotation must not "
+            f"The camera matrix is {K.tolist()}; it must be fx 0 cx, 0 fy cy, 0 0 1: calibrate (a rotation must not "
             "be multiplied into P)."
         )
     if K[0, 0] < _LEAST_FOCAL * width and K[1, 1] < _LEAST_FOCAL * height:

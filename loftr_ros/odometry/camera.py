@@ -151,17 +151,7 @@ class Camera:
         return np.asarray(pixels, np.float64).reshape(-1, 2)
 
     def cropped(self, x_offset: int, y_offset: int, width: int, height: int) -> Camera:
-        """Return the camera of a region of the image, which begins at (x_offset, y_offset).
-
-        Raises:
-            CameraError: the region is not inside the image.
-        """
-        if min(x_offset, y_offset) < 0 or x_offset + width > self.width or y_offset + height > self.height:
-            raise CameraError(
-                f"The region of interest (roi) of {width}x{height} at ({x_offset}, {y_offset}) is not inside the "
-                f"{self.width}x{self.height} of the calibration: width, height, K and P must be those of the full "
-                "image (REP-104); set them, or leave the roi empty if they are those of the region."
-            )
+        """Return the camera of a region of the image, which begins at (x_offset, y_offset)."""
         K = self.K.copy()
         K[:2, 2] -= x_offset, y_offset
         return replace(self, width=width, height=height, K=K)

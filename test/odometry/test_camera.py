@@ -58,12 +58,6 @@ def test_a_region_of_the_image_sees_the_same_rays() -> None:
     np.testing.assert_allclose(region.normalize([[10, 20]]), camera.normalize([[110, 70]]), atol=1e-9)
 
 
-@pytest.mark.parametrize("region", [(500, 0, 300, 200), (0, 300, 300, 200), (-1, 0, 300, 200)])
-def test_a_region_that_is_not_inside_the_image_is_refused(region: tuple[int, int, int, int]) -> None:
-    with pytest.raises(CameraError, match=r"region of interest \(roi\).*not inside the 752x480"):
-        Camera(752, 480, K).cropped(*region)
-
-
 @pytest.mark.parametrize("model", MODELS)
 def test_no_points_are_no_error(model: str) -> None:
     camera = Camera(752, 480, K, model, np.array(MODELS[model]))

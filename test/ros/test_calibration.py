@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
@@ -9,6 +10,11 @@ from std_msgs.msg import Header
 from loftr_ros.odometry.camera import CameraError
 from loftr_ros.ros.baseline import Baseline
 from loftr_ros.ros.calibration import Calibration
+from loftr_ros.ros.camera_input import CameraMessages
+from loftr_ros.ros.conversions import image_from_array
+from loftr_ros.ros.frame_builder import FrameBuilder
+from loftr_ros.ros.parameters import VoParameters
+from loftr_ros.ros.streams import streams
 
 
 def info(side, width=320, shift=0.0):
@@ -72,6 +78,21 @@ def test_a_region_that_moves_changes_the_camera():
     message.roi.x_offset, message.roi.width, message.roi.height = 100, 400, 240
     after, _ = calibration.cameras((message,))
     assert (before.K[0, 2], after.K[0, 2], after.width) == (320, 220, 400)
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 120), (640, 240)])
+def test_images_of_a_binned_camera(width, height):
+    """Half as large as the calibration says of the sensor; whole images would have another K, or no binning."""
+    message = info("camera", width=640)
+    message.binning_x = message.binning_y = 2
+    image = image_from_array(np.zeros((height, width), np.uint8))
+    builder = FrameBuilder(streams(VoParameters(), str), Calibration(None, rectified=False), "mono")
+    messages = CameraMessages((image,), (message,), 0, 0.0)
+    if width == 320:
+        assert builder.frame(messages).camera.width == 320
+    else:
+        with pytest.raises(CameraError, match=r"are 640x240, .* its binning and roi make them 320x120: set width"):
+            builder.frame(messages)
 
 
 def test_what_is_unlikely_is_logged_once_and_kept_for_the_diagnostics():

@@ -66,8 +66,11 @@ def test_a_stereo_pair_survives_the_way_through_camera_infos():
 def test_a_rectified_pair_keeps_the_intrinsics_of_each_camera():
     left = Camera(WIDTH, HEIGHT, np.array([[400.0, 0, 17], [0, 400, 12], [0, 0, 1]]))
     right = Camera(WIDTH, HEIGHT, np.array([[380.0, 0, 15], [0, 385, 13], [0, 0, 1]]))
-    rig = rig_from_infos(info_from_camera(left), info_from_camera(right), 0.12, rectified=True)
-    np.testing.assert_array_equal(rig.right.K, right.K)
+    infos = infos_from_rig(left, StereoRig.rectified(right, 0.12))
+    for rectified in (True, False):
+        rig = rig_from_infos(*infos, stereo_baseline(infos[0].p, infos[1].p), rectified=rectified)
+        np.testing.assert_array_equal(rig.right.K, right.K)
+        np.testing.assert_allclose(rig.T_left_right, se3.transform(np.eye(3), [0.12, 0, 0]), atol=1e-12)
 
 
 def test_a_raw_pair_survives_the_way_through_camera_infos():
@@ -108,7 +111,8 @@ def test_region_of_interest_and_binning(rectified):
 
 
 def test_a_region_of_interest_outside_the_calibration_is_refused():
-    info = info_from_camera(Camera(320, 240, np.array([[400.0, 0, 160], [0, 400, 120], [0, 0, 1]])))
+    """Width and height are those of the region, K is that of the whole sensor."""
+    info = info_from_camera(Camera(320, 240, np.array([[400.0, 0, 320], [0, 400, 240], [0, 0, 1]])))
     info.roi = RegionOfInterest(x_offset=160, y_offset=120, width=320, height=240)
     with pytest.raises(CameraError, match=r"roi.*not inside the 320x240"):
         camera_from_info(info, rectified=False)
