@@ -50,7 +50,7 @@ def read_calibration(path: Path) -> Calibration:
             int(content["image_height"]),
             k=K,
             d=numbers(content["distortion_coefficients"]),
-            distortion_model=str(content["distortion_model"]),
+            distortion_model=_distortion_model(content),
             p=[],
             rectified=False,
         )
@@ -63,6 +63,13 @@ def read_calibration(path: Path) -> Calibration:
     except (CameraError, TypeError, ValueError, OverflowError) as error:
         raise SequenceError(f"{path} is no usable calibration: {shortened(error, 400).rstrip('.')}.") from error
     return Calibration(raw, R, P)
+
+
+def _distortion_model(content: dict[str, Any]) -> str:
+    """Return the model by its name, or as the calibration program of OpenCV says it. Raises KeyError without either."""
+    if "distortion_model" not in content and "fisheye_model" in content:
+        return "equidistant" if content["fisheye_model"] else "plumb_bob"
+    return str(content["distortion_model"])
 
 
 def _refuse_other_layouts(path: Path, content: dict[str, Any]) -> None:

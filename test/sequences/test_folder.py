@@ -130,18 +130,20 @@ def test_stamps_in_milliseconds_are_refused(tmp_path: Path, write_image: Callabl
         open_sequence(tmp_path, "mono")
 
 
-def test_calibration_as_opencv_writes_it(tmp_path: Path, write_image: Callable[..., None]) -> None:
+@pytest.mark.parametrize("fisheye", [0, 1])
+def test_calibration_as_opencv_writes_it(tmp_path: Path, write_image: Callable[..., None], fisheye: int) -> None:
     write_image(tmp_path / "0.png")
     storage = cv2.FileStorage(str(tmp_path / "camera.yaml"), cv2.FILE_STORAGE_WRITE)
     storage.write("image_width", 64)
     storage.write("image_height", 48)
     storage.write("camera_matrix", np.array([[50.0, 0, 31], [0, 51, 23], [0, 0, 1]]))
-    storage.write("distortion_model", "plumb_bob")
-    storage.write("distortion_coefficients", np.array([[-0.2, 0.1, 0, 0, 0]]))
+    storage.write("fisheye_model", fisheye)
+    storage.write("distortion_coefficients", np.array([[-0.2, 0.1, 0, 0.001]]))
     storage.release()
     camera = open_sequence(tmp_path, "mono").camera
     np.testing.assert_array_equal(camera.K, [[50, 0, 31], [0, 51, 23], [0, 0, 1]])
-    np.testing.assert_array_equal(camera.distortion, [-0.2, 0.1, 0, 0, 0])
+    np.testing.assert_array_equal(camera.distortion, [-0.2, 0.1, 0, 0.001])
+    assert camera.distortion_model == ("equidistant" if fisheye else "plumb_bob")
 
 
 @pytest.mark.parametrize(
