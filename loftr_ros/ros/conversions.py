@@ -87,7 +87,9 @@ def rig_from_infos(left: CameraInfo, right: CameraInfo, baseline: float, *, rect
     Raises:
         CameraError: a calibration is missing, or it or the baseline is impossible.
     """
-    camera = camera_from_info(right, rectified=rectified)
+    # Rectified images have one size. Where that changes, the right message may still be the one of before.
+    is_late = rectified and (left.width, left.height) != (right.width, right.height)
+    camera = camera_from_info(left if is_late else right, rectified=rectified)
     if rectified:
         return StereoRig.rectified(camera, baseline)
     R_left, R_right = (np.reshape(info.r, (3, 3)) for info in (left, right))
