@@ -98,6 +98,9 @@ def _read_image(path: Path) -> NDArray[np.uint8]:
 
 def _read_cameras(args: argparse.Namespace, images: tuple[NDArray[np.uint8], ...]) -> tuple[Camera, Camera] | None:
     """Return the cameras of both images, or None without --camera."""
+    import sys
+
+    from loftr_ros.odometry.calibration_check import resize_hint, unlikely
     from loftr_ros.sequences.camera_yaml import read_calibration
 
     if args.camera is None:
@@ -110,8 +113,12 @@ def _read_cameras(args: argparse.Namespace, images: tuple[NDArray[np.uint8], ...
         if image.shape != (camera.height, camera.width):
             raise MatchError(
                 f"{path} is {_size(image)} pixels, but {file} is the calibration of {camera.width}x{camera.height}; "
-                "calibrate at this resolution, or give --camera-b if the images come from two cameras."
+                "calibrate at this resolution, or give --camera-b if the images come from two cameras"
+                f"{resize_hint(camera, *image.shape[::-1])}."
             )
+    for file, camera in dict(zip(files, cameras, strict=True)).items():
+        for warning in unlikely(camera):
+            print(f"loftr-ros: warning: {file}: {warning}", file=sys.stderr)
     return cameras
 
 

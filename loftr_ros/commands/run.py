@@ -86,6 +86,8 @@ def main(args: argparse.Namespace) -> int:
         print(f"loftr-ros: warning: no comparison with the truth: {sequence.ground_truth_fault}", file=sys.stderr)
     for note in notes:
         print(f"loftr-ros: note: {shortened(note, 400)}", file=sys.stderr)
+    for warning in sequence.calibration_warnings:
+        print(f"loftr-ros: warning: {warning}", file=sys.stderr)
     matcher = load_matcher(args.checkpoint, args.device, Effort(args.max_pixels, args.max_matches), args.precision)
     records: list[FrameRecord] = []
     skipped: list[str] = []
@@ -97,7 +99,7 @@ def main(args: argparse.Namespace) -> int:
         for fault in skipped:
             print(f"loftr-ros: warning: skipped: {shortened(fault, 400)}", file=sys.stderr)
         if records:
-            settings = {**_settings(args, matcher, config, len(sequence)), "notes": notes, "skipped": skipped}
+            settings = {**_settings(args, matcher, config, sequence), "notes": notes, "skipped": skipped}
             log = RunLog(sequence.name, settings, records, sequence.ground_truth, sequence.ground_truth_fault)
             _print_summary(log.write(args.output), args.output)
     if not records:
@@ -143,12 +145,13 @@ def _estimates(
             yield estimate
 
 
-def _settings(args: argparse.Namespace, matcher: Any, config: Any, frames: int) -> dict[str, Any]:
+def _settings(args: argparse.Namespace, matcher: Any, config: Any, sequence: Sequence) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {
         "source": str(args.source),
-        "frames_in_source": frames,
+        "frames_in_source": len(sequence),
+        "calibration_warnings": sequence.calibration_warnings,
         "mode": args.mode,
         "stride": args.stride,
         "max_pixels": args.max_pixels,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -10,9 +11,26 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.odometry.calibration_check import impossible
 
-# Number of coefficients OpenCV expects by model; "none" is a rectified pinhole image.
-DISTORTION_COEFFICIENTS = {"none": (0,), "plumb_bob": (4, 5), "rational_polynomial": (8,), "equidistant": (4,)}
+# Number of coefficients OpenCV expects by model; "none" is a rectified pinhole image. The rational model has 4 more for
+# a thin prism, and then 2 more for a tilted sensor.
+DISTORTION_COEFFICIENTS = {
+    "none": (0,),
+    "plumb_bob": (4, 5),
+    "rational_polynomial": (8, 12, 14),
+    "equidistant": (4,),
+}
+# What other programs call them (Kalibr, EuRoC, OpenCV, ORB-SLAM, Basalt).
+_OTHER_NAMES = {
+    "radtan": "plumb_bob",
+    "radial_tangential": "plumb_bob",
+    "brown_conrady": "plumb_bob",
+    "equi": "equidistant",
+    "fisheye": "equidistant",
+    "kannala_brandt": "equidistant",
+    "kb4": "equidistant",
+}
 
 _MAX_SIDE = 1 << 16  # pixels
 
@@ -33,8 +51,10 @@ class Camera:
     Attributes:
         width, height: image size in pixels.
         K: (3, 3) float64 camera matrix, pixels.
-        distortion_model: "none", "plumb_bob", "rational_polynomial" or "equidistant" (REP-104 names).
-        distortion: coefficients in OpenCV order; empty for "none".
+        distortion_model: "none", "plumb_bob", "rational_polynomial" or "equidistant" (REP-104 names), or what other
+            programs call them: "radtan", "radial-tangential", "fisheye", "kannala_brandt". Kept by its name in ROS.
+        distortion: coefficients in OpenCV order; empty for "none". Their number tells plumb_bob (4 or 5) from
+            rational_polynomial (8, 12 or 14), as in OpenCV; a fifth of equidistant must be 0 and is dropped.
     """
 
     width: int
@@ -46,7 +66,9 @@ class Camera:
     def __post_init__(self) -> None:
         """Bring the arrays to float64, C-contiguous, and raise CameraError for what no camera can have."""
         object.__setattr__(self, "K", np.array(self.K, np.float64))
-        object.__setattr__(self, "distortion", np.array(self.distortion, np.float64).ravel())
+        model, distortion = _as_in_ros(self.distortion_model, np.array(self.distortion, np.float64).ravel())
+        object.__setattr__(self, "distortion_model", model)
+        object.__setattr__(self, "distortion", distortion)
         if not (0 < self.width <= _MAX_SIDE and 0 < self.height <= _MAX_SIDE):
             size = f"{self.width}x{self.height}" if max(self.width, self.height) <= _MAX_SIDE else "beyond all images"
             raise CameraError(f"The camera's image size is {size}; set width and height.")
@@ -58,7 +80,8 @@ class Camera:
             raise CameraError(f"The camera matrix K is {self.K.tolist()}; calibrate: its axes must not be parallel.")
         if self.distortion_model not in DISTORTION_COEFFICIENTS:
             raise CameraError(
-                f"The distortion model is '{self.distortion_model}'; use one of {', '.join(DISTORTION_COEFFICIENTS)}."
+                f"The distortion model is '{self.distortion_model}'; use one of {', '.join(DISTORTION_COEFFICIENTS)} "
+                "(calibrate a fisheye or omnidirectional lens as equidistant)."
             )
         counts = DISTORTION_COEFFICIENTS[self.distortion_model]
         if self.distortion.size not in counts or not np.isfinite(self.distortion).all():
@@ -93,12 +116,14 @@ class Camera:
             CameraError: the calibration is missing, incomplete or impossible.
         """
         source, name, count = (p, "P", 12) if rectified else (k, "K", 9)
-        if len(source) != count or not any(source):
+        if not any(source):
             raise CameraError(f"{name} of the camera info is empty; calibrate the camera.")
+        if len(source) != count:
+            raise CameraError(f"{name} of the camera info has {len(source)} numbers; it must have {count}.")
         matrix = np.reshape(np.asarray(source, np.float64), (3, -1))[:, :3]
         if rectified or not any(d):
-            return cls(width, height, matrix)
-        return cls(width, height, matrix, distortion_model, np.asarray(d, np.float64))
+            return checked(cls(width, height, matrix))
+        return checked(cls(width, height, matrix, distortion_model, np.asarray(d, np.float64)))
 
     @property
     def focal(self) -> float:
@@ -125,6 +150,12 @@ class Camera:
         pixels, _ = model(xyz, np.zeros((3, 1)), np.zeros((3, 1)), self.K, self.distortion)
         return np.asarray(pixels, np.float64).reshape(-1, 2)
 
+    def cropped(self, x_offset: int, y_offset: int, width: int, height: int) -> Camera:
+        """Return the camera of a region of the image, which begins at (x_offset, y_offset)."""
+        K = self.K.copy()
+        K[:2, 2] -= x_offset, y_offset
+        return replace(self, width=width, height=height, K=K)
+
     def scaled(self, width: int, height: int) -> Camera:
         """Return the camera of the image resized to another size; pixel centres are integers before and after."""
         scale = np.array([width / self.width, height / self.height])
@@ -134,15 +165,62 @@ class Camera:
         return replace(self, width=width, height=height, K=K)
 
 
-def stereo_baseline(p_right: Sequence[float]) -> float:
-    """Baseline in metres of a rectified pair from the 12 numbers of P of its right camera: -P[3] / P[0].
+def _as_in_ros(name: str, distortion: NDArray[np.float64]) -> tuple[str, NDArray[np.float64]]:
+    """Return the name of a distortion model in ROS (as it was if there is none) and its coefficients."""
+    model = re.sub(r"[ -]+", "_", name.strip().lower())
+    model = _OTHER_NAMES.get(model, model)
+    if model == "equidistant" and distortion.size == 5 and distortion[4] == 0:  # as the driver of the T265 publishes it
+        return model, distortion[:4]
+    for same in ("plumb_bob", "rational_polynomial"):
+        if model in ("plumb_bob", "rational_polynomial") and distortion.size in DISTORTION_COEFFICIENTS[same]:
+            return same, distortion
+    return (model if model in DISTORTION_COEFFICIENTS else name), distortion
+
+
+def checked(camera: Camera) -> Camera:
+    """Return a camera that a calibration says took whole images. Raises CameraError if no camera can be like this."""
+    reason = impossible(camera)
+    if reason:
+        raise CameraError(reason)
+    return camera
+
+
+def projection_offset(p: Sequence[float]) -> NDArray[np.float64]:
+    """Return the (3,) translation t of a projection matrix K [I | t] from its 12 numbers, metres.
+
+    It takes points from the axes that all cameras of a rectified set share to those of this camera.
 
     Raises:
-        CameraError: P says that this is no right camera.
+        CameraError: the matrix is incomplete, singular or not finite.
     """
-    if len(p_right) != 12 or p_right[0] <= 0 or not p_right[3] < 0:
+    if len(p) != 12:
+        raise CameraError(f"The projection matrix P has {len(p)} numbers; it must have 12.")
+    P = np.reshape(np.asarray(p, np.float64), (3, 4))
+    try:
+        offset = np.asarray(np.linalg.solve(P[:, :3], P[:, 3]), np.float64)
+    except np.linalg.LinAlgError as error:
+        raise CameraError(f"The projection matrix P is {P.tolist()}, which is singular; calibrate.") from error
+    if not np.isfinite(offset).all():
+        raise CameraError("The projection matrix P holds numbers that are not finite; calibrate.")
+    return offset
+
+
+def stereo_baseline(p_left: Sequence[float], p_right: Sequence[float]) -> float:
+    """Baseline in metres of a rectified pair from the 12 numbers of P of each: left P[3] / fx - right P[3] / fx.
+
+    A left P of zeros, as beside raw images, is that of the camera at the origin.
+
+    Raises:
+        CameraError: the matrices say that the right camera is not on the right of the left one.
+    """
+    if len(p_right) != 12 or not any(p_right):
+        raise CameraError("The right camera info holds no baseline: its P is empty; calibrate the pair as stereo.")
+    left = projection_offset(p_left)[0] if any(p_left) else 0.0
+    baseline = float(left - projection_offset(p_right)[0])
+    if not baseline > 0:
         raise CameraError(
-            "The right camera info holds no baseline: its P[3] must be negative (-fx * baseline); calibrate the pair "
-            "as stereo, and check that left and right are not swapped."
+            f"P of the left and right camera give a baseline of {baseline:.6g} m: left P[3] / fx - right P[3] / fx "
+            "must be above 0 (right P[3] is -fx * baseline where left P[3] is 0); calibrate the pair as stereo, and "
+            "check that left and right are not swapped."
         )
-    return -float(p_right[3]) / float(p_right[0])
+    return baseline

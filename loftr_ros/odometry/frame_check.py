@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.odometry.calibration_check import resize_hint
+from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.frame import Frame
 
@@ -23,7 +25,7 @@ class StampError(FrameError):
 def check_frame(frame: Frame, before: Frame | None, mode: Mode) -> None:
     """Raise FrameError if a frame does not fit its camera, the mode, or the frame before (None for the first)."""
     size = (frame.camera.height, frame.camera.width)
-    _check_image("image", frame.image, size, np.uint8)
+    _check_image("image", frame.image, size, np.uint8, frame.camera)
     if mode == "stereo":
         _check_stereo(frame)
     if mode == "rgbd":
@@ -45,18 +47,22 @@ def _check_stereo(frame: Frame) -> None:
             "mode is stereo but the frame has no rig, which says where the right camera is; calibrate the pair: ROS "
             "keeps the baseline in P[3] of the right camera."
         )
-    _check_image("right image", frame.right, (frame.rig.right.height, frame.rig.right.width), np.uint8)
+    right = frame.rig.right
+    _check_image("right image", frame.right, (right.height, right.width), np.uint8, right)
 
 
-def _check_image(name: str, image: NDArray[Any], size: tuple[int, int], dtype: type[np.generic]) -> None:
+def _check_image(
+    name: str, image: NDArray[Any], size: tuple[int, int], dtype: type[np.generic], camera: Camera | None = None
+) -> None:
     if image.ndim != 2 or image.dtype != dtype:
         raise FrameError(
             f"The {name} is {image.dtype} of shape {image.shape}; it must be {np.dtype(dtype)} of one channel."
         )
     if image.shape != size:
+        hint = resize_hint(camera, image.shape[1], image.shape[0]) if camera else ""
         raise FrameError(
             f"The {name} is {_size(image.shape)} but the camera is calibrated for {_size(size)}; "
-            "use the calibration of this resolution."
+            f"use the calibration of this resolution{hint}."
         )
 
 

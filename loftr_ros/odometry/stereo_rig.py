@@ -37,8 +37,12 @@ class StereoRig:
             raise CameraError(f"The stereo baseline is {self.baseline} m; left and right camera must be apart.")
 
     @staticmethod
-    def rectified(camera: Camera, baseline: float) -> StereoRig:
-        """Return the rig of a rectified pair: two of the same camera, `baseline` metres apart along +x.
+    def rectified(right: Camera, baseline: float) -> StereoRig:
+        """Return the rig of a rectified pair: parallel cameras, `baseline` metres apart along +x.
+
+        Args:
+            right: the camera of the right images, whose focal length and principal point may differ from the left's.
+            baseline: see `stereo_baseline`.
 
         Raises:
             CameraError: the baseline is not positive.
@@ -48,7 +52,7 @@ class StereoRig:
                 f"The stereo baseline is {baseline} m; it must be above 0: check P[3] of the right camera and "
                 "that left and right are not swapped."
             )
-        return StereoRig(camera, se3.transform(np.eye(3), [baseline, 0.0, 0.0]))
+        return StereoRig(right, se3.transform(np.eye(3), [baseline, 0.0, 0.0]))
 
     @staticmethod
     def from_rectification(

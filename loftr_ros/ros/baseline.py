@@ -31,8 +31,8 @@ class Baseline:
         Raises:
             CameraError: nothing tells it.
         """
-        if right.p[3]:
-            return stereo_baseline(right.p)
+        if left.p[3] != right.p[3]:
+            return stereo_baseline(left.p, right.p)
         frames = left.header.frame_id, right.header.frame_id
         by_tf = self._by_tf(*frames)
         if by_tf is not None:
@@ -40,9 +40,9 @@ class Baseline:
         if self._parameter:
             return self._parameter
         raise CameraError(
-            "nothing tells the distance of the cameras: P[3] of the right camera info is 0, TF does not know "
-            f"'{frames[1]}' on '{frames[0]}', and stereo_baseline is 0: calibrate the pair as stereo, publish the "
-            "transform, or set stereo_baseline to the metres"
+            "nothing tells the distance of the cameras: P[3] of left and right camera info are equal, TF does "
+            f"not know '{frames[1]}' on '{frames[0]}', and stereo_baseline is 0: calibrate the pair as stereo, publish "
+            "the transform, or set stereo_baseline to the metres"
         )
 
     def _by_tf(self, left: str, right: str) -> float | None:

@@ -7,22 +7,32 @@ from typing import Any
 
 from sensor_msgs.msg import CameraInfo
 
+from loftr_ros.odometry.calibration_check import unlikely
 from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.stereo_rig import StereoRig
-from loftr_ros.ros.conversions import camera_from_info, rig_from_infos
+from loftr_ros.ros.conversions import camera_from_info, full_camera_from_info, rig_from_infos
 
 
 class Calibration:
     """Remembers what the last calibration messages said: they come with every image, and hardly ever change."""
 
-    def __init__(self, baseline: Callable[[CameraInfo, CameraInfo], float], *, rectified: bool) -> None:
+    def __init__(
+        self,
+        baseline: Callable[[CameraInfo, CameraInfo], float],
+        *,
+        rectified: bool,
+        warn: Callable[[str], object] = lambda _: None,
+    ) -> None:
         """Start with none.
 
         Args:
             baseline: tells the distance in metres of a left and a right camera, or raises CameraError.
             rectified: whether the images are.
+            warn: told once of a calibration that is unlikely.
         """
+        self.doubt: str | None = None
         self._baseline = baseline
+        self._warn = warn
         self._rectified = rectified
         self._content: list[Any] | None = None
         self._cameras: tuple[Camera, StereoRig | None] | None = None
@@ -38,8 +48,17 @@ class Calibration:
             left, *right = infos
             camera = camera_from_info(left, rectified=self._rectified)
             rig = self._rig(left, right[0]) if right else None
+            self._check(infos, rig)
             self._cameras, self._content = (camera, rig), content
         return self._cameras
+
+    def _check(self, infos: tuple[CameraInfo, ...], rig: StereoRig | None) -> None:
+        """Log what is unlikely, once until it changes."""
+        left, *right = (full_camera_from_info(info, rectified=self._rectified) for info in infos)
+        doubt = "; ".join(unlikely(left, right[0] if right else None, rig.baseline if rig else None)) or None
+        if doubt and doubt != self.doubt:
+            self._warn(doubt)
+        self.doubt = doubt
 
     def _rig(self, left: CameraInfo, right: CameraInfo) -> StereoRig:
         return rig_from_infos(left, right, self._baseline(left, right), rectified=self._rectified)
@@ -49,4 +68,6 @@ def _content(info: CameraInfo) -> tuple[Any, ...]:
     """All of a message that cameras are made of."""
     frame = info.header.frame_id
     arrays = (bytes(memoryview(numbers)) for numbers in (info.d, info.k, info.r, info.p))
-    return (frame, info.width, info.height, info.distortion_model, *arrays)
+    roi = info.roi
+    region = (roi.x_offset, roi.y_offset, roi.width, roi.height, info.binning_x, info.binning_y)
+    return (frame, info.width, info.height, info.distortion_model, *region, *arrays)

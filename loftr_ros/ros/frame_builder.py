@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from numpy.typing import NDArray
+from sensor_msgs.msg import CameraInfo
+
+from loftr_ros.odometry.camera import Camera, CameraError
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.ros.calibration import Calibration
 from loftr_ros.ros.camera_input import CameraMessages
@@ -27,6 +33,7 @@ class FrameBuilder:
         """
         camera, rig = self._calibration.cameras(messages.infos)
         image, *second = (s.decode(m, s.topic) for s, m in zip(self._streams, messages.images, strict=True))
+        _check_read_out(image, messages.infos[0], camera, self._streams[0].topic)
         return Frame(
             stamp_ns=nanoseconds(messages.images[0].header.stamp),
             image=image,
@@ -34,4 +41,14 @@ class FrameBuilder:
             right=second[0] if self._mode == "stereo" else None,
             depth=second[0] if self._mode == "rgbd" else None,
             rig=rig,
+        )
+
+
+def _check_read_out(image: NDArray[Any], info: CameraInfo, camera: Camera, topic: str) -> None:
+    """Raise CameraError for whole images whose calibration says that they are binned, or a region."""
+    if image.shape == (info.height, info.width) != (camera.height, camera.width):
+        raise CameraError(
+            f"The images on {topic} are {info.width}x{info.height}, the full size of their camera info, but its "
+            f"binning and roi make them {camera.width}x{camera.height}: set width, height, K and P to those of the "
+            "full image (REP-104), or binning_x, binning_y and roi to 0 if they are those of the images."
         )

@@ -111,7 +111,7 @@ class VoParameters:
     )
     stereo_baseline: float = row(
         0.0,
-        "Distance of the cameras of a pair, if neither P[3] of the right one nor tf tells; 0: unknown",
+        "Distance of the cameras of a pair, if neither P of both nor tf tells; 0: unknown",
         unit="m",
         low=0.0,
         high=100.0,

@@ -52,7 +52,9 @@ class Pipeline:
         cameras = streams(parameters, node.resolve_topic_name)
         rectified = parameters.stereo_rectified if parameters.mode == "stereo" else parameters.rectified
         self._baseline = Baseline(node, parameters.stereo_baseline)
-        self._frames = FrameBuilder(cameras, Calibration(self._baseline.of, rectified=rectified), parameters.mode)
+        warn = node.get_logger().warning
+        self._calibration = Calibration(self._baseline.of, rectified=rectified, warn=warn)
+        self._frames = FrameBuilder(cameras, self._calibration, parameters.mode)
         self._wheels = WheelInput(node, parameters) if parameters.scale_source == "odometry" else None
         wheels = self._wheels.positions if self._wheels else None
         self._matcher = matcher
@@ -102,7 +104,8 @@ class Pipeline:
     def doubt(self) -> str | None:
         """Say in one sentence what is wrong although odometry comes out, or None."""
         wheels = self._wheels.problem() if self._wheels else None
-        return self._outputs.problem() or wheels or self._effort.problem() or self._matcher.fallback
+        calibration = self._calibration.doubt
+        return self._outputs.problem() or wheels or calibration or self._effort.problem() or self._matcher.fallback
 
     def values(self) -> dict[str, str]:
         """Return names and values for the diagnostics."""

@@ -31,7 +31,8 @@ class Calibration:
 
     def rig(self, right: Calibration) -> StereoRig:
         """Return the raw pair of this camera and a right one. Raises CameraError if `right` holds no baseline."""
-        return StereoRig.from_rectification(right.raw, self.R, right.R, stereo_baseline(right.P.ravel().tolist()))
+        baseline = stereo_baseline(self.P.ravel().tolist(), right.P.ravel().tolist())
+        return StereoRig.from_rectification(right.raw, self.R, right.R, baseline)
 
 
 def read_calibration(path: Path) -> Calibration:
@@ -41,6 +42,7 @@ def read_calibration(path: Path) -> Calibration:
         SequenceError: the file is missing, is no YAML, lacks a field or describes no camera.
     """
     content = read_yaml(path)
+    _refuse_other_layouts(path, content)
     try:
         K = numbers(content["camera_matrix"])
         raw = Camera.from_camera_info(
@@ -48,7 +50,7 @@ def read_calibration(path: Path) -> Calibration:
             int(content["image_height"]),
             k=K,
             d=numbers(content["distortion_coefficients"]),
-            distortion_model=str(content["distortion_model"]),
+            distortion_model=_distortion_model(content),
             p=[],
             rectified=False,
         )
@@ -61,6 +63,39 @@ def read_calibration(path: Path) -> Calibration:
     except (CameraError, TypeError, ValueError, OverflowError) as error:
         raise SequenceError(f"{path} is no usable calibration: {shortened(error, 400).rstrip('.')}.") from error
     return Calibration(raw, R, P)
+
+
+def _distortion_model(content: dict[str, Any]) -> str:
+    """Return the model by its name, or as the calibration program of OpenCV says it. Raises KeyError without either."""
+    if "distortion_model" not in content and "fisheye_model" in content:
+        return "equidistant" if content["fisheye_model"] else "plumb_bob"
+    return str(content["distortion_model"])
+
+
+def _refuse_other_layouts(path: Path, content: dict[str, Any]) -> None:
+    """Raise SequenceError for calibrations of other programs, and for what this file is not the place of."""
+    if isinstance(content.get("cam0"), dict):
+        raise SequenceError(
+            f"{path} is a camchain of Kalibr; write for each camera a file as camera_calibration does: resolution as "
+            "image_width and image_height, intrinsics (fu, fv, pu, pv) as camera_matrix, distortion_coeffs as "
+            "distortion_coefficients, radtan or equidistant as distortion_model (omni, eucm, ds are not supported)."
+        )
+    if any(name.startswith(("Camera.", "Camera1.")) for name in content if isinstance(name, str)):
+        raise SequenceError(
+            f"{path} is a settings file of ORB-SLAM; write a camera.yaml as camera_calibration does: fx, fy, cx, cy as "
+            "camera_matrix, k1, k2, p1, p2, k3 as distortion_coefficients."
+        )
+    roi = content.get("roi")
+    if isinstance(roi, dict) and any(roi.values()):
+        raise SequenceError(
+            f"{path} has a region of interest (roi), which is not supported in files: subtract x_offset and y_offset "
+            "from cx and cy, set image_width and image_height to those of the images, and remove roi."
+        )
+    if any(content.get(name) not in (None, 0, 1) for name in ("binning_x", "binning_y")):
+        raise SequenceError(
+            f"{path} has binning_x or binning_y, which are not supported in files: divide image_width, fx and cx by "
+            "binning_x, image_height, fy and cy by binning_y, and remove both."
+        )
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

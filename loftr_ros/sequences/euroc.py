@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.errors import shortened
 from loftr_ros.odometry import se3
-from loftr_ros.odometry.camera import Camera, CameraError
+from loftr_ros.odometry.camera import Camera, CameraError, checked
 from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.stereo_rig import StereoRig
 from loftr_ros.odometry.trajectory import (
@@ -30,7 +30,6 @@ from loftr_ros.sequences.stamps import read_table
 
 LOOKED_FOR = "mav0/cam0/data.csv (EuRoC)"
 MAX_DIGITS = 19  # of a stamp in nanoseconds
-DISTORTION_MODELS = {"radial-tangential": "plumb_bob"}  # others have the same names as in ROS
 
 
 def is_euroc(folder: Path) -> bool:
@@ -98,15 +97,21 @@ def _why_no_pair(mav: Path, lefts: dict[int, Path], rights: dict[int, Path]) -> 
 def _read_sensor(path: Path) -> tuple[Camera, NDArray[np.float64]]:
     """Read a camera, and T_body_camera (4, 4)."""
     content = read_yaml(path)
+    if content.get("camera_model", "pinhole") != "pinhole":
+        raise SequenceError(
+            f"{path} is of the camera model '{shortened(content['camera_model'])}'; only pinhole is supported: "
+            "calibrate with the distortion model equidistant (fisheye) or radial-tangential."
+        )
     try:
         (width, height), (fx, fy, cx, cy) = content["resolution"], content["intrinsics"]
-        model = str(content["distortion_model"])
-        camera = Camera(
-            int(width),
-            int(height),
-            np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]),
-            DISTORTION_MODELS.get(model, model),
-            np.array(content["distortion_coefficients"]),
+        camera = checked(
+            Camera(
+                int(width),
+                int(height),
+                np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]),
+                str(content["distortion_model"]),
+                np.array(content["distortion_coefficients"]),
+            )
         )
         T_body_camera = np.reshape(numbers(content["T_BS"]), (4, 4))
     except KeyError as error:

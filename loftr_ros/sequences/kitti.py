@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.errors import shortened
-from loftr_ros.odometry.camera import Camera, CameraError
+from loftr_ros.odometry.camera import Camera, CameraError, checked, projection_offset, stereo_baseline
 from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.stereo_rig import StereoRig
 from loftr_ros.odometry.trajectory import Trajectory, read_kitti
@@ -43,13 +43,15 @@ def open_kitti(folder: Path, mode: Mode) -> Sequence:
     P_left = _projection(projections, left, folder)
     height, width = read_grey(images[0]).shape
     try:
-        camera, rig = Camera(width, height, P_left[:, :3]), None
+        camera, rig = checked(Camera(width, height, P_left[:, :3])), None
+        offset = projection_offset(P_left.ravel().tolist())
         if mode == "stereo":
             P_right = _projection(projections, right, folder)
-            rig = StereoRig.rectified(camera, _offset(P_left, calibration)[0] - _offset(P_right, calibration)[0])
+            baseline = stereo_baseline(P_left.ravel().tolist(), P_right.ravel().tolist())
+            rig = StereoRig.rectified(checked(Camera(width, height, P_right[:, :3])), baseline)
     except CameraError as error:
         raise SequenceError(f"{calibration} is no usable calibration: {error}") from error
-    truth, fault = _ground_truth(folder, times, _offset(P_left, calibration))
+    truth, fault = _ground_truth(folder, times, offset)
     return Sequence(
         name=f"KITTI {folder.resolve().name}",
         camera=camera,
@@ -119,17 +121,6 @@ def _projection(projections: dict[str, NDArray[np.float64]], camera: int, folder
     if f"P{camera}" not in projections:
         raise SequenceError(f"{folder / 'calib.txt'} has no row 'P{camera}:' with 12 numbers.")
     return projections[f"P{camera}"]
-
-
-def _offset(P: NDArray[np.float64], path: Path) -> NDArray[np.float64]:
-    """Translation t of P = K [I | t]: takes points of camera 0 to this camera, metres."""
-    try:
-        offset = np.asarray(np.linalg.solve(P[:, :3], P[:, 3]), np.float64)
-    except np.linalg.LinAlgError as error:
-        raise SequenceError(f"{path} is no usable calibration: a matrix P is singular.") from error
-    if not np.isfinite(offset).all():
-        raise SequenceError(f"{path} is no usable calibration: a matrix P holds numbers that are not finite.")
-    return offset
 
 
 def _ground_truth(folder: Path, stamps: list[int], offset: NDArray[np.float64]) -> tuple[Trajectory | None, str]:

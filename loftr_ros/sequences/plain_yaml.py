@@ -24,3 +24,11 @@ class _Loader(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("it has an alias (*)")
         return super().compose_node(parent, index)
+
+
+def _opencv_matrix(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    """Return a matrix as OpenCV writes it, which is a mapping of rows, cols, dt and data."""
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:opencv-matrix", _opencv_matrix)

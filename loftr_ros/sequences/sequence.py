@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loftr_ros.errors import shortened
+from loftr_ros.odometry.calibration_check import resize_hint, unlikely
 from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.stereo_rig import StereoRig
@@ -87,6 +88,12 @@ class Sequence:
             except DamagedImageError as error:
                 skipped.append(str(error))
 
+    @property
+    def calibration_warnings(self) -> tuple[str, ...]:
+        """What the calibration says that hardly any camera has, each with its likely cause."""
+        rig = self.rig
+        return unlikely(self.camera, rig.right if rig else None, rig.baseline if rig else None)
+
     def every(self, stride: int) -> Sequence:
         """Return the sequence of the first frame and every `stride`-th after it."""
         if stride < 1:
@@ -110,5 +117,5 @@ def _check_size(shape: tuple[int, ...], camera: Camera, path: Path) -> None:
     if (width, height) != (camera.width, camera.height):
         raise SequenceError(
             f"{path} has {width}x{height} pixels, but the camera has {camera.width}x{camera.height}: "
-            "all images of a sequence must have the size of the calibration."
+            f"all images of a sequence must have the size of the calibration{resize_hint(camera, width, height)}."
         )

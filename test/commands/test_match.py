@@ -143,6 +143,19 @@ def test_camera_of_another_size(
 
 
 @pytest.mark.usefixtures("matcher")
+def test_impossible_and_unlikely_calibrations(
+    views: tuple[Path, Path], camera: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = camera.read_text()
+    camera.write_text(text.replace(f"- {FOCAL}\n", "- 0.66\n"))
+    assert match(views, tmp_path / "out.png", "--camera", camera) == 2
+    assert_one_sentence(capsys, "camera.yaml", "not in pixels")
+    camera.write_text(text.replace(f"- {FOCAL}\n", "- 20\n"))
+    match(views, tmp_path / "out.png", "--camera", camera)
+    assert capsys.readouterr().err.count("warning: " + str(camera) + ": the field of view is 165.7 degrees") == 1
+
+
+@pytest.mark.usefixtures("matcher")
 def test_images_without_overlap_are_drawn_and_refused(
     views: tuple[Path, Path], camera: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -34,6 +34,27 @@ def test_stereo_run_is_metric(sideways: Path, tmp_path: Path, capsys: pytest.Cap
 
 
 @pytest.mark.usefixtures("matcher")
+def test_an_unlikely_calibration_is_warned_about_once(
+    sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(sideways, tmp_path / "out", "--mode", "stereo")
+    assert "warning" not in capsys.readouterr().err
+    assert report(tmp_path / "out")["summary"]["calibration_warnings"] == []
+    scaled_to_centimeters(sideways / "calib.txt")
+    run(sideways, tmp_path / "out", "--mode", "stereo")
+    (warning,) = report(tmp_path / "out")["summary"]["calibration_warnings"]
+    assert "the stereo baseline is 30 m" in warning
+    assert capsys.readouterr().err.count(f"loftr-ros: warning: {warning}\n") == 1
+
+
+def scaled_to_centimeters(path: Path) -> None:
+    """Write the baseline of a KITTI calibration in centimeters."""
+    P = np.array([row.split()[1:] for row in path.read_text().splitlines()], np.float64)
+    P[:, 3] *= 100
+    path.write_text("".join(f"P{i}: {' '.join(map(str, row))}\n" for i, row in enumerate(P.tolist())))
+
+
+@pytest.mark.usefixtures("matcher")
 def test_rgbd_run_is_metric(sideways_rgbd: Path, tmp_path: Path) -> None:
     assert run(sideways_rgbd, tmp_path / "out", "--mode", "rgbd") == 0
     trajectory = read_tum(tmp_path / "out" / "trajectory.tum")

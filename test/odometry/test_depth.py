@@ -127,6 +127,18 @@ def test_depth_of_a_rectified_pair_is_focal_length_times_baseline_by_disparity(
     np.testing.assert_allclose(found.sigma, noise * np.sqrt(spread[0]) / (fx * baseline), rtol=1e-6)
 
 
+def test_depth_of_a_rectified_pair_whose_cameras_differ() -> None:
+    """Each camera has its own focal length and principal point: what counts is the disparity on z = 1."""
+    left = Camera(640, 480, np.array([[400.0, 0, 320], [0, 400, 240], [0, 0, 1]]))
+    right = Camera(640, 480, np.array([[410.0, 0, 300], [0, 405, 250], [0, 0, 1]]))
+    truth = np.array([0.0, 0.1, 1.0])
+    points = np.array([[0.1, -0.2], [0.0, 0.3], [-0.3, 0.1]])
+    pixels = [camera.project(np.c_[points, np.ones(3)]) for camera in (left, right)]
+    pixels[1][:, 0] -= 410 * 0.2 * truth
+    found = depths_from_stereo(pairs(*pixels), left, StereoRig.rectified(right, 0.2), 1.0)
+    np.testing.assert_allclose(found.value, truth, atol=1e-9)
+
+
 def test_a_match_that_slid_along_an_edge_is_brought_back_to_its_row(make_world: MakeWorld) -> None:
     """Along the diagonal it is known to 5 px, across to 0.1 px: moving by half a pixel along it changes nothing."""
     world = make_world([])

@@ -251,7 +251,12 @@ def test_reset_starts_anew(make_world: MakeWorld, curve: Curve) -> None:
         ("stereo", lambda f: replace(f, rig=None), r"P\[3\]"),
         ("rgbd", lambda f: replace(f, depth=None), "no depth image"),
         ("rgbd", lambda f: replace(f, depth=f.depth.astype(np.uint16)), "float32"),
-        ("mono", lambda f: replace(f, image=f.image[:, :-8]), "312x240 but the camera is calibrated for 320x240"),
+        (
+            "mono",
+            lambda f: replace(f, image=f.image[:, :-8]),
+            "312x240 but the camera is calibrated for 320x240; use the calibration of this resolution.$",
+        ),
+        ("mono", lambda f: replace(f, image=f.image[::2, ::2]), "0.5 times as large: .* width 160, height 120, fx 125"),
         ("mono", lambda f: replace(f, image=np.dstack(3 * [f.image])), "one channel"),
     ],
 )

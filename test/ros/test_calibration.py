@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
@@ -9,6 +10,11 @@ from std_msgs.msg import Header
 from loftr_ros.odometry.camera import CameraError
 from loftr_ros.ros.baseline import Baseline
 from loftr_ros.ros.calibration import Calibration
+from loftr_ros.ros.camera_input import CameraMessages
+from loftr_ros.ros.conversions import image_from_array
+from loftr_ros.ros.frame_builder import FrameBuilder
+from loftr_ros.ros.parameters import VoParameters
+from loftr_ros.ros.streams import streams
 
 
 def info(side, width=320, shift=0.0):
@@ -65,6 +71,45 @@ def test_cameras_are_made_once_until_a_calibration_changes():
     assert len(asked) == 2
 
 
+def test_a_region_that_moves_changes_the_camera():
+    calibration = Calibration(None, rectified=False)
+    message = info("camera", width=640)
+    before, _ = calibration.cameras((message,))
+    message.roi.x_offset, message.roi.width, message.roi.height = 100, 400, 240
+    after, _ = calibration.cameras((message,))
+    assert (before.K[0, 2], after.K[0, 2], after.width) == (320, 220, 400)
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 120), (640, 240)])
+def test_images_of_a_binned_camera(width, height):
+    """Half as large as the calibration says of the sensor; whole images would have another K, or no binning."""
+    message = info("camera", width=640)
+    message.binning_x = message.binning_y = 2
+    image = image_from_array(np.zeros((height, width), np.uint8))
+    builder = FrameBuilder(streams(VoParameters(), str), Calibration(None, rectified=False), "mono")
+    messages = CameraMessages((image,), (message,), 0, 0.0)
+    if width == 320:
+        assert builder.frame(messages).camera.width == 320
+    else:
+        with pytest.raises(CameraError, match=r"are 640x240, .* its binning and roi make them 320x120: set width"):
+            builder.frame(messages)
+
+
+def test_what_is_unlikely_is_logged_once_and_kept_for_the_diagnostics():
+    logged = []
+    calibration = Calibration(Baseline(None, 0.0).of, rectified=True, warn=logged.append)
+    for shift in (-0.1, -100.0, -100.0, -0.2):
+        calibration.cameras((info("left"), info("right", shift=shift)))
+        assert bool(calibration.doubt) == (shift == -100.0)
+    (said,) = logged
+    assert "stereo baseline is 100 m" in said
+    upright = info("camera")
+    upright.width, upright.height = 480, 640
+    calibration = Calibration(None, rectified=False, warn=logged.append)
+    calibration.cameras((upright,))
+    assert "far from the middle of the image of 480x640" in calibration.doubt == logged[1]
+
+
 def test_a_single_camera_has_no_rig():
     camera, rig = Calibration(None, rectified=False).cameras((info("camera"),))
     assert camera.distortion_model == "plumb_bob"
@@ -100,6 +145,13 @@ def test_the_calibration_goes_before_tf_and_that_before_the_parameter(tf):
     assert tf.listeners == 1
     baseline.close()
     assert tf.listeners == 0
+
+
+def test_the_baseline_is_the_difference_of_both_cameras():
+    """KITTI's color pair in a bag: camera 0, where the axes are, is none of the two."""
+    calibration = Calibration(Baseline(None, 0.0).of, rectified=True)
+    _, rig = calibration.cameras((info("left", shift=0.06), info("right", shift=-0.48)))
+    assert rig.baseline == pytest.approx(0.54)
 
 
 @pytest.mark.parametrize("installed", [True, False])

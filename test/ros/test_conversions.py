@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, RegionOfInterest
 
 from loftr_ros.odometry import se3
 from loftr_ros.odometry.camera import Camera, CameraError, stereo_baseline
@@ -63,13 +63,23 @@ def test_a_stereo_pair_survives_the_way_through_camera_infos():
         np.testing.assert_allclose(found.T_left_right, se3.transform(np.eye(3), [0.12, 0, 0]))
 
 
+def test_a_rectified_pair_keeps_the_intrinsics_of_each_camera():
+    left = Camera(WIDTH, HEIGHT, np.array([[400.0, 0, 17], [0, 400, 12], [0, 0, 1]]))
+    right = Camera(WIDTH, HEIGHT, np.array([[380.0, 0, 15], [0, 385, 13], [0, 0, 1]]))
+    infos = infos_from_rig(left, StereoRig.rectified(right, 0.12))
+    for rectified in (True, False):
+        rig = rig_from_infos(*infos, stereo_baseline(infos[0].p, infos[1].p), rectified=rectified)
+        np.testing.assert_array_equal(rig.right.K, right.K)
+        np.testing.assert_allclose(rig.T_left_right, se3.transform(np.eye(3), [0.12, 0, 0]), atol=1e-12)
+
+
 def test_a_raw_pair_survives_the_way_through_camera_infos():
     left, right = (
         Camera(WIDTH, HEIGHT, np.diag([f, f, 1]), "equidistant", np.array([0.1, f / 1e4, 0, 0])) for f in (400, 380)
     )
     rig = StereoRig(right, se3.transform(se3.exp_rotation([0.05, -0.1, 0.02]), [0.11, -0.01, 0.02]))
     infos = infos_from_rig(left, rig)
-    found = rig_from_infos(*infos, stereo_baseline(infos[1].p), rectified=False)
+    found = rig_from_infos(*infos, stereo_baseline(infos[0].p, infos[1].p), rectified=False)
     np.testing.assert_allclose(found.T_left_right, rig.T_left_right, atol=1e-12)
     np.testing.assert_allclose(found.right.K, right.K)
     np.testing.assert_allclose(found.right.distortion, right.distortion)
@@ -84,6 +94,28 @@ def test_a_raw_camera_keeps_its_distortion(model):
     found = camera_from_info(info_from_camera(camera), rectified=False)
     assert found.distortion_model == model
     np.testing.assert_allclose(found.distortion, camera.distortion)
+
+
+@pytest.mark.parametrize("rectified", [True, False])
+def test_region_of_interest_and_binning(rectified):
+    """A point of the scene, seen by the whole sensor, and in the middle of a region read out 2 x 2 pixels as one."""
+    full = Camera(640, 480, np.array([[400.0, 0, 320], [0, 410, 240], [0, 0, 1]]))
+    info = info_from_camera(full)
+    info.binning_x = info.binning_y = 2
+    info.roi = RegionOfInterest(x_offset=100, y_offset=60, width=400, height=300)
+    camera = camera_from_info(info, rectified=rectified)
+    assert (camera.width, camera.height) == (200, 150)
+    # The outer corners of the region are those of its images.
+    corners = np.array([[99.5, 59.5], [499.5, 359.5]])
+    np.testing.assert_allclose(camera.normalize([[-0.5, -0.5], [199.5, 149.5]]), full.normalize(corners))
+
+
+def test_a_region_of_interest_outside_the_calibration_is_refused():
+    """Width and height are those of the region, K is that of the whole sensor."""
+    info = info_from_camera(Camera(320, 240, np.array([[400.0, 0, 320], [0, 400, 240], [0, 0, 1]])))
+    info.roi = RegionOfInterest(x_offset=160, y_offset=120, width=320, height=240)
+    with pytest.raises(CameraError, match=r"roi.*not inside the 320x240"):
+        camera_from_info(info, rectified=False)
 
 
 def test_an_empty_camera_info_is_refused():

@@ -31,6 +31,25 @@ def test_a_trajectory_that_cannot_be_saved(ros, program, tmp_path, rendered):
     assert ros.stop(node)[0] == 0
 
 
+def test_an_unlikely_calibration_is_told_once_in_the_log_and_in_the_diagnostics(ros, program, tmp_path, rendered):
+    rows = (rendered.path / "calib.txt").read_text().replace(" 159.5 ", " 220.0 ")
+    assert rows.count(" 220.0 ") == 2
+    path = tmp_path / "sequences" / "00"
+    path.mkdir(parents=True)
+    (path / "calib.txt").write_text(rows)
+    for name in ("image_0", "image_1", "times.txt"):
+        (path / name).symlink_to(rendered.path / name)
+    options = {"qos": "reliable", "process_every_frame": "true", "input_timeout": 60.0}
+    node = ros.node(mode="stereo", **options)
+    text = "the principal point (220, 119.5) is far from the middle of the image of 320x240"
+    listener = listening(ros, program, text)
+    play = ("loftr_ros.cli", "play", path, "--mode", "stereo", "--lockstep", "--frames", 3, "--timeout", 30)
+    assert ros.run(*play)[0] == 0
+    assert listener.communicate(timeout=60)[0] == f"1 {text}\n"
+    code, errors = ros.stop(node)
+    assert (code, errors.count(text)) == (0, 1)
+
+
 def test_a_parameter_that_rclpy_cannot_read(ros, program):
     node = ros.node(autostart="false")
     text = "internal error, ValueError: 99 is not a valid Parameter.Type"

@@ -61,6 +61,8 @@ def test_ground_truth_is_optional(euroc: Path) -> None:
         ("cam1/sensor.yaml", "T_BS", "T_SB", r"cam1/sensor.yaml has no T_BS"),
         ("cam1/sensor.yaml", "cols: 4", "cols", "no valid YAML"),
         ("cam1/sensor.yaml", "radial-tangential", "omni", "no usable calibration.*omni"),
+        ("cam1/sensor.yaml", "sensor_type: camera", "camera_model: omni", "model 'omni'; only pinhole"),
+        ("cam1/sensor.yaml", "- 31.0\n", "- 310.0\n", r"no usable calibration: The principal point \(310, 23\)"),
         ("cam1/sensor.yaml", "- 51.0\n", "", "no usable calibration"),
         ("cam1/sensor.yaml", "-0.1", "0.0", r"T_BS of .*cam0 and cam1.*apart"),
     ],

@@ -23,6 +23,16 @@ def test_rectified_pair(stereo_folder: Path) -> None:
     np.testing.assert_allclose(rig.T_left_right, se3.transform(np.eye(3), [0.4, 0, 0]))
 
 
+def test_baseline_of_a_pair_that_is_calibrated_to_another_camera(
+    stereo_folder: Path, write_calibration: Callable[..., None]
+) -> None:
+    write_calibration(stereo_folder / "left.yaml", baseline=-0.1)
+    write_calibration(stereo_folder / "right.yaml", baseline=0.4)
+    rig = open_sequence(stereo_folder, "stereo").rig
+    assert rig is not None
+    assert rig.baseline == pytest.approx(0.5)
+
+
 def test_left_camera_alone(stereo_folder: Path) -> None:
     sequence = open_sequence(stereo_folder, "mono")
     assert len(sequence) == 3
@@ -226,6 +236,55 @@ def test_pair_with_stamps_for_names_is_paired_by_time(stereo_folder: Path) -> No
         "left and right images are paired with stamps up to 3 ms apart",
         "1 of 3 left images have no right one: left out",
     )
+
+
+@pytest.mark.parametrize("fisheye", [0, 1])
+def test_calibration_as_opencv_writes_it(tmp_path: Path, write_image: Callable[..., None], fisheye: int) -> None:
+    write_image(tmp_path / "0.png")
+    storage = cv2.FileStorage(str(tmp_path / "camera.yaml"), cv2.FILE_STORAGE_WRITE)
+    storage.write("image_width", 64)
+    storage.write("image_height", 48)
+    storage.write("camera_matrix", np.array([[50.0, 0, 31], [0, 51, 23], [0, 0, 1]]))
+    storage.write("fisheye_model", fisheye)
+    storage.write("distortion_coefficients", np.array([[-0.2, 0.1, 0, 0.001]]))
+    storage.release()
+    camera = open_sequence(tmp_path, "mono").camera
+    np.testing.assert_array_equal(camera.K, [[50, 0, 31], [0, 51, 23], [0, 0, 1]])
+    np.testing.assert_array_equal(camera.distortion, [-0.2, 0.1, 0, 0.001])
+    assert camera.distortion_model == ("equidistant" if fisheye else "plumb_bob")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"cam0": {"camera_model": "omni", "intrinsics": [1.0]}}, "camera.yaml is a camchain of Kalibr; write"),
+        ({"Camera.type": "PinHole", "Camera1.fx": 320.0}, "camera.yaml is a settings file of ORB-SLAM; write"),
+        ({"roi": {"x_offset": 10, "y_offset": 0, "width": 64, "height": 48}}, r"region of interest \(roi\).*subtract"),
+        ({"binning_x": 2, "binning_y": 2}, "binning_x or binning_y.*divide"),
+        ({"camera_matrix": {"data": [50.0] * 8}}, "K of the camera info has 8 numbers; it must have 9"),
+        ({"distortion_model": "mei", "distortion_coefficients": {"data": [0.1] * 5}}, "'mei'; use one of"),
+    ],
+)
+def test_calibrations_that_cannot_be_used_are_refused_by_name(
+    tmp_path: Path,
+    write_image: Callable[..., None],
+    write_calibration: Callable[..., None],
+    changes: dict[str, object],
+    message: str,
+) -> None:
+    write_image(tmp_path / "0.png")
+    write_calibration(tmp_path / "camera.yaml", **changes)
+    with pytest.raises(SequenceError, match=message):
+        open_sequence(tmp_path, "mono")
+
+
+@pytest.mark.parametrize("roi", [None, {"x_offset": 0, "y_offset": 0, "width": 0, "height": 0, "do_rectify": False}])
+def test_an_empty_region_and_no_binning_are_read(
+    tmp_path: Path, write_image: Callable[..., None], write_calibration: Callable[..., None], roi: object
+) -> None:
+    write_image(tmp_path / "0.png")
+    write_calibration(tmp_path / "camera.yaml", roi=roi, binning_x=1, binning_y=0)
+    assert len(open_sequence(tmp_path, "mono")) == 1
 
 
 def test_images_without_a_calibration(tmp_path: Path, write_image: Callable[..., None]) -> None:

@@ -39,6 +39,15 @@ def test_colour_pair_is_used_without_the_grey_one_and_its_truth_is_moved_to_came
     np.testing.assert_allclose(sequence.ground_truth.positions, [[-0.06, 0, z] for z in range(3)])
 
 
+def test_a_right_camera_with_its_own_intrinsics(kitti: Path) -> None:
+    rows = ["P0: 50 0 31 5 0 50 23 0 0 0 1 0", "P1: 40 0 35 -12 0 41 20 0 0 0 1 0"]
+    (kitti / "calib.txt").write_text("\n".join(rows) + "\n")
+    rig = open_sequence(kitti, "stereo").rig
+    assert rig is not None
+    assert rig.baseline == pytest.approx(5 / 50 + 12 / 40)
+    np.testing.assert_array_equal(rig.right.K, [[40, 0, 35], [0, 41, 20], [0, 0, 1]])
+
+
 def test_ground_truth_is_optional(kitti: Path) -> None:
     (kitti.parents[1] / "poses" / "07.txt").unlink()
     assert open_sequence(kitti, "mono").ground_truth is None
@@ -88,8 +97,9 @@ def test_missing_text_file_is_named(kitti: Path, name: str) -> None:
         ("times.txt", "0\n1\n1e999999999\n", "stamps are in seconds"),
         ("times.txt", "0\n103.6\n207.1\n", r"103.55 apart \(median\).*milliseconds"),
         ("calib.txt", "P0: 1 2 3 4 1 2 3 4 0 0 0 0\n", "calib.txt is no usable calibration: .*parallel"),
-        ("calib.txt", "P0: 50 0 31 0 0 50 23 0 0 0 0 0\n", "calib.txt is no usable calibration: .*singular"),
+        ("calib.txt", "P0: 50 0 31 0 0 50 23 0 0 0 0 0\n", "calib.txt is no usable calibration: .*last row"),
         ("calib.txt", "P0: 50 0 31 inf 0 50 23 0 0 0 1 0\n", "calib.txt is no usable calibration: .*not finite"),
+        ("calib.txt", "P0: 50 0 80 0 0 50 23 0 0 0 1 0\n", r"\(80, 23\) is outside the image of 64x48"),
         ("calib.txt", "P1: 1 2 3\n", "no row 'P0:'"),
         ("calib.txt", "P0: one two\n", "no number"),
     ],
