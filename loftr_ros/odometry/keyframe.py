@@ -115,18 +115,19 @@ class Keyframe(View[FeaturesT]):
         return float(1.0 / np.median(known)) if len(known) else 1.0
 
     def with_depth_of(self, matches: Matches, config: OdometryConfig) -> Keyframe[FeaturesT]:
-        """Look up the matched cells that have no depth yet in the depth image, or in the keyframe before.
+        """Look up the matched cells that have no depth yet in the depth image, and in the keyframe before.
 
-        Where a stereo pair measured most of them, the others would add nothing to that.
+        Where a stereo pair or a depth image measured most of them, the latter would add nothing to that.
         """
-        new = matches.select(~np.isin(matches.cell_a, self.depths.cells))
+        depths = self.depths
+        new = matches.select(~np.isin(matches.cell_a, depths.cells))
         if config.mode == "rgbd" and self.frame.depth is not None:
-            found = depths_from_image(new, self.frame.depth)
-        elif self.carried is not None and len(new) > (len(matches) / 2 if config.mode == "stereo" else 0):
-            found = CellDepths.of(new.cell_a, *self.carried.at(self.frame.camera.normalize(new.points_a)))
-        else:
-            return self
-        return replace(self, depths=self.depths.completed(found))
+            depths = depths.completed(depths_from_image(new, self.frame.depth))
+            new = new.select(~np.isin(new.cell_a, depths.cells))
+        if self.carried is not None and len(new) > (0 if config.mode == "mono" else len(matches) / 2):
+            carried = self.carried.at(self.frame.camera.normalize(new.points_a))
+            depths = depths.completed(CellDepths.of(new.cell_a, *carried))
+        return replace(self, depths=depths)
 
     def learned(self, matches: Matches, motion: Motion | None, config: OdometryConfig) -> Keyframe[FeaturesT]:
         """Take what a measured motion says: of a single camera, the depth of the cells."""
