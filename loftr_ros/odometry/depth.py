@@ -126,9 +126,14 @@ class CarriedDepths:
     there; between points of different depth it is as uncertain as they differ.
     """
 
-    def __init__(self, rays: NDArray[np.float64], value: NDArray[np.float64], sigma: NDArray[np.float64]) -> None:
-        """Take (N, 2) rays of the new keyframe, their inverse depths and standard deviations, all finite."""
-        self._rays, self._value, self._sigma = rays, value, sigma
+    def __init__(
+        self, rays: NDArray[np.float64], value: NDArray[np.float64], sigma: NDArray[np.float64], drift: float = 0.0
+    ) -> None:
+        """Take (N, 2) rays of the new keyframe, their inverse depths and standard deviations, all finite.
+
+        `drift` is the standard deviation of the scale that they have in common, as a share.
+        """
+        self._rays, self._value, self._sigma, self.drift = rays, value, sigma, drift
 
     @cached_property
     def _tree(self) -> cKDTree:
@@ -286,10 +291,12 @@ def _sides() -> NDArray[np.int64]:
     return np.concatenate(turns)
 
 
-def carry_over(matches: Matches, camera: Camera, depths: CellDepths, T_a_b: NDArray[np.float64]) -> CarriedDepths:
+def carry_over(
+    matches: Matches, camera: Camera, depths: CellDepths, T_a_b: NDArray[np.float64], drift: float = 0.0
+) -> CarriedDepths:
     """Move the depths of image a along the matches to image b, whose pose in a is known."""
     value, sigma = depths.at(matches.cell_a)
     in_b = (homogeneous(camera.normalize(matches.points_a)) - value[:, None] * T_a_b[:3, 3]) @ T_a_b[:3, :3]
     good = np.isfinite(value) & (in_b[:, 2] > 1e-3)
     z = in_b[good, 2]
-    return CarriedDepths(camera.normalize(matches.points_b[good]), value[good] / z, sigma[good] / z**2)
+    return CarriedDepths(camera.normalize(matches.points_b[good]), value[good] / z, sigma[good] / z**2, drift)

@@ -177,7 +177,9 @@ class VisualOdometry(Generic[FeaturesT]):
         T_expected: NDArray[np.float64] | None = None,
     ) -> Motion | None:
         baseline = self._track.baseline(1e-9 * (frame.stamp_ns - keyframe.frame.stamp_ns))
-        return estimate_motion(rays, frame.camera.focal, position, baseline, self._config, self._offset, T_expected)
+        focal, config, offset = frame.camera.focal, self._config, self._offset
+        motion = estimate_motion(rays, focal, position, baseline, config, offset, T_expected)
+        return motion and motion.with_scale_sigma(keyframe.drift)
 
     def _why_lost(self, stamp_ns: int, matches: Matches, motion: Motion | None) -> LostReason:
         if motion is None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from loftr_ros.matches import Matches
 from loftr_ros.odometry import se3
 from loftr_ros.odometry.config import Mode, OdometryConfig
+from loftr_ros.odometry.degeneracy import Degeneracy
 from loftr_ros.odometry.estimate import LostReason, OdometryEstimate, TrackingState
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.visual_odometry import VisualOdometry
@@ -135,6 +136,9 @@ def test_a_loss_of_depth_in_the_middle_keeps_the_scale(make_world: MakeWorld, cu
     assert lengths(estimates)[-1] == pytest.approx(lengths(whole)[-1], rel=0.02)
     assert np.trace(estimates[-1].twist_covariance[:3, :3]) > np.trace(whole[-1].twist_covariance[:3, :3])
     assert (deviations(world, estimates)[1:] < 4).all()
+    told = [Degeneracy.CARRIED_DEPTH in estimate.degeneracies for estimate in estimates]
+    assert told == sorted(told)
+    assert (told[8], told[11]) == (False, True)
 
 
 @pytest.mark.parametrize("mode", METRIC)
