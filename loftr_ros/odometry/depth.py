@@ -7,7 +7,7 @@ Depth is held as inverse depth, 1/z in the keyframe's camera: its error is near 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +23,6 @@ from loftr_ros.odometry.stereo_rig import StereoRig
 LEAST_NOISE_PX = 0.03
 # Two measurements of one cell further apart than this many standard deviations are of different things.
 _GATE = 3.0
-# A depth image counts as known where it varies by less than this within a pixel, as a share of the depth ...
-_DEPTH_EDGE = 0.05
-# ... and is then taken to be this exact, as a share of the depth.
-_DEPTH_IMAGE_SIGMA = 0.02
-# Where some pixels are unknown, the nearest known ones on all four sides are taken, up to so many pixels away, if they
-# differ by less than this, as a share of the depth.
-_REACH, _SPARSE_EDGE = 6, 0.1
 # So many points around are asked. Between them the weight of none is above 1: one of more than this means that they are
 # all on one side, or on one line. A point nearer than about a tenth of the others' distance has all the say.
 _NEIGHBOURS, _LARGEST_WEIGHT, _SOFTNESS = 6, 1.05, 0.01
@@ -144,12 +137,22 @@ class CarriedDepths:
         if len(self._rays) < _NEIGHBOURS:
             return np.full(len(rays), np.nan), np.full(len(rays), np.nan)
         _, index = self._tree.query(rays, _NEIGHBOURS)
-        weights = _weights_at_origin(*(self._rays[index] - rays[:, None]).transpose(2, 1, 0))
-        inside = (np.abs(weights) <= _LARGEST_WEIGHT).all(axis=0)
-        values, own = self._value[index].T, self._sigma[index].T
-        value = (weights * values).sum(axis=0)
-        sigma = np.hypot(np.sqrt(((weights * own) ** 2).sum(axis=0)), _INTERPOLATION_SIGMA * np.ptp(values, axis=0))
-        return np.where(inside, value, np.nan), np.where(inside, sigma, np.nan)
+        return interpolated(self._rays[index] - rays[:, None], self._value[index], self._sigma[index])
+
+
+def interpolated(
+    places: NDArray[np.float64], values: NDArray[np.float64], sigmas: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(N,) inverse depths at the origins of (N, K, 2) places, and standard deviations, by what is known at the places.
+
+    The latter are (N, K) values and standard deviations. NaN where all places are on one side of the origin.
+    """
+    weights = _weights_at_origin(*places.transpose(2, 1, 0))
+    inside = (np.abs(weights) <= _LARGEST_WEIGHT).all(axis=0)
+    values, own = values.T, sigmas.T
+    value = (weights * values).sum(axis=0)
+    sigma = np.hypot(np.sqrt(((weights * own) ** 2).sum(axis=0)), _INTERPOLATION_SIGMA * np.ptp(values, axis=0))
+    return np.where(inside, value, np.nan), np.where(inside, sigma, np.nan)
 
 
 def _weights_at_origin(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -229,66 +232,6 @@ def _products(a: NDArray[np.float64], C: NDArray[np.float64], b: NDArray[np.floa
     """(N,) products a' C^-1 b of (N, 2) vectors and (N, 2, 2) covariances."""
     (a_x, a_y), (b_x, b_y), (xx, xy, _, yy) = a.T, b.T, C.reshape(-1, 4).T
     return np.asarray((yy * a_x * b_x - xy * (a_x * b_y + a_y * b_x) + xx * a_y * b_y) / (xx * yy - xy * xy))
-
-
-def depths_from_image(matches: Matches, depth: NDArray[np.float32]) -> CellDepths:
-    """Read a registered depth image at the points of image a, between pixels.
-
-    Unknown at depth edges and where no depth is around: holes and sparse depth are interpolated.
-    """
-    height, width = depth.shape
-    pixels = np.rint(matches.points_a).astype(int)[:, None] + np.mgrid[-1:2, -1:2].reshape(2, -1).T
-    x, y = np.clip(pixels, 0, (width - 1, height - 1)).transpose(2, 0, 1)
-    around = depth[y, x].astype(np.float64)
-    nearest, farthest = around.min(axis=1), around.max(axis=1)
-    smooth = (nearest > 0) & np.isfinite(farthest) & (farthest - nearest <= _DEPTH_EDGE * nearest)
-    bilinear = np.maximum(1.0 - np.abs(pixels - matches.points_a[:, None]), 0.0).prod(axis=2)
-    value = np.full(len(x), np.nan)
-    value[smooth] = (bilinear[smooth] / around[smooth]).sum(axis=1)
-    sigma = _DEPTH_IMAGE_SIGMA * value
-    partly = ~(np.isfinite(around) & (around > 0)).all(axis=1)
-    if partly.any() and min(depth.shape) > 2 * _REACH:
-        value[partly], sigma[partly] = _between_holes(matches.points_a[partly], depth, around[partly])
-    return CellDepths.of(matches.cell_a, value, sigma)
-
-
-def _between_holes(
-    points: NDArray[np.float32], depth: NDArray[np.float32], around: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(N,) inverse depths at (N, 2) points, and standard deviations; NaN where unknown.
-
-    From each of the four sides the nearest known pixel is taken. Neither they nor what is known of the (N, 9) pixels
-    `around` may be on both sides of a depth edge.
-    """
-    height, width = depth.shape
-    sides = _sides()
-    middle = np.rint(points).astype(int)
-    inner = ((middle >= _REACH) & (middle < (width - _REACH, height - _REACH))).all(axis=1)
-    start = np.where(inner, middle[:, 1] * width + middle[:, 0], _REACH * (width + 1))  # the others come to nothing
-    reached = depth.ravel()[start[:, None] + sides @ (1, width)].reshape(len(points), 4, -1)
-    index = np.argmax((reached > 0) & (reached < np.inf), axis=2) + reached.shape[2] * np.arange(4)
-    chosen = np.take_along_axis(reached.reshape(len(points), -1), index, axis=1).astype(np.float64)
-    known = np.column_stack([chosen, np.where(np.isfinite(around) & (around > 0), around, chosen[:, :1])])
-    smallest, largest = known.min(axis=1), known.max(axis=1)
-    smooth = (smallest > 0) & np.isfinite(largest) & (largest - smallest <= _SPARSE_EDGE * smallest)
-    weights = _weights_at_origin(*(sides[index] + (middle - points)[:, None]).transpose(2, 1, 0))
-    good = inner & smooth & (np.abs(weights) <= _LARGEST_WEIGHT).all(axis=0)
-    value, sigma = np.full(len(points), np.nan), np.full(len(points), np.nan)
-    inverse = 1.0 / chosen[good].T
-    value[good] = (weights[:, good] * inverse).sum(axis=0)
-    sigma[good] = np.hypot(_DEPTH_IMAGE_SIGMA * value[good], _INTERPOLATION_SIGMA * np.ptp(inverse, axis=0))
-    return value, sigma
-
-
-@cache
-def _sides() -> NDArray[np.int64]:
-    """(4 * M, 2) offsets of pixels around one, by the side that they are on, and the nearest first."""
-    x, y = np.mgrid[1 : _REACH + 1, 0 : _REACH + 1].reshape(2, -1)
-    first = np.column_stack([x, y])[np.argsort(np.hypot(x, y), kind="stable")]
-    turns = [first]
-    for _ in range(3):
-        turns.append(np.column_stack([-turns[-1][:, 1], turns[-1][:, 0]]))
-    return np.concatenate(turns)
 
 
 def carry_over(

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from loftr_ros.matches import FeaturesT, Matches
 from loftr_ros.odometry import se3
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.odometry.depth import CarriedDepths, CellDepths, carry_over, depths_from_image, depths_from_motion
+from loftr_ros.odometry.depth import CarriedDepths, CellDepths, carry_over, depths_from_motion
+from loftr_ros.odometry.depth_image import depths_from_image
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.image_quality import ImageQuality
 from loftr_ros.odometry.motion import Motion

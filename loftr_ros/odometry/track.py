@@ -5,8 +5,7 @@
 | any | STATIONARY | the image is where it was at the last measured pose | that one | zero |
 | any | TRACKING | a motion is measured, and possible | measured | over the time since the last measured pose |
 | (mono) any | INITIALIZING | only turns were measured so far | measured | likewise |
-| any | LOST | no motion is measured, or an impossible one | predicted | as it was, then zero |
-| (stereo, rgbd) any | LOST | no depth tells the length of the motion, and none did in the last `max_prediction_s` | predicted | likewise |
+| any | LOST | no motion is measured, an impossible one, or one without a length | predicted | as it was, then zero |
 | LOST | TRACKING | measured against an earlier keyframe, or after `max_gap_s` | measured | predicted |
 | LOST | LOST | `lost_frames_to_restart` frames: this one becomes the keyframe, where it is predicted | predicted | ~ |
 
@@ -36,8 +35,7 @@ _TILES, _ENOUGH, _NEARLY_ALL = 4, 8, 0.9
 _MEMORY_S = 10.0
 # Least standard deviation of the velocity of a camera that stands still: 1 mm/s (or 1e-3 units/s) and 1e-3 rad/s.
 _STILL = np.diag([1e-3] * 6) ** 2
-# Velocity at the first frame, of which nothing is known yet: 1/s and rad/s; and of one that is lost before it has been
-# measured, where lengths are metres: anything between standing still and a car.
+# Velocity of a camera at its first frame, of which nothing is known, and of one that is lost then: 1/s (m/s) and rad/s.
 _UNKNOWN = np.eye(6)
 _UNKNOWN_LOST = np.diag([10.0, 10.0, 10.0, 1.0, 1.0, 1.0]) ** 2
 
@@ -97,7 +95,7 @@ class Track:
         self._config = config
         self._has_moved = False  # and not only turned
         self._speed: float | None = None  # of the last translation whose length was measured, per second
-        self._length_ns: int | None = None  # when depth last told a length
+        self._length_ns = -np.inf  # when depth last told a length
         self._top_speed = 0.0  # largest of late
         first = Fix(
             TrackingState.INITIALIZING, np.eye(4), np.zeros((6, 6)), np.zeros(6), _UNKNOWN, np.zeros(0, bool), 0.0
@@ -126,13 +124,9 @@ class Track:
         return None if self._speed is None else max(self._speed * seconds, 1e-3)
 
     def has_length(self, stamp_ns: int, motion: Motion) -> bool:
-        """Tell whether this motion has a length: by depth, by the speed of a moment ago, or in a single camera's units.
-
-        In metric modes the last speed stands in for depth no longer than for a pose.
-        """
-        if self._config.mode == "mono" or motion.freedom is Freedom.POSE:
-            return True
-        return self._length_ns is not None and stamp_ns - self._length_ns <= 1e9 * self._config.max_prediction_s
+        """Tell whether this motion has a length: in units, by depth, or for a short time by the last speed."""
+        is_recent = stamp_ns - self._length_ns <= 1e9 * self._config.max_prediction_s
+        return self._config.mode == "mono" or motion.freedom is Freedom.POSE or is_recent
 
     def still_px(self, matches: Matches) -> float | None:
         """Tell how far the image is from where it was at the last measured pose, pixels; None if the camera moves.

@@ -56,9 +56,7 @@ def without_depth(frame: Frame) -> Frame:
     return replace(frame, depth=np.zeros_like(frame.depth), right=right)
 
 
-def run(
-    world: Any, mode: Mode, frames: list[Frame], spurious: int = 0, row_px: float = 0.0
-) -> list[OdometryEstimate]:
+def run(world: Any, mode: Mode, frames: list[Frame], spurious: int = 0, row_px: float = 0.0) -> list[OdometryEstimate]:
     config = OdometryConfig(mode=mode, polish=False)
     odometry = VisualOdometry(Blinkered(world, spurious, row_px), config)
     return [odometry.process(frame) for frame in frames]
