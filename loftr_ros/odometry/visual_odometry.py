@@ -37,8 +37,8 @@ from loftr_ros.odometry.track import Fix, Track
 # A keyframe has to bear so many times more before a frame with a faulty image replaces it.
 _PATIENCE = 2
 # A stereo pair of which less than this share of the matches is surely nearer than infinity tells no length: noise makes
-# one in a hundred seem so.
-_LEAST_DEPTH = 0.05
+# a few in a hundred seem so.
+_LEAST_DEPTH = 0.1
 
 
 @dataclass(frozen=True)
