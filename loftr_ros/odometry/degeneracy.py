@@ -33,6 +33,8 @@ class Degeneracy(Enum):
     """Hardly any point is near enough for its depth to be well known: the length of the motion rests on few."""
     DIVIDED_MATCHES = "divided matches"
     """Some matches agree on another motion: moving objects, or repeated texture."""
+    CARRIED_DEPTH = "no new depth"
+    """A stereo pair or depth image gave no depth: the scale is that of earlier keyframes, and drifts."""
 
 
 def degeneracies(

@@ -23,10 +23,6 @@ from loftr_ros.odometry.stereo_rig import StereoRig
 LEAST_NOISE_PX = 0.03
 # Two measurements of one cell further apart than this many standard deviations are of different things.
 _GATE = 3.0
-# A depth image counts as known where it varies by less than this within a pixel, as a share of the depth ...
-_DEPTH_EDGE = 0.05
-# ... and is then taken to be this exact, as a share of the depth.
-_DEPTH_IMAGE_SIGMA = 0.02
 # So many points around are asked. Between them the weight of none is above 1: one of more than this means that they are
 # all on one side, or on one line. A point nearer than about a tenth of the others' distance has all the say.
 _NEIGHBOURS, _LARGEST_WEIGHT, _SOFTNESS = 6, 1.05, 0.01
@@ -75,6 +71,11 @@ class CellDepths:
     def __len__(self) -> int:
         return len(self.cells)
 
+    @property
+    def num_finite(self) -> int:
+        """Number of cells that are surely nearer than infinity."""
+        return int((self.value > _GATE * self.sigma).sum())
+
     def at(self, cells: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return (N,) inverse depths and standard deviations of cells; NaN where unknown."""
         value, sigma = np.full(len(cells), np.nan), np.full(len(cells), np.nan)
@@ -118,9 +119,14 @@ class CarriedDepths:
     there; between points of different depth it is as uncertain as they differ.
     """
 
-    def __init__(self, rays: NDArray[np.float64], value: NDArray[np.float64], sigma: NDArray[np.float64]) -> None:
-        """Take (N, 2) rays of the new keyframe, their inverse depths and standard deviations, all finite."""
-        self._rays, self._value, self._sigma = rays, value, sigma
+    def __init__(
+        self, rays: NDArray[np.float64], value: NDArray[np.float64], sigma: NDArray[np.float64], drift: float = 0.0
+    ) -> None:
+        """Take (N, 2) rays of the new keyframe, their inverse depths and standard deviations, all finite.
+
+        `drift` is the standard deviation of the scale that they have in common, as a share.
+        """
+        self._rays, self._value, self._sigma, self.drift = rays, value, sigma, drift
 
     @cached_property
     def _tree(self) -> cKDTree:
@@ -131,12 +137,22 @@ class CarriedDepths:
         if len(self._rays) < _NEIGHBOURS:
             return np.full(len(rays), np.nan), np.full(len(rays), np.nan)
         _, index = self._tree.query(rays, _NEIGHBOURS)
-        weights = _weights_at_origin(*(self._rays[index] - rays[:, None]).transpose(2, 1, 0))
-        inside = (np.abs(weights) <= _LARGEST_WEIGHT).all(axis=0)
-        values, own = self._value[index].T, self._sigma[index].T
-        value = (weights * values).sum(axis=0)
-        sigma = np.hypot(np.sqrt(((weights * own) ** 2).sum(axis=0)), _INTERPOLATION_SIGMA * np.ptp(values, axis=0))
-        return np.where(inside, value, np.nan), np.where(inside, sigma, np.nan)
+        return interpolated(self._rays[index] - rays[:, None], self._value[index], self._sigma[index])
+
+
+def interpolated(
+    places: NDArray[np.float64], values: NDArray[np.float64], sigmas: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(N,) inverse depths at the origins of (N, K, 2) places, and standard deviations, by what is known at the places.
+
+    The latter are (N, K) values and standard deviations. NaN where all places are on one side of the origin.
+    """
+    weights = _weights_at_origin(*places.transpose(2, 1, 0))
+    inside = (np.abs(weights) <= _LARGEST_WEIGHT).all(axis=0)
+    values, own = values.T, sigmas.T
+    value = (weights * values).sum(axis=0)
+    sigma = np.hypot(np.sqrt(((weights * own) ** 2).sum(axis=0)), _INTERPOLATION_SIGMA * np.ptp(values, axis=0))
+    return np.where(inside, value, np.nan), np.where(inside, sigma, np.nan)
 
 
 def _weights_at_origin(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -218,24 +234,12 @@ def _products(a: NDArray[np.float64], C: NDArray[np.float64], b: NDArray[np.floa
     return np.asarray((yy * a_x * b_x - xy * (a_x * b_y + a_y * b_x) + xx * a_y * b_y) / (xx * yy - xy * xy))
 
 
-def depths_from_image(matches: Matches, depth: NDArray[np.float32]) -> CellDepths:
-    """Read a registered depth image at the points of image a, between pixels; unknown at holes and at depth edges."""
-    height, width = depth.shape
-    pixels = np.rint(matches.points_a).astype(int)[:, None] + np.mgrid[-1:2, -1:2].reshape(2, -1).T
-    x, y = np.clip(pixels, 0, (width - 1, height - 1)).transpose(2, 0, 1)
-    around = depth[y, x].astype(np.float64)
-    nearest, farthest = around.min(axis=1), around.max(axis=1)
-    smooth = (nearest > 0) & np.isfinite(farthest) & (farthest - nearest <= _DEPTH_EDGE * nearest)
-    bilinear = np.maximum(1.0 - np.abs(pixels - matches.points_a[:, None]), 0.0).prod(axis=2)
-    value = np.full(len(x), np.nan)
-    value[smooth] = (bilinear[smooth] / around[smooth]).sum(axis=1)
-    return CellDepths.of(matches.cell_a, value, _DEPTH_IMAGE_SIGMA * value)
-
-
-def carry_over(matches: Matches, camera: Camera, depths: CellDepths, T_a_b: NDArray[np.float64]) -> CarriedDepths:
+def carry_over(
+    matches: Matches, camera: Camera, depths: CellDepths, T_a_b: NDArray[np.float64], drift: float = 0.0
+) -> CarriedDepths:
     """Move the depths of image a along the matches to image b, whose pose in a is known."""
     value, sigma = depths.at(matches.cell_a)
     in_b = (homogeneous(camera.normalize(matches.points_a)) - value[:, None] * T_a_b[:3, 3]) @ T_a_b[:3, :3]
     good = np.isfinite(value) & (in_b[:, 2] > 1e-3)
     z = in_b[good, 2]
-    return CarriedDepths(camera.normalize(matches.points_b[good]), value[good] / z, sigma[good] / z**2)
+    return CarriedDepths(camera.normalize(matches.points_b[good]), value[good] / z, sigma[good] / z**2, drift)

@@ -41,6 +41,8 @@ class LostReason(Enum):
     NO_TEXTURE = "image without texture"
     FEW_MATCHES = "too few matches"
     NO_MOTION_FITS = "matches agree on no motion"
+    NO_DEPTH = "no depth"
+    NO_STEREO = "left and right do not match"
     IMPOSSIBLE_MOTION = "motion impossible"
 
 
@@ -49,7 +51,8 @@ class OdometryEstimate:
     """Pose and velocity of the camera at one frame. Every array is finite, in every state.
 
     The camera frame is optical: x right, y down, z forward. The odom frame is the camera frame of the first frame.
-    Lengths are metres if `scale_known`, else units of the median distance of what the first frames show.
+    Lengths are metres if `scale_known`, else units of the median distance of what the first frames show; in the modes
+    stereo and rgbd nothing but the origin has been measured then.
 
     Attributes:
         stamp_ns: stamp of the frame, integer nanoseconds.
@@ -65,7 +68,7 @@ class OdometryEstimate:
         reference: the frame that is image a of `matches` (the keyframe they were made against); None if empty.
         parallax_px: median image motion since `reference` that rotation does not explain, pixels.
         timings_ms: milliseconds by stage, in the order in which the stages ran.
-        scale_known: whether lengths are metres.
+        scale_known: whether lengths are metres: in the modes stereo and rgbd, from the first keyframe with depth on.
         is_keyframe: whether this frame is the keyframe of those that follow.
         lost_reason: why nothing was measured; set in the state LOST, and where not even a first keyframe was possible.
         degeneracies: what makes the measured motion less than it seems; empty if there was none.

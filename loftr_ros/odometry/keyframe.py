@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 from loftr_ros.matches import FeaturesT, Matches
 from loftr_ros.odometry import se3
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.odometry.depth import CarriedDepths, CellDepths, carry_over, depths_from_image, depths_from_motion
+from loftr_ros.odometry.depth import CarriedDepths, CellDepths, carry_over, depths_from_motion
+from loftr_ros.odometry.depth_image import depths_from_image
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.image_quality import ImageQuality
 from loftr_ros.odometry.motion import Motion
 from loftr_ros.odometry.rays import RayMatches
 from loftr_ros.odometry.refinement import Freedom
+
+# What each step from keyframe to keyframe adds to the standard deviation of a scale that is carried along, as a share.
+_DRIFT = 0.005
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class Keyframe(View[FeaturesT]):
         depths: by cell.
         carried: depth of the keyframe before, for cells that have none yet; None at the first.
         best_inliers: most inliers of any frame so far.
+        drift: standard deviation of the scale that the depths have in common, as a share, where a metric scale has come
+            from keyframe to keyframe without any new depth.
     """
 
     T_odom_camera: NDArray[np.float64]
@@ -51,6 +57,7 @@ class Keyframe(View[FeaturesT]):
     depths: CellDepths
     carried: CarriedDepths | None = None
     best_inliers: int = 0
+    drift: float = 0.0
 
     @staticmethod
     def first(view: View[FeaturesT], depths: CellDepths) -> Keyframe[FeaturesT]:
@@ -74,7 +81,7 @@ class Keyframe(View[FeaturesT]):
             depths: what was measured at the view itself.
         """
         pose = self.in_odom(T_keyframe_camera, covariance)
-        carried = carry_over(inliers, view.frame.camera, self.depths, T_keyframe_camera)
+        carried = carry_over(inliers, view.frame.camera, self.depths, T_keyframe_camera, self.drift + _DRIFT)
         return Keyframe(view.frame, view.features, view.quality, *pose, depths, carried)
 
     def converted(self, view: View[FeaturesT], seen: Matches | None, depths: CellDepths) -> Keyframe[FeaturesT]:
@@ -87,7 +94,8 @@ class Keyframe(View[FeaturesT]):
         """
         carried = self.carried
         if seen is not None:
-            carried = carry_over(replace(seen, points_b=seen.points_a), self.frame.camera, self.depths, np.eye(4))
+            same = replace(seen, points_b=seen.points_a)
+            carried = carry_over(same, self.frame.camera, self.depths, np.eye(4), self.drift)
         return Keyframe(view.frame, view.features, view.quality, self.T_odom_camera, self.covariance, depths, carried)
 
     def in_odom(
@@ -115,18 +123,21 @@ class Keyframe(View[FeaturesT]):
         return float(1.0 / np.median(known)) if len(known) else 1.0
 
     def with_depth_of(self, matches: Matches, config: OdometryConfig) -> Keyframe[FeaturesT]:
-        """Look up the matched cells that have no depth yet in the depth image, or in the keyframe before.
+        """Look up the matched cells that have no depth yet in the depth image, and in the keyframe before.
 
-        Where a stereo pair measured most of them, the others would add nothing to that.
+        Where a stereo pair or a depth image measured most of them, the latter would add nothing to that.
         """
-        new = matches.select(~np.isin(matches.cell_a, self.depths.cells))
+        depths, drift = self.depths, self.drift
+        new = matches.select(~np.isin(matches.cell_a, depths.cells))
         if config.mode == "rgbd" and self.frame.depth is not None:
-            found = depths_from_image(new, self.frame.depth)
-        elif self.carried is not None and len(new) > (len(matches) / 2 if config.mode == "stereo" else 0):
-            found = CellDepths.of(new.cell_a, *self.carried.at(self.frame.camera.normalize(new.points_a)))
-        else:
-            return self
-        return replace(self, depths=self.depths.completed(found))
+            depths = depths.completed(depths_from_image(new, self.frame.depth))
+            new = new.select(~np.isin(new.cell_a, depths.cells))
+        if self.carried is not None and len(new) > (0 if config.mode == "mono" else len(matches) / 2):
+            carried = self.carried.at(self.frame.camera.normalize(new.points_a))
+            if config.mode != "mono" and len(depths) < config.min_inliers:
+                drift = self.carried.drift
+            depths = depths.completed(CellDepths.of(new.cell_a, *carried))
+        return replace(self, depths=depths, drift=drift)
 
     def learned(self, matches: Matches, motion: Motion | None, config: OdometryConfig) -> Keyframe[FeaturesT]:
         """Take what a measured motion says: of a single camera, the depth of the cells."""

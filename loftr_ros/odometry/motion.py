@@ -71,6 +71,14 @@ class Motion:
         """T_keyframe_camera and its covariance."""
         return self.T_keyframe_camera, self.covariance
 
+    def with_scale_sigma(self, sigma: float) -> Motion:
+        """Return the same measured with depths whose common scale has this standard deviation, as a share."""
+        if sigma == 0.0 or self.freedom is not Freedom.POSE:
+            return self
+        error = np.append(sigma * self.T_keyframe_camera[:3, 3], np.zeros(3))
+        covariance = self.covariance + np.outer(error, error)
+        return replace(self, covariance=covariance, degeneracies=(*self.degeneracies, Degeneracy.CARRIED_DEPTH))
+
 
 @dataclass(frozen=True)
 class _Fit:

@@ -5,7 +5,7 @@
 | any | STATIONARY | the image is where it was at the last measured pose | that one | zero |
 | any | TRACKING | a motion is measured, and possible | measured | over the time since the last measured pose |
 | (mono) any | INITIALIZING | only turns were measured so far | measured | likewise |
-| any | LOST | no motion is measured, or an impossible one | predicted | as it was, then zero |
+| any | LOST | no motion is measured, an impossible one, or one without a length | predicted | as it was, then zero |
 | LOST | TRACKING | measured against an earlier keyframe, or after `max_gap_s` | measured | predicted |
 | LOST | LOST | `lost_frames_to_restart` frames: this one becomes the keyframe, where it is predicted | predicted | ~ |
 
@@ -35,8 +35,9 @@ _TILES, _ENOUGH, _NEARLY_ALL = 4, 8, 0.9
 _MEMORY_S = 10.0
 # Least standard deviation of the velocity of a camera that stands still: 1 mm/s (or 1e-3 units/s) and 1e-3 rad/s.
 _STILL = np.diag([1e-3] * 6) ** 2
-# Velocity at the first frame, of which nothing is known yet: 1/s and rad/s.
+# Velocity of a camera at its first frame, of which nothing is known, and of one that is lost then: 1/s (m/s) and rad/s.
 _UNKNOWN = np.eye(6)
+_UNKNOWN_LOST = np.diag([10.0, 10.0, 10.0, 1.0, 1.0, 1.0]) ** 2
 
 
 @dataclass(frozen=True)
@@ -94,12 +95,13 @@ class Track:
         self._config = config
         self._has_moved = False  # and not only turned
         self._speed: float | None = None  # of the last translation whose length was measured, per second
+        self._length_ns = -np.inf  # when depth last told a length
         self._top_speed = 0.0  # largest of late
         first = Fix(
             TrackingState.INITIALIZING, np.eye(4), np.zeros((6, 6)), np.zeros(6), _UNKNOWN, np.zeros(0, bool), 0.0
         )
         self._anchor = _Anchor(0, first, None, self._velocity(0, first))
-        self._is_predicting = False
+        self._is_predicting = self._was_measured = False
         self.unit_m: float | None = None if config.mode == "mono" else 1.0  # metres in a unit of length, where known
         self.lost_frames = 0  # in a row, of those that could have been matched
 
@@ -118,13 +120,13 @@ class Track:
         return self._anchor.matches
 
     def baseline(self, seconds: float) -> float | None:
-        """Length that a translation of unknown length is given: that of the last speed, or a metre at the very first.
+        """Length that a translation of unknown length is given: that of the last speed; None: no speed is known yet."""
+        return None if self._speed is None else max(self._speed * seconds, 1e-3)
 
-        None: the unit of length is not chosen yet.
-        """
-        if self._speed is None:
-            return None if self._config.mode == "mono" else 1.0
-        return max(self._speed * seconds, 1e-3)
+    def has_length(self, stamp_ns: int, motion: Motion) -> bool:
+        """Tell whether this motion has a length: in units, by depth, or for a short time by the last speed."""
+        is_recent = stamp_ns - self._length_ns <= 1e9 * self._config.max_prediction_s
+        return self._config.mode == "mono" or motion.freedom is Freedom.POSE or is_recent
 
     def still_px(self, matches: Matches) -> float | None:
         """Tell how far the image is from where it was at the last measured pose, pixels; None if the camera moves.
@@ -227,6 +229,8 @@ class Track:
         """Go by the prediction, with matches of which none is believed; a hopeless image could not have had any."""
         self._is_predicting = True
         self.lost_frames += not hopeless
+        if self._config.mode != "mono" and not self._was_measured:
+            self._anchor = replace(self._anchor, velocity=replace(self._anchor.velocity, covariance=_UNKNOWN_LOST))
         return replace(self.predicted(stamp_ns), inliers=np.zeros(len(matches), bool), lost_reason=reason)
 
     def rebase(self, stamp_ns: int, fix: Fix) -> None:
@@ -242,8 +246,10 @@ class Track:
 
     def _measured(self, stamp_ns: int, fix: Fix, matches: Matches | None) -> Fix:
         self._has_moved |= fix.motion is not None and fix.motion.freedom is not Freedom.ROTATION
+        if fix.motion is not None and fix.motion.freedom is Freedom.POSE:
+            self._length_ns = stamp_ns
         self._anchor = _Anchor(stamp_ns, fix, matches, self._velocity(stamp_ns, fix))
-        self._is_predicting, self.lost_frames = False, 0
+        self._is_predicting, self._was_measured, self.lost_frames = False, True, 0
         return fix
 
     def _velocity(self, stamp_ns: int, fix: Fix) -> Velocity:

@@ -36,6 +36,9 @@ from loftr_ros.odometry.track import Fix, Track
 
 # A keyframe has to bear so many times more before a frame with a faulty image replaces it.
 _PATIENCE = 2
+# A stereo pair of which less than this share of the matches is surely nearer than infinity tells no length: noise makes
+# a few in a hundred seem so.
+_LEAST_DEPTH = 0.1
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class VisualOdometry(Generic[FeaturesT]):
         self._track = Track(self._config)
         self._last_stamp_ns, self._last_pose = 0, np.eye(4)
         self._offset = NO_OFFSET
+        self._is_metric, self._pair_fits = False, True
 
     def reconfigure(self, config: OdometryConfig) -> None:
         """Go by other limits of motion (`max_...`) from the next frame on; nothing else may differ."""
@@ -158,10 +162,10 @@ class VisualOdometry(Generic[FeaturesT]):
             if not is_expected(motion, expected):
                 again = self._motion(keyframe, view.frame, rays.select(expected), position)
                 motion = reconsidered(motion, again, expected)
-        if motion is not None and self._is_possible(keyframe, stamp_ns, motion):
+        if motion and track.has_length(stamp_ns, motion) and self._is_possible(keyframe, stamp_ns, motion):
             self._offset = motion.offset
             return track.advance(stamp_ns, matches, motion)
-        reason = view.quality.fault(keyframe.quality) or _why_lost(matches, motion, self._config)
+        reason = view.quality.fault(keyframe.quality) or self._why_lost(stamp_ns, matches, motion)
         return track.lose(stamp_ns, matches, reason)
 
     def _motion(
@@ -173,7 +177,17 @@ class VisualOdometry(Generic[FeaturesT]):
         T_expected: NDArray[np.float64] | None = None,
     ) -> Motion | None:
         baseline = self._track.baseline(1e-9 * (frame.stamp_ns - keyframe.frame.stamp_ns))
-        return estimate_motion(rays, frame.camera.focal, position, baseline, self._config, self._offset, T_expected)
+        focal, config, offset = frame.camera.focal, self._config, self._offset
+        motion = estimate_motion(rays, focal, position, baseline, config, offset, T_expected)
+        return motion and motion.with_scale_sigma(keyframe.drift)
+
+    def _why_lost(self, stamp_ns: int, matches: Matches, motion: Motion | None) -> LostReason:
+        if motion is None:
+            too_few = len(matches) < self._config.min_inliers
+            return LostReason.FEW_MATCHES if too_few else LostReason.NO_MOTION_FITS
+        if self._track.has_length(stamp_ns, motion):
+            return LostReason.IMPOSSIBLE_MOTION
+        return LostReason.NO_DEPTH if self._pair_fits else LostReason.NO_STEREO
 
     def _is_possible(self, keyframe: Keyframe[FeaturesT], stamp_ns: int, motion: Motion) -> bool:
         within_limits = self._is_within_limits(keyframe, stamp_ns, motion.T_keyframe_camera)
@@ -234,7 +248,11 @@ class VisualOdometry(Generic[FeaturesT]):
             return CellDepths.empty()
         matches = self._matcher.match(features, self._matcher.extract(frame.right)).finite()
         matches = self._polish(frame, frame.right, matches, both_ways=False)
-        return depths_from_stereo(matches, frame.camera, frame.rig, self._config.ransac_threshold_px)
+        depths = depths_from_stereo(matches, frame.camera, frame.rig, self._config.ransac_threshold_px)
+        # Of a pair that shows other things, or is calibrated otherwise, a few matches happen to have a depth.
+        self._pair_fits = len(depths) >= self._config.min_inlier_share * len(matches) > 0
+        is_depth = depths.num_finite >= max(self._config.min_inliers, _LEAST_DEPTH * len(matches))
+        return depths if self._pair_fits and is_depth else CellDepths.empty()
 
     def _polish(self, frame: Frame, image_b: NDArray[np.uint8], matches: Matches, both_ways: bool = True) -> Matches:
         if not self._config.polish:
@@ -252,6 +270,8 @@ class VisualOdometry(Generic[FeaturesT]):
     ) -> OdometryEstimate:
         T_odom_camera, covariance = reference.in_odom(*fix.pose) if reference else (np.eye(4), np.zeros((6, 6)))
         self._last_stamp_ns, self._last_pose = frame.stamp_ns, T_odom_camera
+        if reference and self._config.mode != "mono":
+            self._is_metric |= len(reference.depths) >= self._config.min_inliers
         landmarks = None
         if reference and len(matches):
             landmarks = Landmarks(reference.frame.camera, matches, reference.depths, fix.T_keyframe_camera)
@@ -267,15 +287,9 @@ class VisualOdometry(Generic[FeaturesT]):
             reference=reference.frame if reference and len(matches) else None,
             parallax_px=fix.parallax_px,
             timings_ms=clock.timings_ms,
-            scale_known=self._config.mode != "mono",
+            scale_known=self._is_metric,
             is_keyframe=is_keyframe,
             lost_reason=fix.lost_reason,
             degeneracies=fix.motion.degeneracies if fix.motion else (),
             landmarks=landmarks,
         )
-
-
-def _why_lost(matches: Matches, motion: Motion | None, config: OdometryConfig) -> LostReason:
-    if motion is not None:
-        return LostReason.IMPOSSIBLE_MOTION
-    return LostReason.FEW_MATCHES if len(matches) < config.min_inliers else LostReason.NO_MOTION_FITS

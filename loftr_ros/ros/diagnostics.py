@@ -107,6 +107,11 @@ class Statistics:
         return estimate.state if estimate else None
 
     @property
+    def scale_known(self) -> bool:
+        """Whether the lengths of the last frame are metres."""
+        return self._estimate is not None and self._estimate.scale_known
+
+    @property
     def lost_because(self) -> str:
         """Why the last frame was lost, in words; empty if it was not."""
         estimate = self._estimate

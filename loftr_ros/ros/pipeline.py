@@ -16,7 +16,7 @@ from sensor_msgs.msg import CameraInfo
 
 from loftr_ros.loftr.device import OutOfMemory
 from loftr_ros.loftr.matcher import LoftrMatcher
-from loftr_ros.odometry.estimate import OdometryEstimate
+from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
 from loftr_ros.odometry.scaled_odometry import ScaledOdometry
 from loftr_ros.ros.baseline import Baseline
 from loftr_ros.ros.calibration import Calibration
@@ -104,8 +104,16 @@ class Pipeline:
     def doubt(self) -> str | None:
         """Say in one sentence what is wrong although odometry comes out, or None."""
         wheels = self._wheels.problem() if self._wheels else None
-        calibration = self._calibration.doubt
-        return self._outputs.problem() or wheels or calibration or self._effort.problem() or self._matcher.fallback
+        measured = wheels or self._missing_depth() or self._calibration.doubt
+        return self._outputs.problem() or measured or self._effort.problem() or self._matcher.fallback
+
+    def _missing_depth(self) -> str | None:
+        """Warn while a camera still stands where it started: as soon as it moves, it is lost."""
+        is_metric = self._parameters.mode == "mono" or self.statistics.scale_known
+        if is_metric or self.statistics.state is not TrackingState.STATIONARY:
+            return None
+        images = "right images" if self._parameters.mode == "stereo" else "depth images"
+        return f"no depth was measured yet, so no motion can be: look at the {images}"
 
     def values(self) -> dict[str, str]:
         """Return names and values for the diagnostics."""

@@ -15,11 +15,11 @@ from loftr_ros.odometry.depth import (
     CarriedDepths,
     CellDepths,
     carry_over,
-    depths_from_image,
     depths_from_motion,
     depths_from_stereo,
     length_ratio,
 )
+from loftr_ros.odometry.depth_image import depths_from_image
 from loftr_ros.odometry.stereo_rig import StereoRig
 
 MakeWorld = Callable[..., Any]
@@ -206,16 +206,53 @@ def test_depth_image_is_read_between_pixels() -> None:
     np.testing.assert_allclose(found.value, 0.1 + 0.001 * points[:, 0] + 0.001 * points[:, 1], rtol=1e-5)
 
 
-def test_depth_image_is_unknown_at_holes_and_edges() -> None:
+def test_depth_image_is_unknown_in_holes_and_at_edges() -> None:
     depth = np.full((40, 40), 2.0, np.float32)
     depth[:, 20:] = 4.0
-    depth[30, 30] = 0.0
-    depth[10, 30] = np.nan
+    depth[24:37, 24:37] = 0.0
+    depth[4:17, 24:37] = np.nan
+    depth[20, 30] = 0.0  # so small a hole is bridged
     points = np.array([[5, 5], [20, 5], [30, 30], [30, 10], [30, 20], [0, 0], [39, 39]], np.float32)
     count = len(points)
     found = depths_from_image(Matches(points, points, np.ones(count, np.float32), np.arange(count)), depth)
     np.testing.assert_array_equal(found.cells, [0, 4, 5, 6])
     np.testing.assert_array_equal(found.value, [0.5, 0.25, 0.5, 0.25])
+
+
+SPARSE: dict[str, Callable[[NDArray[np.float32]], NDArray[np.bool_]]] = {
+    "holes": lambda depth: np.random.default_rng(0).random(depth.shape) > 0.2,
+    "mostly holes": lambda depth: np.random.default_rng(0).random(depth.shape) > 0.6,
+    "every sixth row": lambda depth: np.arange(len(depth))[:, None] % 6 == 0,
+    "a grid": lambda depth: np.indices(depth.shape).__mod__([[[6]], [[4]]]).max(axis=0) == 0,
+}
+
+
+@pytest.mark.parametrize("pattern", SPARSE)
+def test_sparse_depth_is_as_good_as_dense(make_world: MakeWorld, curve: Curve, pattern: str) -> None:
+    world = make_world(curve(1))
+    matches = world.match((0, 0), (0, 0))
+    dense = world.frame(0).depth
+    sparse = np.where(SPARSE[pattern](dense), dense, 0.0).astype(np.float32)
+    expected, found = depths_from_image(matches, dense), depths_from_image(matches, sparse)
+    assert len(found) > 0.7 * len(expected)
+    value, sigma = expected.at(found.cells)[0], found.sigma
+    both = np.isfinite(value)
+    error = np.abs(found.value - value)[both]
+    assert np.quantile(error / value[both], 0.95) < 0.01
+    assert (error < 3 * sigma[both]).all()
+
+
+@pytest.mark.parametrize("pattern", SPARSE)
+def test_sparse_depth_never_mixes_what_is_near_and_far(pattern: str) -> None:
+    """Across an edge every value is that of one side, or unknown."""
+    depth = np.full((120, 160), 2.0, np.float32)
+    depth[:, 80:] = 4.0
+    depth[60:] *= 1.5
+    row, column = np.mgrid[10:110, 10:150].reshape(2, -1)
+    points = np.column_stack([column, row]).astype(np.float32)
+    found = depths_from_image(pairs(points, points), np.where(SPARSE[pattern](depth), depth, np.nan))
+    assert len(found) > 0.5 * len(points)
+    assert np.abs(found.value[:, None] - 1 / np.array([2.0, 3.0, 4.0, 6.0])).min(axis=1).max() < 1e-6
 
 
 def test_depth_carries_over_to_the_next_grid(make_world: MakeWorld, curve: Curve) -> None:
