@@ -124,7 +124,7 @@ class Track:
         return None if self._speed is None else max(self._speed * seconds, 1e-3)
 
     def has_length(self, stamp_ns: int, motion: Motion) -> bool:
-        """Tell whether this motion has a length: in units, by depth, or for a short time by the last speed."""
+        """Return whether the length of a motion is known: in units, from depth, or for a short time the last speed."""
         is_recent = stamp_ns - self._length_ns <= 1e9 * self._config.max_prediction_s
         return self._config.mode == "mono" or motion.freedom is Freedom.POSE or is_recent
 
@@ -172,7 +172,7 @@ class Track:
         return not self._is_predicting or is_foreseen(*motion.pose, *self.predicted(stamp_ns).pose)
 
     def is_physical(self, step: NDArray[np.float64], seconds: float) -> bool:
-        """Tell whether `step` (4, 4) in this time is within the limits of motion."""
+        """Check a motion `step` (4, 4) of this duration against the limits of motion."""
         return is_physical(step, seconds, self._top_speed, self.unit_m, self._config)
 
     def advance(self, stamp_ns: int, matches: Matches, motion: Motion) -> Fix:

@@ -55,7 +55,7 @@ def depths(scene: str, rays: Array, rng: np.random.Generator) -> Array:
 
 
 def length_for(parallax_px: float, direction: Array, points: Array) -> float:
-    """Length of a translation that moves the median of the (N, 3) points by so many pixels."""
+    """Length of a translation that has this median parallax for the (N, 3) points."""
     shortest, longest = 1e-5, 0.8 * float(np.quantile(points[:, 2], 0.3))
     for _ in range(40):
         length = (shortest * longest) ** 0.5
