@@ -14,7 +14,7 @@ from loftr_ros.odometry.depth import CellDepths, interpolated
 _DEPTH_EDGE = 0.05
 # ... and is then taken to be this exact, as a share of the depth.
 _DEPTH_IMAGE_SIGMA = 0.02
-# Where some pixels are unknown, the nearest known ones on all four sides are taken, up to so many pixels away, if they
+# Search radius, pixels: where some pixels are unknown, the nearest known ones on all four sides are taken, if they
 # differ by less than this, as a share of the depth.
 _REACH, _SPARSE_EDGE = 6, 0.1
 
