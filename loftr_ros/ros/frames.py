@@ -18,6 +18,8 @@ from loftr_ros.odometry.estimate import OdometryEstimate
 
 # Consumers such as Nav2 refuse messages with larger variances.
 MAX_VARIANCE = 1e9
+# What larger variances are brought to: a millionth of a percent below, for the margin of definiteness that is added.
+_LIMIT = (1 - 1e-8) * MAX_VARIANCE
 
 # Rotation from an optical frame to the body frame of the same camera: columns are right, down and forward (REP-103).
 R_BODY_OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
@@ -126,7 +128,7 @@ def base_motion(
 def bounded(covariance: NDArray[np.float64], min_variance: float) -> NDArray[np.float64]:
     """Keep the variances of a covariance (N, N) between a floor and MAX_VARIANCE; it stays positive definite."""
     variances = np.diag(covariance)
-    shrink = np.sqrt(np.minimum(1.0, MAX_VARIANCE / np.maximum(variances, min_variance)))
+    shrink = np.sqrt(np.minimum(1.0, _LIMIT / np.maximum(variances, min_variance)))
     limited = se3.symmetric(covariance * np.outer(shrink, shrink))
     raised: NDArray[np.float64] = limited + np.diag(np.maximum(min_variance - np.diag(limited), 0.0))
     return se3.well_conditioned(raised)

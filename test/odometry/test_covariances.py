@@ -21,7 +21,7 @@ from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.stereo_rig import StereoRig
 from loftr_ros.odometry.visual_odometry import VisualOdometry
-from loftr_ros.ros.frames import base_motion, camera_in_base
+from loftr_ros.ros.frames import base_motion, bounded, camera_in_base
 
 Array = NDArray[np.float64]
 MODES: tuple[Mode, ...] = ("mono", "stereo", "rgbd")
@@ -141,6 +141,16 @@ def test_rounding_leaves_a_margin(size: float) -> None:
         covariance = se3.well_conditioned(size * thin @ thin.T)
         turn = np.kron(np.eye(2), se3.exp_rotation(rng.normal(size=3)))
         assert np.linalg.eigvalsh(se3.symmetric(turn @ covariance @ turn.T))[0] > 0
+
+
+def test_the_margin_does_not_exceed_what_consumers_take() -> None:
+    """Nav2 refuses a message with any variance above 1e9, by however little."""
+    rng = np.random.default_rng(2)
+    for _ in range(200):
+        thin = rng.normal(size=(6, 2)) * 10.0 ** rng.uniform(-3, 7, (6, 1))
+        covariance = bounded(thin @ thin.T, 1e-9)
+        assert np.abs(covariance).max() <= 1e9
+        assert np.linalg.eigvalsh(covariance)[0] > 0
 
 
 def test_a_covariance_with_a_margin_is_left_alone() -> None:
