@@ -82,12 +82,7 @@ def main(args: argparse.Namespace) -> int:
     notes = [*sequence.notes, *first_look(sequence)]
     wheels = _wheels(args, sequence)
     make_folder(args.output, *RESULT_FILES)
-    if sequence.ground_truth_fault:
-        print(f"loftr-ros: warning: no comparison with the truth: {sequence.ground_truth_fault}", file=sys.stderr)
-    for note in notes:
-        print(f"loftr-ros: note: {shortened(note, 400)}", file=sys.stderr)
-    for warning in sequence.calibration_warnings:
-        print(f"loftr-ros: warning: {warning}", file=sys.stderr)
+    _print_remarks(sequence, notes)
     matcher = load_matcher(args.checkpoint, args.device, Effort(args.max_pixels, args.max_matches), args.precision)
     records: list[FrameRecord] = []
     skipped: list[str] = []
@@ -97,7 +92,7 @@ def main(args: argparse.Namespace) -> int:
             records.append(FrameRecord.of(estimate))
     finally:
         for fault in skipped:
-            print(f"loftr-ros: warning: skipped: {shortened(fault, 400)}", file=sys.stderr)
+            _print_remark("warning", f"skipped: {shortened(fault, 400)}")
         if records:
             settings = {**_settings(args, matcher, config, sequence), "notes": notes, "skipped": skipped}
             log = RunLog(sequence.name, settings, records, sequence.ground_truth, sequence.ground_truth_fault)
@@ -107,6 +102,20 @@ def main(args: argparse.Namespace) -> int:
     if reason := log.why_no_pose():
         raise NoPoseError(f"{reason}; {args.output / REPORT_FILE} tells the reason of each frame.")
     return 0
+
+
+def _print_remarks(sequence: Sequence, notes: list[str]) -> None:
+    """Say before the run what was assumed of the input, and what is wrong or unlikely in it."""
+    if sequence.ground_truth_fault:
+        _print_remark("warning", f"no comparison with the truth: {sequence.ground_truth_fault}")
+    for note in notes:
+        _print_remark("note", shortened(note, 400))
+    for warning in sequence.calibration_warnings:
+        _print_remark("warning", warning)
+
+
+def _print_remark(kind: str, text: str) -> None:
+    print(f"loftr-ros: {kind}: {text}", file=sys.stderr)
 
 
 def _wheels(args: argparse.Namespace, sequence: Sequence) -> WheelOdometry | None:
