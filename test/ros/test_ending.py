@@ -76,7 +76,7 @@ def test_a_trajectory_that_is_being_written_and_the_log_are_complete(ros, progra
     ros.environment |= {"RCUTILS_LOGGING_USE_STDOUT": "1", "ROS_LOG_DIR": str(tmp_path / "log")}
     file, poses = tmp_path / "saved.tum", 30_000
     node = ros.start(program("long_trajectory.py"), poses, "--ros-args", "-p", f"trajectory_file:={file}")
-    caller = ros.start(program("control.py"), "save_trajectory")
+    ros.start(program("control.py"), "save_trajectory")  # whose answer may or may not leave in the time that is left
     while not file.exists():
         assert node.poll() is None
         time.sleep(0.01)
@@ -84,7 +84,6 @@ def test_a_trajectory_that_is_being_written_and_the_log_are_complete(ros, progra
     said, errors = node.communicate(timeout=60)
     assert (node.returncode, errors) == (0, "")
     assert len(read_tum(file)) == poses
-    assert caller.communicate(timeout=60)[0] == f"True wrote the last {poses} poses to {file}\n"
     (log,) = (tmp_path / "log").glob(f"*_{node.pid}_*.log")
     assert "the last line" in said
     assert "the last line" in log.read_text()
