@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from loftr_ros import __version__
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.odometry.checks.input_fault import InputWarning
 from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
 from loftr_ros.odometry.evaluation import TrajectoryErrors, evaluate
 from loftr_ros.odometry.trajectory import Trajectory, TrajectoryError, write_kitti, write_tum
@@ -43,6 +44,7 @@ class FrameRecord:
     state: str
     lost_reason: str | None
     remarks: tuple[str, ...]
+    input_warnings: tuple[InputWarning, ...]
     matches: int
     inliers: int
     keyframe: bool
@@ -58,6 +60,7 @@ class FrameRecord:
             state=estimate.state.value,
             lost_reason=estimate.lost_reason.value if estimate.lost_reason else None,
             remarks=estimate.remarks,
+            input_warnings=estimate.input_warnings,
             matches=estimate.num_matches,
             inliers=estimate.num_inliers,
             keyframe=estimate.is_keyframe,
@@ -109,6 +112,11 @@ class RunLog:
         """How many frames were not measured, by reason, the most frequent first."""
         return dict(Counter(record.lost_reason for record in self.records if record.lost_reason).most_common())
 
+    @property
+    def input_warnings(self) -> dict[str, str]:
+        """What the images said of the input when they said it last, by fault; `remarks` has the number of frames."""
+        return {warning.fault.value: warning.text for record in self.records for warning in record.input_warnings}
+
     def why_no_pose(self) -> str:
         """Say why not a single pose was measured, by the reason of most frames; empty if one was."""
         if any(record.state in MEASURED for record in self.records):
@@ -131,6 +139,7 @@ class RunLog:
             "states": dict(Counter(record.state for record in self.records)),
             "lost": self.lost,
             "remarks": dict(Counter(remark for record in self.records for remark in record.remarks)),
+            "input_warnings": self.input_warnings,
             "keyframes": sum(record.keyframe for record in self.records),
             "median_matches": _median(record.matches for record in self.records[1:]),
             "median_inliers": _median(record.inliers for record in self.records[1:]),

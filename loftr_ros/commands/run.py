@@ -96,6 +96,8 @@ def main(args: argparse.Namespace) -> int:
         if records:
             settings = {**_settings(args, matcher, config, sequence), "notes": notes, "skipped": skipped}
             log = RunLog(sequence.name, settings, records, sequence.ground_truth, sequence.ground_truth_fault)
+            for warning in log.input_warnings.values():
+                _print_remark("warning", warning)
             _print_summary(log.write(args.output), args.output)
     if not records:
         raise NoFramesError(f"All {len(sequence)} frames of {args.source} have a damaged image.")
@@ -186,6 +188,9 @@ def _print_summary(summary: dict[str, Any], output: Path) -> None:
     table.add_row("frames", f"{summary['frames']} ({states})")
     if summary["skipped"]:
         table.add_row("skipped", f"{len(summary['skipped'])} with a damaged image, see the warnings")
+    if summary["input_warnings"]:
+        counts = (f"{summary['remarks'][fault]} {fault}" for fault in summary["input_warnings"])
+        table.add_row("warnings", f"{', '.join(counts)}, see above")
     if summary["lost"]:
         table.add_row("lost", ", ".join(f"{count} {reason}" for reason, count in summary["lost"].items()))
     table.add_row(

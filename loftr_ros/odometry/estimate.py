@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry import se3
+from loftr_ros.odometry.checks.input_fault import InputWarning
 from loftr_ros.odometry.degeneracy import Degeneracy
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.landmarks import Landmarks
@@ -73,6 +74,7 @@ class OdometryEstimate:
         lost_reason: why nothing was measured; set in the state LOST, and where not even a first keyframe was possible.
         degeneracies: what makes the measured motion less than it seems; empty if there was none.
         landmarks: the matches in space; None without matches.
+        input_warnings: faults of camera, calibration or driver that the images show, each with its measured figure.
     """
 
     stamp_ns: int
@@ -91,6 +93,7 @@ class OdometryEstimate:
     lost_reason: LostReason | None = None
     degeneracies: tuple[Degeneracy, ...] = ()
     landmarks: Landmarks | None = None
+    input_warnings: tuple[InputWarning, ...] = ()
 
     @property
     def num_matches(self) -> int:
@@ -99,9 +102,10 @@ class OdometryEstimate:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """In words, what this pose suffers from: why it is none, or what makes it less than it seems."""
+        """In words, what this pose suffers from: why it is none, what makes it less than it seems, faulty input."""
         reason = (self.lost_reason.value,) if self.lost_reason else ()
-        return (*reason, *(degeneracy.value for degeneracy in self.degeneracies))
+        faults = (warning.fault.value for warning in self.input_warnings)
+        return (*reason, *(degeneracy.value for degeneracy in self.degeneracies), *faults)
 
     @property
     def num_inliers(self) -> int:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.matches import FeaturesT, Matcher, Matches
 from loftr_ros.odometry import se3
+from loftr_ros.odometry.checks.input_checks import InputChecks
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.depth import CellDepths, depths_from_stereo
 from loftr_ros.odometry.disparity_offset import NO_OFFSET, DisparityOffset
@@ -72,6 +73,7 @@ class VisualOdometry(Generic[FeaturesT]):
         self._track = Track(self._config)
         self._last_stamp_ns, self._last_pose = 0, np.eye(4)
         self._offset = NO_OFFSET
+        self._checks = InputChecks()
         self._is_metric, self._pair_fits = False, True
 
     def reconfigure(self, config: OdometryConfig) -> None:
@@ -94,6 +96,7 @@ class VisualOdometry(Generic[FeaturesT]):
         self._last_frame = frame
         clock = StageClock()
         with clock("check"):
+            self._checks.add_frame(frame)
             quality = ImageQuality.of(frame.image)
         if quality.hopeless:
             return self._pass_over(frame, quality, clock)
@@ -164,6 +167,7 @@ class VisualOdometry(Generic[FeaturesT]):
                 motion = reconsidered(motion, again, expected)
         if motion and track.has_length(stamp_ns, motion) and self._is_possible(keyframe, stamp_ns, motion):
             self._offset = motion.offset
+            self._checks.add_motion(keyframe, view.frame, matches, motion)
             return track.advance(stamp_ns, matches, motion)
         reason = view.quality.fault(keyframe.quality) or self._why_lost(stamp_ns, matches, motion)
         return track.lose(stamp_ns, matches, reason)
@@ -249,6 +253,7 @@ class VisualOdometry(Generic[FeaturesT]):
         matches = self._matcher.match(features, self._matcher.extract(frame.right)).finite()
         matches = self._polish(frame, frame.right, matches, both_ways=False)
         depths = depths_from_stereo(matches, frame.camera, frame.rig, self._config.ransac_threshold_px)
+        self._checks.add_pair(frame, matches, depths)
         # Of a pair that shows other things, or is calibrated otherwise, a few matches happen to have a depth.
         self._pair_fits = len(depths) >= self._config.min_inlier_share * len(matches) > 0
         is_depth = depths.num_finite >= max(self._config.min_inliers, _LEAST_DEPTH * len(matches))
@@ -292,4 +297,5 @@ class VisualOdometry(Generic[FeaturesT]):
             lost_reason=fix.lost_reason,
             degeneracies=fix.motion.degeneracies if fix.motion else (),
             landmarks=landmarks,
+            input_warnings=self._checks.warnings,
         )

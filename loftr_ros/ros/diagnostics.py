@@ -117,6 +117,11 @@ class Statistics:
         estimate = self._estimate
         return estimate.lost_reason.value if estimate and estimate.lost_reason else ""
 
+    @property
+    def input_fault(self) -> str:
+        """What the images say is wrong with the input, in sentences; empty if nothing is."""
+        return "; ".join(warning.text for warning in self._estimate.input_warnings) if self._estimate else ""
+
     def values(self) -> dict[str, str]:
         """Return names and values to show."""
         with self._lock:

@@ -104,7 +104,7 @@ class Pipeline:
     def doubt(self) -> str | None:
         """Say in one sentence what is wrong although odometry comes out, or None."""
         wheels = self._wheels.problem() if self._wheels else None
-        measured = wheels or self._missing_depth() or self._calibration.doubt
+        measured = wheels or self._missing_depth() or self._calibration.doubt or self.statistics.input_fault
         return self._outputs.problem() or measured or self._effort.problem() or self._matcher.fallback
 
     def _missing_depth(self) -> str | None:

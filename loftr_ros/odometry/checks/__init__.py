@@ -1,0 +1,1 @@
+"""The input checked against itself: what images, matches and motion say of calibration, depth and synchronization."""

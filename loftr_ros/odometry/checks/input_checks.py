@@ -1,0 +1,43 @@
+"""All checks of the input, fed by `VisualOdometry` with what it computes anyway."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loftr_ros.matches import Matches
+from loftr_ros.odometry.checks.input_fault import InputWarning
+from loftr_ros.odometry.depth import CellDepths
+from loftr_ros.odometry.frame import Frame
+from loftr_ros.odometry.keyframe import Keyframe
+from loftr_ros.odometry.motion import Motion
+
+
+class InputChecks:
+    """Accumulates evidence over frames. All checks together take less than 1 ms a frame."""
+
+    def add_frame(self, frame: Frame) -> None:
+        """Take the images of a frame, before anything is computed from them."""
+
+    def add_pair(self, frame: Frame, matches: Matches, depths: CellDepths) -> None:
+        """Take a stereo pair.
+
+        Args:
+            frame: whose left and right image were matched.
+            matches: left to right, polished, outliers included.
+            depths: of those that fit the rig.
+        """
+
+    def add_motion(self, keyframe: Keyframe[Any], frame: Frame, matches: Matches, motion: Motion) -> None:
+        """Take a motion that was measured.
+
+        Args:
+            keyframe: image a of the matches, with the depth that they used.
+            frame: image b.
+            matches: polished, outliers included.
+            motion: what they say.
+        """
+
+    @property
+    def warnings(self) -> tuple[InputWarning, ...]:
+        """The faults that the evidence shows now."""
+        return ()
