@@ -1,6 +1,8 @@
 # Everything needs only python3 (3.10 or newer) with venv; the rest is installed into .venv.
 #   make demo            render a loop through a room, play it to the node, measure the result
 #   make test            format, lint, types, tests
+#   make quick           format, lint, and the tests that catch most in two minutes
+#   make docs            the site of the documentation, in out/docs
 #   make test ROS=jazzy  with the ROS 2 wheels of Jazzy instead of Kilted, and the NumPy and OpenCV of Ubuntu 24.04
 #   make gpu             what an NVIDIA GPU does with all this, in nine minutes; without one, small on the CPU
 # In a shell with a sourced ROS 2 that one is used instead of the wheels.
@@ -13,7 +15,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxpro
 # One line, and the output of the command only if it fails.
 STEP := $(PYTHON) tools/step.py
 
-.PHONY: demo test gpu lint format venv clean
+.PHONY: demo quick test gpu docs lint format venv clean
 .DEFAULT_GOAL := test
 
 demo: venv
@@ -22,6 +24,15 @@ demo: venv
 # Types are checked on Kilted only: the oldest NumPy, OpenCV and rclpy have few of them.
 test: $(if $(filter jazzy,$(ROS)),venv,lint)
 	@$(PYTEST)
+
+quick: venv
+	@$(STEP) "ruff check" $(BIN)/ruff check .
+	@$(STEP) "ruff format --check" $(BIN)/ruff format --check .
+	@$(PYTEST) -m "not slow"
+
+docs: venv
+	@$(STEP) "Sphinx" $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable .[docs]
+	@$(STEP) "site in out/docs" $(BIN)/python -m sphinx -W --keep-going -q -b html docs out/docs
 
 # On a machine without ROS, pip or network: PYTHONPATH=. python3 bench/gpu.py --output out/gpu
 gpu: venv
@@ -32,6 +43,7 @@ lint: venv
 	@$(STEP) "ruff format --check" $(BIN)/ruff format --check .
 	@$(STEP) "mypy" $(BIN)/mypy
 	@$(STEP) "mypy bench" $(BIN)/mypy bench/*.py
+	@$(STEP) "mypy examples" $(BIN)/mypy examples/*.py
 
 format: venv
 	@$(STEP) "ruff check --fix" $(BIN)/ruff check --fix .

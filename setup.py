@@ -24,6 +24,8 @@ REQUIREMENTS = [
     "torch>=2.2",
 ]
 TRAINING = ["h5py", "tensorboard"]
+# For `make docs`.
+DOCUMENTATION = ["furo", "myst-parser", "sphinx"]
 # For bench/speed.py, which measures EfficientLoFTR too; kornia is among the tools of development.
 BENCHMARKS = ["transformers"]
 # `colcon test` runs pytest because the extra `test` names it.
@@ -73,6 +75,7 @@ setup(
         "train": TRAINING,
         "test": TESTS,
         "bench": BENCHMARKS,
+        "docs": DOCUMENTATION,
         "dev": DEVELOPMENT,
         "kilted": ros_wheels("kilted"),
         "jazzy": ros_wheels("jazzy"),

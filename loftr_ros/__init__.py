@@ -1,6 +1,86 @@
 """Visual odometry from LoFTR matches (arXiv 2104.00680), with and without ROS 2.
 
-The layers, and who may import whom, are described in docs/architecture.md.
+The names in `__all__` are the public API; each is imported when it is first used, so that `import loftr_ros` loads
+neither PyTorch nor OpenCV. The layers, and who may import whom, are described in docs/architecture.md.
+
+    from loftr_ros import OdometryConfig, VisualOdometry, load_matcher, open_sequence
+
+    odometry = VisualOdometry(load_matcher(), OdometryConfig(mode="stereo"))
+    for frame in open_sequence("~/kitti/sequences/06", "stereo"):
+        print(odometry.process(frame).T_odom_camera)
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from loftr_ros.errors import LoftrRosError
+    from loftr_ros.loftr.matcher import LoftrMatcher, load_matcher
+    from loftr_ros.matches import Matcher, Matches
+    from loftr_ros.odometry.camera import Camera
+    from loftr_ros.odometry.config import OdometryConfig
+    from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
+    from loftr_ros.odometry.frame import Frame
+    from loftr_ros.odometry.relative_pose import RelativePose, relative_pose
+    from loftr_ros.odometry.stereo_rig import StereoRig
+    from loftr_ros.odometry.trajectory import Trajectory
+    from loftr_ros.odometry.visual_odometry import VisualOdometry
+    from loftr_ros.sequences.formats import open_sequence
+    from loftr_ros.sequences.sequence import Sequence
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "Camera",
+    "Frame",
+    "LoftrMatcher",
+    "LoftrRosError",
+    "Matcher",
+    "Matches",
+    "OdometryConfig",
+    "OdometryEstimate",
+    "RelativePose",
+    "Sequence",
+    "StereoRig",
+    "TrackingState",
+    "Trajectory",
+    "VisualOdometry",
+    "load_matcher",
+    "open_sequence",
+    "relative_pose",
+]
+
+_MODULES = {
+    "Camera": "odometry.camera",
+    "Frame": "odometry.frame",
+    "LoftrMatcher": "loftr.matcher",
+    "LoftrRosError": "errors",
+    "Matcher": "matches",
+    "Matches": "matches",
+    "OdometryConfig": "odometry.config",
+    "OdometryEstimate": "odometry.estimate",
+    "RelativePose": "odometry.relative_pose",
+    "Sequence": "sequences.sequence",
+    "StereoRig": "odometry.stereo_rig",
+    "TrackingState": "odometry.estimate",
+    "Trajectory": "odometry.trajectory",
+    "VisualOdometry": "odometry.visual_odometry",
+    "load_matcher": "loftr.matcher",
+    "open_sequence": "sequences.formats",
+    "relative_pose": "odometry.relative_pose",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use (PEP 562)."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'loftr_ros' has no attribute '{name}'")
+    value = getattr(import_module(f"loftr_ros.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

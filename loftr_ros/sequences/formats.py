@@ -12,7 +12,7 @@ from loftr_ros.sequences.sequence import Sequence
 
 
 def open_sequence(
-    path: Path, mode: Mode = "mono", fps: float = folder.DEFAULT_FPS, depth_scale: float | None = None
+    path: str | Path, mode: Mode = "mono", fps: float = folder.DEFAULT_FPS, depth_scale: float | None = None
 ) -> Sequence:
     """Open recorded input of any known layout, without decoding it.
 
@@ -25,6 +25,7 @@ def open_sequence(
     Raises:
         SequenceError: the folder is no sequence, or lacks something.
     """
+    path = Path(os.path.expanduser(path))  # noqa: PTH111  Path.expanduser raises for a user that does not exist
     if not os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises OSError for names that are too long or private
         raise SequenceError(f"{path} is no folder; give the folder of a sequence.")
     if kitti.is_kitti(path):
