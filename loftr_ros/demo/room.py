@@ -71,13 +71,14 @@ def loop_poses(frames: int) -> Tensor:
     return poses
 
 
-def write_sequence(root: Path, frames: int, progress: Callable[[], None]) -> Path:
+def write_sequence(root: Path, frames: int, progress: Callable[[], None], loop_frames: int | None = None) -> Path:
     """Render the loop and write it in KITTI's layout, ground truth included.
 
     Args:
         root: folder to make; the sequence goes to `root/sequences/00`.
-        frames: poses on the loop.
+        frames: number of poses.
         progress: called after each frame.
+        loop_frames: number of poses that make the whole loop, which is left after `frames`; None: all of it.
 
     Returns:
         The folder of the sequence.
@@ -86,7 +87,7 @@ def write_sequence(root: Path, frames: int, progress: Callable[[], None]) -> Pat
     for part in (folder / "image_0", folder / "image_1", root / "poses"):
         part.mkdir(parents=True, exist_ok=True)
     room, draw = make_room(), Draw(SEED, torch.device("cpu"))
-    poses = loop_poses(frames)
+    poses = loop_poses(loop_frames or frames)[:frames]
     offset = torch.eye(4)
     offset[0, 3] = BASELINE
     for index, pose in enumerate(poses):

@@ -20,7 +20,7 @@ FRAMES = 3
 
 @pytest.fixture(scope="module")
 def sequence(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_sequence(tmp_path_factory.mktemp("room"), FRAMES, lambda: None)
+    return write_sequence(tmp_path_factory.mktemp("room"), FRAMES, lambda: None, loop_frames=120)
 
 
 def example(name: str, *arguments: object) -> str:
