@@ -10,7 +10,21 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+# What `make quick` leaves out: tests that train, render, install, measure, or start programs.
+SLOW_PLACES = {"bench", "demo", "examples", "training"}
+SLOW_PLACES |= {"test_colcon.py", "test_damaged_files.py", "test_unwritable_places.py"}
+SLOW_FIXTURES = {"recorded", "loftr_ros_program", "ros"}
+
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow tests."""
+    here = Path(__file__).parent
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if SLOW_FIXTURES & fixtures or SLOW_PLACES & set(item.path.relative_to(here).parts):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture
