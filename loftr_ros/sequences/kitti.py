@@ -13,7 +13,7 @@ from loftr_ros.odometry.camera import Camera, CameraError, checked, projection_o
 from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.stereo_rig import StereoRig
 from loftr_ros.odometry.trajectory import Trajectory, read_kitti
-from loftr_ros.sequences.errors import SequenceError
+from loftr_ros.sequences.errors import DamagedImageError, SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth
 from loftr_ros.sequences.images import list_one_kind, read_grey
 from loftr_ros.sequences.sequence import Entry, Sequence
@@ -41,7 +41,7 @@ def open_kitti(folder: Path, mode: Mode) -> Sequence:
     calibration = folder / "calib.txt"
     projections = _read_projections(calibration)
     P_left = _projection(projections, left, folder)
-    height, width = read_grey(images[0]).shape
+    height, width = _image_size(images)
     try:
         camera, rig = checked(Camera(width, height, P_left[:, :3])), None
         offset = projection_offset(P_left.ravel().tolist())
@@ -84,6 +84,19 @@ def _stamped(folder: Path, times: list[int]) -> tuple[list[Path], list[int], tup
         )
     names = f"names from {first} to {last}" if numbered else "names that are no numbers"
     return images, times, (f"{folder.name} has {names}: taking the {len(times)} stamps in order",)
+
+
+def _image_size(images: list[Path]) -> tuple[int, int]:
+    """Return height and width of the first image that can be read: the calibration has no size."""
+    damage: list[DamagedImageError] = []
+    for image in images:
+        try:
+            height, width = read_grey(image).shape
+        except DamagedImageError as error:
+            damage.append(error)
+        else:
+            return height, width
+    raise damage[0]
 
 
 def _missing_images(folder: Path, images: list[Path], times: int) -> tuple[str, ...]:
