@@ -40,8 +40,14 @@ def decode(data: bytes, flags: int) -> NDArray[Any]:
     except cv2.error as error:
         raise DecodeError(shortened(error.err)) from error
     if image is None:
-        raise DecodeError("it is damaged or incomplete" if data else "it is empty")
+        raise DecodeError(_why_none(data))
     return image
+
+
+def _why_none(data: bytes) -> str:
+    if data.startswith(b"version https://git-lfs"):
+        return "it is a pointer of Git LFS, to be replaced by the image (git lfs pull)"
+    return "it is damaged or incomplete" if data else "it is empty"
 
 
 def is_turned(data: bytes) -> bool:
