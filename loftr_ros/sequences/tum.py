@@ -5,6 +5,7 @@ associations.txt, which lists both images of a frame in a line, serves in place 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,7 +101,8 @@ def _stamped_files(rows: list[list[str]], path: Path) -> tuple[list[tuple[int, P
 def _file(folder: Path, words: list[str]) -> Path:
     """Return the file that the words of a line name: there may be spaces in its name, or more columns."""
     whole = folder / " ".join(words)
-    return whole if len(words) > 1 and whole.exists() else folder / words[0]
+    is_whole = len(words) > 1 and os.path.exists(whole)  # noqa: PTH110  see open_sequence
+    return whole if is_whole else folder / words[0]
 
 
 def _with_depth(entries: list[Entry], depths: list[tuple[int, Path]]) -> tuple[list[Entry], tuple[str, ...]]:
