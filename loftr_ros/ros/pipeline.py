@@ -54,7 +54,9 @@ class Pipeline:
         rectified = parameters.stereo_rectified if parameters.mode == "stereo" else parameters.rectified
         self._baseline = Baseline(node, parameters.stereo_baseline)
         warn = node.get_logger().warning
-        self._calibration = Calibration(self._baseline.of, rectified=rectified, warn=warn)
+        self._calibration = Calibration(
+            self._baseline.of, rectified=rectified, warn=warn, topics=[stream.topic for stream in cameras]
+        )
         self._frames = FrameBuilder(cameras, self._calibration, parameters.mode)
         self._notes = InputNotes(cameras, parameters.depth_scale, node.get_logger().info)
         self._wheels = WheelInput(node, parameters) if parameters.scale_source == "odometry" else None
