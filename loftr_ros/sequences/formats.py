@@ -39,12 +39,17 @@ def open_sequence(
         return euroc.open_euroc(path, mode)
     if tum.is_tum(path):
         return tum.open_tum(path, mode, depth_scale)
-    if folder.is_folder(path):
+    if folder.is_folder(path) and not _is_part(path):
         return folder.open_folder(path, mode, fps)
     looked_for = "; ".join((kitti.LOOKED_FOR, euroc.LOOKED_FOR, tum.LOOKED_FOR, folder.LOOKED_FOR))
     if hint := what_it_is(path) or _nearby(path):
         raise SequenceError(f"{path} is no sequence{hint}.")
     raise SequenceError(f"{path} is no sequence; none of these is there: {looked_for}.")
+
+
+def _is_part(path: Path) -> bool:
+    """Whether this folder of images has no calibration, because it is one of a sequence."""
+    return not any(path.glob("*.y*ml")) and any(is_one(path.resolve().parent) for is_one in LAYOUTS)
 
 
 def _nearby(path: Path) -> str:

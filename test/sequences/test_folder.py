@@ -339,7 +339,7 @@ def test_recordings_in_other_containers_are_recognized(tmp_path: Path, name: str
 
 
 def test_folder_above_or_below_the_sequence_is_told(kitti: Path, euroc: Path) -> None:
-    for given, meant in ((kitti.parent, kitti), (euroc / "mav0", euroc)):
+    for given, meant in ((kitti.parent, kitti), (kitti / "image_0", kitti), (euroc / "mav0", euroc)):
         with pytest.raises(SequenceError, match=f"is no sequence, but {meant} looks like one: give that"):
             open_sequence(given)
 
