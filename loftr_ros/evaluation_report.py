@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from loftr_ros.odometry.evaluation import Alignment, absolute_errors_m
+from loftr_ros.odometry.evaluation import Alignment, absolute_errors_m, align
 from loftr_ros.odometry.relative_errors import (
     DeltaUnit,
     Drift,
@@ -34,6 +34,13 @@ ALIGNMENTS: Mapping[Alignment, str] = {
     "origin": "the first poses made the same",
     "none": "none",
 }
+
+
+# Beyond the errors of metric odometry, the calibration of the baseline included; and the errors that are left with the
+# right scale, as a share, which noise such as that of a camera that stands still never falls to.
+MAX_SCALE, MAX_REST = 1.1, 0.5
+# Where positions fit so well, the first rotation is off by far less than the 30 degrees that this displacement takes.
+MAX_ATE_PERCENT, MAX_END_ERROR = 3.0, 0.5  # of the path, of the extent of the positions
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,32 @@ class Evaluation:
         for part in self.drift.by_length:
             yield f"drift over {part.length_m:g} m", _drift_in_words(part)
         yield "drift over all", _drift_in_words(self.drift)
+
+
+def doubts(evaluation: Evaluation, estimate: Trajectory, truth: Trajectory) -> list[str]:
+    """Return a sentence for each fault of the files that large errors look like.
+
+    Args:
+        evaluation: the figures.
+        estimate: N poses, aligned.
+        truth: the N true ones.
+    """
+    found = []
+    extent_m = float(np.linalg.norm(np.ptp(truth.positions, axis=0)))
+    if evaluation.alignment == "se3" and np.ptp(estimate.positions, axis=0).any():
+        scaled = align(estimate.positions, truth.positions, with_scale=True)
+        rest_m = np.linalg.norm(scaled.apply(estimate.positions) - truth.positions) / len(truth) ** 0.5
+        if not 1 / MAX_SCALE < scaled.scale < MAX_SCALE and rest_m < MAX_REST * evaluation.ate_m.rmse:
+            found.append(
+                f"the estimate would fit far better times {scaled.scale:.3g}: give --align sim3 if it is of a single "
+                "camera, which has no scale, and check that both files are in meters"
+            )
+    if evaluation.ate_percent < MAX_ATE_PERCENT and evaluation.end.translation_m > MAX_END_ERROR * extent_m:
+        found.append(
+            "the positions agree, but the motion as seen from the first pose does not: the quaternions of one file are "
+            "in another order (TUM has qx qy qz qw), or its poses are of another frame (the body instead of the camera)"
+        )
+    return found
 
 
 def write_evaluation(

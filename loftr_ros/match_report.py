@@ -56,8 +56,8 @@ def write_picture(
     agreeing = f"{figures['pose']['inliers']} inliers of " if "pose" in figures else ""
     caption = f"{agreeing}{_summary(figures)}"
     _, data = cv2.imencode(path.suffix, draw_matches(image_a, image_b, matches, inliers, caption))
-    with writing(path):
-        path.write_bytes(data.tobytes())
+    with writing(path) as part:
+        part.write_bytes(data.tobytes())
 
 
 def write_matches(path: Path, matches: Matches, inliers: NDArray[np.bool_]) -> None:
@@ -68,14 +68,14 @@ def write_matches(path: Path, matches: Matches, inliers: NDArray[np.bool_]) -> N
         matches: N matches.
         inliers: (N,) bool, all True where no pose was asked for.
     """
-    with writing(path):
+    with writing(path) as part:
         if path.suffix == ".npz":
             known = {name: array for name, array in vars(matches).items() if array is not None}
-            np.savez(path, **known, inlier=inliers)
+            np.savez(part, **known, inlier=inliers)
             return
         rows = np.column_stack([matches.points_a, matches.points_b, matches.confidence, inliers])
         header, formats = "u_a,v_a,u_b,v_b,confidence,inlier", ["%.3f"] * 4 + ["%.4f", "%d"]
-        np.savetxt(path, rows, formats, delimiter=",", header=header, comments="")
+        np.savetxt(part, rows, formats, delimiter=",", header=header, comments="")
 
 
 def _summary(figures: dict[str, Any]) -> str:

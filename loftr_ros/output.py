@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from loftr_ros.errors import LoftrRosError
@@ -40,8 +41,23 @@ def make_folder(path: Path, *files: str) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[Path]:
-    """Turn what goes wrong while a file is written into an OutputError that names it."""
+    """Yield the file to write, which takes the place of `path` when it is whole: until then the old one stays.
+
+    Raises:
+        OutputError: it cannot be written; the message names `path`.
+    """
     try:
-        yield path
+        target = Path(os.path.realpath(path))  # a link stays one
+        if target.exists() and not target.is_file():  # a device, or a pipe
+            yield path
+            return
+        part = target.with_name(f"{target.stem}.part{path.suffix}")
+        try:
+            yield part
+            part.replace(target)
+        except BaseException:
+            with suppress(OSError):
+                part.unlink()
+            raise
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error

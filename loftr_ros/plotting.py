@@ -101,9 +101,9 @@ def _entitle(figure: Figure, title: str) -> None:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    with writing(path), warnings.catch_warnings():
+    with writing(path) as part, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # a name in letters that the font does not have
-        figure.savefig(path, dpi=130)
+        figure.savefig(part, dpi=130)
 
 
 def _rotation_drift(estimate: Trajectory, truth: Trajectory) -> Points:

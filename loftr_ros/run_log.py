@@ -163,9 +163,9 @@ class RunLog:
             write_tum(path, self.trajectory)
         with writing(folder / KITTI_FILE) as path:
             write_kitti(path, self.trajectory)
-        with writing(folder / TRUTH_FILE) as path:
-            path.unlink(missing_ok=True)  # of an earlier run
-            if self.truth is not None:
+        (folder / TRUTH_FILE).unlink(missing_ok=True)  # of an earlier run
+        if self.truth is not None:
+            with writing(folder / TRUTH_FILE) as path:
                 write_tum(path, self.truth)
         errors = self.errors()
         summary = self._summary(errors)

@@ -1,5 +1,8 @@
 """Results that cannot be written where they should go: a sentence names the place, and nothing else happens."""
 
+import errno
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ from loftr_ros.evaluation_report import Evaluation, write_evaluation
 from loftr_ros.match_report import write_matches, write_picture
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.trajectory import Trajectory
-from loftr_ros.output import make_folder
+from loftr_ros.output import OutputError, make_folder, writing
 from loftr_ros.plotting import plot_trajectory
 from loftr_ros.ros.replay import PlayReport, write_report
 
@@ -114,3 +117,50 @@ def test_folder_that_cannot_be_written_to() -> None:
     """Also by root, and found before any result is computed."""
     with pytest.raises(LoftrRosError, match=r"output folder /proc cannot be written to: \w"):
         make_folder(Path("/proc"))
+
+
+def write_and_fail(path: Path, error: BaseException) -> None:
+    with writing(path) as part:
+        part.write_text("new")
+        raise error
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), KeyboardInterrupt()])
+def test_writing_that_fails_midway_keeps_the_old_file(tmp_path: Path, error: BaseException) -> None:
+    path = tmp_path / "trajectory.tum"
+    with writing(path) as part:
+        part.write_text("old")
+    expected = OutputError if isinstance(error, OSError) else KeyboardInterrupt
+    with pytest.raises(expected, match=r"trajectory.tum cannot be written: No space left|^$"):
+        write_and_fail(path, error)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_disk_that_fills_up_midway_keeps_the_old_trajectory(tmp_path: Path) -> None:
+    """A limit of the process on the size of files takes the place of the full disk."""
+    path = tmp_path / "trajectory.tum"
+    path.write_text("old")
+    code = (
+        "import resource, signal, sys, numpy as np; from pathlib import Path\n"
+        "from loftr_ros.odometry.trajectory import Trajectory, write_tum; from loftr_ros.output import writing\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
+        "trajectory = Trajectory(np.arange(1000), np.tile(np.eye(4), (1000, 1, 1)))\n"
+        "with writing(Path(sys.argv[1])) as part: write_tum(part, trajectory)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "trajectory.tum cannot be written: File too large." in result.stderr
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_result_that_is_a_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    link = tmp_path / "trajectory.tum"
+    link.symlink_to("disk/other.tum")
+    with writing(link) as part:
+        part.write_text("new")
+    assert link.is_symlink()
+    assert (tmp_path / "disk" / "other.tum").read_text() == "new"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loftr_ros.commands.arguments import positive
+from loftr_ros.commands.sequence_input import print_remark
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.output import make_folder
 
@@ -65,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Read, pair, align, measure, write, print."""
-    from loftr_ros.evaluation_report import Evaluation, write_evaluation
+    from loftr_ros.evaluation_report import Evaluation, doubts, write_evaluation
     from loftr_ros.odometry.evaluation import align_to, associate
     from loftr_ros.odometry.trajectory import read_trajectory
 
@@ -84,6 +85,8 @@ def main(args: argparse.Namespace) -> int:
     }
     write_evaluation(given.stem, evaluation, made_of, estimate, truth)
     evaluation.print(given.stem.parent)
+    for doubt in doubts(evaluation, estimate, truth):
+        print_remark("warning", doubt)
     return 0
 
 

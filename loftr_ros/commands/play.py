@@ -6,18 +6,16 @@ import argparse
 from pathlib import Path
 
 from loftr_ros.commands.arguments import positive, positive_int
+from loftr_ros.commands.sequence_input import add_sequence_arguments, open_source, print_remarks, print_skipped
 from loftr_ros.output import make_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("source", type=Path, metavar="SOURCE", help="KITTI, EuRoC or TUM sequence, or folder of images")
-    parser.add_argument("--mode", choices=("mono", "stereo", "rgbd"), required=True, help="the cameras to publish")
+    add_sequence_arguments(parser, "play")
     parser.add_argument("--compressed", action="store_true", help="publish PNG, as image_transport's compressed does")
     parser.add_argument("--namespace", default="/loftr", help="of the topics (default: /loftr)")
-    parser.add_argument("--stride", type=positive_int, default=1, metavar="N", help="play every Nth frame (default: 1)")
     parser.add_argument("--frames", type=positive_int, metavar="N", help="stop after N frames")
-    parser.add_argument("--fps", type=positive, default=30.0, help="of images whose names are no stamps (default: 30)")
     pace = parser.add_mutually_exclusive_group()
     pace.add_argument("--rate", type=positive, metavar="HZ", help="frames a second, whatever the stamps say")
     pace.add_argument("--speed", type=positive, default=1.0, metavar="X", help="times real time (default: 1)")
@@ -52,9 +50,8 @@ def main(args: argparse.Namespace) -> int:
     from loftr_ros.ros.player import PlayOptions, play
     from loftr_ros.ros.replay import ReplayError, write_report
     from loftr_ros.ros.session import ros_session
-    from loftr_ros.sequences.formats import open_sequence
 
-    sequence = open_sequence(args.source, args.mode, args.fps).every(args.stride)
+    sequence, notes = open_source(args)
     if args.json:
         make_folder(args.json.parent, args.json.name)
     options = PlayOptions(
@@ -70,8 +67,13 @@ def main(args: argparse.Namespace) -> int:
         listeners=args.listeners,
         timeout=args.timeout,
     )
-    with ros_session():
-        report = play(sequence, options)
+    print_remarks(sequence, notes)
+    skipped: list[str] = []
+    try:
+        with ros_session():
+            report = play(sequence, options, skipped)
+    finally:
+        print_skipped(skipped)
     if args.json:
         write_report(args.json, report)
     print(report)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loftr_ros.commands.arguments import add_matcher_arguments, counts_per_metre, positive, positive_int
-from loftr_ros.errors import LoftrRosError, NoPoseError, shortened
+from loftr_ros.commands.arguments import add_matcher_arguments, positive
+from loftr_ros.commands.sequence_input import (
+    add_sequence_arguments,
+    open_source,
+    print_remark,
+    print_remarks,
+    print_skipped,
+)
+from loftr_ros.errors import LoftrRosError, NoPoseError
 from loftr_ros.output import make_folder
 
 if TYPE_CHECKING:
@@ -28,20 +34,13 @@ class RunError(LoftrRosError):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("source", type=Path, metavar="SOURCE", help="KITTI, EuRoC or TUM sequence, or folder of images")
-    parser.add_argument("--mode", choices=("mono", "stereo", "rgbd"), required=True, help="the cameras to use")
+    add_sequence_arguments(parser, "use")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
     add_matcher_arguments(parser)
-    parser.add_argument("--stride", type=positive_int, default=1, metavar="N", help="use every Nth frame (default: 1)")
-    parser.add_argument("--fps", type=positive, default=30.0, help="of images whose names are no stamps (default: 30)")
     parser.add_argument(
-        "--depth-scale",
-        type=counts_per_metre,
-        metavar="N",
-        help="counts of an integer depth image in a meter: 1000 for millimeters (default: depth_scale.txt, or 5000)",
-    )
-    parser.add_argument(
-        "--strict", action="store_true", help="stop at a damaged image (default: skip it, and say so at the end)"
+        "--strict",
+        action="store_true",
+        help="stop at an image that is damaged or of another size (default: skip it, and say so at the end)",
     )
     parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
     scale = parser.add_argument_group("scale of a single camera")
@@ -68,9 +67,6 @@ def main(args: argparse.Namespace) -> int:
     from loftr_ros.odometry.config import OdometryConfig
     from loftr_ros.odometry.scaled_odometry import ScaledOdometry
     from loftr_ros.run_log import REPORT_FILE, RESULT_FILES, FrameRecord, RunLog
-    from loftr_ros.sequences.errors import NoFramesError
-    from loftr_ros.sequences.first_look import first_look
-    from loftr_ros.sequences.formats import open_sequence
 
     config = OdometryConfig(
         mode=args.mode,
@@ -78,11 +74,10 @@ def main(args: argparse.Namespace) -> int:
         camera_height=args.camera_height,
         camera_pitch=args.camera_pitch,
     )
-    sequence = open_sequence(args.source, args.mode, args.fps, args.depth_scale).every(args.stride)
-    notes = [*sequence.notes, *first_look(sequence)]
+    sequence, notes = open_source(args)
     wheels = _wheels(args, sequence)
     make_folder(args.output, *RESULT_FILES)
-    _print_remarks(sequence, notes)
+    print_remarks(sequence, notes)
     matcher = load_matcher(args.checkpoint, args.device, Effort(args.max_pixels, args.max_matches), args.precision)
     records: list[FrameRecord] = []
     skipped: list[str] = []
@@ -91,33 +86,16 @@ def main(args: argparse.Namespace) -> int:
         for estimate in _estimates(ScaledOdometry(matcher, config, wheels), sequence, frames, not args.no_progress):
             records.append(FrameRecord.of(estimate))
     finally:
-        for fault in skipped:
-            _print_remark("warning", f"skipped: {shortened(fault, 400)}")
+        print_skipped(skipped)
         if records:
             settings = {**_settings(args, matcher, config, sequence), "notes": notes, "skipped": skipped}
             log = RunLog(sequence.name, settings, records, sequence.ground_truth, sequence.ground_truth_fault)
             for warning in log.input_warnings.values():
-                _print_remark("warning", warning)
+                print_remark("warning", warning)
             _print_summary(log.write(args.output), args.output)
-    if not records:
-        raise NoFramesError(f"All {len(sequence)} frames of {args.source} have a damaged image.")
     if reason := log.why_no_pose():
         raise NoPoseError(f"{reason}; {args.output / REPORT_FILE} tells the reason of each frame.")
     return 0
-
-
-def _print_remarks(sequence: Sequence, notes: list[str]) -> None:
-    """Say before the run what was assumed of the input, and what is wrong or unlikely in it."""
-    if sequence.ground_truth_fault:
-        _print_remark("warning", f"no comparison with the truth: {sequence.ground_truth_fault}")
-    for note in notes:
-        _print_remark("note", shortened(note, 400))
-    for warning in sequence.calibration_warnings:
-        _print_remark("warning", warning)
-
-
-def _print_remark(kind: str, text: str) -> None:
-    print(f"loftr-ros: {kind}: {text}", file=sys.stderr)
 
 
 def _wheels(args: argparse.Namespace, sequence: Sequence) -> WheelOdometry | None:
@@ -187,7 +165,7 @@ def _print_summary(summary: dict[str, Any], output: Path) -> None:
     table.add_column(overflow="fold")  # a path is of no use with an ellipsis in it
     table.add_row("frames", f"{summary['frames']} ({states})")
     if summary["skipped"]:
-        table.add_row("skipped", f"{len(summary['skipped'])} with a damaged image, see the warnings")
+        table.add_row("skipped", f"{len(summary['skipped'])} whose images cannot be used, see the warnings")
     if summary["input_warnings"]:
         counts = (f"{summary['remarks'][fault]} {fault}" for fault in summary["input_warnings"])
         table.add_row("warnings", f"{', '.join(counts)}, see above")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+STRETCHED = "images of 16 bits are stretched by content to 8"  # what users are told
 TAILS = (0.5, 99.5)  # percentiles: hot and dead pixels lie outside
 MIN_SPAN = 32  # counts: the noise of an image without content is not stretched over all levels
 STEPS = 8  # of the span: its ends lie on a grid as coarse as that, so that they seldom change between frames

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sensor_msgs.msg import CameraInfo
@@ -22,6 +22,7 @@ class Calibration:
         *,
         rectified: bool,
         warn: Callable[[str], object] = lambda _: None,
+        topics: Sequence[str] = (),
     ) -> None:
         """Start with none.
 
@@ -29,11 +30,13 @@ class Calibration:
             baseline: tells the distance in metres of a left and a right camera, or raises CameraError.
             rectified: whether the images are.
             warn: told once of a calibration that is unlikely.
+            topics: of the images.
         """
         self.doubt: str | None = None
         self._baseline = baseline
         self._warn = warn
         self._rectified = rectified
+        self._named_rectified = [topic for topic in topics if topic.rpartition("/")[2].startswith("image_rect")]
         self._content: list[Any] | None = None
         self._cameras: tuple[Camera, StereoRig | None] | None = None
 
@@ -55,7 +58,13 @@ class Calibration:
     def _check(self, infos: tuple[CameraInfo, ...], rig: StereoRig | None) -> None:
         """Log what is unlikely, once until it changes."""
         left, *right = (full_camera_from_info(info, rectified=self._rectified) for info in infos)
-        doubt = "; ".join(unlikely(left, right[0] if right else None, rig.baseline if rig else None)) or None
+        doubts = [*unlikely(left, right[0] if right else None, rig.baseline if rig else None)]
+        if self._named_rectified and not self._rectified and left.distortion.any():
+            doubts.append(
+                f"{self._named_rectified[0]} has rectified images by its name, but its calibration has distortion: "
+                f"set {'stereo_rectified' if right else 'rectified'} to true"
+            )
+        doubt = "; ".join(doubts) or None
         if doubt and doubt != self.doubt:
             self._warn(doubt)
         self.doubt = doubt

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 
+from loftr_ros.encoded_image import DecodeError, decode
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.odometry.gray_levels import to_eight_bits
 
@@ -33,7 +34,7 @@ _GREY = (
 # Bytes of a pixel, and of the numbers in it where those are longer than one.
 _PIXEL_BYTES = {"mono16": 2, "rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "yuv422": 2, "yuv422_yuy2": 2, "32FC1": 4}
 _NUMBER_BYTES = {"mono16": 2, "32FC1": 4}
-_SIXTEEN_BITS = ("mono16", "16UC1")
+SIXTEEN_BITS = ("mono16", "16UC1")
 METRES_PER_COUNT = 1e-3  # of a depth image of integers, by REP-118; floating-point numbers are metres
 # What precedes the PNG of a compressed depth image: an enumeration, and two numbers for depths that are no integers.
 _DEPTH_HEADER = np.dtype([("format", "<i4"), ("a", "<f4"), ("b", "<f4")])
@@ -50,7 +51,7 @@ def grey_from_image(message: Image, topic: str) -> NDArray[np.uint8]:
         ImageError: the encoding is not supported, or the data is not what the header says.
     """
     _check_encoding(message, topic, _GREY)
-    sixteen = message.encoding in _SIXTEEN_BITS
+    sixteen = message.encoding in SIXTEEN_BITS
     return to_eight_bits(_converted(message, topic, None if sixteen else "mono8"))
 
 
@@ -74,9 +75,9 @@ def depth_from_image(message: Image, topic: str, metres_per_count: float = METRE
     Raises:
         ImageError: the encoding is not supported, or the data is not what the header says.
     """
-    _check_encoding(message, topic, (*_SIXTEEN_BITS, "32FC1"))
+    _check_encoding(message, topic, (*SIXTEEN_BITS, "32FC1"))
     depth = _converted(message, topic, None)
-    unit = metres_per_count if message.encoding in _SIXTEEN_BITS else 1.0
+    unit = metres_per_count if message.encoding in SIXTEEN_BITS else 1.0
     return np.asarray(depth * np.float32(unit), np.float32)
 
 
@@ -151,14 +152,14 @@ def _plain(message: Image) -> SimpleNamespace:
 
 def _decoded(message: CompressedImage, topic: str, start: int, flags: int) -> NDArray[Any]:
     """Decode the JPEG or PNG that starts at a byte of the data."""
-    data = np.frombuffer(message.data, np.uint8)[start:]
-    image = cv2.imdecode(data, flags) if data.size else None
-    if image is None or image.ndim != 2:
-        raise ImageError(
-            f"an image on {topic} of {len(message.data)} bytes, format {message.format!r}, cannot be decoded: "
-            "it is neither JPEG nor PNG, or damaged"
-        )
-    return np.asarray(image)
+    what = f"an image on {topic} of {len(message.data)} bytes, format {message.format!r}, cannot be decoded"
+    try:
+        image = decode(bytes(message.data)[start:], flags)
+    except DecodeError as error:
+        raise ImageError(f"{what}: {error}; publish whole JPEG or PNG images") from error
+    if image.ndim != 2:
+        raise ImageError(f"{what}: it has {image.shape[2]} channels, and a depth image has one")
+    return image
 
 
 def find_converter() -> _Converter:

@@ -26,6 +26,7 @@ from loftr_ros.ros.effort_control import EffortControl
 from loftr_ros.ros.frame_builder import FrameBuilder
 from loftr_ros.ros.frames import pitch_of
 from loftr_ros.ros.ignore_mask import MaskedMatcher
+from loftr_ros.ros.input_notes import InputNotes
 from loftr_ros.ros.outputs import Outputs
 from loftr_ros.ros.parameters import VoParameters, odometry_config
 from loftr_ros.ros.streams import streams
@@ -53,8 +54,11 @@ class Pipeline:
         rectified = parameters.stereo_rectified if parameters.mode == "stereo" else parameters.rectified
         self._baseline = Baseline(node, parameters.stereo_baseline)
         warn = node.get_logger().warning
-        self._calibration = Calibration(self._baseline.of, rectified=rectified, warn=warn)
+        self._calibration = Calibration(
+            self._baseline.of, rectified=rectified, warn=warn, topics=[stream.topic for stream in cameras]
+        )
         self._frames = FrameBuilder(cameras, self._calibration, parameters.mode)
+        self._notes = InputNotes(cameras, parameters.depth_scale, node.get_logger().info)
         self._wheels = WheelInput(node, parameters) if parameters.scale_source == "odometry" else None
         wheels = self._wheels.positions if self._wheels else None
         self._matcher = matcher
@@ -150,6 +154,7 @@ class Pipeline:
         T_base_camera = self._outputs.extrinsic.of(camera_frame)
         self._mount(T_base_camera)
         frame = self._frames.frame(messages)
+        self._notes.add(messages.images, frame)
         if self._effort.set_for(frame.image.size):
             self._odometry.see_anew()
         estimate = self._odometry.process(frame)

@@ -56,17 +56,20 @@ class PlayOptions:
     timeout: float = 60.0
 
 
-def play(sequence: Sequence, options: PlayOptions) -> PlayReport:
+def play(sequence: Sequence, options: PlayOptions, skipped: list[str]) -> PlayReport:
     """Publish a sequence to its end, until a KeyboardInterrupt, or until a frame stays unanswered in lockstep.
 
+    Frames with an image that cannot be used are left out, and their faults are added to `skipped`.
+
     Raises:
+        SequenceError: not one frame can be used.
         ReplayError: nobody subscribes in time.
     """
     report = PlayReport([], [], [])
     player = _Player(options)
     try:
         player.wait_for_subscribers()
-        for frame in itertools.islice(_frames(sequence, options.loop), options.frames):
+        for frame in itertools.islice(_frames(sequence, options.loop, skipped), options.frames):
             player.wait_until_due(frame.stamp_ns)
             stamp_ns = time.time_ns() if options.restamp else frame.stamp_ns
             report.stamps_ns.append(stamp_ns)
@@ -85,12 +88,12 @@ def play(sequence: Sequence, options: PlayOptions) -> PlayReport:
     return report
 
 
-def _frames(sequence: Sequence, loop: bool) -> Iterator[Frame]:
+def _frames(sequence: Sequence, loop: bool, skipped: list[str]) -> Iterator[Frame]:
     """Yield the frames, over and over with stamps that go on if `loop`."""
     first, last = sequence.entries[0].stamp_ns, sequence.entries[-1].stamp_ns
     lap_ns = last - first + max((last - first) // max(len(sequence) - 1, 1), 1)
     for lap in itertools.count() if loop else range(1):
-        for frame in sequence:
+        for frame in sequence.readable(skipped if lap == 0 else []):
             yield replace(frame, stamp_ns=frame.stamp_ns + lap * lap_ns)
 
 

@@ -14,6 +14,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 
 from loftr_ros.odometry.trajectory import Trajectory, write_tum
+from loftr_ros.output import writing
 from loftr_ros.ros.frames import camera_pose
 from loftr_ros.ros.messages import nanoseconds, pose_matrix
 from loftr_ros.ros.replay import RecordReport, ReplayError
@@ -82,8 +83,6 @@ def record(options: RecordOptions) -> tuple[Trajectory, RecordReport]:
 
 
 def write_trajectory(path: Path, trajectory: Trajectory) -> None:
-    """Write the trajectory in TUM format. Raises ReplayError."""
-    try:
-        write_tum(path, trajectory)
-    except OSError as error:
-        raise ReplayError(f"{path} cannot be written: {error.strerror}") from error
+    """Write the trajectory in TUM format. Raises OutputError."""
+    with writing(path) as part:
+        write_tum(part, trajectory)

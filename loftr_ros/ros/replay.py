@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.output import writing
 
 
 class ReplayError(LoftrRosError):
@@ -78,11 +79,9 @@ def latencies_ms(played: PlayReport, recorded: RecordReport) -> list[float]:
 
 
 def write_report(path: Path, report: PlayReport | RecordReport) -> None:
-    """Write a report as JSON."""
-    try:
-        path.write_text(json.dumps(asdict(report), indent=1) + "\n")
-    except OSError as error:
-        raise ReplayError(f"{path} cannot be written: {error.strerror}") from error
+    """Write a report as JSON. Raises OutputError."""
+    with writing(path) as part:
+        part.write_text(json.dumps(asdict(report), indent=1) + "\n")
 
 
 def read_play_report(path: Path) -> PlayReport:

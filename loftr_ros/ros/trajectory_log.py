@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.odometry.trajectory import Trajectory, write_tum
+from loftr_ros.output import OutputError, writing
 
 
 class TrajectoryLogError(LoftrRosError):
@@ -48,9 +49,8 @@ class TrajectoryLog:
             raise TrajectoryLogError(f"{path}: there is no such user; set the parameter trajectory_file") from error
         stamps, matrices = zip(*poses, strict=True)
         try:
-            write_tum(path, Trajectory(np.array(stamps, np.int64), np.array(matrices)))
-        except OSError as error:
-            raise TrajectoryLogError(
-                f"{path} cannot be written: {error.strerror}; set the parameter trajectory_file"
-            ) from error
+            with writing(path) as part:
+                write_tum(part, Trajectory(np.array(stamps, np.int64), np.array(matrices)))
+        except OutputError as error:
+            raise TrajectoryLogError(f"{str(error).rstrip('.')}; set the parameter trajectory_file") from error
         return f"wrote the last {len(poses)} poses to {path}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from loftr_ros.errors import shortened
 from loftr_ros.odometry.camera import Camera, CameraError, stereo_baseline
 from loftr_ros.odometry.stereo_rig import StereoRig
 from loftr_ros.sequences.errors import SequenceError
+
+_OPENCV_HEADER = re.compile(r"^%YAML:1\.0", re.MULTILINE)  # which is no YAML
 
 
 @dataclass(frozen=True)
@@ -103,8 +106,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     from loftr_ros.sequences import plain_yaml  # not at the top: other layouts, and training, do without PyYAML
 
     try:
-        # OpenCV's first line, %YAML:1.0, is no YAML.
-        content = plain_yaml.load(path.read_text().removeprefix("%YAML:1.0"))
+        content = plain_yaml.load(_OPENCV_HEADER.sub("", path.read_text(encoding="utf-8-sig")))
     except OSError as error:
         raise SequenceError(
             f"{path} cannot be read ({error.strerror}): put the calibration there as camera_calibration writes it."

@@ -15,3 +15,7 @@ class NoFramesError(SequenceError):
 
 class DamagedImageError(SequenceError):
     """One image file that cannot be read or decoded; the others may be fine."""
+
+
+class ImageSizeError(SequenceError):
+    """One image of another size than the calibration; the others may be fine."""

@@ -76,7 +76,10 @@ def _read_images(camera: Path) -> dict[int, Path]:
     rows = read_table(path, ",")
     if not rows or any(len(row) != 2 or not _is_stamp(row[0]) for row in rows):
         raise SequenceError(f"{path} must list one 'stamp in nanoseconds,filename' a line.")
-    return {int(stamp): camera / "data" / name for stamp, name in rows}
+    images = {int(stamp): camera / "data" / name for stamp, name in rows}
+    if len(images) < len({(int(stamp), name) for stamp, name in rows}):
+        raise SequenceError(f"{path} lists two images with one stamp.")
+    return images
 
 
 def _is_stamp(text: str) -> bool:

@@ -6,6 +6,8 @@ from itertools import islice
 
 import numpy as np
 
+from loftr_ros.odometry.depth_image import described
+from loftr_ros.odometry.gray_levels import STRETCHED
 from loftr_ros.sequences.errors import DamagedImageError
 from loftr_ros.sequences.images import is_turned, pixel_type, read_depth
 from loftr_ros.sequences.sequence import Sequence
@@ -28,9 +30,7 @@ def _depth(sequence: Sequence) -> list[str]:
         except DamagedImageError:
             continue
         unit = f"{sequence.depth_units_per_metre:g} counts a meter ({sequence.depth_units_source})"
-        known = depth[depth > 0]
-        median = f"median {np.median(known):.3g} m" if known.size else "no depth at all"
-        return [f"depth in {'meters' if floats else unit}, {median} in {entry.depth.name}"]
+        return [f"depth in {'meters' if floats else unit}, {described(depth)} in {entry.depth.name}"]
     return []
 
 
@@ -39,7 +39,7 @@ def _gray_levels(sequence: Sequence) -> list[str]:
         sixteen = pixel_type(sequence.entries[0].image) == np.uint16
     except DamagedImageError:
         return []
-    return ["images of 16 bits are stretched by content to 8"] if sixteen else []
+    return [STRETCHED] if sixteen else []
 
 
 def _orientation(sequence: Sequence) -> list[str]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from loftr_ros.odometry.config import Mode
 from loftr_ros.sequences import euroc, folder, kitti, tum
 from loftr_ros.sequences.errors import SequenceError
+from loftr_ros.sequences.foreign import what_it_is
 from loftr_ros.sequences.sequence import Sequence
+
+LAYOUTS = (kitti.is_kitti, euroc.is_euroc, tum.is_tum)
+MAX_CHILDREN = 100  # that are looked into
 
 
 def open_sequence(
@@ -27,14 +32,31 @@ def open_sequence(
     """
     path = Path(os.path.expanduser(path))  # noqa: PTH111  Path.expanduser raises for a user that does not exist
     if not os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises OSError for names that are too long or private
-        raise SequenceError(f"{path} is no folder; give the folder of a sequence.")
+        raise SequenceError(f"{path} is no folder{what_it_is(path) or '; give the folder of a sequence'}.")
     if kitti.is_kitti(path):
         return kitti.open_kitti(path, mode)
     if euroc.is_euroc(path):
         return euroc.open_euroc(path, mode)
     if tum.is_tum(path):
         return tum.open_tum(path, mode, depth_scale)
-    if folder.is_folder(path):
+    if folder.is_folder(path) and not _is_part(path):
         return folder.open_folder(path, mode, fps)
     looked_for = "; ".join((kitti.LOOKED_FOR, euroc.LOOKED_FOR, tum.LOOKED_FOR, folder.LOOKED_FOR))
+    if hint := what_it_is(path) or _nearby(path):
+        raise SequenceError(f"{path} is no sequence{hint}.")
     raise SequenceError(f"{path} is no sequence; none of these is there: {looked_for}.")
+
+
+def _is_part(path: Path) -> bool:
+    """Whether this folder of images has no calibration, because it is one of a sequence."""
+    return not any(path.glob("*.y*ml")) and any(is_one(path.resolve().parent) for is_one in LAYOUTS)
+
+
+def _nearby(path: Path) -> str:
+    """Name the folder above or below that is a sequence; empty if there is none."""
+    with suppress(OSError, SequenceError):
+        below = sorted(child for child in path.iterdir() if child.is_dir())[:MAX_CHILDREN]
+        for near in (path.resolve().parent, *below):
+            if any(is_one(near) for is_one in LAYOUTS) or (near in below and folder.is_folder(near)):
+                return f", but {near} looks like one: give that"
+    return ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros import encoded_image
 from loftr_ros.errors import shortened
 from loftr_ros.odometry.gray_levels import to_eight_bits
 from loftr_ros.sequences.errors import DamagedImageError, SequenceError
@@ -23,7 +26,6 @@ _CAMERAS = (
     re.compile(r"[^0-9]*(?P<number>[0-9]+(?:\.[0-9]+)?)[^0-9.]+(?P<camera>[0-9]{1,2})"),  # 0001_0, 0001_cam0
 )
 MAX_CAMERAS = 4
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm", ".tif", ".tiff", ".webp")
 
@@ -91,11 +93,8 @@ def pixel_type(path: Path) -> np.dtype[Any]:
 
 def is_turned(path: Path) -> bool:
     """Whether the EXIF data of a JPEG ask for its image to be turned. Raises SequenceError."""
-    if path.suffix.lower() not in (".jpg", ".jpeg"):
-        return False
-    small = cv2.IMREAD_REDUCED_GRAYSCALE_8  # decodes an eighth of the sides
-    stored, shown = (_read(path, small | flag) for flag in (cv2.IMREAD_IGNORE_ORIENTATION, 0))
-    return not np.array_equal(stored, shown)
+    with _damage_of(path):
+        return encoded_image.is_turned(_content(path))
 
 
 def read_depth(path: Path, units_per_metre: float) -> NDArray[np.float32]:
@@ -124,32 +123,22 @@ def read_depth(path: Path, units_per_metre: float) -> NDArray[np.float32]:
 
 def _read(path: Path, flags: int) -> NDArray[Any]:
     # The file is opened by Python, which says why it cannot be, and decoded from memory.
+    with _damage_of(path):
+        return encoded_image.decode(_content(path), flags)
+
+
+def _content(path: Path) -> bytes:
+    if path.exists() and not path.is_file():  # a pipe would never end
+        raise SequenceError(f"{path} is no file.")
+    return path.read_bytes()
+
+
+@contextmanager
+def _damage_of(path: Path) -> Iterator[None]:
+    """Turn what goes wrong with a file into a DamagedImageError that names it."""
     try:
-        if path.exists() and not path.is_file():  # a pipe would never end
-            raise SequenceError(f"{path} is no file.")
-        data = path.read_bytes()
+        yield
     except OSError as error:
         raise DamagedImageError(f"{path} cannot be read: {error.strerror}.") from error
-    try:
-        cut = not data or _is_cut_png(data) or _is_cut_jpeg(data)
-        image = None if cut else cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error as error:
-        raise DamagedImageError(f"{path} cannot be decoded as an image: {shortened(error.err)}.") from error
-    if image is None:
-        raise DamagedImageError(f"{path} cannot be decoded as an image: it is damaged or incomplete.")
-    return image
-
-
-def _is_cut_png(data: bytes) -> bool:
-    """Whether a chunk of a PNG is longer than the file: OpenCV would allocate gigabytes for it, if it says so."""
-    if not data.startswith(_PNG_SIGNATURE):
-        return False
-    offset = len(_PNG_SIGNATURE)
-    while offset + 8 <= len(data) and data[offset + 4 : offset + 8] != b"IEND":
-        offset += 12 + int.from_bytes(data[offset : offset + 4], "big")  # length, type, content, checksum
-    return offset + 8 > len(data)
-
-
-def _is_cut_jpeg(data: bytes) -> bool:
-    """Whether no end-of-image marker follows the last scan of a JPEG: OpenCV would fill what is missing with gray."""
-    return data.startswith(b"\xff\xd8\xff") and data.rfind(b"\xff\xd9") <= data.rfind(b"\xff\xda")
+    except encoded_image.DecodeError as error:
+        raise DamagedImageError(f"{path} cannot be decoded as an image: {error}.") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from loftr_ros.odometry.camera import Camera, CameraError, checked, projection_o
 from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.stereo_rig import StereoRig
 from loftr_ros.odometry.trajectory import Trajectory, read_kitti
-from loftr_ros.sequences.errors import SequenceError
+from loftr_ros.sequences.errors import DamagedImageError, SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth
 from loftr_ros.sequences.images import list_one_kind, read_grey
 from loftr_ros.sequences.sequence import Entry, Sequence
@@ -21,6 +22,7 @@ from loftr_ros.sequences.stamps import read_rows, read_stamps
 
 LOOKED_FOR = "image_0/ or image_2/ (KITTI odometry)"
 _NUMBER = re.compile(r"[0-9]{1,18}")
+IMAGES_OF_SIZE = 3  # so that a single one of another size does not count
 PAIRS = ((0, 1), (2, 3))  # the grey and the colour pair of cameras
 
 
@@ -34,14 +36,14 @@ def open_kitti(folder: Path, mode: Mode) -> Sequence:
     if mode == "rgbd":
         raise SequenceError(f"{folder} is a KITTI sequence, which has no depth images; use mode mono or stereo.")
     left, right = next(pair for pair in PAIRS if (folder / f"image_{pair[0]}").is_dir())
-    times, unit = read_stamps(read_rows(folder / "times.txt"), folder / "times.txt")
+    times, unit = _read_times(folder / "times.txt")
     images, stamps, numbering = _stamped(folder / f"image_{left}", times)
     rights = _right_images(folder / f"image_{right}", images) if mode == "stereo" else [None] * len(images)
 
     calibration = folder / "calib.txt"
     projections = _read_projections(calibration)
     P_left = _projection(projections, left, folder)
-    height, width = read_grey(images[0]).shape
+    height, width = _image_size(images)
     try:
         camera, rig = checked(Camera(width, height, P_left[:, :3])), None
         offset = projection_offset(P_left.ravel().tolist())
@@ -61,6 +63,14 @@ def open_kitti(folder: Path, mode: Mode) -> Sequence:
         rig=rig,
         notes=(*unit, *numbering, *_missing_truth(truth, times)),
     )
+
+
+def _read_times(path: Path) -> tuple[list[int], tuple[str, ...]]:
+    """Return the stamps and what to tell about their unit. Raises SequenceError."""
+    rows = read_rows(path)
+    if not rows or any(len(row) != 1 for row in rows):
+        raise SequenceError(f"{path} must hold one stamp in seconds a line, with a decimal point, and nothing else.")
+    return read_stamps(rows, path)
 
 
 def _stamped(folder: Path, times: list[int]) -> tuple[list[Path], list[int], tuple[str, ...]]:
@@ -84,6 +94,23 @@ def _stamped(folder: Path, times: list[int]) -> tuple[list[Path], list[int], tup
         )
     names = f"names from {first} to {last}" if numbered else "names that are no numbers"
     return images, times, (f"{folder.name} has {names}: taking the {len(times)} stamps in order",)
+
+
+def _image_size(images: list[Path]) -> tuple[int, int]:
+    """Return height and width of most of the first images that can be read: the calibration has no size."""
+    damage: list[DamagedImageError] = []
+    sizes: list[tuple[int, int]] = []
+    for image in images:
+        try:
+            height, width = read_grey(image).shape
+            sizes.append((height, width))
+        except DamagedImageError as error:
+            damage.append(error)
+        if len(sizes) == IMAGES_OF_SIZE:
+            break
+    if not sizes:
+        raise damage[0]
+    return Counter(sizes).most_common(1)[0][0]
 
 
 def _missing_images(folder: Path, images: list[Path], times: int) -> tuple[str, ...]:

@@ -13,8 +13,10 @@ from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.stereo_rig import StereoRig
 from loftr_ros.odometry.trajectory import Trajectory
-from loftr_ros.sequences.errors import DamagedImageError, SequenceError
+from loftr_ros.sequences.errors import DamagedImageError, ImageSizeError, NoFramesError, SequenceError
 from loftr_ros.sequences.images import read_depth, read_grey
+
+MAX_MISFITS = 16  # images of another size in a row at the start: the calibration is of another one, not the images
 
 
 @dataclass(frozen=True)
@@ -77,16 +79,32 @@ class Sequence:
         return map(self._load, self.entries)
 
     def readable(self, skipped: list[str]) -> Iterator[Frame]:
-        """Decode frame after frame without those that have a damaged image, whose faults are added to `skipped`.
+        """Decode frame after frame without those that have an image that is damaged or of another size.
+
+        Args:
+            skipped: their faults are added to it.
 
         Raises:
-            SequenceError: an image has another size, or is of a kind that cannot be used.
+            SequenceError: an image is of a kind that cannot be used, or the first ones all have another size.
+            NoFramesError: every frame has a damaged image.
         """
-        for entry in self.entries:
+        first: ImageSizeError | None = None
+        none_fits = True
+        for i, entry in enumerate(self.entries):
             try:
-                yield self._load(entry)
-            except DamagedImageError as error:
+                frame = self._load(entry)
+            except (DamagedImageError, ImageSizeError) as error:
                 skipped.append(str(error))
+                if isinstance(error, ImageSizeError):
+                    first = first or error
+            else:
+                none_fits = False
+                yield frame
+            if none_fits and first and i + 1 >= min(len(self), MAX_MISFITS):
+                skipped.clear()
+                raise first
+        if none_fits:
+            raise NoFramesError(f"All {len(self)} frames of {self.name} have a damaged image.")
 
     @property
     def calibration_warnings(self) -> tuple[str, ...]:
@@ -115,7 +133,7 @@ class Sequence:
 def _check_size(shape: tuple[int, ...], camera: Camera, path: Path) -> None:
     height, width = shape
     if (width, height) != (camera.width, camera.height):
-        raise SequenceError(
+        raise ImageSizeError(
             f"{path} has {width}x{height} pixels, but the camera has {camera.width}x{camera.height}: "
             f"all images of a sequence must have the size of the calibration{resize_hint(camera, width, height)}."
         )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from datetime import datetime
 from decimal import Decimal
+from statistics import median
 
 from loftr_ros.odometry.trajectory import MAX_SECONDS, why_no_stamp
 from loftr_ros.sequences.errors import SequenceError
 from loftr_ros.sequences.stamps import seconds_to_ns, since_1970
 
-_DECIMAL = re.compile(r"[0-9]+\.[0-9]+")
+_DECIMAL = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
 _LONG = re.compile(r"(?:.*[^0-9.])?([0-9]{10,19}(?:\.[0-9]+)?)[^0-9]*")
 _PAIR = re.compile(r"(?:.*[^0-9])?([0-9]{10})[_-]([0-9]{1,9})(?:[^0-9].*)?")
 _DATE = re.compile(
@@ -64,7 +66,9 @@ def _from_pairs(stems: list[str]) -> tuple[list[int], str] | None:
 
 def _from_numbers(stems: list[str]) -> tuple[list[int], str] | None:
     """Read 1305031453.359684 and numbers of 10, 13, 16 or 19 digits."""
-    decimals = all(_DECIMAL.fullmatch(stem) for stem in stems)
+    decimals = all(_DECIMAL.fullmatch(stem) for stem in stems) and any("." in stem for stem in stems)
+    if decimals and (padded := _with_leading_zeros(stems)):
+        return padded
     words = stems if decimals else [match[1] for match in map(_LONG.fullmatch, stems) if match]
     if len(words) < len(stems):
         return None
@@ -75,6 +79,27 @@ def _from_numbers(stems: list[str]) -> tuple[list[int], str] | None:
     if all(len(word) >= 18 and "." not in word and int(word) < MAX_SECONDS * 10**9 for word in words):
         return [int(word) for word in words], "nanoseconds"
     return None
+
+
+def _with_leading_zeros(words: list[str]) -> tuple[list[int], str] | None:
+    """Read 1403715274.28142976 as 28 ms, if that makes the stamps more even: `%d.%d` writes nanoseconds so."""
+    parts = [match.groups(default="0") for match in map(_DECIMAL.fullmatch, words) if match]
+    digits = max(len(fraction) for _, fraction in parts)
+    if digits not in _FRACTION_DIGITS or all(len(fraction) == digits for _, fraction in parts):
+        return None
+    if any(int(seconds) >= MAX_SECONDS for seconds, _ in parts):
+        return None
+    stamps = [int(seconds) * 10**9 + int(fraction) * 10 ** (9 - digits) for seconds, fraction in parts]
+    if _unevenness(stamps) >= _unevenness([round(Decimal(word) * 10**9) for word in words]):
+        return None
+    return stamps, "seconds and their fraction without leading zeros"
+
+
+def _unevenness(stamps: list[int]) -> float:
+    """Return the mean difference of the steps from their median, as a share of it."""
+    steps = [after - before for before, after in itertools.pairwise(sorted(stamps))]
+    middle = median(steps) if steps else 0
+    return sum(abs(step - middle) for step in steps) / (len(steps) * middle) if middle else float("inf")
 
 
 def _seconds(word: str) -> int:

@@ -5,6 +5,7 @@ associations.txt, which lists both images of a frame in a line, serves in place 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +80,8 @@ def _read_listing(path: Path) -> _Listing:
     rows = read_table(path)
     if not rows or any(len(row) < 2 for row in rows):
         raise SequenceError(f"{path} must list one 'stamp filename' a line.")
+    if any(len(row) > 2 and row[1].isdecimal() for row in rows):  # commas separate columns, too
+        raise SequenceError(f"{path} must list one 'stamp filename' a line, the stamp with a decimal point.")
     if any(len(row) < 4 for row in rows):
         files, notes = _stamped_files(rows, path)
         return _Listing(files, [], notes)
@@ -92,7 +95,14 @@ def _read_listing(path: Path) -> _Listing:
 
 def _stamped_files(rows: list[list[str]], path: Path) -> tuple[list[tuple[int, Path]], tuple[str, ...]]:
     stamps, notes = read_stamps(rows, path)
-    return [(stamp, path.parent / row[1]) for stamp, row in zip(stamps, rows, strict=True)], notes
+    return [(stamp, _file(path.parent, row[1:])) for stamp, row in zip(stamps, rows, strict=True)], notes
+
+
+def _file(folder: Path, words: list[str]) -> Path:
+    """Return the file that the words of a line name: there may be spaces in its name, or more columns."""
+    whole = folder / " ".join(words)
+    is_whole = len(words) > 1 and os.path.exists(whole)  # noqa: PTH110  see open_sequence
+    return whole if is_whole else folder / words[0]
 
 
 def _with_depth(entries: list[Entry], depths: list[tuple[int, Path]]) -> tuple[list[Entry], tuple[str, ...]]:
@@ -128,7 +138,7 @@ def _read_depth_scale(path: Path) -> float:
     try:
         scale = float(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
-        raise SequenceError(f"{path} must hold one number, the depth units per metre.") from error
-    if not 0 < scale < np.inf:
-        raise SequenceError(f"{path} holds {scale}; the depth units per metre must be above 0, and finite.")
+        raise SequenceError(f"{path} must hold one number, the counts of depth images in a meter.") from error
+    if not 1 <= scale < np.inf:
+        raise SequenceError(f"{path} holds {scale:g}, which is not the counts in a meter: 1000 for millimeters.")
     return scale

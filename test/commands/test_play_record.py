@@ -28,6 +28,13 @@ def test_play_refuses_what_is_no_sequence(loftr_ros_program, tmp_path):
     assert "is no sequence" in result.stderr
 
 
+def test_play_says_of_its_input_what_run_says(loftr_ros_program, sideways_rgbd):
+    (sideways_rgbd / "depth_scale.txt").unlink()
+    options = ("--mode", "rgbd", "--depth-scale", 1000, "--timeout", 1)
+    said = loftr_ros_program("play", sideways_rgbd, *options).stderr
+    assert said.startswith("loftr-ros: note: depth in 1000 counts a meter (--depth-scale), median 3.75 m in 0.png\n")
+
+
 @pytest.mark.parametrize(
     "options", [("--rate", "0"), ("--speed", "-1"), ("--rate", "5", "--lockstep"), ("--frames", "0")]
 )

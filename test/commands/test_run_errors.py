@@ -29,7 +29,8 @@ def test_folder_that_is_no_sequence(loftr_ros_program: Program, tmp_path: Path) 
 def test_stereo_pair_of_different_sizes(
     loftr_ros_program: Program, sideways: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
-    cv2.imwrite(str(sideways / "image_1" / "000000.png"), np.zeros((100, 320), np.uint8))
+    for path in (sideways / "image_1").iterdir():
+        cv2.imwrite(str(path), np.zeros((100, 320), np.uint8))
     options = ("--mode", "stereo", "--output", tmp_path / "out", "--checkpoint", checkpoint, "--no-progress")
     assert_one_sentence(loftr_ros_program("run", sideways, *options), "000000.png", "320x100", "320x200")
 

@@ -32,7 +32,7 @@ def test_damaged_image_is_skipped_counted_and_reported(
     trajectory = read_tum(tmp_path / "out" / "trajectory.tum")
     np.testing.assert_allclose(trajectory.positions[:, 0], 0.08 * np.array([0, 1, 2, 4, 5]), atol=0.012)
     said = capsys.readouterr()
-    assert "1 with a damaged image" in said.out
+    assert "1 whose images cannot be used" in said.out
     assert "warning: skipped: " in said.err
     assert "image_1/000003.png cannot be decoded" in said.err
     (fault,) = summary_of(tmp_path / "out")["skipped"]
@@ -68,6 +68,59 @@ def test_without_one_readable_frame_there_is_no_result(
         path.write_bytes(b"")
     assert run(sideways, tmp_path / "out", "--mode", "stereo") == 1
     assert "All 6 frames" in capsys.readouterr().err
+
+
+def resize(path: Path, width: int, height: int) -> None:
+    assert cv2.imwrite(str(path), cv2.resize(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), (width, height)))
+
+
+@pytest.mark.parametrize("name", ["image_0/000003.png", "image_1/000003.png"])
+def test_image_of_another_size_is_skipped_counted_and_reported(
+    sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    resize(sideways / name, 160, 100)
+    assert run(sideways, tmp_path / "out", "--mode", "stereo") == 0
+    trajectory = read_tum(tmp_path / "out" / "trajectory.tum")
+    np.testing.assert_allclose(trajectory.positions[:, 0], 0.08 * np.array([0, 1, 2, 4, 5]), atol=0.012)
+    said = capsys.readouterr()
+    assert "1 whose images cannot be used" in said.out
+    assert f"{name} has 160x100 pixels, but the camera has 320x200" in said.err
+
+
+def test_strict_stops_at_an_image_of_another_size(
+    sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resize(sideways / "image_1" / "000003.png", 160, 100)
+    assert run(sideways, tmp_path / "out", "--mode", "stereo", "--strict") == 2
+    assert "error: " in capsys.readouterr().err
+    assert len(read_tum(tmp_path / "out" / "trajectory.tum")) == 3
+
+
+def test_calibration_of_another_size_than_all_images_is_one_error(
+    sideways_rgbd: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (sideways_rgbd / "rgb").iterdir():
+        resize(path, 160, 100)
+    assert run(sideways_rgbd, tmp_path / "out", "--mode", "mono") == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_first_image_of_kitti_that_is_damaged_is_skipped(sideways: Path, tmp_path: Path) -> None:
+    (sideways / "image_0" / "000000.png").write_bytes(b"")
+    assert run(sideways, tmp_path / "out", "--mode", "stereo") == 0
+    assert len(read_tum(tmp_path / "out" / "trajectory.tum")) == 5
+
+
+def test_many_damaged_images_do_not_fill_the_terminal(
+    long_way: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for i in range(1, 16):
+        (long_way / "image_1" / f"{i:06d}.png").write_bytes(b"")
+    assert run(long_way, tmp_path / "out", "--mode", "stereo") == 0
+    said = capsys.readouterr().err
+    assert said.count("warning: skipped: ") == 11
+    assert "skipped: 5 more images" in said
+    assert len(summary_of(tmp_path / "out")["skipped"]) == 15
 
 
 def test_missing_image_is_said_and_costs_no_accuracy(

@@ -1,5 +1,6 @@
 """Cameras by their calibration messages, and the distance of a pair by whatever tells it."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -168,3 +169,32 @@ def test_left_and_right_that_are_swapped_are_refused(tf, shift):
     calibration = Calibration(Baseline(None, 0.0).of, rectified=True)
     with pytest.raises(CameraError, match="left and right are not swapped"):
         calibration.cameras((info("left"), info("right", shift=shift or 0.0)))
+
+
+@pytest.mark.parametrize(
+    ("topic", "rectified", "infos", "words"),
+    [
+        (
+            "/camera/image_rect",
+            False,
+            [info("camera")],
+            "/camera/image_rect has .*: set rectified to true",
+        ),
+        ("/left/image_rect_color", False, [info("left"), info("right", shift=-0.1)], "set stereo_rectified to true"),
+        ("/camera/image_rect", True, [info("camera")], None),
+        ("/camera/image_raw", False, [info("camera")], None),
+        ("/image_rect/image", False, [info("camera")], None),
+    ],
+)
+def test_rectified_images_that_are_taken_for_raw_ones_by_their_name(topic, rectified, infos, words):
+    calibration = Calibration(Baseline(None, 0.0).of, rectified=rectified, topics=[topic])
+    calibration.cameras(tuple(infos))
+    assert re.search(words, calibration.doubt) if words else calibration.doubt is None
+
+
+def test_rectified_images_whose_calibration_has_no_distortion_are_no_doubt():
+    plain = info("camera")
+    plain.d = [0.0] * 5
+    calibration = Calibration(None, rectified=False, topics=["/camera/image_rect_raw"])
+    calibration.cameras((plain,))
+    assert calibration.doubt is None

@@ -202,6 +202,15 @@ def test_what_cannot_be_decoded_is_refused(data):
         grey_from_compressed(compressed(data, "jpeg"), TOPIC)
 
 
+@pytest.mark.parametrize("kind", ["jpg", "png"])
+def test_cut_compressed_image_is_refused(kind):
+    data = cv2.imencode(f".{kind}", ramp())[1].tobytes()
+    with pytest.raises(ImageError, match=f"on {TOPIC} .* cannot be decoded: it ends early"):
+        grey_from_compressed(compressed(data[: len(data) * 4 // 5], kind), TOPIC)
+    with pytest.raises(ImageError, match=f"on {TOPIC} .* cannot be decoded: it ends early"):
+        depth_from_compressed(compressed(bytes(12) + data[:-20], "16UC1; compressedDepth png"), TOPIC)
+
+
 @pytest.mark.usefixtures("converter")
 @pytest.mark.parametrize("big_endian", [False, True])
 @pytest.mark.parametrize("padding", [0, 8])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from loftr_ros.output import OutputError
 from loftr_ros.ros import replay
 
 PLAYED = replay.PlayReport(stamps_ns=[10, 20, 30], sent_ns=[10**9, 2 * 10**9, 3 * 10**9], answered_ns=[])
@@ -28,5 +29,5 @@ def test_summaries_count():
 
 
 def test_a_report_that_cannot_be_written_is_an_error_of_the_users(tmp_path):
-    with pytest.raises(replay.ReplayError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot be written"):
         replay.write_report(tmp_path / "missing" / "play.json", PLAYED)

@@ -57,6 +57,12 @@ def test_ground_truth_is_optional(euroc: Path) -> None:
     ("name", "old", "new", "message"),
     [
         ("cam0/data.csv", ",", ";", "must list one 'stamp in nanoseconds,filename'"),
+        (
+            "cam0/data.csv",
+            "\n",
+            "\n1403715273262142976,0.png\n1403715273262142976,1.png\n",
+            "two images with one stamp",
+        ),
         ("cam1/data.csv", "1403", "14.03", "must list one 'stamp in nanoseconds,filename'"),
         ("cam1/sensor.yaml", "T_BS", "T_SB", r"cam1/sensor.yaml has no T_BS"),
         ("cam1/sensor.yaml", "cols: 4", "cols", "no valid YAML"),

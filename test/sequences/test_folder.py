@@ -52,6 +52,15 @@ def test_left_camera_alone(stereo_folder: Path) -> None:
         (["1305031453359.684", "1305031453391.690"], [1305031453_359684000, 1305031453_391690000]),
         (["1403715273_262142976", "1403715273_312143104"], [1403715273_262142976, 1403715273_312143104]),
         (["1403715273_999142976", "1403715274_12143104"], [1403715273_999142976, 1403715274_012143104]),
+        (
+            ["1403715273.962142976", "1403715273.995142976", "1403715274.28142976", "1403715274.61142976"],
+            [1403715273_962142976, 1403715273_995142976, 1403715274_028142976, 1403715274_061142976],
+        ),
+        (
+            ["1403715273.9", "1403715273.950001", "1403715274", "1403715274.05"],
+            [1403715273_900000000, 1403715273_950001000, 1403715274_000000000, 1403715274_050000000],
+        ),
+        (["100", "100.05", "100.1"], [100_000000000, 100_050000000, 100_100000000]),
         (["left-1403715273-262", "left-1403715273-362"], [1403715273_262000000, 1403715273_362000000]),
         (["2026-01-02_10-00-59.9", "2026-01-02_10-01-00.0"], [1767348059_900000000, 1767348060_000000000]),
         (["20260102T100059_123Z", "20260102T100059_223Z"], [1767348059_123000000, 1767348059_223000000]),
@@ -306,6 +315,33 @@ def test_depth_is_refused(stereo_folder: Path) -> None:
 def test_folder_that_is_no_sequence_lists_what_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(SequenceError, match=r"no sequence.*image_0.*rgb\.txt.*camera\.yaml"):
         open_sequence(tmp_path)
+
+
+def test_calibration_with_the_first_line_of_opencv_twice(
+    tmp_path: Path, write_image: Callable[..., None], write_calibration: Callable[..., None]
+) -> None:
+    write_image(tmp_path / "0.png")
+    write_calibration(tmp_path / "camera.yaml")
+    text = (tmp_path / "camera.yaml").read_text()
+    (tmp_path / "camera.yaml").write_text(f"\ufeff%YAML:1.0\n---\n%YAML:1.0\n{text}", encoding="utf-8")
+    assert len(open_sequence(tmp_path, "mono")) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("drive.mp4", "a video; extract its images"), ("drive_0.mcap", "recording of ROS; play"), ("a.tar.gz", "unpack")],
+)
+def test_recordings_in_other_containers_are_recognized(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / name).touch()
+    for path in (tmp_path, tmp_path / name):
+        with pytest.raises(SequenceError, match=f"{name} is .*{message}"):
+            open_sequence(path)
+
+
+def test_folder_above_or_below_the_sequence_is_told(kitti: Path, euroc: Path) -> None:
+    for given, meant in ((kitti.parent, kitti), (kitti / "image_0", kitti), (euroc / "mav0", euroc)):
+        with pytest.raises(SequenceError, match=f"is no sequence, but {meant} looks like one: give that"):
+            open_sequence(given)
 
 
 def test_path_that_is_no_folder(tmp_path: Path) -> None:

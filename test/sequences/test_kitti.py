@@ -188,6 +188,40 @@ def test_sequence_below_the_root_of_the_file_system(kitti: Path) -> None:
         assert len(open_sequence(Path(root), "stereo")) == 3
 
 
+@pytest.mark.parametrize("name", ["image_0/000000.png", "image_0/000001.png", "image_1/000002.png"])
+def test_image_of_another_size_is_skipped_and_reported(
+    kitti: Path, write_image: Callable[..., None], name: str
+) -> None:
+    write_image(kitti / name, width=60)
+    skipped: list[str] = []
+    assert len(list(open_sequence(kitti, "stereo").readable(skipped))) == 2
+    (fault,) = skipped
+    assert f"{name} has 60x48 pixels, but the camera has 64x48" in fault
+
+
+def test_first_image_that_is_damaged_does_not_keep_the_sequence_from_opening(kitti: Path) -> None:
+    (kitti / "image_0" / "000000.png").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    skipped: list[str] = []
+    assert len(list(open_sequence(kitti, "stereo").readable(skipped))) == 2
+    assert "git lfs pull" in skipped[0]
+
+
+def test_right_images_that_all_have_another_size_are_one_error(kitti: Path, write_image: Callable[..., None]) -> None:
+    for i in range(3):
+        write_image(kitti / "image_1" / f"{i:06d}.png", width=60)
+    skipped: list[str] = []
+    with pytest.raises(SequenceError, match=r"image_1/000000.png has 60x48 pixels"):
+        list(open_sequence(kitti, "stereo").readable(skipped))
+    assert skipped == []
+
+
+@pytest.mark.parametrize("times", ["0 0.0\n1 0.1\n2 0.2\n", "0,0\n0,1\n0,2\n", "a.png 0.0\nb.png 0.1\n"])
+def test_times_with_other_columns_or_decimal_commas_are_refused(kitti: Path, times: str) -> None:
+    (kitti / "times.txt").write_text(times)
+    with pytest.raises(SequenceError, match=r"times.txt must hold one stamp in seconds a line, with a decimal point"):
+        open_sequence(kitti, "mono")
+
+
 def test_depth_is_refused(kitti: Path) -> None:
     with pytest.raises(SequenceError, match="no depth images"):
         open_sequence(kitti, "rgbd")

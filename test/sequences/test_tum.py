@@ -65,6 +65,16 @@ def test_associations(tum: Path, name: str, depth_first: bool) -> None:
     assert [int(frame.image[0, 0]) for frame in open_sequence(tum, "mono")] == [0, 1, 2]
 
 
+def test_list_with_spaces_in_names_or_more_columns(tum: Path) -> None:
+    (tum / "rgb").rename(tum / "color images")
+    listing = tum / "rgb.txt"
+    listing.write_text(listing.read_text().replace("rgb/", "color images/"))
+    assert len(open_sequence(tum, "rgbd")) == 2
+    (tum / "color images").rename(tum / "rgb")
+    listing.write_text(listing.read_text().replace("color images/", "rgb/").replace(".png", ".png 0.01"))
+    assert len(open_sequence(tum, "rgbd")) == 2
+
+
 def test_pairing_of_depth_is_said(tum: Path) -> None:
     assert open_sequence(tum, "rgbd").notes == (
         "depth images are paired with images up to 15 ms away",
@@ -116,17 +126,18 @@ def test_ground_truth(tum: Path) -> None:
     [
         ("rgb.txt", "# nothing\n", "must list"),
         ("rgb.txt", "1.0\n", "must list"),
+        ("rgb.txt", "1305031453,36 rgb/none.png\n", "the stamp with a decimal point"),
         ("rgb.txt", "1305031453.36 rgb/none.png\n", "none.png is missing"),
         ("rgb.txt", f"1305031453.36 {'a' * 5000}.png\n", "is missing"),
         ("rgb.txt", "130503145335 rgb/none.png\n", "rgb.txt has '130503145335'.*looks like milliseconds"),
         ("depth.txt", "1 rgb/none.png\n103 rgb/none.png\n", r"depth.txt has stamps that are 102 apart .*milliseconds"),
-        ("depth_scale.txt", "inf\n", "finite"),
+        ("depth_scale.txt", "inf\n", "not the counts in a meter"),
         ("camera.yaml", "[" * 5000, "no valid YAML"),
         ("camera.yaml", "a: &a [1]\nb: *a\n", "no valid YAML: it has an alias"),
         ("camera.yaml", "a: 2024-99-99\n", "no valid YAML"),
         ("depth.txt", "9.0 depth/1305031453.364684.png\n", "within 20 ms"),
         ("depth_scale.txt", "many\n", "one number"),
-        ("depth_scale.txt", "0\n", "above 0"),
+        ("depth_scale.txt", "0.001\n", "not the counts in a meter: 1000 for millimeters"),
         ("camera.yaml", "a: [1\n", "no valid YAML"),
         ("camera.yaml", "words\n", "no calibration"),
         ("camera.yaml", "image_width: 64\n", "has no camera_matrix"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.input_fault import InputWarning
+from loftr_ros.odometry.checks.row_check import RowCheck
 from loftr_ros.odometry.depth import CellDepths
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.keyframe import Keyframe
@@ -15,8 +16,13 @@ from loftr_ros.odometry.motion import Motion
 class InputChecks:
     """Accumulates evidence over frames. All checks together take less than 1 ms a frame."""
 
+    def __init__(self) -> None:
+        """Start without any evidence."""
+        self._rows = RowCheck()
+
     def add_frame(self, frame: Frame) -> None:
         """Take the images of a frame, before anything is computed from them."""
+        self._rows.add_frame(frame.image)
 
     def add_pair(self, frame: Frame, matches: Matches, depths: CellDepths) -> None:
         """Take a stereo pair.
@@ -40,4 +46,4 @@ class InputChecks:
     @property
     def warnings(self) -> tuple[InputWarning, ...]:
         """The faults that the evidence shows now."""
-        return ()
+        return tuple(warning for warning in (self._rows.warning,) if warning)

@@ -9,6 +9,9 @@ from enum import Enum
 class InputFault(Enum):
     """A fault of the camera, its calibration or its driver that the images show."""
 
+    INTERLACED = "interlaced images"
+    BAYER = "Bayer mosaic"
+
 
 @dataclass(frozen=True)
 class InputWarning:
