@@ -10,6 +10,14 @@ from loftr_ros.sequences import euroc, folder, kitti, tum
 from loftr_ros.sequences.errors import SequenceError
 from loftr_ros.sequences.sequence import Sequence
 
+KITTI, EUROC, TUM, FOLDER = "KITTI odometry", "EuRoC", "TUM RGB-D", "image folder"
+
+
+def layout_of(path: Path) -> str | None:
+    """Name the layout of a folder; None if it is none that is known. Raises SequenceError if it cannot be read."""
+    known = ((KITTI, kitti.is_kitti), (EUROC, euroc.is_euroc), (TUM, tum.is_tum), (FOLDER, folder.is_folder))
+    return next((name for name, is_layout in known if is_layout(path)), None)
+
 
 def open_sequence(
     path: str | Path, mode: Mode = "mono", fps: float = folder.DEFAULT_FPS, depth_scale: float | None = None
@@ -28,13 +36,14 @@ def open_sequence(
     path = Path(os.path.expanduser(path))  # noqa: PTH111  Path.expanduser raises for a user that does not exist
     if not os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises OSError for names that are too long or private
         raise SequenceError(f"{path} is no folder; give the folder of a sequence.")
-    if kitti.is_kitti(path):
+    layout = layout_of(path)
+    if layout == KITTI:
         return kitti.open_kitti(path, mode)
-    if euroc.is_euroc(path):
+    if layout == EUROC:
         return euroc.open_euroc(path, mode)
-    if tum.is_tum(path):
+    if layout == TUM:
         return tum.open_tum(path, mode, depth_scale)
-    if folder.is_folder(path):
+    if layout == FOLDER:
         return folder.open_folder(path, mode, fps)
     looked_for = "; ".join((kitti.LOOKED_FOR, euroc.LOOKED_FOR, tum.LOOKED_FOR, folder.LOOKED_FOR))
     raise SequenceError(f"{path} is no sequence; none of these is there: {looked_for}.")

@@ -19,12 +19,20 @@ from loftr_ros.sequences.images import read_depth, read_grey
 
 @dataclass(frozen=True)
 class Entry:
-    """The files of one frame, and its time in integer nanoseconds."""
+    """The files of one frame, and its time in integer nanoseconds.
+
+    Attributes:
+        stamp_ns: of the image.
+        image: of the left (or only) camera.
+        right, depth: the image paired with it.
+        offset_ns: stamp of that image minus `stamp_ns`; None if it has no stamp of its own.
+    """
 
     stamp_ns: int
     image: Path
     right: Path | None = None
     depth: Path | None = None
+    offset_ns: int | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,128 @@
+"""What some frames of a source look like: light, texture, repeated images, equal sides, depth."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros.checkup.findings import Finding, Level, judged
+from loftr_ros.odometry.frame import Frame
+from loftr_ros.odometry.image_quality import ImageQuality
+
+# Share of the images with something wrong from which on it is worth a word: single dark images are bridged.
+_MANY_FAULTY = 0.1
+# Medians beyond those of any depth camera show a wrong unit: they see 0.1 to 20 m, 60 m by lidar.
+_USUAL_DEPTH = (0.15, 60.0)  # meters
+_FEW_KNOWN = 0.15  # share of the pixels; a lidar projected into the image leaves about 5 % and is warned about
+_EVERY = 4  # pixels along each side that the mean gray level is of
+
+
+class ImageSurvey:
+    """Collects figures frame after frame, and keeps no image."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.frames = 0
+        self._levels: dict[str, list[float]] = {}
+        self._contrasts: dict[str, list[float]] = {}
+        self._faults: dict[str, Counter[str]] = {}
+        self._hopeless: Counter[str] = Counter()
+        self._successive = self._repeated = 0
+        self._pairs = self._same_sides = 0
+        self._depth_medians: list[float] = []
+        self._known: list[float] = []
+
+    def add(self, frame: Frame, before: Frame | None = None) -> None:
+        """Take a frame, and the one directly before it if that is at hand."""
+        self.frames += 1
+        self._look("left" if frame.right is not None else "", frame.image, before.image if before else None)
+        if frame.right is not None:
+            self._look("right", frame.right, before.right if before else None)
+            self._pairs += 1
+            self._same_sides += np.array_equal(frame.image, frame.right)
+        if before is not None:
+            self._successive += 1
+            self._repeated += np.array_equal(frame.image, before.image)
+        if frame.depth is not None:
+            known = frame.depth[np.isfinite(frame.depth) & (frame.depth > 0)]
+            self._known.append(known.size / frame.depth.size)
+            if known.size:
+                self._depth_medians.append(float(np.median(known)))
+
+    def findings(self) -> list[Finding]:
+        """Judge what was collected. Depth is told by `depth_finding`."""
+        if not self.frames:
+            return []
+        return [*map(self._light, self._levels), *self._repeats(), *self._sides()]
+
+    def depth_finding(self, unit: str) -> list[Finding]:
+        """Judge the depth images, whose unit and its source are given in words; nothing without depth images."""
+        if not self._known:
+            return []
+        known = float(np.median(self._known))
+        if not self._depth_medians:
+            return [
+                Finding(
+                    "depth", "depth", f"no depth in {len(self._known)} images; {unit}", Level.ERROR,
+                    "all pixels are 0 or not finite: check that these are depth images", {"known_share": 0.0},
+                )
+            ]  # fmt: skip
+        median = float(np.median(self._depth_medians))
+        advice = ""
+        if not _USUAL_DEPTH[0] <= median <= _USUAL_DEPTH[1]:
+            advice = "hardly any depth camera sees this: check the unit (1000 counts a meter for millimeters)"
+        elif known < _FEW_KNOWN:
+            advice = (
+                "few matches get a depth: check the range of the camera, glass and sunlight, and the topic or folder"
+            )
+        figure = f"median {median:.3g} m, known in {100 * known:.0f} % of the pixels; {unit}"
+        return [judged("depth", "depth", figure, advice, median_m=median, known_share=known)]
+
+    def _look(self, side: str, image: NDArray[np.uint8], before: NDArray[np.uint8] | None) -> None:
+        quality = ImageQuality.of(image)
+        reference = ImageQuality.of(before) if before is not None and before.shape == image.shape else None
+        fault = quality.fault(reference)
+        self._levels.setdefault(side, []).append(float(image[::_EVERY, ::_EVERY].mean()))
+        self._contrasts.setdefault(side, []).append(quality.contrast)
+        self._faults.setdefault(side, Counter()).update([fault.value.removeprefix("image ")] if fault else [])
+        self._hopeless[side] += quality.hopeless
+
+    def _light(self, side: str) -> Finding:
+        level, contrast = float(np.median(self._levels[side])), float(np.median(self._contrasts[side]))
+        faults = self._faults[side]
+        faulty = _listed((f"{count} {fault}" for fault, count in faults.most_common()), "none faulty")
+        figure = f"gray level {level:.0f}, contrast {contrast:.0f} (median); of {self.frames} images {faulty}"
+        name = f"{side} light" if side else "light"
+        values = {"gray_level": level, "contrast": contrast, "faulty": faults.total(), "images": self.frames}
+        if self._hopeless[side] == self.frames:
+            advice = "nothing can be matched in these images: check the lens cap, the exposure and the format"
+            return Finding("images", name, figure, Level.ERROR, advice, values)
+        advice = (
+            "more light, a shorter exposure, or slower motion" if faults.total() > _MANY_FAULTY * self.frames else ""
+        )
+        return judged("images", name, figure, advice, **values)
+
+    def _repeats(self) -> list[Finding]:
+        if not self._successive:
+            return []
+        figure = f"{self._repeated or 'none'} of {self._successive} images equals the one before"
+        advice = (
+            "the driver or the recorder sends images twice: velocities are wrong; drop them" if self._repeated else ""
+        )
+        values = {"repeated": self._repeated, "looked_at": self._successive}
+        return [judged("images", "repeated", figure, advice, **values)]
+
+    def _sides(self) -> list[Finding]:
+        if not self._same_sides:
+            return []
+        figure = f"{self._same_sides} of {self._pairs} right images equal the left one"
+        advice = "there is no stereo in them: check where the right images come from"
+        level = Level.ERROR if self._same_sides == self._pairs else Level.WARNING
+        return [Finding("images", "equal sides", figure, level, advice, {"equal": self._same_sides})]
+
+
+def _listed(words: Iterable[str], otherwise: str) -> str:
+    return ", ".join(words) or otherwise
