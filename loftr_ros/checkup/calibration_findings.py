@@ -10,9 +10,15 @@ from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.stereo_rig import StereoRig
 
 
-def calibration_findings(camera: Camera, rig: StereoRig | None) -> list[Finding]:
-    """Judge the left (or only) camera, and with a rig the pair."""
-    doubts = unlikely(camera, rig.right if rig else None, rig.baseline if rig else None)
+def calibration_findings(camera: Camera, rig: StereoRig | None, doubts: str | None = None) -> list[Finding]:
+    """Judge the left (or only) camera, and with a rig the pair.
+
+    Args:
+        camera, rig: of the images.
+        doubts: what is unlikely about them if that is known already, as of a region of the image it cannot be told.
+    """
+    if doubts is None:
+        doubts = "; ".join(unlikely(camera, rig.right if rig else None, rig.baseline if rig else None))
     (fx, _, cx), (_, fy, cy), _ = camera.K.tolist()
     horizontal, vertical = field_of_view(camera)
     model = "no distortion" if camera.distortion_model == "none" else camera.distortion_model
@@ -20,7 +26,7 @@ def calibration_findings(camera: Camera, rig: StereoRig | None) -> list[Finding]
     values = {"fx_px": fx, "fy_px": fy, "cx_px": cx, "cy_px": cy, "width_px": camera.width, "height_px": camera.height}
     view = {"horizontal_deg": horizontal, "vertical_deg": vertical}
     return [
-        judged("calibration", "camera", figure, "; ".join(doubts), **values),
+        judged("calibration", "camera", figure, doubts, **values),
         judged("calibration", "field of view", f"{horizontal:.0f} x {vertical:.0f} degrees", "", **view),
         *([_baseline(camera, rig)] if rig else []),
     ]

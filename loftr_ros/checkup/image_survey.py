@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.checkup.findings import Finding, Level, judged
+from loftr_ros.odometry.estimate import LostReason
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.image_quality import ImageQuality
 
@@ -19,6 +19,14 @@ _USUAL_DEPTH = (0.15, 60.0)  # meters
 _FEW_KNOWN = 0.15  # share of the pixels; a lidar projected into the image leaves about 5 % and is warned about
 _EVERY = 4  # pixels along each side that the mean gray level is of
 
+# What to do about each fault that the quality of an image can have.
+_MENDS = {
+    LostReason.DARK: "more light, or a longer exposure; check that nothing covers the lens",
+    LostReason.OVEREXPOSED: "a shorter exposure, or automatic exposure",
+    LostReason.BLURRED: "a shorter exposure with more light, or slower motion",
+    LostReason.NO_TEXTURE: "these images show nothing to match: check the lens and where the camera looks",
+}
+
 
 class ImageSurvey:
     """Collects figures frame after frame, and keeps no image."""
@@ -28,7 +36,7 @@ class ImageSurvey:
         self.frames = 0
         self._levels: dict[str, list[float]] = {}
         self._contrasts: dict[str, list[float]] = {}
-        self._faults: dict[str, Counter[str]] = {}
+        self._faults: dict[str, Counter[LostReason]] = {}
         self._hopeless: Counter[str] = Counter()
         self._successive = self._repeated = 0
         self._pairs = self._same_sides = 0
@@ -87,22 +95,21 @@ class ImageSurvey:
         fault = quality.fault(reference)
         self._levels.setdefault(side, []).append(float(image[::_EVERY, ::_EVERY].mean()))
         self._contrasts.setdefault(side, []).append(quality.contrast)
-        self._faults.setdefault(side, Counter()).update([fault.value.removeprefix("image ")] if fault else [])
+        self._faults.setdefault(side, Counter()).update([fault] if fault else [])
         self._hopeless[side] += quality.hopeless
 
     def _light(self, side: str) -> Finding:
         level, contrast = float(np.median(self._levels[side])), float(np.median(self._contrasts[side]))
         faults = self._faults[side]
-        faulty = _listed((f"{count} {fault}" for fault, count in faults.most_common()), "none faulty")
+        listed = (f"{count} {fault.value.removeprefix('image ')}" for fault, count in faults.most_common())
+        faulty = ", ".join(listed) or "none faulty"
         figure = f"gray level {level:.0f}, contrast {contrast:.0f} (median); of {self.frames} images {faulty}"
         name = f"{side} light" if side else "light"
         values = {"gray_level": level, "contrast": contrast, "faulty": faults.total(), "images": self.frames}
         if self._hopeless[side] == self.frames:
             advice = "nothing can be matched in these images: check the lens cap, the exposure and the format"
             return Finding("images", name, figure, Level.ERROR, advice, values)
-        advice = (
-            "more light, a shorter exposure, or slower motion" if faults.total() > _MANY_FAULTY * self.frames else ""
-        )
+        advice = _MENDS[faults.most_common(1)[0][0]] if faults.total() > _MANY_FAULTY * self.frames else ""
         return judged("images", name, figure, advice, **values)
 
     def _repeats(self) -> list[Finding]:
@@ -122,7 +129,3 @@ class ImageSurvey:
         advice = "there is no stereo in them: check where the right images come from"
         level = Level.ERROR if self._same_sides == self._pairs else Level.WARNING
         return [Finding("images", "equal sides", figure, level, advice, {"equal": self._same_sides})]
-
-
-def _listed(words: Iterable[str], otherwise: str) -> str:
-    return ", ".join(words) or otherwise

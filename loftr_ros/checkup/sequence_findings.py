@@ -68,7 +68,11 @@ def _ground_truth(sequence: Sequence) -> list[Finding]:
         return [judged("source", "ground truth", "none", "")]
     stamps = np.array([entry.stamp_ns for entry in sequence.entries])
     covered = float(((stamps >= truth.stamps_ns[0]) & (stamps <= truth.stamps_ns[-1])).mean())
-    advice = "it is of another time than the images: check the stamps of both" if covered < _LEAST_OVERLAP else ""
+    advice = ""
+    if not covered:
+        advice = "it is of another time than the images: check the stamps of both"
+    elif covered < _LEAST_OVERLAP:
+        advice = "the other frames are not compared"
     figure = f"{len(truth)} poses, over the time of {100 * covered:.0f} % of the frames"
     return [judged("source", "ground truth", figure, advice, poses=len(truth), covered_share=covered)]
 

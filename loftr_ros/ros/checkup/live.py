@@ -1,0 +1,222 @@
+"""The check-up of live topics, from the search for a camera to the frames that the node would make of its messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import rclpy
+from rclpy.impl.logging_severity import LoggingSeverity
+from rclpy.node import Node
+
+from loftr_ros.checkup.calibration_findings import calibration_findings
+from loftr_ros.checkup.findings import Finding, Level, Report, error, has_error, judged
+from loftr_ros.checkup.image_survey import ImageSurvey
+from loftr_ros.errors import LoftrRosError
+from loftr_ros.odometry.config import Mode
+from loftr_ros.odometry.frame import Frame
+from loftr_ros.odometry.frame_check import check_frame
+from loftr_ros.ros import tf_lookup, watchdog
+from loftr_ros.ros.baseline import Baseline
+from loftr_ros.ros.calibration import Calibration
+from loftr_ros.ros.camera_input import CameraMessages
+from loftr_ros.ros.camera_search import TOPICS_NEEDED, CameraSearchError, published, the_only
+from loftr_ros.ros.checkup.listener import Camera, Heard, Listener
+from loftr_ros.ros.checkup.topic_findings import pair_findings, stream_findings
+from loftr_ros.ros.extrinsic import refused_by_tf
+from loftr_ros.ros.frame_builder import FrameBuilder
+from loftr_ros.ros.messages import nanoseconds
+from loftr_ros.ros.parameters import VoParameters
+
+SOURCE = "live topics"
+# Images that are no exact pairs are looked at all the same, if they are nearer in time than this.
+_ABOUT_A_PAIR_NS = 50_000_000
+
+# Takes frames in order of time and their mode: the short look by the odometry.
+Motion = Callable[[list[Frame], Mode], list[Finding]]
+
+
+def check_topics(mode: Mode | None, seconds: float, keep: int, motion: Motion | None) -> Report:
+    """Listen to the camera that publishes, and judge what comes. ROS must be up.
+
+    Args:
+        mode: to check; None for that of the parameters on the command line, or else the best that the topics support.
+        seconds: to look for a camera at most, and then to listen to it.
+        keep: how many images of each topic are looked at.
+        motion: judges what the odometry makes of the frames; None leaves it out.
+
+    Raises:
+        ParameterError: a parameter on the command line does not exist or is outside its range.
+    """
+    node = rclpy.create_node("check", namespace="/loftr")
+    node.get_logger().set_level(LoggingSeverity.WARN)
+    listener = None
+    try:
+        listener = Listener(node, mode)
+        camera = listener.find_camera(seconds)
+        if camera is None:
+            return Report(SOURCE, mode, (_no_camera(node, listener, mode),))
+        findings, checked = [_chosen(node, camera)], camera.parameters.mode
+        findings += _LiveCheck(node, listener.listen(camera, seconds, keep), seconds).findings(motion)
+        return Report(SOURCE, checked, tuple(findings))
+    finally:
+        if listener:
+            listener.close()
+        node.destroy_node()
+
+
+def _no_camera(node: Node, listener: Listener, mode: Mode | None) -> Finding:
+    """Say in the words of the node what is missing, and what there is instead."""
+    try:
+        the_only([], mode or "mono", published(node))
+        reason = ""
+    except CameraSearchError as fault:
+        reason = str(fault)
+    figure = f"no camera; published topics: {listener.other_topics()}"
+    return Finding("topics", "camera", figure, Level.ERROR, reason)
+
+
+def _chosen(node: Node, camera: Camera) -> Finding:
+    p = camera.parameters
+    topics = " + ".join(getattr(p, name) for name in TOPICS_NEEDED[p.mode])
+    figure = f"{topics}{' (compressed)' if p.image_transport == 'compressed' else ''}"
+    rivals = camera.rivals
+    advice = ""
+    if rivals:
+        names = " and ".join(TOPICS_NEEDED[p.mode])
+        advice = f"{rivals} more {p.mode} camera{'s are' if rivals > 1 else ' is'} publishing: the node needs {names}"
+    return judged("topics", "camera", figure, advice, others=rivals)
+
+
+class _LiveCheck:
+    """Judges what was heard of one camera."""
+
+    def __init__(self, node: Node, heard: Heard, seconds: float) -> None:
+        self._node = node
+        self._heard = heard
+        self._parameters = replace(heard.parameters, input_timeout=seconds)
+        self._mode: Mode = heard.parameters.mode
+
+    def findings(self, motion: Motion | None) -> list[Finding]:
+        """Return all findings, and with `motion` those of the odometry if nothing keeps it from running."""
+        findings = self._topics()
+        if has_error(findings):
+            return findings
+        try:
+            frames, calibration = self._frames()
+        except LoftrRosError as fault:
+            return [*findings, error("images", "images", fault)]
+        if frames:
+            findings += calibration_findings(frames[0].camera, frames[0].rig, calibration.doubt or "")
+            findings += self._images(frames)
+        findings.append(self._place())
+        if motion and len(frames) > 1 and not has_error(findings):
+            findings += motion(frames, self._mode)
+        return findings
+
+    def _topics(self) -> list[Finding]:
+        findings, heard, p = [], self._heard, self._parameters
+        for stream in heard.streams:
+            log = heard.images[stream.topic]
+            findings.append(self._publishers(stream.topic))
+            if not len(log):
+                findings.append(error(stream.topic, "received", watchdog.no_images(self._node, stream, p)))
+                continue
+            findings += stream_findings(stream.topic, log, p.base_frame)
+            if stream.info_topic and not len(heard.infos[stream.info_topic]):
+                reason = watchdog.no_calibration(self._node, stream.info_topic, p)
+                findings.append(error(stream.topic, "camera_info", reason))
+        logs = [heard.images[stream.topic] for stream in heard.streams]
+        if len(logs) == 2 and all(map(len, logs)):
+            first, second = (stream.topic for stream in heard.streams)
+            findings += pair_findings((first, second), (logs[0], logs[1]), self._mode, p.sync)
+        return findings
+
+    def _publishers(self, topic: str) -> Finding:
+        publishers = self._node.get_publishers_info_by_topic(topic)
+        listed = ", ".join(
+            f"{p.node_namespace.rstrip('/')}/{p.node_name} ({p.qos_profile.reliability.name.lower().replace('_', ' ')})"
+            for p in publishers
+        )
+        kinds = ", ".join(sorted({p.topic_type.rpartition("/")[2] for p in publishers}))
+        advice = "only one camera may publish a topic: end the others" if len(publishers) > 1 else ""
+        figure = f"{kinds} by {listed}" if listed else "nobody"
+        return judged(topic, "publisher", figure, advice, publishers=len(publishers))
+
+    def _frames(self) -> tuple[list[Frame], Calibration]:
+        """Make the frames as the node does. Raises LoftrRosError for what keeps it from doing so."""
+        p, heard = self._parameters, self._heard
+        rectified = p.stereo_rectified if self._mode == "stereo" else p.rectified
+        baseline = Baseline(self._node, p.stereo_baseline)
+        calibration = Calibration(baseline.of, rectified=rectified)
+        builder = FrameBuilder(heard.streams, calibration, self._mode)
+        infos = tuple(log.messages[0] for log in heard.infos.values())
+        frames: list[Frame] = []
+        for images in self._sets():
+            frame = builder.frame(CameraMessages(images, infos, 0.0, 0))
+            if not frames or frame.stamp_ns > frames[-1].stamp_ns:
+                check_frame(frame, None, self._mode)
+                frames.append(frame)
+        baseline.close()
+        return frames, calibration
+
+    def _sets(self) -> list[tuple[object, ...]]:
+        """Return the kept images, each with its partner: of the same stamp, or where there are none about the same."""
+        first, *others = (self._heard.images[stream.topic].messages for stream in self._heard.streams)
+        if not others:
+            return [(message,) for message in first]
+        stamps = np.array([nanoseconds(message.header.stamp) for message in others[0]], np.int64)
+        sets = []
+        for message in first:
+            apart = np.abs(stamps - nanoseconds(message.header.stamp))
+            sets.append((int(apart.min()), (message, others[0][int(apart.argmin())])))
+        limit = 0 if any(apart == 0 for apart, _ in sets) else _ABOUT_A_PAIR_NS
+        return [pair for apart, pair in sets if apart <= limit]
+
+    def _images(self, frames: list[Frame]) -> list[Finding]:
+        survey = ImageSurvey()
+        for before, frame in zip([None, *frames], frames, strict=False):
+            survey.add(frame, before)
+        kinds = [log.messages[0] for log in self._heard.images.values()]
+        described = [getattr(message, "encoding", "") or message.format for message in kinds]
+        height, width = frames[0].image.shape
+        figure = f"{width}x{height}, {' + '.join(described)}"
+        pixels = judged("images", "pixels", figure, "", width_px=width, height_px=height)
+        unit = "in meters" if "32FC1" in described[-1] else f"{self._parameters.depth_scale:g} m a count (depth_scale)"
+        return [pixels, *survey.findings(), *survey.depth_finding(unit)]
+
+    def _place(self) -> Finding:
+        """Tell whether TF, or the parameters, say where the camera sits."""
+        p = self._parameters
+        frame = next(iter(sorted(self._heard.images[self._heard.streams[0].topic].frame_ids)))
+        if p.extrinsic_source == "parameters" or any(_pose(p)):
+            return judged("place", "on the base", f"given by the parameters camera_x ... camera_yaw: {_pose(p)}", "")
+        if not tf_lookup.is_installed():
+            advice = "set camera_x ... camera_yaw, or install tf2_ros; else the camera is taken to sit at the base"
+            return judged("place", "on the base", "unknown: tf2_ros is not installed here", advice)
+        if reason := refused_by_tf(frame, p.base_frame):
+            return judged("place", "on the base", "unknown", reason)
+        return self._place_by_tf(frame)
+
+    def _place_by_tf(self, frame: str) -> Finding:
+        p, tf = self._parameters, tf_lookup.TfLookup(self._node)
+        executor = rclpy.executors.SingleThreadedExecutor()
+        executor.add_node(self._node)
+        T = None
+        for _ in range(20):  # static transforms take a moment to arrive
+            executor.spin_once(timeout_sec=0.1)
+            T = T if T is not None else tf.find(p.base_frame, frame)
+        tf.close()
+        if T is None:
+            advice = (
+                "publish that transform (robot_state_publisher or static_transform_publisher), or set camera_x ... "
+                "camera_yaw; else the camera is taken to sit at the base and to look forward"
+            )
+            return judged("place", "on the base", f"TF does not know {frame} on {p.base_frame}", advice)
+        x, y, z = T[:3, 3].tolist()
+        return judged("place", "on the base", f"x {x:.3g}, y {y:.3g}, z {z:.3g} m by TF", "", x_m=x, y_m=y, z_m=z)
+
+
+def _pose(p: VoParameters) -> tuple[float, ...]:
+    return (p.camera_x, p.camera_y, p.camera_z, p.camera_roll, p.camera_pitch, p.camera_yaw)
