@@ -40,7 +40,7 @@ def print_page(report: Report, console: Console | None = None) -> None:
 def last_line(report: Report) -> str:
     """Return what is wrong, by number and name."""
     warnings, errors = report.at(Level.WARNING), report.at(Level.ERROR)
-    names = ", ".join(finding.name for finding in (*errors, *warnings))
+    names = ", ".join(dict.fromkeys(finding.name for finding in (*errors, *warnings)))
     counts = f"{_counted(len(errors), 'error')}, {_counted(len(warnings), 'warning')}"
     return f"{counts}: {names}" if names else f"{counts}: all is well"
 

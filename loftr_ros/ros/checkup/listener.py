@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from rclpy.executors import SingleThreadedExecutor
@@ -101,13 +101,13 @@ class Listener:
         subscriptions = [
             MatchedSubscription(node, kind, topic, self._into(log), parameters) for kind, topic, log in wanted
         ]
-        self._spin(seconds, subscriptions)
+        self.spin(seconds, subscriptions)
         for subscription in subscriptions:
             subscription.close()
         return Heard(parameters, found, images, infos)
 
-    def _spin(self, seconds: float, subscriptions: list[MatchedSubscription]) -> None:
-        """Let messages come, by subscriptions that follow their publishers."""
+    def spin(self, seconds: float, subscriptions: Sequence[MatchedSubscription] = ()) -> None:
+        """Let messages come, also by subscriptions that follow their publishers."""
         deadline, next_look = time.monotonic() + seconds, 0.0
         while (now := time.monotonic()) < deadline:
             if now > next_look:

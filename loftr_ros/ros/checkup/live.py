@@ -14,6 +14,7 @@ from loftr_ros.checkup.calibration_findings import calibration_findings
 from loftr_ros.checkup.findings import Finding, Level, Report, error, has_error, judged
 from loftr_ros.checkup.image_survey import ImageSurvey
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.odometry.camera import CameraError
 from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.frame_check import check_frame
@@ -23,15 +24,15 @@ from loftr_ros.ros.calibration import Calibration
 from loftr_ros.ros.camera_input import CameraMessages
 from loftr_ros.ros.camera_search import TOPICS_NEEDED, CameraSearchError, published, the_only
 from loftr_ros.ros.checkup.listener import Camera, Heard, Listener
-from loftr_ros.ros.checkup.topic_findings import pair_findings, stream_findings
+from loftr_ros.ros.checkup.topic_findings import is_given, pair_findings, place_finding, stream_findings
 from loftr_ros.ros.extrinsic import refused_by_tf
 from loftr_ros.ros.frame_builder import FrameBuilder
 from loftr_ros.ros.messages import nanoseconds
-from loftr_ros.ros.parameters import VoParameters
 
 SOURCE = "live topics"
 # Images that are no exact pairs are looked at all the same, if they are nearer in time than this.
 _ABOUT_A_PAIR_NS = 50_000_000
+_TF_S = 2.0  # static transforms arrive within this time
 
 # Takes frames in order of time and their mode: the short look by the odometry.
 Motion = Callable[[list[Frame], Mode], list[Finding]]
@@ -58,7 +59,7 @@ def check_topics(mode: Mode | None, seconds: float, keep: int, motion: Motion | 
         if camera is None:
             return Report(SOURCE, mode, (_no_camera(node, listener, mode),))
         findings, checked = [_chosen(node, camera)], camera.parameters.mode
-        findings += _LiveCheck(node, listener.listen(camera, seconds, keep), seconds).findings(motion)
+        findings += _LiveCheck(node, listener, listener.listen(camera, seconds, keep), seconds).findings(motion)
         return Report(SOURCE, checked, tuple(findings))
     finally:
         if listener:
@@ -79,7 +80,7 @@ def _no_camera(node: Node, listener: Listener, mode: Mode | None) -> Finding:
 
 def _chosen(node: Node, camera: Camera) -> Finding:
     p = camera.parameters
-    topics = " + ".join(getattr(p, name) for name in TOPICS_NEEDED[p.mode])
+    topics = " + ".join(node.resolve_topic_name(getattr(p, name)) for name in TOPICS_NEEDED[p.mode])
     figure = f"{topics}{' (compressed)' if p.image_transport == 'compressed' else ''}"
     rivals = camera.rivals
     advice = ""
@@ -92,8 +93,8 @@ def _chosen(node: Node, camera: Camera) -> Finding:
 class _LiveCheck:
     """Judges what was heard of one camera."""
 
-    def __init__(self, node: Node, heard: Heard, seconds: float) -> None:
-        self._node = node
+    def __init__(self, node: Node, listener: Listener, heard: Heard, seconds: float) -> None:
+        self._node, self._listener = node, listener
         self._heard = heard
         self._parameters = replace(heard.parameters, input_timeout=seconds)
         self._mode: Mode = heard.parameters.mode
@@ -108,6 +109,7 @@ class _LiveCheck:
         except LoftrRosError as fault:
             return [*findings, error("images", "images", fault)]
         if frames:
+            findings.append(self._taken_as())
             findings += calibration_findings(frames[0].camera, frames[0].rig, calibration.doubt or "")
             findings += self._images(frames)
         findings.append(self._place())
@@ -147,11 +149,14 @@ class _LiveCheck:
     def _frames(self) -> tuple[list[Frame], Calibration]:
         """Make the frames as the node does. Raises LoftrRosError for what keeps it from doing so."""
         p, heard = self._parameters, self._heard
-        rectified = p.stereo_rectified if self._mode == "stereo" else p.rectified
         baseline = Baseline(self._node, p.stereo_baseline)
-        calibration = Calibration(baseline.of, rectified=rectified)
+        calibration = Calibration(baseline.of, rectified=self._rectified)
         builder = FrameBuilder(heard.streams, calibration, self._mode)
         infos = tuple(log.messages[0] for log in heard.infos.values())
+        try:
+            calibration.cameras(infos)
+        except CameraError:  # TF, which may tell the baseline, takes a moment to arrive
+            self._listener.spin(_TF_S)
         frames: list[Frame] = []
         for images in self._sets():
             frame = builder.frame(CameraMessages(images, infos, 0.0, 0))
@@ -160,6 +165,17 @@ class _LiveCheck:
                 frames.append(frame)
         baseline.close()
         return frames, calibration
+
+    @property
+    def _rectified(self) -> bool:
+        p = self._parameters
+        return p.stereo_rectified if self._mode == "stereo" else p.rectified
+
+    def _taken_as(self) -> Finding:
+        """Tell which part of the calibration is used: the same images with the wrong one look fine."""
+        name = "stereo_rectified" if self._mode == "stereo" else "rectified"
+        kind, source = ("rectified", "P") if self._rectified else ("raw", "K and D")
+        return judged("calibration", "images", f"taken as {kind}, with {source} of camera_info (parameter {name})", "")
 
     def _sets(self) -> list[tuple[object, ...]]:
         """Return the kept images, each with its partner: of the same stamp, or where there are none about the same."""
@@ -187,36 +203,12 @@ class _LiveCheck:
         return [pixels, *survey.findings(), *survey.depth_finding(unit)]
 
     def _place(self) -> Finding:
-        """Tell whether TF, or the parameters, say where the camera sits."""
-        p = self._parameters
-        frame = next(iter(sorted(self._heard.images[self._heard.streams[0].topic].frame_ids)))
-        if p.extrinsic_source == "parameters" or any(_pose(p)):
-            return judged("place", "on the base", f"given by the parameters camera_x ... camera_yaw: {_pose(p)}", "")
-        if not tf_lookup.is_installed():
-            advice = "set camera_x ... camera_yaw, or install tf2_ros; else the camera is taken to sit at the base"
-            return judged("place", "on the base", "unknown: tf2_ros is not installed here", advice)
-        if reason := refused_by_tf(frame, p.base_frame):
-            return judged("place", "on the base", "unknown", reason)
-        return self._place_by_tf(frame)
-
-    def _place_by_tf(self, frame: str) -> Finding:
-        p, tf = self._parameters, tf_lookup.TfLookup(self._node)
-        executor = rclpy.executors.SingleThreadedExecutor()
-        executor.add_node(self._node)
-        T = None
-        for _ in range(20):  # static transforms take a moment to arrive
-            executor.spin_once(timeout_sec=0.1)
-            T = T if T is not None else tf.find(p.base_frame, frame)
+        p, installed = self._parameters, tf_lookup.is_installed()
+        frame = min(self._heard.images[self._heard.streams[0].topic].frame_ids)
+        if not installed or is_given(p) or refused_by_tf(frame, p.base_frame):
+            return place_finding(p, frame, None, installed)
+        tf = tf_lookup.TfLookup(self._node)
+        self._listener.spin(_TF_S)
+        T_base_camera = tf.find(p.base_frame, frame)
         tf.close()
-        if T is None:
-            advice = (
-                "publish that transform (robot_state_publisher or static_transform_publisher), or set camera_x ... "
-                "camera_yaw; else the camera is taken to sit at the base and to look forward"
-            )
-            return judged("place", "on the base", f"TF does not know {frame} on {p.base_frame}", advice)
-        x, y, z = T[:3, 3].tolist()
-        return judged("place", "on the base", f"x {x:.3g}, y {y:.3g}, z {z:.3g} m by TF", "", x_m=x, y_m=y, z_m=z)
-
-
-def _pose(p: VoParameters) -> tuple[float, ...]:
-    return (p.camera_x, p.camera_y, p.camera_z, p.camera_roll, p.camera_pitch, p.camera_yaw)
+        return place_finding(p, frame, T_base_camera, installed)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loftr_ros.checkup.findings import Finding, Level, judged
 from loftr_ros.checkup.timing import timing_findings
 from loftr_ros.ros.checkup.topic_log import TopicLog
 from loftr_ros.ros.extrinsic import refused_by_tf
+from loftr_ros.ros.parameters import VoParameters
 from loftr_ros.ros.stamp_order import Order, StampOrder
 
 # Images of a robot's own camera are younger than this, and those of a recording older than that.
@@ -31,7 +33,8 @@ def _received(topic: str, log: TopicLog) -> Finding:
     rate = (len(log) - 1) / seconds if seconds > 0 else 0.0
     bandwidth = 1e-6 * log.bytes / len(log) * rate
     figure = f"{len(log)} images, {rate:.3g} Hz by arrival, {bandwidth:.3g} MB/s"
-    return judged(topic, "received", figure, "", images=len(log), arrival_hz=rate, mb_per_s=bandwidth)
+    advice = "a motion takes two images: is the camera running?" if len(log) < 2 else ""
+    return judged(topic, "received", figure, advice, images=len(log), arrival_hz=rate, mb_per_s=bandwidth)
 
 
 def _stamps(topic: str, log: TopicLog, judgments: list[Order]) -> Finding:
@@ -100,3 +103,37 @@ def _same_frame(subject: str, logs: tuple[TopicLog, TopicLog], mode: str) -> lis
     figure = f"'{frames[1]}' of the depth, '{frames[0]}' of the image"
     advice = "depth has to be registered to the image: take the aligned or registered topic"
     return [judged(subject, "depth frame", figure, advice)]
+
+
+def is_given(p: VoParameters) -> bool:
+    """Return whether the parameters say where the camera sits, so that TF is not asked."""
+    return p.extrinsic_source == "parameters" or (p.extrinsic_source == "auto" and any(_pose(p)))
+
+
+def place_finding(
+    p: VoParameters, frame: str, T_base_camera: NDArray[np.float64] | None, tf_is_installed: bool
+) -> Finding:
+    """Judge where the camera sits on the base.
+
+    Args:
+        p: of the node.
+        frame: of the images.
+        T_base_camera: (4, 4) by TF; None if it does not know, or was not asked.
+        tf_is_installed: whether it could be asked.
+    """
+    if is_given(p):
+        pose = ", ".join(f"{value:.3g}" for value in _pose(p))
+        return judged("place", "on the base", f"{pose} by the parameters camera_x ... camera_yaw", "")
+    if T_base_camera is not None:
+        x, y, z = T_base_camera[:3, 3].tolist()
+        return judged("place", "on the base", f"x {x:.3g}, y {y:.3g}, z {z:.3g} m by TF", "", x_m=x, y_m=y, z_m=z)
+    figure = f"TF does not know {frame} on {p.base_frame}" if tf_is_installed else "tf2_ros is not installed here"
+    advice = refused_by_tf(frame, p.base_frame) or (
+        "publish that transform (robot_state_publisher or static_transform_publisher), or set camera_x ... camera_yaw; "
+        "else the camera is taken to sit at the base and to look forward"
+    )
+    return judged("place", "on the base", figure, advice)
+
+
+def _pose(p: VoParameters) -> tuple[float, ...]:
+    return (p.camera_x, p.camera_y, p.camera_z, p.camera_roll, p.camera_pitch, p.camera_yaw)
