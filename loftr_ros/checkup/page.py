@@ -24,7 +24,7 @@ def print_page(report: Report, console: Console | None = None) -> None:
     console = console or Console()
     table = Table(show_header=False, box=None, padding=(0, 1, 0, 0))
     table.add_column(min_width=5)
-    table.add_column(min_width=13)
+    table.add_column(min_width=13, max_width=16)
     table.add_column(overflow="fold")
     for subject, findings in groupby(report.findings, key=lambda finding: finding.subject):
         table.add_row("", "", Text(subject, style="bold underline"))
