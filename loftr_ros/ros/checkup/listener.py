@@ -22,6 +22,7 @@ from loftr_ros.ros.streams import Stream, streams
 _BEST_FIRST: tuple[Mode, ...] = ("stereo", "rgbd", "mono")
 # After the first camera is seen, the topics of others, or of its other side, are seen within this time.
 _SETTLE_S = 1.5
+_SEARCH_S = 6.0  # DDS finds publishers within this time, also on a busy machine
 _FOLLOW_S = 0.5  # how often subscriptions look at the reliability of the publishers
 _HIDDEN = ("/rosout", "/parameter_events")
 
@@ -81,9 +82,9 @@ class Listener:
         """Stop."""
         self._executor.shutdown()
 
-    def find_camera(self, seconds: float) -> Camera | None:
+    def find_camera(self) -> Camera | None:
         """Return the camera of the best mode, waiting for one; None if nothing came up."""
-        deadline, settled = time.monotonic() + seconds, None
+        deadline, settled = time.monotonic() + _SEARCH_S, None
         while (now := time.monotonic()) < min(deadline, settled or deadline):
             if settled is None and self._camera():
                 settled = now + _SETTLE_S
@@ -91,7 +92,13 @@ class Listener:
         return self._camera()
 
     def listen(self, camera: Camera, seconds: float, keep: int) -> Heard:
-        """Listen to the images and calibrations of the camera, and keep the first images of each topic."""
+        """Listen for some seconds from the first messages on, and keep the first images of each topic.
+
+        Args:
+            camera: whose images and calibrations are meant.
+            seconds: to listen, and likewise to wait for the first messages.
+            keep: images of each topic.
+        """
         parameters, node = camera.parameters, self._node
         found = streams(parameters, node.resolve_topic_name)
         images = {stream.topic: TopicLog(keep) for stream in found}
@@ -101,15 +108,23 @@ class Listener:
         subscriptions = [
             MatchedSubscription(node, kind, topic, self._into(log), parameters) for kind, topic, log in wanted
         ]
-        self.spin(seconds, subscriptions)
+        logs = [*images.values(), *infos.values()]
+        self.spin(seconds, subscriptions, until=lambda: all(map(len, logs)))  # discovery may take seconds
+        if any(map(len, images.values())):
+            self.spin(seconds, subscriptions)
         for subscription in subscriptions:
             subscription.close()
         return Heard(parameters, found, images, infos)
 
-    def spin(self, seconds: float, subscriptions: Sequence[MatchedSubscription] = ()) -> None:
-        """Let messages come, also by subscriptions that follow their publishers."""
+    def spin(
+        self,
+        seconds: float,
+        subscriptions: Sequence[MatchedSubscription] = (),
+        until: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Let messages come, also by subscriptions that follow their publishers, for a time or until something is."""
         deadline, next_look = time.monotonic() + seconds, 0.0
-        while (now := time.monotonic()) < deadline:
+        while (now := time.monotonic()) < deadline and not until():
             if now > next_look:
                 next_look = now + _FOLLOW_S
                 for subscription in subscriptions:

@@ -43,7 +43,7 @@ def check_topics(mode: Mode | None, seconds: float, keep: int, motion: Motion | 
 
     Args:
         mode: to check; None for that of the parameters on the command line, or else the best that the topics support.
-        seconds: to look for a camera at most, and then to listen to it.
+        seconds: to listen to the camera.
         keep: how many images of each topic are looked at.
         motion: judges what the odometry makes of the frames; None leaves it out.
 
@@ -55,7 +55,7 @@ def check_topics(mode: Mode | None, seconds: float, keep: int, motion: Motion | 
     listener = None
     try:
         listener = Listener(node, mode)
-        camera = listener.find_camera(seconds)
+        camera = listener.find_camera()
         if camera is None:
             return Report(SOURCE, mode, (_no_camera(node, listener, mode),))
         findings, checked = [_chosen(node, camera)], camera.parameters.mode
