@@ -16,7 +16,7 @@ from loftr_ros.ros.stamp_order import Order, StampOrder
 
 # Images of a robot's own camera are younger than this, and those of a recording older than that.
 _LATE_S, _EARLY_S, _RECORDED_S = 1.0, 0.05, 3600.0
-_MOST_PAIRED = 0.9  # share of the images; the first and last of a stream may lack their partner
+_MOST_PAIRED = 0.9  # share of the images; now and then one is lost on the way
 
 
 def stream_findings(topic: str, log: TopicLog, base_frame: str) -> list[Finding]:
@@ -79,6 +79,8 @@ def _frame_id(topic: str, log: TopicLog, base_frame: str) -> Finding:
 def pair_findings(topics: tuple[str, str], logs: tuple[TopicLog, TopicLog], mode: str, sync: str) -> list[Finding]:
     """Judge how left and right, or image and depth, go together."""
     first, second = (np.array(log.stamps_ns, np.int64) for log in logs)
+    both = (first >= second.min()) & (first <= second.max())  # the partner of the last image may still be on its way
+    first = first[both] if both.any() else first
     nearest = np.array([second[np.abs(second - stamp).argmin()] - stamp for stamp in first])
     exact = float((nearest == 0).mean())
     median, largest = 1e-6 * float(np.median(nearest)), 1e-6 * float(np.abs(nearest).max())
