@@ -16,6 +16,8 @@ from loftr_ros.odometry.image_quality import ImageQuality
 _MANY_FAULTY = 0.1
 # Medians beyond those of any depth camera show a wrong unit: they see 0.1 to 20 m, 60 m by lidar.
 _USUAL_DEPTH = (0.15, 60.0)  # meters
+# Where the unit is a guess: 1000 counts a meter read as 5000 bring rooms of 1 to 2.5 m here. TUM's desk has 1.1 m.
+_LEAST_DEPTH_BY_A_GUESS = 0.5  # meters
 _FEW_KNOWN = 0.15  # share of the pixels; a lidar projected into the image leaves about 5 % and is warned about
 _EVERY = 4  # pixels along each side that the mean gray level is of
 
@@ -66,8 +68,13 @@ class ImageSurvey:
             return []
         return [*map(self._light, self._levels), *self._repeats(), *self._sides()]
 
-    def depth_finding(self, unit: str) -> list[Finding]:
-        """Judge the depth images, whose unit and its source are given in words; nothing without depth images."""
+    def depth_finding(self, unit: str, is_a_guess: bool = False) -> list[Finding]:
+        """Judge the depth images; nothing without depth images.
+
+        Args:
+            unit: in words, and where it is from.
+            is_a_guess: nothing told the unit.
+        """
         if not self._known:
             return []
         known = float(np.median(self._known))
@@ -80,7 +87,8 @@ class ImageSurvey:
             ]  # fmt: skip
         median = float(np.median(self._depth_medians))
         advice = ""
-        if not _USUAL_DEPTH[0] <= median <= _USUAL_DEPTH[1]:
+        least = _LEAST_DEPTH_BY_A_GUESS if is_a_guess else _USUAL_DEPTH[0]
+        if not least <= median <= _USUAL_DEPTH[1]:
             advice = "hardly any depth camera sees this: check the unit (1000 counts a meter for millimeters)"
         elif known < _FEW_KNOWN:
             advice = (

@@ -14,6 +14,7 @@ from loftr_ros.sequences.errors import DamagedImageError, SequenceError
 from loftr_ros.sequences.first_look import gray_levels, orientation
 from loftr_ros.sequences.images import read_as_stored
 from loftr_ros.sequences.sequence import Sequence
+from loftr_ros.sequences.tum import ASSUMED
 
 # Pairs of successive frames that are decoded, spread over the sequence.
 SAMPLES = 12
@@ -88,7 +89,8 @@ def _images(sequence: Sequence) -> list[Finding]:
         pixels = _pixels(sequence)
     except SequenceError as fault:
         return [error("images", "images", fault)]
-    return [*pixels, *_damaged(damaged, survey.frames), *survey.findings(), *survey.depth_finding(_unit(sequence))]
+    depth = survey.depth_finding(*_unit(sequence))
+    return [*pixels, *_damaged(damaged, survey.frames), *survey.findings(), *depth]
 
 
 def _sampled(frames: int) -> list[int]:
@@ -131,14 +133,14 @@ def _damaged(damaged: list[str], readable: int) -> list[Finding]:
     return [judged("images", "damaged", figure, f"they are skipped: {shortened(damaged[0], 300)}", **values)]
 
 
-def _unit(sequence: Sequence) -> str:
+def _unit(sequence: Sequence) -> tuple[str, bool]:
+    """Return the unit of the depth images in words, and whether it is a guess."""
     first = next((entry.depth for entry in sequence.entries if entry.depth is not None), None)
-    if first is None:
-        return ""
     try:
-        floats = read_as_stored(first).dtype.kind == "f"
+        floats = first is not None and read_as_stored(first).dtype.kind == "f"
     except SequenceError:
         floats = False
-    return (
-        "in meters" if floats else f"{sequence.depth_units_per_metre:g} counts a meter ({sequence.depth_units_source})"
-    )
+    if floats:
+        return "in meters", False
+    source = sequence.depth_units_source
+    return f"{sequence.depth_units_per_metre:g} counts a meter ({source})", source == ASSUMED

@@ -139,6 +139,16 @@ def test_depth_of_a_wrong_unit(check: Check, sideways_rgbd: Path) -> None:
     assert "check the unit" in faults(content)["depth"]
 
 
+def test_depth_in_millimeters_whose_unit_is_a_guess(check: Check, sideways_rgbd: Path) -> None:
+    (sideways_rgbd / "depth_scale.txt").unlink()
+    for path in (sideways_rgbd / "depth").iterdir():
+        cv2.imwrite(str(path), np.full((200, 320), 2000, np.uint16))
+    _, content = check(sideways_rgbd, "--no-motion")
+    assert "1000 counts a meter for millimeters" in faults(content)["depth"]
+    assert "assumed as in the TUM benchmark" in named(content, "depth")["figure"]
+    assert faults(check(sideways_rgbd, "--no-motion", "--depth-scale", "1000")[1]) == {}
+
+
 def test_right_images_that_come_late(check: Check, recorded: Callable[[str], Path], tmp_path: Path) -> None:
     for camera in ("cam0", "cam1"):
         folder = tmp_path / "mav0" / camera

@@ -28,7 +28,12 @@ def test_a_pair_that_is_played(ros, rendered):
     assert abs(named(content, "baseline")[0]["values"]["baseline_m"] - 0.2) < 1e-6
     assert named(content, "pixels")[0]["figure"] == "320x240, mono8 + mono8"
 
-    code, said, errors = ros.run(*CHECK, 2, "--mode", "mono", "--ros-args", "-p", "image_topic:=nothing_here")
+    code, said, errors = ros.run(*CHECK, 1, "--ros-args", "-r", "image:=left/image")
+    content = json.loads(said)
+    assert (code, content["mode"], faults(content)) == (0, "mono", {"on the base"}), said + errors
+    assert named(content, "camera")[0]["figure"] == "/loftr/left/image"
+
+    code, said, _ = ros.run(*CHECK, 2, "--ros-args", "-p", "image_topic:=nothing_here")
     assert code == 1
     (received,) = named(json.loads(said), "received")
     assert received["advice"].startswith("no image on /loftr/nothing_here for 2 s: it has 0 publishers")
@@ -38,7 +43,7 @@ def test_a_pair_that_is_played(ros, rendered):
 def test_depth_is_compressed_and_the_odometry_takes_a_look(ros, rendered_rgbd):
     options = ("--mode", "rgbd", "--loop", "--compressed")
     play = ros.start("loftr_ros.cli", "play", rendered_rgbd.path, *options)
-    code, said, errors = ros.run("loftr_ros.ros.checkup.main", "--json", "--seconds", 3, "--frames", 5)
+    code, said, errors = ros.run("loftr_ros.ros.checkup.main", "--json", "--seconds", 3, "--frames", 4)
     content = json.loads(said)
     assert (code, content["mode"]) == (0, "rgbd"), said + errors
     assert named(content, "camera")[0]["figure"].endswith("(compressed)")

@@ -12,7 +12,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 
 from loftr_ros.odometry.config import Mode
-from loftr_ros.ros.camera_search import TOPICS_NEEDED, choices, published
+from loftr_ros.ros.camera_search import TOPICS_NEEDED, choices, published, topics_are_named
 from loftr_ros.ros.checkup.topic_log import TopicLog
 from loftr_ros.ros.node_parameters import given
 from loftr_ros.ros.parameters import VoParameters, validated
@@ -75,15 +75,18 @@ class Listener:
         values = given(node)
         asked = mode or values.get("mode")
         self._modes: tuple[Mode, ...] = (asked,) if asked else _BEST_FIRST
-        unnamed = {name: "" for names in TOPICS_NEEDED.values() for name in names}
-        self._parameters = validated({**unnamed, **values})
+        self._parameters = validated({**_named_topics(node), **values})
 
     def close(self) -> None:
         """Stop."""
         self._executor.shutdown()
 
     def find_camera(self) -> Camera | None:
-        """Return the camera of the best mode, waiting for one; None if nothing came up."""
+        """Return the camera of the best mode, waiting for one; None if nothing came up.
+
+        Raises:
+            CameraSearchError: only some of the topics of a mode are named.
+        """
         deadline, settled = time.monotonic() + _SEARCH_S, None
         while (now := time.monotonic()) < min(deadline, settled or deadline):
             if settled is None and self._camera():
@@ -139,13 +142,24 @@ class Listener:
 
     def _camera(self) -> Camera | None:
         topics = published(self._node)
-        for mode in self._modes:
-            parameters = replace(self._parameters, mode=mode)
-            if all(getattr(parameters, name) for name in TOPICS_NEEDED[mode]):
-                return Camera(parameters)
+        by_mode = [replace(self._parameters, mode=mode) for mode in self._modes]
+        named = [p for p in by_mode if all(getattr(p, name) for name in TOPICS_NEEDED[p.mode])]
+        if named:
+            return Camera(named[0])
+        for parameters in by_mode:
+            topics_are_named(parameters)  # or else some of them are
             if found := choices(topics, parameters):
                 return Camera(replace(parameters, **found[0].parameters), len(found) - 1)
         return None
 
     def _into(self, log: TopicLog) -> Callable[[object], None]:
         return lambda message: log.add(message, self._node.get_clock().now().nanoseconds)
+
+
+def _named_topics(node: Node) -> dict[str, str]:
+    """Return the topic parameters: empty, so that the topics are found, except for those that are remapped."""
+    names = {name for names in TOPICS_NEEDED.values() for name in names}
+    defaults = {name: str(getattr(VoParameters(), name)) for name in names}
+    namespace = node.get_namespace().rstrip("/")
+    is_remapped = {name: node.resolve_topic_name(topic) != f"{namespace}/{topic}" for name, topic in defaults.items()}
+    return {name: topic if is_remapped[name] else "" for name, topic in defaults.items()}

@@ -106,6 +106,8 @@ class _LiveCheck:
             return findings
         try:
             frames, calibration = self._frames()
+        except CameraError as fault:
+            return [*findings, error("calibration", "camera", fault)]
         except LoftrRosError as fault:
             return [*findings, error("images", "images", fault)]
         if frames:
@@ -156,7 +158,7 @@ class _LiveCheck:
         try:
             calibration.cameras(infos)
         except CameraError:  # TF, which may tell the baseline, takes a moment to arrive
-            self._listener.spin(_TF_S)
+            self._listener.spin(_TF_S if tf_lookup.is_installed() else 0.0)
         frames: list[Frame] = []
         for images in self._sets():
             frame = builder.frame(CameraMessages(images, infos, 0.0, 0))

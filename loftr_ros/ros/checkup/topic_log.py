@@ -36,7 +36,7 @@ class TopicLog:
         self.arrivals_ns.append(arrival_ns)
         self.frame_ids.add(message.header.frame_id)
         self.bytes += len(getattr(message, "data", b""))
-        if len(self.messages) < self.keep and self.bytes <= _KEPT_BYTES:
+        if not self.messages or (len(self.messages) < self.keep and self.bytes <= _KEPT_BYTES):
             self.messages.append(message)
 
     def __len__(self) -> int:
