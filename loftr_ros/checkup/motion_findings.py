@@ -14,13 +14,21 @@ from loftr_ros.errors import LoftrRosError
 from loftr_ros.matches import Matcher
 from loftr_ros.odometry.checks.input_fault import InputWarning
 from loftr_ros.odometry.config import Mode, OdometryConfig
-from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
+from loftr_ros.odometry.estimate import LostReason, OdometryEstimate, TrackingState
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 # Fewer matches or inliers than these, medians, still track, but with little in reserve.
 _FEW_MATCHES, _FEW_INLIERS = 60, 0.5  # a frame, share; recorded sequences have 146 and 0.70 at least
 _MANY_LOST = 0.1  # share of the frames
+# The likely cause of each reason for a loss that lies in the source; for faults of images there are other findings.
+_MENDS = {
+    LostReason.FEW_MATCHES: "look for more light, texture or overlap",
+    LostReason.NO_MOTION_FITS: "check the calibration, the order of the images, and for things that move or repeat",
+    LostReason.NO_DEPTH: "the depth image is empty where the matches are, or all is too far away for the baseline",
+    LostReason.NO_STEREO: "left and right may be swapped, of different times, or rectified in another way",
+    LostReason.IMPOSSIBLE_MOTION: "no robot moves like that: check the stamps, the baseline and the unit of depth",
+}
 _MEASURED = (TrackingState.TRACKING, TrackingState.STATIONARY)
 
 
@@ -29,7 +37,7 @@ class _Step:
     """What is kept of an estimate, whose images would fill the memory."""
 
     state: TrackingState
-    lost_reason: str
+    lost_reason: LostReason | None
     matches: int
     inliers: int
     speed: float | None  # metres a second; None where it is unknown
@@ -41,7 +49,7 @@ class _Step:
         metric = estimate.scale_known and estimate.state in _MEASURED
         return _Step(
             state=estimate.state,
-            lost_reason=estimate.lost_reason.value if estimate.lost_reason else "",
+            lost_reason=estimate.lost_reason,
             matches=estimate.num_matches,
             inliers=estimate.num_inliers,
             speed=float(np.linalg.norm(estimate.twist[:3])) if metric else None,
@@ -74,13 +82,18 @@ def _tracking(steps: list[_Step]) -> Finding:
     figure = f"of {len(steps)} motions " + ", ".join(f"{count} {state.value}" for state, count in states.most_common())
     values = {state.value: states[state] for state in TrackingState}
     measured, lost = sum(states[state] for state in _MEASURED), states[TrackingState.LOST]
-    listed = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
     if not measured and lost:
-        return Finding("motion", "tracking", figure, Level.ERROR, f"no motion can be measured: {listed}", values)
-    advice = f"lost: {listed}" if lost > _MANY_LOST * len(steps) else ""
+        return Finding("motion", "tracking", figure, Level.ERROR, _why_lost(reasons), values)
+    advice = _why_lost(reasons) if lost > _MANY_LOST * len(steps) else ""
     if not measured:
         advice = "the camera moves too little here for a single camera to tell: look at more frames"
     return judged("motion", "tracking", figure, advice, **values)
+
+
+def _why_lost(reasons: Counter[LostReason]) -> str:
+    listed = ", ".join(f"{count} {reason.value}" for reason, count in reasons.most_common())
+    mend = next((_MENDS[reason] for reason, _ in reasons.most_common() if reason in _MENDS), "")
+    return f"lost: {listed}" + (f": {mend}" if mend else "")
 
 
 def _matches(steps: list[_Step]) -> list[Finding]:

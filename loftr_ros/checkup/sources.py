@@ -49,7 +49,8 @@ def open_source(path: Path, mode: Mode | None, fps: float, depth_scale: float | 
             refused[candidate] = fault
     chosen = mode or next((candidate for candidate in _BEST_FIRST if candidate in opened), None)
     if chosen not in opened:
-        return OpenedSource(None, chosen, (*_layout(path), error("source", "input", _why_none(refused, mode))))
+        others = [_modes(opened, refused, mode)] if opened else []
+        return OpenedSource(None, chosen, (*_layout(path), *others, error("source", "input", _why_none(refused, mode))))
     return OpenedSource(opened[chosen], chosen, (*_layout(path), _modes(opened, refused, mode)))
 
 

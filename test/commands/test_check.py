@@ -177,6 +177,21 @@ def test_a_single_frame_and_a_camera_that_sees_nothing(check: Check, sideways: P
     assert "a motion takes two frames" in faults(content)["frames"]
 
 
+def test_a_mode_that_the_source_does_not_support(check: Check, sideways: Path) -> None:
+    code, content = check(sideways, "--mode", "rgbd")
+    assert (code, list(faults(content))) == (1, ["input"])
+    assert named(content, "modes")["values"] == {"supported": "mono stereo"}
+
+
+def test_left_and_right_exchanged(check: Check, sideways: Path) -> None:
+    (sideways / "image_0").rename(sideways / "image_9")
+    (sideways / "image_1").rename(sideways / "image_0")
+    (sideways / "image_9").rename(sideways / "image_1")
+    code, content = check(sideways)
+    assert (code, list(faults(content))) == (1, ["tracking"])
+    assert "5 left and right do not match: left and right may be swapped" in faults(content)["tracking"]
+
+
 def test_images_that_do_not_match(check: Check, sideways: Path) -> None:
     rng = np.random.default_rng(1)
     for camera in range(2):
