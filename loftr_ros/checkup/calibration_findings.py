@@ -15,7 +15,7 @@ def calibration_findings(camera: Camera, rig: StereoRig | None, doubts: str | No
 
     Args:
         camera, rig: of the images.
-        doubts: what is unlikely about them if that is known already, as of a region of the image it cannot be told.
+        doubts: what is unlikely about them, if known; by default it is computed, which needs whole images (no roi).
     """
     if doubts is None:
         doubts = "; ".join(unlikely(camera, rig.right if rig else None, rig.baseline if rig else None))
@@ -44,7 +44,7 @@ def field_of_view(camera: Camera) -> tuple[float, float]:
 
 
 def _baseline(camera: Camera, rig: StereoRig) -> Finding:
-    """What is unlikely about it is told with the camera."""
+    """Describe the baseline; an unlikely one is a warning of the camera."""
     x, y, z = rig.T_left_right[:3, 3].tolist()
     R = rig.T_left_right[:3, :3]
     turned = float(np.degrees(np.arccos(np.clip((np.trace(R) - 1) / 2, -1, 1))))

@@ -1,4 +1,4 @@
-"""What some frames of a source look like: light, texture, repeated images, equal sides, depth."""
+"""Figures of a sample of frames: exposure, texture, duplicates, identical pairs, depth."""
 
 from __future__ import annotations
 
@@ -63,17 +63,17 @@ class ImageSurvey:
                 self._depth_medians.append(float(np.median(known)))
 
     def findings(self) -> list[Finding]:
-        """Judge what was collected. Depth is told by `depth_finding`."""
+        """Judge what was collected. Depth is judged by `depth_finding`."""
         if not self.frames:
             return []
-        return [*map(self._light, self._levels), *self._repeats(), *self._sides()]
+        return [*map(self._exposure, self._levels), *self._duplicates(), *self._identical_pair()]
 
     def depth_finding(self, unit: str, is_a_guess: bool = False) -> list[Finding]:
         """Judge the depth images; nothing without depth images.
 
         Args:
             unit: in words, and where it is from.
-            is_a_guess: nothing told the unit.
+            is_a_guess: neither the source nor the user gave the unit.
         """
         if not self._known:
             return []
@@ -106,13 +106,13 @@ class ImageSurvey:
         self._faults.setdefault(side, Counter()).update([fault] if fault else [])
         self._hopeless[side] += quality.hopeless
 
-    def _light(self, side: str) -> Finding:
+    def _exposure(self, side: str) -> Finding:
         level, contrast = float(np.median(self._levels[side])), float(np.median(self._contrasts[side]))
         faults = self._faults[side]
         listed = (f"{count} {fault.value.removeprefix('image ')}" for fault, count in faults.most_common())
         faulty = ", ".join(listed) or "none faulty"
         figure = f"gray level {level:.0f}, contrast {contrast:.0f} (median); of {self.frames} images {faulty}"
-        name = f"{side} light" if side else "light"
+        name = f"{side} exposure" if side else "exposure"
         values = {"gray_level": level, "contrast": contrast, "faulty": faults.total(), "images": self.frames}
         if self._hopeless[side] == self.frames:
             advice = "nothing can be matched in these images: check the lens cap, the exposure and the format"
@@ -120,20 +120,20 @@ class ImageSurvey:
         advice = _MENDS[faults.most_common(1)[0][0]] if faults.total() > _MANY_FAULTY * self.frames else ""
         return judged("images", name, figure, advice, **values)
 
-    def _repeats(self) -> list[Finding]:
+    def _duplicates(self) -> list[Finding]:
         if not self._successive:
             return []
         figure = f"{self._repeated or 'none'} of {self._successive} images equals the one before"
         advice = (
             "the driver or the recorder sends images twice: velocities are wrong; drop them" if self._repeated else ""
         )
-        values = {"repeated": self._repeated, "looked_at": self._successive}
-        return [judged("images", "repeated", figure, advice, **values)]
+        values = {"duplicates": self._repeated, "looked_at": self._successive}
+        return [judged("images", "duplicates", figure, advice, **values)]
 
-    def _sides(self) -> list[Finding]:
+    def _identical_pair(self) -> list[Finding]:
         if not self._same_sides:
             return []
         figure = f"{self._same_sides} of {self._pairs} right images equal the left one"
         advice = "there is no stereo in them: check where the right images come from"
         level = Level.ERROR if self._same_sides == self._pairs else Level.WARNING
-        return [Finding("images", "equal sides", figure, level, advice, {"equal": self._same_sides})]
+        return [Finding("images", "identical pair", figure, level, advice, {"equal": self._same_sides})]

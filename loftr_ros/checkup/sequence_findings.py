@@ -58,7 +58,7 @@ def _pairing(sequence: Sequence) -> list[Finding]:
         advice = "a moving pair that is not synchronous measures wrong depths: trigger the cameras together"
     names = "right after left" if stereo else "depth after image"
     figure = f"{names} by {median:.3g} ms (median), at most {largest:.3g} ms apart"
-    return [judged("time", "pairs", figure, advice, median_ms=median, largest_ms=largest)]
+    return [judged("time", "sync", figure, advice, median_ms=median, largest_ms=largest)]
 
 
 def _ground_truth(sequence: Sequence) -> list[Finding]:
@@ -109,7 +109,7 @@ def _decoded(sequence: Sequence, index: int, damaged: list[str]) -> Frame | None
 
 
 def _pixels(sequence: Sequence) -> list[Finding]:
-    """Tell size and type of the first image that can be read."""
+    """Report size and type of the first image that can be read."""
     for entry in sequence.entries[:SAMPLES]:
         try:
             image = read_as_stored(entry.image)
@@ -119,7 +119,7 @@ def _pixels(sequence: Sequence) -> list[Finding]:
         kind = "color" if image.ndim == 3 else "gray"
         remarks = "; ".join([*gray_levels(sequence), *orientation(sequence)])
         figure = f"{width}x{height}, {8 * image.itemsize} bits, {kind}" + (f"; {remarks}" if remarks else "")
-        return [judged("images", "pixels", figure, "", width_px=width, height_px=height, bits=8 * image.itemsize)]
+        return [judged("images", "format", figure, "", width_px=width, height_px=height, bits=8 * image.itemsize)]
     return []
 
 

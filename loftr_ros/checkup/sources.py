@@ -71,7 +71,7 @@ def _why_none(refused: dict[Mode, SequenceError], mode: Mode | None) -> Sequence
 
 
 def _modes(opened: dict[Mode, Sequence], refused: dict[Mode, SequenceError], asked: Mode | None) -> Finding:
-    """Tell which modes work. A right camera or depth that is there and cannot be used is worth a warning."""
+    """Report which modes work. A right camera or depth that is there and cannot be used is worth a warning."""
     faults = {mode: fault for mode, fault in refused.items() if not isinstance(fault, MissingSensorError)}
     lacking = [mode for mode in refused if mode not in faults]
     figure = ", ".join(opened) + (f"; no sensor for {', '.join(lacking)}" if lacking else "")

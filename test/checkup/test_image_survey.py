@@ -29,38 +29,38 @@ def frame(image: NDArray[np.uint8], **more: object) -> Frame:
 def test_good_images(texture: NDArray[np.uint8]) -> None:
     found = findings(*(frame(np.roll(texture, i, axis=1)) for i in range(4)))
     assert [finding.level for finding in found.values()] == [Level.OK, Level.OK]
-    assert found["light"].figure.endswith("of 4 images none faulty")
-    assert found["light"].values["gray_level"] == pytest.approx(texture.mean(), abs=2)
+    assert found["exposure"].figure.endswith("of 4 images none faulty")
+    assert found["exposure"].values["gray_level"] == pytest.approx(texture.mean(), abs=2)
 
 
 def test_dark_images_and_a_covered_right_camera(texture: NDArray[np.uint8]) -> None:
     dark = np.full_like(texture, 3)
-    found = findings(frame(texture), frame(dark), frame(texture), successive=False)["light"]
+    found = findings(frame(texture), frame(dark), frame(texture), successive=False)["exposure"]
     assert (found.level, "1 too dark" in found.figure) == (Level.WARNING, True)
     assert "covers the lens" in found.advice
     found = findings(*(frame(np.roll(texture, i), right=dark, rig=RIG) for i in range(3)))
-    assert (found["left light"].level, found["right light"].level) == (Level.OK, Level.ERROR)
+    assert (found["left exposure"].level, found["right exposure"].level) == (Level.OK, Level.ERROR)
 
 
 def test_a_blurred_image_beside_a_sharp_one(texture: NDArray[np.uint8]) -> None:
     import cv2
 
     blurred = np.asarray(cv2.GaussianBlur(texture, (0, 0), 6), np.uint8)
-    found = findings(frame(texture), frame(blurred))["light"]
+    found = findings(frame(texture), frame(blurred))["exposure"]
     assert (found.level, "1 blurred" in found.figure) == (Level.WARNING, True)
 
 
 def test_repeated_images(texture: NDArray[np.uint8]) -> None:
-    found = findings(frame(texture), frame(texture.copy()), frame(texture[::-1].copy()))["repeated"]
-    assert (found.level, found.values["repeated"]) == (Level.WARNING, 1)
+    found = findings(frame(texture), frame(texture.copy()), frame(texture[::-1].copy()))["duplicates"]
+    assert (found.level, found.values["duplicates"]) == (Level.WARNING, 1)
 
 
 def test_equal_sides(texture: NDArray[np.uint8]) -> None:
     twins = [frame(np.roll(texture, i), right=np.roll(texture, i), rig=RIG) for i in range(3)]
-    assert findings(*twins)["equal sides"].level is Level.ERROR
+    assert findings(*twins)["identical pair"].level is Level.ERROR
     other = frame(texture[::-1].copy(), right=texture, rig=RIG)
-    assert findings(*twins, other)["equal sides"].level is Level.WARNING
-    assert "equal sides" not in findings(other)
+    assert findings(*twins, other)["identical pair"].level is Level.WARNING
+    assert "identical pair" not in findings(other)
 
 
 @pytest.mark.parametrize(

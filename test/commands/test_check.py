@@ -45,7 +45,7 @@ def test_a_good_pair(check: Check, sideways: Path) -> None:
     assert named(content, "modes")["figure"] == "mono, stereo; no sensor for rgbd"
     assert named(content, "rate")["values"]["rate_hz"] == pytest.approx(10)
     assert named(content, "baseline")["values"]["baseline_m"] == pytest.approx(0.3)
-    assert named(content, "pixels")["figure"] == "320x200, 8 bits, gray"
+    assert named(content, "format")["figure"] == "320x200, 8 bits, gray"
     assert named(content, "ground truth")["values"] == {"poses": 6, "covered_share": 1.0}
     assert named(content, "tracking")["values"]["tracking"] == 5
     assert named(content, "velocity")["values"]["speed_m_s"] == pytest.approx(0.8, rel=0.1)
@@ -115,11 +115,11 @@ def test_an_image_of_another_size_stops_the_check(check: Check, sideways: Path) 
 def test_repeated_images_and_equal_sides(check: Check, sideways: Path) -> None:
     left, right = (sideways / f"image_{camera}" for camera in range(2))
     (left / "000002.png").write_bytes((left / "000001.png").read_bytes())
-    assert list(faults(check(sideways, "--no-motion")[1])) == ["repeated"]
+    assert list(faults(check(sideways, "--no-motion")[1])) == ["duplicates"]
     for path in left.iterdir():
         (right / path.name).write_bytes(path.read_bytes())
     code, content = check(sideways)
-    assert (code, set(faults(content))) == (1, {"repeated", "equal sides"})
+    assert (code, set(faults(content))) == (1, {"duplicates", "identical pair"})
 
 
 def test_a_hole_in_time_and_ground_truth_of_another_time(check: Check, sideways_rgbd: Path) -> None:
@@ -160,15 +160,15 @@ def test_right_images_that_come_late(check: Check, recorded: Callable[[str], Pat
         stamped = (row.split(",") for row in rows)
         (folder / "data.csv").write_text("".join(f"{int(stamp) + late},{name}\n" for stamp, name in stamped))
     _, content = check(tmp_path, "--no-motion")
-    assert list(faults(content)) == ["pairs"]
-    assert named(content, "pairs")["values"] == {"median_ms": 3.0, "largest_ms": 3.0}
+    assert list(faults(content)) == ["sync"]
+    assert named(content, "sync")["values"] == {"median_ms": 3.0, "largest_ms": 3.0}
 
 
 def test_a_single_frame_and_a_camera_that_sees_nothing(check: Check, sideways: Path) -> None:
     for path in (sideways / "image_0").iterdir():
         cv2.imwrite(str(path), np.full((200, 320), 90, np.uint8))
     code, content = check(sideways)
-    assert (code, list(faults(content))) == (1, ["repeated", "left light"][::-1])
+    assert (code, list(faults(content))) == (1, ["duplicates", "left exposure"][::-1])
     for camera in range(2):
         for i in range(1, 6):
             (sideways / f"image_{camera}" / f"{i:06d}.png").unlink()

@@ -73,7 +73,7 @@ def test_stamps(stamps, level, word):
     ("frames", "word"), [(("",), "is empty"), (("/camera",), "leading slash"), (("a", "b"), "two cameras")]
 )
 def test_frames(frames, word):
-    assert word in faults(findings(log_of(regular(), frames)))["frame"]
+    assert word in faults(findings(log_of(regular(), frames)))["frame_id"]
 
 
 def test_pairs_and_frame_of_the_depth():

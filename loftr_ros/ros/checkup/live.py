@@ -174,7 +174,7 @@ class _LiveCheck:
         return p.stereo_rectified if self._mode == "stereo" else p.rectified
 
     def _taken_as(self) -> Finding:
-        """Tell which part of the calibration is used: the same images with the wrong one look fine."""
+        """Report which part of the calibration is used: the same images with the wrong one look fine."""
         name = "stereo_rectified" if self._mode == "stereo" else "rectified"
         kind, source = ("rectified", "P") if self._rectified else ("raw", "K and D")
         return judged("calibration", "images", f"taken as {kind}, with {source} of camera_info (parameter {name})", "")
@@ -200,7 +200,7 @@ class _LiveCheck:
         described = [getattr(message, "encoding", "") or message.format for message in kinds]
         height, width = frames[0].image.shape
         figure = f"{width}x{height}, {' + '.join(described)}"
-        pixels = judged("images", "pixels", figure, "", width_px=width, height_px=height)
+        pixels = judged("images", "format", figure, "", width_px=width, height_px=height)
         unit = "in meters" if "32FC1" in described[-1] else f"{self._parameters.depth_scale:g} m a count (depth_scale)"
         return [pixels, *survey.findings(), *survey.depth_finding(unit)]
 

@@ -73,7 +73,7 @@ def _frame_id(topic: str, log: TopicLog, base_frame: str) -> Finding:
     advice = next((reason for reason in (refused_by_tf(name, base_frame) for name in names) if reason), "")
     if len(names) > 1:
         advice = "it changes from image to image: two cameras publish this topic"
-    return judged(topic, "frame", ", ".join(map(repr, names)), advice, frame_id=names[0])
+    return judged(topic, "frame_id", ", ".join(map(repr, names)), advice, frame_id=names[0])
 
 
 def pair_findings(topics: tuple[str, str], logs: tuple[TopicLog, TopicLog], mode: str, sync: str) -> list[Finding]:
@@ -95,7 +95,7 @@ def pair_findings(topics: tuple[str, str], logs: tuple[TopicLog, TopicLog], mode
             advice += ": a moving pair that is not synchronous measures wrong depths"
     level = Level.OK if not advice else Level.ERROR if exact == 0 else Level.WARNING
     subject = " + ".join(topics)
-    return [Finding(subject, "pairs", figure, level, advice, values), *_same_frame(subject, logs, mode)]
+    return [Finding(subject, "sync", figure, level, advice, values), *_same_frame(subject, logs, mode)]
 
 
 def _same_frame(subject: str, logs: tuple[TopicLog, TopicLog], mode: str) -> list[Finding]:
@@ -104,7 +104,7 @@ def _same_frame(subject: str, logs: tuple[TopicLog, TopicLog], mode: str) -> lis
         return []
     figure = f"'{frames[1]}' of the depth, '{frames[0]}' of the image"
     advice = "depth has to be registered to the image: take the aligned or registered topic"
-    return [judged(subject, "depth frame", figure, advice)]
+    return [judged(subject, "depth frame_id", figure, advice)]
 
 
 def is_given(p: VoParameters) -> bool:
@@ -125,16 +125,18 @@ def place_finding(
     """
     if is_given(p):
         pose = ", ".join(f"{value:.3g}" for value in _pose(p))
-        return judged("place", "on the base", f"{pose} by the parameters camera_x ... camera_yaw", "")
+        return judged("extrinsics", "camera on base", f"{pose} by the parameters camera_x ... camera_yaw", "")
     if T_base_camera is not None:
         x, y, z = T_base_camera[:3, 3].tolist()
-        return judged("place", "on the base", f"x {x:.3g}, y {y:.3g}, z {z:.3g} m by TF", "", x_m=x, y_m=y, z_m=z)
+        return judged(
+            "extrinsics", "camera on base", f"x {x:.3g}, y {y:.3g}, z {z:.3g} m by TF", "", x_m=x, y_m=y, z_m=z
+        )
     figure = f"TF does not know {frame} on {p.base_frame}" if tf_is_installed else "tf2_ros is not installed here"
     advice = refused_by_tf(frame, p.base_frame) or (
         "publish that transform (robot_state_publisher or static_transform_publisher), or set camera_x ... camera_yaw; "
         "else the camera is taken to sit at the base and to look forward"
     )
-    return judged("place", "on the base", figure, advice)
+    return judged("extrinsics", "camera on base", figure, advice)
 
 
 def _pose(p: VoParameters) -> tuple[float, ...]:
