@@ -15,10 +15,10 @@ def faults(content):
 
 def test_a_pair_that_is_played(ros, rendered):
     play = ros.start("loftr_ros.cli", "play", rendered.path, "--mode", "stereo", "--loop", "--now")
-    code, said, errors = ros.run(*CHECK, 3, "--ros-args", "-p", "camera_x:=0.2")
+    code, said, errors = ros.run(*CHECK, 2, "--ros-args", "-p", "camera_x:=0.2")
     content = json.loads(said)
     assert (code, faults(content), content["mode"]) == (0, set(), "stereo"), said + errors
-    assert "listening to live topics for 3 s" in errors
+    assert "listening to live topics for 2 s" in errors
     assert named(content, "camera")[0]["figure"] == "/loftr/left/image + /loftr/right/image"
     for topic, rate in zip(("left", "right"), named(content, "rate"), strict=True):
         assert rate["subject"] == f"/loftr/{topic}/image"
@@ -42,7 +42,7 @@ def test_a_pair_that_is_played(ros, rendered):
 def test_depth_is_compressed_and_the_odometry_takes_a_look(ros, rendered_rgbd):
     options = ("--mode", "rgbd", "--loop", "--compressed")
     play = ros.start("loftr_ros.cli", "play", rendered_rgbd.path, *options)
-    code, said, errors = ros.run("loftr_ros.ros.checkup.main", "--json", "--seconds", 3, "--frames", 4)
+    code, said, errors = ros.run("loftr_ros.ros.checkup.main", "--json", "--seconds", 2, "--frames", 4)
     content = json.loads(said)
     assert (code, content["mode"]) == (0, "rgbd"), said + errors
     assert named(content, "camera")[0]["figure"].endswith("(compressed)")
@@ -55,7 +55,7 @@ def test_depth_is_compressed_and_the_odometry_takes_a_look(ros, rendered_rgbd):
 
 def test_no_camera_but_other_topics(ros, program):
     ros.start(program("cameras.py"), "/front", "--only", "CameraInfo")
-    code, said, _ = ros.run("loftr_ros.cli", "check", "--seconds", 3)
+    code, said, _ = ros.run("loftr_ros.cli", "check", "--seconds", 1)
     assert code == 1
     flat = " ".join(said.split())
     assert "published topics: 1 of type CameraInfo" in flat
