@@ -35,7 +35,7 @@ def test_a_pair_that_is_played(ros, rendered):
     code, said, _ = ros.run(*CHECK, 2, "--ros-args", "-p", "image_topic:=nothing_here")
     assert code == 1
     (received,) = named(json.loads(said), "received")
-    assert received["advice"].startswith("no image on /loftr/nothing_here for 2 s: it has 0 publishers")
+    assert received["advice"].startswith("no image on /loftr/nothing_here for 6 s: it has 0 publishers")
     assert ros.stop(play)[0] == 0
 
 
@@ -67,3 +67,13 @@ def test_a_parameter_that_does_not_exist(ros):
     code, said, errors = ros.run("loftr_ros.cli", "check", "--ros-args", "-p", "no_such:=1")
     assert (code, said) == (2, "")
     assert errors.split("\n")[-2].startswith("loftr-ros: error: parameter no_such does not exist")
+
+
+def test_stamps_that_never_agree_do_not_hide_what_else_is_wrong(ros, program):
+    ros.start(program("misbehave.py"), "gap", "never")
+    code, said, errors = ros.run(*CHECK, 1)
+    content = json.loads(said)
+    assert code == 1, said + errors
+    assert "the header.frame_id of the images is empty" in named(content, "frame_id")[0]["advice"]
+    assert abs(named(content, "sync")[0]["values"]["median_ms"] - 30) < 1
+    assert "nothing tells the distance of the cameras" in named(content, "camera")[1]["advice"]

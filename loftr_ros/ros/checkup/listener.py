@@ -22,7 +22,8 @@ from loftr_ros.ros.streams import Stream, streams
 _BEST_FIRST: tuple[Mode, ...] = ("stereo", "rgbd", "mono")
 # After the first camera is seen, the topics of others, or of its other side, are seen within this time.
 _SETTLE_S = 1.5
-_SEARCH_S = 6.0  # DDS finds publishers within this time, also on a busy machine
+# DDS finds publishers, and their first messages come, within this time, also on a busy machine.
+SEARCH_S = 6.0
 _FOLLOW_S = 0.5  # how often subscriptions look at the reliability of the publishers
 _HIDDEN = ("/rosout", "/parameter_events")
 
@@ -87,7 +88,7 @@ class Listener:
         Raises:
             CameraSearchError: only some of the topics of a mode are named.
         """
-        deadline, settled = time.monotonic() + _SEARCH_S, None
+        deadline, settled = time.monotonic() + SEARCH_S, None
         while (now := time.monotonic()) < min(deadline, settled or deadline):
             if settled is None and self._camera():
                 settled = now + _SETTLE_S
@@ -99,7 +100,7 @@ class Listener:
 
         Args:
             camera: whose images and calibrations are meant.
-            seconds: to listen, and likewise to wait for the first messages.
+            seconds: to listen.
             keep: images of each topic.
         """
         parameters, node = camera.parameters, self._node
@@ -112,7 +113,7 @@ class Listener:
             MatchedSubscription(node, kind, topic, self._into(log), parameters) for kind, topic, log in wanted
         ]
         logs = [*images.values(), *infos.values()]
-        self.spin(seconds, subscriptions, until=lambda: all(map(len, logs)))  # discovery may take seconds
+        self.spin(SEARCH_S, subscriptions, until=lambda: all(map(len, logs)))
         if any(map(len, images.values())):
             self.spin(seconds, subscriptions)
         for subscription in subscriptions:

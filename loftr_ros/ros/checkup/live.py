@@ -23,7 +23,7 @@ from loftr_ros.ros.baseline import Baseline
 from loftr_ros.ros.calibration import Calibration
 from loftr_ros.ros.camera_input import CameraMessages
 from loftr_ros.ros.camera_search import TOPICS_NEEDED, CameraSearchError, published, the_only
-from loftr_ros.ros.checkup.listener import Camera, Heard, Listener
+from loftr_ros.ros.checkup.listener import SEARCH_S, Camera, Heard, Listener
 from loftr_ros.ros.checkup.topic_findings import is_given, pair_findings, place_finding, stream_findings
 from loftr_ros.ros.extrinsic import refused_by_tf
 from loftr_ros.ros.frame_builder import FrameBuilder
@@ -59,7 +59,7 @@ def check_topics(mode: Mode | None, seconds: float, keep: int, motion: Motion | 
         if camera is None:
             return Report(SOURCE, mode, (_no_camera(node, listener, mode),))
         findings, checked = [_chosen(node, camera)], camera.parameters.mode
-        findings += _LiveCheck(node, listener, listener.listen(camera, seconds, keep), seconds).findings(motion)
+        findings += _LiveCheck(node, listener, listener.listen(camera, seconds, keep)).findings(motion)
         return Report(SOURCE, checked, tuple(findings))
     finally:
         if listener:
@@ -93,16 +93,16 @@ def _chosen(node: Node, camera: Camera) -> Finding:
 class _LiveCheck:
     """Judges what was heard of one camera."""
 
-    def __init__(self, node: Node, listener: Listener, heard: Heard, seconds: float) -> None:
+    def __init__(self, node: Node, listener: Listener, heard: Heard) -> None:
         self._node, self._listener = node, listener
         self._heard = heard
-        self._parameters = replace(heard.parameters, input_timeout=seconds)
+        self._parameters = replace(heard.parameters, input_timeout=SEARCH_S)
         self._mode: Mode = heard.parameters.mode
 
     def findings(self, motion: Motion | None) -> list[Finding]:
         """Return all findings, and with `motion` those of the odometry if nothing keeps it from running."""
-        findings = self._topics()
-        if has_error(findings):
+        findings, heard = self._topics(), self._heard
+        if not all(map(len, (*heard.images.values(), *heard.infos.values()))):
             return findings
         try:
             frames, calibration = self._frames()
