@@ -81,6 +81,10 @@ setup(
         "jazzy": ros_wheels("jazzy"),
     },
     entry_points={
-        "console_scripts": ["loftr-ros = loftr_ros.cli:main", "vo_node = loftr_ros.ros.main:main"],
+        "console_scripts": [
+            "loftr-ros = loftr_ros.cli:main",
+            "vo_node = loftr_ros.ros.main:main",
+            "check = loftr_ros.ros.checkup.main:main",
+        ],
     },
 )

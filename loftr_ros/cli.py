@@ -13,6 +13,7 @@ from loftr_ros.errors import LoftrRosError
 
 COMMANDS = {
     "run": "estimate the motion of a recorded sequence",
+    "check": "tell what a sequence or live topics hold, and what is wrong with them",
     "evaluate": "measure a trajectory against ground truth",
     "match": "match two images and draw the matches",
     "play": "publish a recorded sequence as ROS topics",

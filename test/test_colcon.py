@@ -37,7 +37,7 @@ def test_colcon_installs_a_node_that_starts(setuptools: str, tmp_path: Path) -> 
     installed = {options: build(python, tmp_path / "_".join(["ws", *options]), *options) for options in LAYOUTS}
     show_what_this_environment_has(python)
     for prefix in installed.values():
-        assert executables(prefix / "lib" / "loftr_ros") == ["loftr-ros", "vo_node"]
+        assert executables(prefix / "lib" / "loftr_ros") == ["check", "loftr-ros", "vo_node"]
         assert (prefix / "share" / "ament_index" / "resource_index" / "packages" / "loftr_ros").exists()
         assert_package_is_found(python, prefix)
         assert_node_starts(prefix)

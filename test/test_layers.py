@@ -12,6 +12,7 @@ FORBIDDEN = {
     "loftr": {"cv2", "rclpy", "matplotlib", "loftr_ros.odometry", "loftr_ros.sequences", "loftr_ros.download"},
     "odometry": {"torch", "rclpy", "matplotlib", "loftr_ros.loftr", "loftr_ros.sequences"},
     "sequences": {"torch", "rclpy", "matplotlib", "loftr_ros.loftr"},
+    "checkup": {"torch", "rclpy", "matplotlib", "rich", "loftr_ros.loftr"},
     "training": {"rclpy", "matplotlib", "h5py", "tensorboard"},
     "commands": {"torch", "cv2", "numpy", "rclpy", "matplotlib", "rich"},
     "cli": {"torch", "cv2", "numpy", "rclpy", "matplotlib", "rich"},

@@ -49,7 +49,7 @@ def topics_are_named(parameters: VoParameters) -> bool:
     Raises:
         CameraSearchError: only some are.
     """
-    needed = {name: bool(getattr(parameters, name)) for name in _NEEDED[parameters.mode]}
+    needed = {name: bool(getattr(parameters, name)) for name in TOPICS_NEEDED[parameters.mode]}
     if any(needed.values()) and not all(needed.values()):
         raise CameraSearchError(
             f"some of {', '.join(needed)} are empty: set them all, or none to have the camera found"
@@ -96,7 +96,7 @@ class CameraSearch:
 
 def the_only(found: list[Choice], mode: str, topics: Topics) -> Choice:
     """Return the only choice. Raises CameraSearchError, which names those of the topics that nearly are a camera."""
-    names = ", ".join(_NEEDED[mode])
+    names = ", ".join(TOPICS_NEEDED[mode])
     if not found:
         raise CameraSearchError(
             f"no {mode} camera is publishing (an image topic with camera_info beside it): start it, or set {names}"
@@ -200,7 +200,7 @@ def _is_rectified(image: str) -> bool:
 
 
 _CHOOSE: dict[str, Callable[[Iterable[str]], list[dict[str, Any]]]] = {"mono": _mono, "stereo": _stereo, "rgbd": _rgbd}
-_NEEDED = {
+TOPICS_NEEDED = {
     "mono": ("image_topic",),
     "stereo": ("left_image_topic", "right_image_topic"),
     "rgbd": ("image_topic", "depth_image_topic"),

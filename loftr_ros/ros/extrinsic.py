@@ -78,7 +78,7 @@ class Extrinsic:
     def _found(self, tf: tf_lookup.TfLookup, camera_frame: str) -> NDArray[np.float64] | None:
         """Ask TF, patiently at the first image."""
         base_frame = self._parameters.base_frame
-        if _refused_by_tf(camera_frame, base_frame):
+        if refused_by_tf(camera_frame, base_frame):
             return None
         patience = _PATIENCE_S if self._first is None else 0.0
         self._first = self._first or time.monotonic()
@@ -89,7 +89,7 @@ class Extrinsic:
     def _assumed(self, camera_frame: str) -> NDArray[np.float64]:
         """Return where the camera is taken to sit while TF does not know. Raises ExtrinsicError."""
         base_frame = self._parameters.base_frame
-        reason = _refused_by_tf(camera_frame, base_frame) or (
+        reason = refused_by_tf(camera_frame, base_frame) or (
             f"TF does not know {camera_frame} on {base_frame}: publish that transform (robot_state_publisher or "
             "static_transform_publisher)"
         )
@@ -102,7 +102,7 @@ class Extrinsic:
         return self._given
 
 
-def _refused_by_tf(camera_frame: str, base_frame: str) -> str | None:
+def refused_by_tf(camera_frame: str, base_frame: str) -> str | None:
     """Say in words why TF cannot know the frames, or None."""
     if not camera_frame:
         return "the header.frame_id of the images is empty: let the camera's driver set it to its optical frame"

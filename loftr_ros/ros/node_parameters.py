@@ -18,6 +18,15 @@ _OTHERS = ("qos_overrides.", diagnostics_output.PARAMETERS)  # that ROS itself d
 _SPECS = {spec.name: spec for spec in PARAMETERS}
 
 
+def given(node: Node) -> dict[str, Any]:
+    """Return what the command line and files say of parameters that the node has not declared yet."""
+    return {
+        name: override.value
+        for name, override in node._parameter_overrides.items()
+        if not node.has_parameter(name) and not name.startswith(_OTHERS)
+    }
+
+
 class NodeParameters:
     """Declares the parameters, and refuses values outside the table and changes that could not take effect."""
 
@@ -34,12 +43,7 @@ class NodeParameters:
         self.in_use = False  # set it while the node is configured: then only some may change
         self._node = node
         self._changed = changed
-        given = {
-            name: override.value
-            for name, override in node._parameter_overrides.items()
-            if not node.has_parameter(name) and not name.startswith(_OTHERS)
-        }
-        values = validated(given)
+        values = validated(given(node))
         for spec in PARAMETERS:
             node.declare_parameter(spec.name, getattr(values, spec.name), _descriptor(spec), ignore_override=True)
         node.add_on_set_parameters_callback(self._check)

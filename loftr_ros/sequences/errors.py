@@ -13,6 +13,10 @@ class NoFramesError(SequenceError):
     exit_code = 1
 
 
+class MissingSensorError(SequenceError):
+    """A mode that needs a right camera or depth images, and a source that has none: another mode may be fine."""
+
+
 class DamagedImageError(SequenceError):
     """One image file that cannot be read or decoded; the others may be fine."""
 

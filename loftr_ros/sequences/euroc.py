@@ -22,7 +22,7 @@ from loftr_ros.odometry.trajectory import (
     rotations_of,
 )
 from loftr_ros.sequences.camera_yaml import numbers, read_yaml
-from loftr_ros.sequences.errors import NoFramesError, SequenceError
+from loftr_ros.sequences.errors import MissingSensorError, NoFramesError, SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth
 from loftr_ros.sequences.pairing import pair_stamps
 from loftr_ros.sequences.sequence import Entry, Sequence
@@ -44,30 +44,36 @@ def open_euroc(folder: Path, mode: Mode) -> Sequence:
         SequenceError: something is missing or cannot be used.
     """
     if mode == "rgbd":
-        raise SequenceError(f"{folder} is a EuRoC sequence, which has no depth images; use mode mono or stereo.")
+        raise MissingSensorError(f"{folder} is a EuRoC sequence, which has no depth images; use mode mono or stereo.")
     mav = folder / "mav0"
     left, T_body_left = _read_sensor(mav / "cam0" / "sensor.yaml")
     lefts, rig = _read_images(mav / "cam0"), None
     notes: tuple[str, ...] = ()
-    rights: dict[int, Path] = {}  # by the stamp of the left image
+    pairs: dict[int, int] = {}
+    images: dict[int, Path] = {}
     if mode == "stereo":
+        if not (mav / "cam1").is_dir():
+            raise MissingSensorError(f"{mav / 'cam1'} is missing, so there is no right camera; use mode mono.")
         images, rig = _read_images(mav / "cam1"), _read_rig(mav, T_body_left)
         pairs, notes = pair_stamps(list(lefts), list(images))
         if not pairs:
             raise NoFramesError(_why_no_pair(mav, lefts, images))
-        rights = {left: images[right] for left, right in pairs.items()}
     truth, fault = read_ground_truth(
         mav / "state_groundtruth_estimate0" / "data.csv", lambda path: _read_ground_truth(path, T_body_left)
     )
     return Sequence(
         name=f"EuRoC {folder.resolve().name}",
         camera=left,
-        entries=tuple(Entry(t, lefts[t], rights.get(t)) for t in lefts if t in rights or mode == "mono"),
+        entries=tuple(_entry(lefts, images, t, pairs.get(t)) for t in lefts if t in pairs or mode == "mono"),
         ground_truth=truth,
         ground_truth_fault=fault,
         rig=rig,
         notes=notes,
     )
+
+
+def _entry(lefts: dict[int, Path], rights: dict[int, Path], left: int, right: int | None) -> Entry:
+    return Entry(left, lefts[left]) if right is None else Entry(left, lefts[left], rights[right], None, right - left)
 
 
 def _read_images(camera: Path) -> dict[int, Path]:

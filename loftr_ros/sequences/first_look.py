@@ -17,7 +17,7 @@ IMAGES = 16  # that are looked at for the EXIF orientation, which may differ bet
 
 def first_look(sequence: Sequence) -> list[str]:
     """Return remarks on the depth unit, on 16 bits and on EXIF orientation. Raises SequenceError."""
-    return [*_depth(sequence), *_gray_levels(sequence), *_orientation(sequence)]
+    return [*_depth(sequence), *gray_levels(sequence), *orientation(sequence)]
 
 
 def _depth(sequence: Sequence) -> list[str]:
@@ -34,7 +34,8 @@ def _depth(sequence: Sequence) -> list[str]:
     return []
 
 
-def _gray_levels(sequence: Sequence) -> list[str]:
+def gray_levels(sequence: Sequence) -> list[str]:
+    """Tell that images of 16 bits lose levels. Raises SequenceError."""
     try:
         sixteen = pixel_type(sequence.entries[0].image) == np.uint16
     except DamagedImageError:
@@ -42,7 +43,8 @@ def _gray_levels(sequence: Sequence) -> list[str]:
     return [STRETCHED] if sixteen else []
 
 
-def _orientation(sequence: Sequence) -> list[str]:
+def orientation(sequence: Sequence) -> list[str]:
+    """Tell that the EXIF orientation of an image is ignored. Raises SequenceError."""
     for entry in islice(sequence.entries, IMAGES):
         try:
             if is_turned(entry.image):

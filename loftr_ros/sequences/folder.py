@@ -12,7 +12,7 @@ from loftr_ros.errors import shortened
 from loftr_ros.odometry.camera import CameraError
 from loftr_ros.odometry.config import Mode
 from loftr_ros.sequences.camera_yaml import read_calibration
-from loftr_ros.sequences.errors import NoFramesError, SequenceError
+from loftr_ros.sequences.errors import MissingSensorError, NoFramesError, SequenceError
 from loftr_ros.sequences.images import list_images, list_one_kind
 from loftr_ros.sequences.pairing import pair_stamps
 from loftr_ros.sequences.sequence import Entry, Sequence
@@ -31,7 +31,7 @@ def is_folder(folder: Path) -> bool:
 def open_folder(folder: Path, mode: Mode, fps: float) -> Sequence:
     """Open a folder; `fps` gives the stamps where the file names do not. Raises SequenceError."""
     if mode == "rgbd":
-        raise SequenceError(f"{folder} is an image folder without depth; use mode mono or stereo.")
+        raise MissingSensorError(f"{folder} is an image folder without depth; use mode mono or stereo.")
     return _open_stereo(folder, fps) if mode == "stereo" else _open_mono(folder, fps)
 
 
@@ -45,7 +45,7 @@ def _open_mono(folder: Path, fps: float) -> Sequence:
 
 def _open_stereo(folder: Path, fps: float) -> Sequence:
     if not ((folder / "left").is_dir() and (folder / "right").is_dir()):
-        raise SequenceError(f"{folder} has no left/ and right/, so there is no right camera; use mode mono.")
+        raise MissingSensorError(f"{folder} has no left/ and right/, so there is no right camera; use mode mono.")
     left, right = read_calibration(folder / "left.yaml"), read_calibration(folder / "right.yaml")
     try:
         rig = left.rig(right)
@@ -66,7 +66,7 @@ def _with_right(folder: Path, lefts: list[tuple[int, Path]]) -> tuple[tuple[Entr
         pairs, notes = pair_stamps([stamp for stamp, _ in lefts], list(times))
         if not pairs:
             raise NoFramesError(f"No image of {folder} is within 5 ms of one of left/; use mode mono.")
-        return tuple(Entry(t, image, right=times[pairs[t]]) for t, image in lefts if t in pairs), notes
+        return tuple(Entry(t, image, times[pairs[t]], None, pairs[t] - t) for t, image in lefts if t in pairs), notes
     rights = (by_number.get(_digits(left), folder / left.name) for _, left in lefts)
     return tuple(Entry(t, left, right=right) for (t, left), right in zip(lefts, rights, strict=True)), ()
 

@@ -12,8 +12,15 @@ from loftr_ros.sequences.errors import SequenceError
 from loftr_ros.sequences.foreign import what_it_is
 from loftr_ros.sequences.sequence import Sequence
 
-LAYOUTS = (kitti.is_kitti, euroc.is_euroc, tum.is_tum)
+KITTI, EUROC, TUM, FOLDER = "KITTI odometry", "EuRoC", "TUM RGB-D", "image folder"
+LAYOUTS = {KITTI: kitti.is_kitti, EUROC: euroc.is_euroc, TUM: tum.is_tum}
 MAX_CHILDREN = 100  # that are looked into
+
+
+def layout_of(path: Path) -> str | None:
+    """Name the layout of a folder; None if it is none that is known. Raises SequenceError if it cannot be read."""
+    known = next((name for name, is_one in LAYOUTS.items() if is_one(path)), None)
+    return known or (FOLDER if folder.is_folder(path) and not _is_part(path) else None)
 
 
 def open_sequence(
@@ -33,13 +40,14 @@ def open_sequence(
     path = Path(os.path.expanduser(path))  # noqa: PTH111  Path.expanduser raises for a user that does not exist
     if not os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises OSError for names that are too long or private
         raise SequenceError(f"{path} is no folder{what_it_is(path) or '; give the folder of a sequence'}.")
-    if kitti.is_kitti(path):
+    layout = layout_of(path)
+    if layout == KITTI:
         return kitti.open_kitti(path, mode)
-    if euroc.is_euroc(path):
+    if layout == EUROC:
         return euroc.open_euroc(path, mode)
-    if tum.is_tum(path):
+    if layout == TUM:
         return tum.open_tum(path, mode, depth_scale)
-    if folder.is_folder(path) and not _is_part(path):
+    if layout == FOLDER:
         return folder.open_folder(path, mode, fps)
     looked_for = "; ".join((kitti.LOOKED_FOR, euroc.LOOKED_FOR, tum.LOOKED_FOR, folder.LOOKED_FOR))
     if hint := what_it_is(path) or _nearby(path):
@@ -49,7 +57,7 @@ def open_sequence(
 
 def _is_part(path: Path) -> bool:
     """Whether this folder of images has no calibration, because it is one of a sequence."""
-    return not any(path.glob("*.y*ml")) and any(is_one(path.resolve().parent) for is_one in LAYOUTS)
+    return not any(path.glob("*.y*ml")) and any(is_one(path.resolve().parent) for is_one in LAYOUTS.values())
 
 
 def _nearby(path: Path) -> str:
@@ -57,6 +65,6 @@ def _nearby(path: Path) -> str:
     with suppress(OSError, SequenceError):
         below = sorted(child for child in path.iterdir() if child.is_dir())[:MAX_CHILDREN]
         for near in (path.resolve().parent, *below):
-            if any(is_one(near) for is_one in LAYOUTS) or (near in below and folder.is_folder(near)):
+            if any(is_one(near) for is_one in LAYOUTS.values()) or (near in below and folder.is_folder(near)):
                 return f", but {near} looks like one: give that"
     return ""

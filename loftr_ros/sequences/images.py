@@ -88,7 +88,12 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
 
 def pixel_type(path: Path) -> np.dtype[Any]:
     """Return the type of the numbers in an image. Raises SequenceError."""
-    return _read(path, cv2.IMREAD_UNCHANGED).dtype
+    return read_as_stored(path).dtype
+
+
+def read_as_stored(path: Path) -> NDArray[Any]:
+    """Return an image in its own type, (H, W) or (H, W, channels). Raises SequenceError."""
+    return _read(path, cv2.IMREAD_UNCHANGED)
 
 
 def is_turned(path: Path) -> bool:

@@ -14,7 +14,7 @@ from loftr_ros.odometry.camera import Camera, CameraError, checked, projection_o
 from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.stereo_rig import StereoRig
 from loftr_ros.odometry.trajectory import Trajectory, read_kitti
-from loftr_ros.sequences.errors import DamagedImageError, SequenceError
+from loftr_ros.sequences.errors import DamagedImageError, MissingSensorError, SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth
 from loftr_ros.sequences.images import list_one_kind, read_grey
 from loftr_ros.sequences.sequence import Entry, Sequence
@@ -34,7 +34,7 @@ def is_kitti(folder: Path) -> bool:
 def open_kitti(folder: Path, mode: Mode) -> Sequence:
     """Open a sequence folder, the grey cameras if they are there. Raises SequenceError."""
     if mode == "rgbd":
-        raise SequenceError(f"{folder} is a KITTI sequence, which has no depth images; use mode mono or stereo.")
+        raise MissingSensorError(f"{folder} is a KITTI sequence, which has no depth images; use mode mono or stereo.")
     left, right = next(pair for pair in PAIRS if (folder / f"image_{pair[0]}").is_dir())
     times, unit = _read_times(folder / "times.txt")
     images, stamps, numbering = _stamped(folder / f"image_{left}", times)
@@ -131,7 +131,7 @@ def _missing_truth(truth: Trajectory | None, times: list[int]) -> tuple[str, ...
 
 def _right_images(folder: Path, lefts: list[Path]) -> list[Path | None]:
     if not folder.is_dir():
-        raise SequenceError(f"{folder} is missing, so there is no right camera; use mode mono.")
+        raise MissingSensorError(f"{folder} is missing, so there is no right camera; use mode mono.")
     return [folder / left.name for left in lefts]
 
 

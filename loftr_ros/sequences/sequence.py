@@ -21,12 +21,20 @@ MAX_MISFITS = 16  # images of another size in a row at the start: the calibratio
 
 @dataclass(frozen=True)
 class Entry:
-    """The files of one frame, and its time in integer nanoseconds."""
+    """The files of one frame, and its time in integer nanoseconds.
+
+    Attributes:
+        stamp_ns: of the image.
+        image: of the left (or only) camera.
+        right, depth: the image paired with it.
+        offset_ns: stamp of that image minus `stamp_ns`; None if it has no stamp of its own.
+    """
 
     stamp_ns: int
     image: Path
     right: Path | None = None
     depth: Path | None = None
+    offset_ns: int | None = None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.trajectory import read_tum
 from loftr_ros.sequences.camera_yaml import read_calibration
-from loftr_ros.sequences.errors import NoFramesError, SequenceError
+from loftr_ros.sequences.errors import MissingSensorError, NoFramesError, SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth
 from loftr_ros.sequences.sequence import Entry, Sequence
 from loftr_ros.sequences.stamps import read_stamps, read_table
@@ -23,6 +23,7 @@ LOOKED_FOR = "rgb.txt or associations.txt (TUM RGB-D)"
 LISTINGS = ("rgb.txt", "associations.txt", "association.txt", "associate.txt")
 MAX_STAMP_DIFFERENCE_NS = 20_000_000
 UNITS_PER_METRE = 5000.0  # of the benchmark's own depth images
+ASSUMED = "assumed as in the TUM benchmark: set --depth-scale, 1000 for millimeters, if it is not"
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,13 @@ def open_tum(folder: Path, mode: Mode, depth_scale: float | None = None) -> Sequ
         SequenceError: something is missing or cannot be used.
     """
     if mode == "stereo":
-        raise SequenceError(f"{folder} is a TUM RGB-D sequence, which has no right camera; use mode mono.")
+        raise MissingSensorError(f"{folder} is a TUM RGB-D sequence, which has no right camera; use mode mono.")
     images = _read_listing(next(folder / name for name in LISTINGS if (folder / name).is_file()))
     entries, notes = [Entry(stamp, image) for stamp, image in images.files], images.notes
     if mode == "rgbd":
         depths = images.depths
+        if not depths and not (folder / "depth.txt").exists():
+            raise MissingSensorError(f"{folder} has no depth.txt, so there are no depth images; use mode mono.")
         if not depths:
             listing = _read_listing(folder / "depth.txt")
             depths, notes = listing.files, notes + listing.notes
@@ -110,19 +113,19 @@ def _with_depth(entries: list[Entry], depths: list[tuple[int, Path]]) -> tuple[l
     stamps = np.array([stamp for stamp, _ in depths], np.int64)
     nearest = [int(np.abs(stamps - entry.stamp_ns).argmin()) for entry in entries]
     paired = [
-        (Entry(entry.stamp_ns, entry.image, depth=depths[i][1]), abs(depths[i][0] - entry.stamp_ns))
+        Entry(entry.stamp_ns, entry.image, depth=depths[i][1], offset_ns=depths[i][0] - entry.stamp_ns)
         for entry, i in zip(entries, nearest, strict=True)
         if abs(depths[i][0] - entry.stamp_ns) <= MAX_STAMP_DIFFERENCE_NS
     ]
     if not paired:
         raise NoFramesError(f"No depth image is within 20 ms of an image of {entries[0].image.parent}; use mode mono.")
     notes = []
-    if largest := max(apart for _, apart in paired):
+    if largest := max(abs(entry.offset_ns or 0) for entry in paired):
         notes.append(f"depth images are paired with images up to {largest / 1e6:.3g} ms away")
     if len(paired) < len(entries):
         left_out = len(entries) - len(paired)
         notes.append(f"{left_out} of {len(entries)} images have no depth image within 20 ms: left out")
-    return [entry for entry, _ in paired], tuple(notes)
+    return paired, tuple(notes)
 
 
 def _depth_scale(path: Path, given: float | None) -> tuple[float, str]:
@@ -130,7 +133,7 @@ def _depth_scale(path: Path, given: float | None) -> tuple[float, str]:
     if given is not None:
         return given, "--depth-scale"
     if not path.exists():
-        return UNITS_PER_METRE, "assumed as in the TUM benchmark: set --depth-scale, 1000 for millimeters, if it is not"
+        return UNITS_PER_METRE, ASSUMED
     return _read_depth_scale(path), path.name
 
 

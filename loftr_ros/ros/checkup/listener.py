@@ -1,0 +1,166 @@
+"""Finds the camera among the live topics as the node would, and listens to it for some seconds."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo
+
+from loftr_ros.odometry.config import Mode
+from loftr_ros.ros.camera_search import TOPICS_NEEDED, choices, published, topics_are_named
+from loftr_ros.ros.checkup.topic_log import TopicLog
+from loftr_ros.ros.node_parameters import given
+from loftr_ros.ros.parameters import VoParameters, validated
+from loftr_ros.ros.quality_of_service import MatchedSubscription
+from loftr_ros.ros.streams import Stream, streams
+
+_BEST_FIRST: tuple[Mode, ...] = ("stereo", "rgbd", "mono")
+# After the first camera is seen, the topics of others, or of its other side, are seen within this time.
+_SETTLE_S = 1.5
+# DDS finds publishers, and their first messages come, within this time, also on a busy machine.
+SEARCH_S = 6.0
+_FOLLOW_S = 0.5  # how often subscriptions look at the reliability of the publishers
+_HIDDEN = ("/rosout", "/parameter_events")
+
+
+@dataclass(frozen=True)
+class Camera:
+    """One camera that the node could take.
+
+    Attributes:
+        parameters: with its mode and topics.
+        rivals: how many other cameras of this mode there are.
+    """
+
+    parameters: VoParameters
+    rivals: int = 0
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What came in some seconds.
+
+    Attributes:
+        parameters: of the camera.
+        streams: its images.
+        images, infos: logs by topic.
+    """
+
+    parameters: VoParameters
+    streams: tuple[Stream, ...]
+    images: dict[str, TopicLog]
+    infos: dict[str, TopicLog]
+
+
+class Listener:
+    """A node that only listens."""
+
+    def __init__(self, node: Node, mode: Mode | None) -> None:
+        """Take the parameters of the command line, where topics that are not given are to be found.
+
+        Args:
+            node: without parameters yet.
+            mode: to check; None for that of the parameters, or else the best that the topics support.
+
+        Raises:
+            ParameterError: a parameter does not exist or is outside its range.
+        """
+        self._node = node
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(node)
+        values = given(node)
+        asked = mode or values.get("mode")
+        self._modes: tuple[Mode, ...] = (asked,) if asked else _BEST_FIRST
+        self._parameters = validated({**_named_topics(node), **values})
+
+    def close(self) -> None:
+        """Stop."""
+        self._executor.shutdown()
+
+    def find_camera(self) -> Camera | None:
+        """Return the camera of the best mode, waiting for one; None if nothing came up.
+
+        Raises:
+            CameraSearchError: only some of the topics of a mode are named.
+        """
+        deadline, settled = time.monotonic() + SEARCH_S, None
+        while (now := time.monotonic()) < min(deadline, settled or deadline):
+            if settled is None and self._camera():
+                settled = now + _SETTLE_S
+            self._executor.spin_once(timeout_sec=0.1)
+        return self._camera()
+
+    def listen(self, camera: Camera, seconds: float, keep: int) -> Heard:
+        """Listen for some seconds from the first messages on, and keep the first images of each topic.
+
+        Args:
+            camera: whose images and calibrations are meant.
+            seconds: to listen.
+            keep: images of each topic.
+        """
+        parameters, node = camera.parameters, self._node
+        found = streams(parameters, node.resolve_topic_name)
+        images = {stream.topic: TopicLog(keep) for stream in found}
+        infos = {stream.info_topic: TopicLog(1) for stream in found if stream.info_topic}
+        wanted = [(stream.message_type, stream.topic, images[stream.topic]) for stream in found]
+        wanted += [(CameraInfo, topic, log) for topic, log in infos.items()]
+        subscriptions = [
+            MatchedSubscription(node, kind, topic, self._into(log), parameters) for kind, topic, log in wanted
+        ]
+        logs = [*images.values(), *infos.values()]
+        self.spin(SEARCH_S, subscriptions, until=lambda: all(map(len, logs)))
+        if any(map(len, images.values())):
+            self.spin(seconds, subscriptions)
+        for subscription in subscriptions:
+            subscription.close()
+        return Heard(parameters, found, images, infos)
+
+    def spin(
+        self,
+        seconds: float,
+        subscriptions: Sequence[MatchedSubscription] = (),
+        until: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Let messages come, also by subscriptions that follow their publishers, for a time or until something is."""
+        deadline, next_look = time.monotonic() + seconds, 0.0
+        while (now := time.monotonic()) < deadline and not until():
+            if now > next_look:
+                next_look = now + _FOLLOW_S
+                for subscription in subscriptions:
+                    subscription.follow()
+            self._executor.spin_once(timeout_sec=min(0.1, deadline - now))
+
+    def other_topics(self) -> str:
+        """Return how many topics of each type somebody publishes, in words."""
+        topics = [(n, t) for n, t in self._node.get_topic_names_and_types() if n not in _HIDDEN]
+        types = Counter(t[0].rpartition("/")[2] for n, t in topics if self._node.count_publishers(n))
+        return ", ".join(f"{count} of type {name}" for name, count in types.most_common()) or "none at all"
+
+    def _camera(self) -> Camera | None:
+        topics = published(self._node)
+        by_mode = [replace(self._parameters, mode=mode) for mode in self._modes]
+        named = [p for p in by_mode if all(getattr(p, name) for name in TOPICS_NEEDED[p.mode])]
+        if named:
+            return Camera(named[0])
+        for parameters in by_mode:
+            topics_are_named(parameters)  # or else some of them are
+            if found := choices(topics, parameters):
+                return Camera(replace(parameters, **found[0].parameters), len(found) - 1)
+        return None
+
+    def _into(self, log: TopicLog) -> Callable[[object], None]:
+        return lambda message: log.add(message, self._node.get_clock().now().nanoseconds)
+
+
+def _named_topics(node: Node) -> dict[str, str]:
+    """Return the topic parameters: empty, so that the topics are found, except for those that are remapped."""
+    names = {name for names in TOPICS_NEEDED.values() for name in names}
+    defaults = {name: str(getattr(VoParameters(), name)) for name in names}
+    namespace = node.get_namespace().rstrip("/")
+    is_remapped = {name: node.resolve_topic_name(topic) != f"{namespace}/{topic}" for name, topic in defaults.items()}
+    return {name: topic if is_remapped[name] else "" for name, topic in defaults.items()}

@@ -1,0 +1,216 @@
+"""The check-up of live topics, from the search for a camera to the frames that the node would make of its messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import rclpy
+from rclpy.impl.logging_severity import LoggingSeverity
+from rclpy.node import Node
+
+from loftr_ros.checkup.calibration_findings import calibration_findings
+from loftr_ros.checkup.findings import Finding, Level, Report, error, has_error, judged
+from loftr_ros.checkup.image_survey import ImageSurvey
+from loftr_ros.errors import LoftrRosError
+from loftr_ros.odometry.camera import CameraError
+from loftr_ros.odometry.config import Mode
+from loftr_ros.odometry.frame import Frame
+from loftr_ros.odometry.frame_check import check_frame
+from loftr_ros.ros import tf_lookup, watchdog
+from loftr_ros.ros.baseline import Baseline
+from loftr_ros.ros.calibration import Calibration
+from loftr_ros.ros.camera_input import CameraMessages
+from loftr_ros.ros.camera_search import TOPICS_NEEDED, CameraSearchError, published, the_only
+from loftr_ros.ros.checkup.listener import SEARCH_S, Camera, Heard, Listener
+from loftr_ros.ros.checkup.topic_findings import is_given, pair_findings, place_finding, stream_findings
+from loftr_ros.ros.extrinsic import refused_by_tf
+from loftr_ros.ros.frame_builder import FrameBuilder
+from loftr_ros.ros.messages import nanoseconds
+
+SOURCE = "live topics"
+# Images that are no exact pairs are looked at all the same, if they are nearer in time than this.
+_ABOUT_A_PAIR_NS = 50_000_000
+_TF_S = 2.0  # static transforms arrive within this time
+
+# Takes frames in order of time and their mode: the short look by the odometry.
+Motion = Callable[[list[Frame], Mode], list[Finding]]
+
+
+def check_topics(mode: Mode | None, seconds: float, keep: int, motion: Motion | None) -> Report:
+    """Listen to the camera that publishes, and judge what comes. ROS must be up.
+
+    Args:
+        mode: to check; None for that of the parameters on the command line, or else the best that the topics support.
+        seconds: to listen to the camera.
+        keep: how many images of each topic are looked at.
+        motion: judges what the odometry makes of the frames; None leaves it out.
+
+    Raises:
+        ParameterError: a parameter on the command line does not exist or is outside its range.
+    """
+    node = rclpy.create_node("check", namespace="/loftr")
+    node.get_logger().set_level(LoggingSeverity.WARN)
+    listener = None
+    try:
+        listener = Listener(node, mode)
+        camera = listener.find_camera()
+        if camera is None:
+            return Report(SOURCE, mode, (_no_camera(node, listener, mode),))
+        findings, checked = [_chosen(node, camera)], camera.parameters.mode
+        findings += _LiveCheck(node, listener, listener.listen(camera, seconds, keep)).findings(motion)
+        return Report(SOURCE, checked, tuple(findings))
+    finally:
+        if listener:
+            listener.close()
+        node.destroy_node()
+
+
+def _no_camera(node: Node, listener: Listener, mode: Mode | None) -> Finding:
+    """Say in the words of the node what is missing, and what there is instead."""
+    try:
+        the_only([], mode or "mono", published(node))
+        reason = ""
+    except CameraSearchError as fault:
+        reason = str(fault)
+    figure = f"no camera; published topics: {listener.other_topics()}"
+    return Finding("topics", "camera", figure, Level.ERROR, reason)
+
+
+def _chosen(node: Node, camera: Camera) -> Finding:
+    p = camera.parameters
+    topics = " + ".join(node.resolve_topic_name(getattr(p, name)) for name in TOPICS_NEEDED[p.mode])
+    figure = f"{topics}{' (compressed)' if p.image_transport == 'compressed' else ''}"
+    rivals = camera.rivals
+    advice = ""
+    if rivals:
+        names = " and ".join(TOPICS_NEEDED[p.mode])
+        advice = f"{rivals} more {p.mode} camera{'s are' if rivals > 1 else ' is'} publishing: the node needs {names}"
+    return judged("topics", "camera", figure, advice, others=rivals)
+
+
+class _LiveCheck:
+    """Judges what was heard of one camera."""
+
+    def __init__(self, node: Node, listener: Listener, heard: Heard) -> None:
+        self._node, self._listener = node, listener
+        self._heard = heard
+        self._parameters = replace(heard.parameters, input_timeout=SEARCH_S)
+        self._mode: Mode = heard.parameters.mode
+
+    def findings(self, motion: Motion | None) -> list[Finding]:
+        """Return all findings, and with `motion` those of the odometry if nothing keeps it from running."""
+        findings, heard = self._topics(), self._heard
+        if not all(map(len, (*heard.images.values(), *heard.infos.values()))):
+            return findings
+        try:
+            frames, calibration = self._frames()
+        except CameraError as fault:
+            return [*findings, error("calibration", "camera", fault)]
+        except LoftrRosError as fault:
+            return [*findings, error("images", "images", fault)]
+        if frames:
+            findings.append(self._taken_as())
+            findings += calibration_findings(frames[0].camera, frames[0].rig, calibration.doubt or "")
+            findings += self._images(frames)
+        findings.append(self._place())
+        if motion and len(frames) > 1 and not has_error(findings):
+            findings += motion(frames, self._mode)
+        return findings
+
+    def _topics(self) -> list[Finding]:
+        findings, heard, p = [], self._heard, self._parameters
+        for stream in heard.streams:
+            log = heard.images[stream.topic]
+            findings.append(self._publishers(stream.topic))
+            if not len(log):
+                findings.append(error(stream.topic, "received", watchdog.no_images(self._node, stream, p)))
+                continue
+            findings += stream_findings(stream.topic, log, p.base_frame)
+            if stream.info_topic and not len(heard.infos[stream.info_topic]):
+                reason = watchdog.no_calibration(self._node, stream.info_topic, p)
+                findings.append(error(stream.topic, "camera_info", reason))
+        logs = [heard.images[stream.topic] for stream in heard.streams]
+        if len(logs) == 2 and all(map(len, logs)):
+            first, second = (stream.topic for stream in heard.streams)
+            findings += pair_findings((first, second), (logs[0], logs[1]), self._mode, p.sync)
+        return findings
+
+    def _publishers(self, topic: str) -> Finding:
+        publishers = self._node.get_publishers_info_by_topic(topic)
+        listed = ", ".join(
+            f"{p.node_namespace.rstrip('/')}/{p.node_name} ({p.qos_profile.reliability.name.lower().replace('_', ' ')})"
+            for p in publishers
+        )
+        kinds = ", ".join(sorted({p.topic_type.rpartition("/")[2] for p in publishers}))
+        advice = "only one camera may publish a topic: end the others" if len(publishers) > 1 else ""
+        figure = f"{kinds} by {listed}" if listed else "nobody"
+        return judged(topic, "publisher", figure, advice, publishers=len(publishers))
+
+    def _frames(self) -> tuple[list[Frame], Calibration]:
+        """Make the frames as the node does. Raises LoftrRosError for what keeps it from doing so."""
+        p, heard = self._parameters, self._heard
+        baseline = Baseline(self._node, p.stereo_baseline)
+        calibration = Calibration(baseline.of, rectified=self._rectified)
+        builder = FrameBuilder(heard.streams, calibration, self._mode)
+        infos = tuple(log.messages[0] for log in heard.infos.values())
+        try:
+            calibration.cameras(infos)
+        except CameraError:  # TF, which may tell the baseline, takes a moment to arrive
+            self._listener.spin(_TF_S if tf_lookup.is_installed() else 0.0)
+        frames: list[Frame] = []
+        for images in self._sets():
+            frame = builder.frame(CameraMessages(images, infos, 0.0, 0))
+            if not frames or frame.stamp_ns > frames[-1].stamp_ns:
+                check_frame(frame, None, self._mode)
+                frames.append(frame)
+        baseline.close()
+        return frames, calibration
+
+    @property
+    def _rectified(self) -> bool:
+        p = self._parameters
+        return p.stereo_rectified if self._mode == "stereo" else p.rectified
+
+    def _taken_as(self) -> Finding:
+        """Report which part of the calibration is used: the same images with the wrong one look fine."""
+        name = "stereo_rectified" if self._mode == "stereo" else "rectified"
+        kind, source = ("rectified", "P") if self._rectified else ("raw", "K and D")
+        return judged("calibration", "images", f"taken as {kind}, with {source} of camera_info (parameter {name})", "")
+
+    def _sets(self) -> list[tuple[object, ...]]:
+        """Return the kept images, each with its partner: of the same stamp, or where there are none about the same."""
+        first, *others = (self._heard.images[stream.topic].messages for stream in self._heard.streams)
+        if not others:
+            return [(message,) for message in first]
+        stamps = np.array([nanoseconds(message.header.stamp) for message in others[0]], np.int64)
+        sets = []
+        for message in first:
+            apart = np.abs(stamps - nanoseconds(message.header.stamp))
+            sets.append((int(apart.min()), (message, others[0][int(apart.argmin())])))
+        limit = 0 if any(apart == 0 for apart, _ in sets) else _ABOUT_A_PAIR_NS
+        return [pair for apart, pair in sets if apart <= limit]
+
+    def _images(self, frames: list[Frame]) -> list[Finding]:
+        survey = ImageSurvey()
+        for before, frame in zip([None, *frames], frames, strict=False):
+            survey.add(frame, before)
+        kinds = [log.messages[0] for log in self._heard.images.values()]
+        described = [getattr(message, "encoding", "") or message.format for message in kinds]
+        height, width = frames[0].image.shape
+        figure = f"{width}x{height}, {' + '.join(described)}"
+        pixels = judged("images", "format", figure, "", width_px=width, height_px=height)
+        unit = "in meters" if "32FC1" in described[-1] else f"{self._parameters.depth_scale:g} m a count (depth_scale)"
+        return [pixels, *survey.findings(), *survey.depth_finding(unit)]
+
+    def _place(self) -> Finding:
+        p, installed = self._parameters, tf_lookup.is_installed()
+        frame = min(self._heard.images[self._heard.streams[0].topic].frame_ids)
+        if not installed or is_given(p) or refused_by_tf(frame, p.base_frame):
+            return place_finding(p, frame, None, installed)
+        tf = tf_lookup.TfLookup(self._node)
+        self._listener.spin(_TF_S)
+        T_base_camera = tf.find(p.base_frame, frame)
+        tf.close()
+        return place_finding(p, frame, T_base_camera, installed)
