@@ -6,17 +6,31 @@ from typing import Any
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.input_fault import InputWarning
+from loftr_ros.odometry.checks.repeated_depth import RepeatedDepth
+from loftr_ros.odometry.checks.repeated_images import RepeatedImages
 from loftr_ros.odometry.depth import CellDepths
+from loftr_ros.odometry.estimate import TrackingState
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.keyframe import Keyframe
 from loftr_ros.odometry.motion import Motion
 
 
 class InputChecks:
-    """Accumulates evidence over frames. All checks together take less than 1 ms a frame."""
+    """Accumulates evidence over frames. All checks together take less than 1 ms a frame.
 
-    def add_frame(self, frame: Frame) -> None:
-        """Take the images of a frame, before anything is computed from them."""
+    Attributes:
+        repeated: which images of the last frame are those of the one before.
+    """
+
+    def __init__(self) -> None:
+        """Start without any evidence."""
+        self.repeated = RepeatedImages()
+        self._repeated_depth = RepeatedDepth()
+
+    def add_frame(self, frame: Frame, state: TrackingState | None) -> None:
+        """Take the images of a frame, before anything is computed from them, and the state that the last one led to."""
+        self.repeated.add(frame, state)
+        self._repeated_depth.add_frame(frame, self.repeated.is_equal)
 
     def add_pair(self, frame: Frame, matches: Matches, depths: CellDepths) -> None:
         """Take a stereo pair.
@@ -36,8 +50,10 @@ class InputChecks:
             matches: polished, outliers included.
             motion: what they say.
         """
+        self._repeated_depth.add_motion(keyframe, frame, matches, motion)
 
     @property
     def warnings(self) -> tuple[InputWarning, ...]:
         """The faults that the evidence shows now."""
-        return ()
+        single = (self._repeated_depth.warning,)
+        return (*self.repeated.warnings, *(warning for warning in single if warning))

@@ -9,6 +9,10 @@ from enum import Enum
 class InputFault(Enum):
     """A fault of the camera, its calibration or its driver that the images show."""
 
+    REPEATED_IMAGE = "repeated images"
+    REPEATED_RIGHT_IMAGE = "repeated right images"
+    REPEATED_DEPTH_IMAGE = "repeated depth images"
+
 
 @dataclass(frozen=True)
 class InputWarning:
