@@ -24,6 +24,7 @@ from loftr_ros.odometry.frame_check import check_frame
 from loftr_ros.odometry.image_quality import ImageQuality
 from loftr_ros.odometry.keyframe import Keyframe, View, image_motion
 from loftr_ros.odometry.landmarks import Landmarks
+from loftr_ros.odometry.lasting_doubt import LastingDoubt
 from loftr_ros.odometry.motion import COVARIANCE_FLOOR, LARGEST_ERROR_PX, Motion, estimate_motion
 from loftr_ros.odometry.polish import polish
 from loftr_ros.odometry.prediction import is_foreseen
@@ -74,7 +75,7 @@ class VisualOdometry(Generic[FeaturesT]):
         self._last_state: TrackingState | None = None
         self._last_stamp_ns, self._last_pose = 0, np.eye(4)
         self._offset = NO_OFFSET
-        self._checks = InputChecks()
+        self._checks, self._doubt = InputChecks(), LastingDoubt()
         self._is_metric, self._pair_fits = False, True
 
     def reconfigure(self, config: OdometryConfig) -> None:
@@ -166,15 +167,18 @@ class VisualOdometry(Generic[FeaturesT]):
         if still_px is not None and self._is_within_limits(keyframe, stamp_ns, track.last.T_keyframe_camera):
             return track.hold(stamp_ns, matches, still_px / view.frame.camera.focal, keyframe.distance(matches))
         rays, position = keyframe.rays(matches), track.last.T_keyframe_camera[:3, 3]
-        predicted = track.predicted(stamp_ns).pose
+        predicted = track.predicted(stamp_ns, doubted=False).pose
         motion = self._motion(keyframe, view.frame, rays, position, predicted[0])
         if is_doubtful(motion, *predicted):
             expected = expected_matches(rays, *predicted, LARGEST_ERROR_PX / view.frame.camera.focal)
             if not is_expected(motion, expected):
                 again = self._motion(keyframe, view.frame, rays.select(expected), position)
-                motion = reconsidered(motion, again, expected)
+                motion = reconsidered(motion, again, expected, track.is_sudden(stamp_ns, motion))
         if motion and track.has_length(stamp_ns, motion) and self._is_possible(keyframe, stamp_ns, motion):
             self._offset = motion.offset
+            if track.is_sudden(stamp_ns, motion):
+                self._doubt.suddenly(motion, predicted[0], track.stamp_ns, stamp_ns)
+            motion = self._doubt.of(motion, keyframe.frame.stamp_ns, track.stamp_ns, stamp_ns)
             self._checks.add_motion(keyframe, view.frame, matches, motion)
             return track.advance(stamp_ns, matches, motion)
         reason = view.quality.fault(keyframe.quality) or self._why_lost(stamp_ns, matches, motion)
