@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from loftr_ros.matches import Matches
+from loftr_ros.odometry.checks.fixed_pattern import FixedPattern
 from loftr_ros.odometry.checks.input_fault import InputWarning
 from loftr_ros.odometry.checks.repeated_depth import RepeatedDepth
 from loftr_ros.odometry.checks.repeated_images import RepeatedImages
+from loftr_ros.odometry.checks.still_scene import StillScene
 from loftr_ros.odometry.depth import CellDepths
 from loftr_ros.odometry.estimate import TrackingState
 from loftr_ros.odometry.frame import Frame
@@ -26,6 +28,8 @@ class InputChecks:
         """Start without any evidence."""
         self.repeated = RepeatedImages()
         self._repeated_depth = RepeatedDepth()
+        self._fixed_pattern = FixedPattern()
+        self._still_scene = StillScene()
 
     def add_frame(self, frame: Frame, state: TrackingState | None) -> None:
         """Take the images of a frame, before anything is computed from them, and the state that the last one led to."""
@@ -51,9 +55,16 @@ class InputChecks:
             motion: what they say.
         """
         self._repeated_depth.add_motion(keyframe, frame, matches, motion)
+        self._fixed_pattern.add_motion(keyframe, matches, motion)
+        self._still_scene.add_motion()
+
+    def add_still(self, frame: Frame) -> None:
+        """Take a frame in which the camera stands still, by its matches."""
+        self._still_scene.add_still(frame)
 
     @property
     def warnings(self) -> tuple[InputWarning, ...]:
         """The faults that the evidence shows now."""
-        single = (self._repeated_depth.warning,)
+        fixed = self._fixed_pattern.warning or self._still_scene.warning
+        single = (self._repeated_depth.warning, fixed)
         return (*self.repeated.warnings, *(warning for warning in single if warning))

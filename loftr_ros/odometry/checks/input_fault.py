@@ -12,6 +12,7 @@ class InputFault(Enum):
     REPEATED_IMAGE = "repeated images"
     REPEATED_RIGHT_IMAGE = "repeated right images"
     REPEATED_DEPTH_IMAGE = "repeated depth images"
+    FIXED_PATTERN = "fixed pattern"
 
 
 @dataclass(frozen=True)
