@@ -80,6 +80,19 @@ def test_mask_image_hides_part_of_every_image(
     assert "all.png is 320x50 but the images are 320x200: draw it on one of the images" in capsys.readouterr().err
 
 
+def test_repeated_image_is_said_and_predicted_over(
+    sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for camera in range(2):
+        images = sideways / f"image_{camera}"
+        (images / "000003.png").write_bytes((images / "000002.png").read_bytes())
+    assert run(sideways, tmp_path / "out", "--mode", "stereo") == 0
+    trajectory = read_tum(tmp_path / "out" / "trajectory.tum")
+    np.testing.assert_allclose(trajectory.positions[:, 0], 0.08 * np.arange(6), atol=0.012)
+    assert "warning: 1 of the last 5 images are bit-identical to the one before" in capsys.readouterr().err
+    assert summary_of(tmp_path / "out")["lost"] == {"image repeated": 1}
+
+
 def test_without_one_readable_frame_there_is_no_result(
     sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
