@@ -165,7 +165,7 @@ class VisualOdometry(Generic[FeaturesT]):
         stamp_ns, track = view.frame.stamp_ns, self._track
         still_px = track.still_px(matches)
         if still_px is not None and self._is_within_limits(keyframe, stamp_ns, track.last.T_keyframe_camera):
-            self._checks.add_still(view.frame)
+            self._checks.add_still(view.frame, matches)
             return track.hold(stamp_ns, matches, still_px / view.frame.camera.focal, keyframe.distance(matches))
         rays, position = keyframe.rays(matches), track.last.T_keyframe_camera[:3, 3]
         predicted = track.predicted(stamp_ns, doubted=False).pose

@@ -47,12 +47,15 @@ def test_dots_that_stay_are_told_from_outliers(make_world: MakeWorld, curve: Cur
         assert 10 <= float(warning.text.split(" %")[0]) <= 20
 
 
-def warned(images: list[NDArray[np.uint8]]) -> bool:
+def warned(images: list[NDArray[np.uint8]], matched_from_row: int = 0) -> bool:
     height, width = images[0].shape
     camera = Camera(width, height, np.array([[300.0, 0, width / 2], [0, 300, height / 2], [0, 0, 1]]))
+    y, x = np.mgrid[matched_from_row:height:8, 0:width:8].astype(np.float32).reshape(2, -1)
+    points = np.column_stack([x, y])
+    matches = Matches(points, points, np.ones(len(x), np.float32), np.arange(len(x)))
     scene = StillScene()
     for index, image in enumerate(images):
-        scene.add_still(Frame(100_000_000 * index, image, camera))
+        scene.add_still(Frame(100_000_000 * index, image, camera), matches)
     return scene.warning is not None
 
 
@@ -62,6 +65,11 @@ def test_a_scene_that_moves_behind_fixed_dots(texture: NDArray[np.uint8]) -> Non
         cv2.circle(dots, (int(x), int(y)), 2, 90, -1)
     assert warned([cv2.add(np.roll(texture, 6 * i, axis=1), dots) for i in range(14)])
     assert not warned([cv2.add(np.roll(texture, 6 * i, axis=1), dots) for i in range(10)])
+
+
+def test_a_robot_that_sees_itself_in_the_lower_third(texture: NDArray[np.uint8]) -> None:
+    images = [np.vstack([np.roll(texture, 8 * i, axis=1)[:130], texture[130:]]) for i in range(16)]
+    assert warned(images, 130)
 
 
 def test_noise_light_and_a_person_before_a_standing_camera(texture: NDArray[np.uint8]) -> None:

@@ -58,9 +58,9 @@ class InputChecks:
         self._fixed_pattern.add_motion(keyframe, matches, motion)
         self._still_scene.add_motion()
 
-    def add_still(self, frame: Frame) -> None:
+    def add_still(self, frame: Frame, matches: Matches) -> None:
         """Take a frame in which the camera stands still, by its matches."""
-        self._still_scene.add_still(frame)
+        self._still_scene.add_still(frame, matches)
 
     @property
     def warnings(self) -> tuple[InputWarning, ...]:

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.frame import Frame
 
@@ -27,6 +28,9 @@ _LEAST_CONTRAST = 4.0
 _LEAST_CORRELATION, _CHANGED = 0.8, 0.5
 # Fewer parts with contrast do not tell.
 _LEAST_PARTS = 12
+# Where matches cover less than the rest of the image, the parts in which there are any, so many, are left out: the body
+# of the robot may be all that matches. A person covers less.
+_MATCHED, _UNMATCHED_SHARE = 2, 0.6
 # Earlier images are kept at this interval, seconds, and so many of them, because sunlight moves. Fewer do not tell what
 # passes by.
 _INTERVAL_S, _KEPT, _LEAST_KEPT = 0.5, 6, 2
@@ -48,14 +52,15 @@ class StillScene:
         self._earlier.clear()
         self._changed, self._in_row = 0.0, 0
 
-    def add_still(self, frame: Frame) -> None:
-        """Take a frame in which no match moved."""
+    def add_still(self, frame: Frame, matches: Matches) -> None:
+        """Take a frame in which no match moved, and its matches."""
         parts = _Parts.of(np.asarray(cv2.resize(frame.image, _SMALL, interpolation=cv2.INTER_AREA), np.uint8))
         if not self._earlier or frame.stamp_ns - self._stamp_ns >= 1e9 * _INTERVAL_S:
             self._earlier.append(parts)
             self._stamp_ns = frame.stamp_ns
         if len(self._earlier) > _LEAST_KEPT:
-            self._changed = _changed_share(parts, list(self._earlier)[:-1])  # the last one may be this image
+            asked = _unmatched(matches, frame)
+            self._changed = _changed_share(parts, list(self._earlier)[:-1], asked)  # the last one may be this image
             self._in_row = self._in_row + 1 if self._changed > _CHANGED else 0
 
     @property
@@ -64,7 +69,7 @@ class StillScene:
         if self._in_row < _FRAMES:
             return None
         text = (
-            f"no match moves although {100 * self._changed:.0f} % of the image has changed: the matches are on the "
+            f"no match moves although {100 * self._changed:.0f} % of the image changes: the matches are on the "
             "dots of an infrared projector, dirt on the lens, an overlay or the robot's own body; switch the projector "
             "off, clean the lens, or give a mask image"
         )
@@ -93,9 +98,17 @@ class _Parts:
         return _Parts(parts / np.maximum(contrast, 1e-3)[:, None], contrast)
 
 
-def _changed_share(now: _Parts, earlier: list[_Parts]) -> float:
+def _unmatched(matches: Matches, frame: Frame) -> NDArray[np.bool_]:
+    """Return (parts,) which are asked: those without matches, or all if these are too few."""
+    column, row = (_PARTS * matches.points_b / (frame.camera.width, frame.camera.height)).astype(int).T
+    part = _PARTS * np.clip(row, 0, _PARTS - 1) + np.clip(column, 0, _PARTS - 1)
+    unmatched = np.bincount(part, minlength=_PARTS**2) < _MATCHED
+    return unmatched if unmatched.mean() >= _UNMATCHED_SHARE else np.ones_like(unmatched)
+
+
+def _changed_share(now: _Parts, earlier: list[_Parts], asked: NDArray[np.bool_]) -> float:
     """Return the share of the textured parts of an image that correlate with the same part of no earlier one."""
-    textured = np.min([parts.contrast for parts in (now, *earlier)], axis=0) > _LEAST_CONTRAST
+    textured = asked & (np.min([parts.contrast for parts in (now, *earlier)], axis=0) > _LEAST_CONTRAST)
     if textured.sum() < _LEAST_PARTS:
         return 0.0
     correlations = [(now.normalized * parts.normalized).mean(axis=1) for parts in earlier]
