@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from loftr_ros.ignore_mask import MaskedMatcher
+    from loftr_ros.loftr.matcher import LoftrMatcher
     from loftr_ros.odometry.estimate import OdometryEstimate
     from loftr_ros.odometry.frame import Frame
     from loftr_ros.odometry.scaled_odometry import ScaledOdometry
@@ -37,6 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_sequence_arguments(parser, "use")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
     add_matcher_arguments(parser)
+    parser.add_argument(
+        "--mask-image",
+        type=Path,
+        metavar="FILE",
+        help="image of the size of the images: what is black in it is ignored, such as the robot's own body",
+    )
     parser.add_argument(
         "--strict",
         action="store_true",
@@ -62,8 +70,6 @@ def main(args: argparse.Namespace) -> int:
     Raises:
         NoPoseError: not one pose was measured; the files are written, too.
     """
-    from loftr_ros.loftr.matcher import load_matcher
-    from loftr_ros.loftr.matcher_config import Effort
     from loftr_ros.odometry.config import OdometryConfig
     from loftr_ros.odometry.scaled_odometry import ScaledOdometry
     from loftr_ros.run_log import REPORT_FILE, RESULT_FILES, FrameRecord, RunLog
@@ -78,7 +84,7 @@ def main(args: argparse.Namespace) -> int:
     wheels = _wheels(args, sequence)
     make_folder(args.output, *RESULT_FILES)
     print_remarks(sequence, notes)
-    matcher = load_matcher(args.checkpoint, args.device, Effort(args.max_pixels, args.max_matches), args.precision)
+    matcher = _matcher(args)
     records: list[FrameRecord] = []
     skipped: list[str] = []
     frames = iter(sequence) if args.strict else sequence.readable(skipped)
@@ -96,6 +102,15 @@ def main(args: argparse.Namespace) -> int:
     if reason := log.why_no_pose():
         raise NoPoseError(f"{reason}; {args.output / REPORT_FILE} tells the reason of each frame.")
     return 0
+
+
+def _matcher(args: argparse.Namespace) -> LoftrMatcher | MaskedMatcher:
+    from loftr_ros.ignore_mask import MaskedMatcher
+    from loftr_ros.loftr.matcher import load_matcher
+    from loftr_ros.loftr.matcher_config import Effort
+
+    matcher = load_matcher(args.checkpoint, args.device, Effort(args.max_pixels, args.max_matches), args.precision)
+    return MaskedMatcher(matcher, args.mask_image) if args.mask_image else matcher
 
 
 def _wheels(args: argparse.Namespace, sequence: Sequence) -> WheelOdometry | None:
@@ -146,6 +161,7 @@ def _settings(args: argparse.Namespace, matcher: Any, config: Any, sequence: Seq
         "max_pixels": args.max_pixels,
         "max_matches": args.max_matches,
         "precision": args.precision,
+        "mask_image": str(args.mask_image) if args.mask_image else None,
         "checkpoint": matcher.checkpoint,
         "device": str(matcher.device),
         "config": asdict(config),

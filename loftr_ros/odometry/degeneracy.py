@@ -79,19 +79,30 @@ def rival_covariance(
         min_inliers: a motion that fewer agree with is none.
 
     Returns:
-        None if the other matches are few, or agree on nothing; and without depth, because two views fit too much then.
+        None if the other matches are few, or agree on nothing. Without depth only standing still is a rival, because
+        two views fit too much then.
     """
     others = rays.select(~inliers)
     least = max(min_inliers, _MATTERS * len(rays), _OF_ONE_MIND * len(others))
     if len(others) < least:
         return None
-    rival = perspective_pose(others.select(others.inverse_depth > _NEAR * others.sigma), threshold)
-    if rival is None or rival[1] < least:
-        return None
-    T_rival, votes = rival
-    share = votes / (votes + inliers.sum())
+    standing = np.eye(4), int((np.linalg.norm(others.b - others.a, axis=1) < threshold).sum())
+    moving = perspective_pose(others.select(others.inverse_depth > _NEAR * others.sigma), threshold)
+    T_rival, votes = max(standing, moving or standing, key=lambda rival: rival[1])
+    return None if votes < least else mixture_covariance(T_a_b, T_rival, votes / (votes + inliers.sum()))
+
+
+def matters(votes: int, num_matches: int) -> bool:
+    """Return whether a competing motion has enough inliers to be one."""
+    return votes >= _MATTERS * num_matches
+
+
+def mixture_covariance(
+    T_a_b: NDArray[np.float64], T_rival: NDArray[np.float64], probability: float
+) -> NDArray[np.float64]:
+    """Return the (6, 6) covariance about a motion if another one is the true one with this probability."""
     turn = se3.log_rotation(T_rival[:3, :3] @ T_a_b[:3, :3].T)
     shift = T_rival[:3, 3] - T_a_b[:3, 3]
     difference = np.concatenate([shift, turn])
     roughness = (_ROUGHLY * np.repeat([np.linalg.norm(shift), np.linalg.norm(turn)], 3)) ** 2
-    return np.asarray(share * (1.0 - share) * (np.outer(difference, difference) + np.diag(roughness)))
+    return np.asarray(probability * (1.0 - probability) * (np.outer(difference, difference) + np.diag(roughness)))

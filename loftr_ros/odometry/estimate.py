@@ -45,6 +45,7 @@ class LostReason(Enum):
     NO_DEPTH = "no depth"
     NO_STEREO = "left and right do not match"
     IMPOSSIBLE_MOTION = "motion impossible"
+    REPEATED = "image repeated"
 
 
 @dataclass(frozen=True)

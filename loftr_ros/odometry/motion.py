@@ -53,6 +53,7 @@ class Motion:
         degeneracies: what makes the pose less than it seems.
         noise_px: standard deviation of the inliers' coordinates that the residuals show, pixels.
         offset: what is known of the stereo rig after this measurement.
+        doubt: (6, 6) the part of the covariance that a competing motion of other matches adds.
     """
 
     T_keyframe_camera: NDArray[np.float64]
@@ -65,11 +66,23 @@ class Motion:
     degeneracies: tuple[Degeneracy, ...]
     noise_px: float
     offset: DisparityOffset
+    doubt: NDArray[np.float64]
 
     @property
     def pose(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """T_keyframe_camera and its covariance."""
         return self.T_keyframe_camera, self.covariance
+
+    @property
+    def undoubted(self) -> NDArray[np.float64]:
+        """(6, 6) covariance if the inliers show the world and not a moving object."""
+        return self.covariance - self.doubt
+
+    def doubted(self, doubt: NDArray[np.float64]) -> Motion:
+        """Return the same with a (6, 6) doubt that is at least this one, and the remark."""
+        named = dict.fromkeys((*self.degeneracies, Degeneracy.DIVIDED_MATCHES))
+        more = doubt if np.trace(doubt) > np.trace(self.doubt) else self.doubt
+        return replace(self, covariance=self.undoubted + more, doubt=more, degeneracies=tuple(named))
 
     def with_scale_sigma(self, sigma: float) -> Motion:
         """Return the same measured with depths whose common scale has this standard deviation, as a share."""
@@ -150,6 +163,7 @@ def estimate_motion(
         degeneracies(fit.geometry, rays.select(inliers), is_metric, doubt is not None),
         focal * refined.noise,
         offset,
+        np.zeros((6, 6)) if doubt is None else doubt,
     )
 
 

@@ -24,6 +24,11 @@ _CHANGE_S, _ACCELERATION, _ANGULAR_ACCELERATION = 0.3, 1.0, 5.0
 _SHORTEST_S = 0.01
 # 99.9 % of a chi-square distribution of six degrees of freedom.
 _CHI2_6 = 22.46
+# A camera with an acceleration beyond this is hit by something, m/s^2. Hand-held and flying cameras on recorded
+# sequences reach 16; an object that passes at walking speed at 30 Hz, and is mistaken for the world, 45.
+_SUDDEN = 30.0
+# So much of the speed may be the error of a stamp rather than an acceleration, and over at least this time, seconds.
+_STAMP_ERROR, _LEAST_STAMP_ERROR_S = 0.5, 1 / 15
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,27 @@ def is_physical(
     if config.mode == "mono" and top_speed > 0:
         limit = min(limit, config.max_speed_ratio * top_speed)
     return bool(speed <= limit and turn <= config.max_angular_velocity)
+
+
+def is_sudden(
+    T_measured: NDArray[np.float64],
+    measured_covariance: NDArray[np.float64],
+    T_predicted: NDArray[np.float64],
+    velocity: Velocity,
+    seconds: float,
+) -> bool:
+    """Return whether a motion takes an acceleration that no camera has, beyond 3 standard deviations of its position.
+
+    Args:
+        T_measured, measured_covariance: (4, 4) and (6, 6) pose, in meters.
+        T_predicted: (4, 4) pose without any acceleration.
+        velocity: that leads there.
+        seconds: since it was measured.
+    """
+    surprise = np.linalg.norm(T_measured[:3, 3] - T_predicted[:3, 3])
+    noise = np.sqrt(np.trace((measured_covariance + velocity.covariance * seconds**2)[:3, :3]))
+    jitter = _STAMP_ERROR * np.linalg.norm(velocity.twist[:3]) * max(seconds, _LEAST_STAMP_ERROR_S)
+    return bool(surprise > 3.0 * noise + jitter + _SUDDEN * seconds**2)
 
 
 def is_foreseen(

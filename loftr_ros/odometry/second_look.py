@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.odometry.degeneracy import matters, mixture_covariance
 from loftr_ros.odometry.motion import Motion
 from loftr_ros.odometry.prediction import is_foreseen
 from loftr_ros.odometry.rays import RayMatches, homogeneous
@@ -25,13 +26,19 @@ _SURE_SHARE = 1 / 2
 _EXPECTED = 0.5
 # What is expected needs this share of the votes for what is not, and is another motion if fewer have voted for both.
 _ENOUGH, _SAME = 1 / 2, 1 / 2
+# What is expected against a sudden motion needs only so much: so many matches do not agree on the prediction by chance,
+# and the other motion is of something that fills the view.
+_ENOUGH_IF_SUDDEN = 1 / 8
 
 
 def is_doubtful(motion: Motion | None, T_predicted: NDArray[np.float64], covariance: NDArray[np.float64]) -> bool:
-    """Tell whether to look again: there is no motion, too few of the matches agree with it, or it is not foreseen."""
+    """Return whether to look again: there is no motion, its inlier ratio is low, or it is not foreseen.
+
+    What a competing motion adds to the covariance excuses none: it is there because one of the two may be of an object.
+    """
     if motion is None or motion.inliers.mean() < _SURE_SHARE:
         return True
-    return not is_foreseen(*motion.pose, T_predicted, covariance)
+    return not is_foreseen(motion.T_keyframe_camera, motion.undoubted, T_predicted, covariance)
 
 
 def expected_matches(
@@ -63,22 +70,33 @@ def is_expected(motion: Motion | None, expected: NDArray[np.bool_]) -> bool:
     return motion is not None and bool(expected[motion.inliers].mean() >= _SAME)
 
 
-def reconsidered(motion: Motion | None, again: Motion | None, expected: NDArray[np.bool_]) -> Motion | None:
+def reconsidered(
+    motion: Motion | None, again: Motion | None, expected: NDArray[np.bool_], is_sudden: bool = False
+) -> Motion | None:
     """Choose between the motion of all matches and that of the expected ones, if this is another one.
+
+    The one that is not chosen is named as a competing motion, and widens the covariance unless it was unlikely anyway.
 
     Args:
         motion: of N matches.
         again: of M of them.
         expected: (N,) bool, which M.
+        is_sudden: `motion` is an acceleration that no camera survives: that of a moving object, most likely.
     """
     if again is None or again.freedom is not Freedom.POSE:
         return motion
     again = _of_all(again, expected)
     if motion is None:
         return again
-    votes = again.inliers.sum()
-    is_same = (motion.inliers & again.inliers).sum() >= _SAME * votes
-    return motion if is_same or votes < _ENOUGH * motion.inliers.sum() else again
+    votes, rival_votes = int(again.inliers.sum()), int(motion.inliers.sum())
+    if (motion.inliers & again.inliers).sum() >= _SAME * votes:
+        return motion
+    if votes >= (_ENOUGH_IF_SUDDEN if is_sudden else _ENOUGH) * rival_votes:
+        return again.doubted(again.doubt) if matters(rival_votes, len(expected)) else again
+    if not matters(votes, len(expected)):
+        return motion
+    probability = votes / (votes + rival_votes)
+    return motion.doubted(mixture_covariance(motion.T_keyframe_camera, again.T_keyframe_camera, probability))
 
 
 def _of_all(motion: Motion, heard: NDArray[np.bool_]) -> Motion:

@@ -26,7 +26,7 @@ from loftr_ros.odometry import se3
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.estimate import LostReason, TrackingState
 from loftr_ros.odometry.motion import Motion
-from loftr_ros.odometry.prediction import Velocity, is_foreseen, is_physical
+from loftr_ros.odometry.prediction import Velocity, is_foreseen, is_physical, is_sudden
 from loftr_ros.odometry.refinement import Freedom
 
 # Rows and columns of parts of the image, how many matches one must have to be asked, and a share of them.
@@ -52,6 +52,7 @@ class Fix:
         parallax_px: see `motion.Motion`.
         motion: what was measured; None if the pose is held or predicted.
         lost_reason: why nothing was measured, in the state LOST.
+        undoubted: covariances of pose and twist without the doubt of a competing motion; None: there was none.
     """
 
     state: TrackingState
@@ -63,6 +64,7 @@ class Fix:
     parallax_px: float
     motion: Motion | None = None
     lost_reason: LostReason | None = None
+    undoubted: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
     @property
     def pose(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -115,6 +117,11 @@ class Track:
         return self._anchor.fix
 
     @property
+    def stamp_ns(self) -> int:
+        """Of that fix."""
+        return self._anchor.stamp_ns
+
+    @property
     def last_matches(self) -> Matches | None:
         """Matches of that fix; None if it is the keyframe itself."""
         return self._anchor.matches
@@ -159,6 +166,7 @@ class Track:
             twist_covariance=_STILL + np.diag((unseen / (1e-9 * (stamp_ns - self._anchor.stamp_ns))) ** 2),
             inliers=inliers,
             motion=None,
+            undoubted=None,
         )
         self._measured(stamp_ns, fix, self._anchor.matches)
         return replace(fix, covariance=fix.covariance + np.diag(unseen**2))
@@ -181,7 +189,13 @@ class Track:
             return self.retake(stamp_ns, matches, motion)
         before, seconds = self._anchor.fix, 1e-9 * (stamp_ns - self._anchor.stamp_ns)
         step = se3.inverse(before.T_keyframe_camera) @ motion.T_keyframe_camera
-        covariance = se3.step_covariance(*before.pose, *motion.pose, *self._common_gains(matches, motion))
+        gains = self._common_gains(matches, motion)
+        covariance = se3.step_covariance(*before.pose, *motion.pose, *gains)
+        undoubted = None
+        if before.undoubted or motion.doubt.any():
+            certain = before.undoubted[0] if before.undoubted else before.covariance
+            poses = before.T_keyframe_camera, certain, motion.T_keyframe_camera, motion.undoubted
+            undoubted = motion.undoubted, se3.step_covariance(*poses, *gains) / seconds**2
         fix = Fix(
             self._moving_state(motion),
             motion.T_keyframe_camera,
@@ -191,11 +205,22 @@ class Track:
             motion.inliers,
             motion.parallax_px,
             motion,
+            undoubted=undoubted,
         )
         if motion.freedom is Freedom.POSE:
             self._speed = float(np.linalg.norm(fix.twist[:3]))
             self._top_speed = max(self._speed, self._top_speed * float(np.exp(-seconds / _MEMORY_S)))
         return self._measured(stamp_ns, fix, matches)
+
+    def is_sudden(self, stamp_ns: int, motion: Motion | None) -> bool:
+        """Return whether a motion is an acceleration that no camera has, where it is in meters and the speed known."""
+        if motion is None or self._config.mode == "mono" or not self._was_measured or self._is_predicting:
+            return False
+        seconds, velocity = 1e-9 * (stamp_ns - self._anchor.stamp_ns), self._anchor.velocity
+        if self.last.undoubted:
+            velocity = replace(velocity, covariance=self.last.undoubted[1])
+        T_predicted = self.predicted(stamp_ns).T_keyframe_camera
+        return is_sudden(motion.T_keyframe_camera, motion.undoubted, T_predicted, velocity, seconds)
 
     def retake(self, stamp_ns: int, matches: Matches, motion: Motion) -> Fix:
         """Take a measured pose that tells nothing about the velocity: after a long gap, or in another keyframe."""
@@ -210,9 +235,15 @@ class Track:
         )
         return self._measured(stamp_ns, fix, matches)
 
-    def predicted(self, stamp_ns: int) -> Fix:
-        """Return where the camera is by its last velocity, without any matches."""
+    def predicted(self, stamp_ns: int, doubted: bool = True) -> Fix:
+        """Return where the camera is by its last velocity, without any matches.
+
+        `doubted=False` assumes that no moving object was taken for the world, else the next one would be foreseen.
+        """
         anchor, before, velocity = self._anchor, self._anchor.fix, self._anchor.velocity
+        if before.undoubted and not doubted:
+            covariance, twist_covariance = before.undoubted
+            before, velocity = replace(before, covariance=covariance), replace(velocity, covariance=twist_covariance)
         step = velocity.step(anchor.stamp_ns, stamp_ns)
         growth = velocity.growth(anchor.stamp_ns, stamp_ns)
         return Fix(
@@ -236,7 +267,10 @@ class Track:
     def rebase(self, stamp_ns: int, fix: Fix) -> None:
         """Start from a new keyframe at the frame of `fix`."""
         velocity = self._anchor.velocity if fix.state is TrackingState.LOST else self._velocity(stamp_ns, fix)
-        fix = replace(fix, T_keyframe_camera=np.eye(4), covariance=np.zeros((6, 6)), parallax_px=0.0, lost_reason=None)
+        zero = np.zeros((6, 6))
+        undoubted = (zero, fix.undoubted[1]) if fix.undoubted else None
+        start = replace(fix, T_keyframe_camera=np.eye(4), covariance=zero, undoubted=undoubted)
+        fix = replace(start, parallax_px=0.0, lost_reason=None)
         self._anchor = _Anchor(stamp_ns, fix, None, velocity)
         self._is_predicting, self.lost_frames = False, 0
 

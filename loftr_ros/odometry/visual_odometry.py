@@ -6,7 +6,7 @@ keyframe is always image a, and a cell of it is a track: depth is known, and imp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic
 
 import numpy as np
@@ -24,6 +24,7 @@ from loftr_ros.odometry.frame_check import check_frame
 from loftr_ros.odometry.image_quality import ImageQuality
 from loftr_ros.odometry.keyframe import Keyframe, View, image_motion
 from loftr_ros.odometry.landmarks import Landmarks
+from loftr_ros.odometry.lasting_doubt import LastingDoubt
 from loftr_ros.odometry.motion import COVARIANCE_FLOOR, LARGEST_ERROR_PX, Motion, estimate_motion
 from loftr_ros.odometry.polish import polish
 from loftr_ros.odometry.prediction import is_foreseen
@@ -71,9 +72,10 @@ class VisualOdometry(Generic[FeaturesT]):
         self._recent: RecentKeyframes[FeaturesT] = RecentKeyframes(self._config.relocalization_keyframes)
         self._last_frame: Frame | None = None
         self._track = Track(self._config)
+        self._last_state: TrackingState | None = None
         self._last_stamp_ns, self._last_pose = 0, np.eye(4)
         self._offset = NO_OFFSET
-        self._checks = InputChecks()
+        self._checks, self._doubt = InputChecks(), LastingDoubt()
         self._is_metric, self._pair_fits = False, True
 
     def reconfigure(self, config: OdometryConfig) -> None:
@@ -96,7 +98,9 @@ class VisualOdometry(Generic[FeaturesT]):
         self._last_frame = frame
         clock = StageClock()
         with clock("check"):
-            self._checks.add_frame(frame)
+            self._checks.add_frame(frame, self._last_state)
+            if self._checks.repeated.is_repeated:
+                return self._skip(frame, clock)
             quality = ImageQuality.of(frame.image)
         if quality.hopeless:
             return self._pass_over(frame, quality, clock)
@@ -116,6 +120,11 @@ class VisualOdometry(Generic[FeaturesT]):
         """Predict the pose of a frame that shows nothing; while there is no keyframe, the camera is at the origin."""
         reason = quality.fault(None) or LostReason.NO_TEXTURE
         fix = self._track.lose(frame.stamp_ns, Matches.empty(), reason, hopeless=True)
+        return self._report(frame, self._keyframe, Matches.empty(), fix, False, clock)
+
+    def _skip(self, frame: Frame, clock: StageClock) -> OdometryEstimate:
+        """Predict the pose at a repeated image, which the track ignores like one that never arrived."""
+        fix = replace(self._track.predicted(frame.stamp_ns), lost_reason=LostReason.REPEATED)
         return self._report(frame, self._keyframe, Matches.empty(), fix, False, clock)
 
     def _begin(self, view: View[FeaturesT], clock: StageClock) -> OdometryEstimate:
@@ -156,17 +165,21 @@ class VisualOdometry(Generic[FeaturesT]):
         stamp_ns, track = view.frame.stamp_ns, self._track
         still_px = track.still_px(matches)
         if still_px is not None and self._is_within_limits(keyframe, stamp_ns, track.last.T_keyframe_camera):
+            self._checks.add_still(view.frame, matches)
             return track.hold(stamp_ns, matches, still_px / view.frame.camera.focal, keyframe.distance(matches))
         rays, position = keyframe.rays(matches), track.last.T_keyframe_camera[:3, 3]
-        predicted = track.predicted(stamp_ns).pose
+        predicted = track.predicted(stamp_ns, doubted=False).pose
         motion = self._motion(keyframe, view.frame, rays, position, predicted[0])
         if is_doubtful(motion, *predicted):
             expected = expected_matches(rays, *predicted, LARGEST_ERROR_PX / view.frame.camera.focal)
             if not is_expected(motion, expected):
                 again = self._motion(keyframe, view.frame, rays.select(expected), position)
-                motion = reconsidered(motion, again, expected)
+                motion = reconsidered(motion, again, expected, track.is_sudden(stamp_ns, motion))
         if motion and track.has_length(stamp_ns, motion) and self._is_possible(keyframe, stamp_ns, motion):
             self._offset = motion.offset
+            if track.is_sudden(stamp_ns, motion):
+                self._doubt.suddenly(motion, predicted[0], track.stamp_ns, stamp_ns)
+            motion = self._doubt.of(motion, keyframe.frame.stamp_ns, track.stamp_ns, stamp_ns)
             self._checks.add_motion(keyframe, view.frame, matches, motion)
             return track.advance(stamp_ns, matches, motion)
         reason = view.quality.fault(keyframe.quality) or self._why_lost(stamp_ns, matches, motion)
@@ -250,6 +263,8 @@ class VisualOdometry(Generic[FeaturesT]):
         """Match a stereo pair; in the other modes nothing is measured before a second frame has been matched."""
         if self._config.mode != "stereo" or frame.right is None or frame.rig is None:
             return CellDepths.empty()
+        if self._checks.repeated.is_right_repeated:  # of another time than the left one
+            return CellDepths.empty()
         matches = self._matcher.match(features, self._matcher.extract(frame.right)).finite()
         matches = self._polish(frame, frame.right, matches, both_ways=False)
         depths = depths_from_stereo(matches, frame.camera, frame.rig, self._config.ransac_threshold_px)
@@ -274,7 +289,8 @@ class VisualOdometry(Generic[FeaturesT]):
         clock: StageClock,
     ) -> OdometryEstimate:
         T_odom_camera, covariance = reference.in_odom(*fix.pose) if reference else (np.eye(4), np.zeros((6, 6)))
-        self._last_stamp_ns, self._last_pose = frame.stamp_ns, T_odom_camera
+        if fix.lost_reason is not LostReason.REPEATED:
+            self._last_stamp_ns, self._last_pose, self._last_state = frame.stamp_ns, T_odom_camera, fix.state
         if reference and self._config.mode != "mono":
             self._is_metric |= len(reference.depths) >= self._config.min_inliers
         landmarks = None

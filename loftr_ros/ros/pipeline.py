@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo
 
+from loftr_ros.ignore_mask import MaskedMatcher
 from loftr_ros.loftr.device import OutOfMemory
 from loftr_ros.loftr.matcher import LoftrMatcher
 from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
@@ -25,7 +26,6 @@ from loftr_ros.ros.diagnostics import Statistics, sentence
 from loftr_ros.ros.effort_control import EffortControl
 from loftr_ros.ros.frame_builder import FrameBuilder
 from loftr_ros.ros.frames import pitch_of
-from loftr_ros.ros.ignore_mask import MaskedMatcher
 from loftr_ros.ros.input_notes import InputNotes
 from loftr_ros.ros.outputs import Outputs
 from loftr_ros.ros.parameters import VoParameters, odometry_config

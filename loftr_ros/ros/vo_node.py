@@ -272,7 +272,9 @@ def _status_of(pipeline: Pipeline) -> tuple[bytes, str]:
         return DiagnosticStatus.ERROR, problem
     state = pipeline.statistics.state
     if state is TrackingState.LOST:
-        return DiagnosticStatus.WARN, f"lost: {pipeline.statistics.lost_because}; the pose is a prediction"
+        fault = pipeline.statistics.input_fault
+        lost = f"lost: {pipeline.statistics.lost_because}; the pose is a prediction"
+        return DiagnosticStatus.WARN, f"{lost}; {fault}" if fault else lost
     doubt = pipeline.doubt()
     if doubt:
         return DiagnosticStatus.WARN, doubt

@@ -24,8 +24,8 @@ class LucasKanadeMatcher:
     effort = DEFAULT_EFFORT
     precision = "auto"
 
-    def extract(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return image
+    def extract(self, image: NDArray[np.uint8], mask: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+        return image if mask is None else np.where(mask > 0, image, 0).astype(np.uint8)
 
     def match(self, features_a: NDArray[np.uint8], features_b: NDArray[np.uint8]) -> Matches:
         height, width = features_a.shape

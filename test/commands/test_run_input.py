@@ -61,6 +61,38 @@ def test_cut_jpeg_is_damaged(sideways_rgbd: Path, tmp_path: Path) -> None:
     assert "3.jpg" in summary_of(tmp_path / "out")["skipped"][0]
 
 
+def test_mask_image_hides_part_of_every_image(
+    sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask = np.zeros((200, 320), np.uint8)
+    mask[:80] = 255
+    matches = []
+    for name, image in (("masked", mask), ("all", np.full_like(mask, 255))):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), image)
+        options = ("--mode", "stereo", "--mask-image", str(tmp_path / f"{name}.png"))
+        assert run(sideways, tmp_path / name, *options) == 0
+        matches.append(summary_of(tmp_path / name)["median_matches"])
+    assert 0.3 < matches[0] / matches[1] < 0.55
+    assert summary_of(tmp_path / "all")["mask_image"] == str(tmp_path / "all.png")
+    cv2.imwrite(str(tmp_path / "all.png"), mask[:50])
+    capsys.readouterr()
+    assert run(sideways, tmp_path / "no", *options) == 2
+    assert "all.png is 320x50 but the images are 320x200: draw it on one of the images" in capsys.readouterr().err
+
+
+def test_repeated_image_is_said_and_predicted_over(
+    sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for camera in range(2):
+        images = sideways / f"image_{camera}"
+        (images / "000003.png").write_bytes((images / "000002.png").read_bytes())
+    assert run(sideways, tmp_path / "out", "--mode", "stereo") == 0
+    trajectory = read_tum(tmp_path / "out" / "trajectory.tum")
+    np.testing.assert_allclose(trajectory.positions[:, 0], 0.08 * np.arange(6), atol=0.012)
+    assert "warning: 1 of the last 5 images are bit-identical to the one before" in capsys.readouterr().err
+    assert summary_of(tmp_path / "out")["lost"] == {"image repeated": 1}
+
+
 def test_without_one_readable_frame_there_is_no_result(
     sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

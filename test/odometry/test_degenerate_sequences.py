@@ -115,6 +115,25 @@ def test_an_object_before_most_of_the_view_casts_doubt(simulator: ModuleType, mo
         assert Degeneracy.DIVIDED_MATCHES in estimate.degeneracies
 
 
+@pytest.mark.parametrize("half_width", [0.9, 1.6])
+def test_an_object_that_starts_to_move_is_not_silently_the_world(simulator: ModuleType, half_width: float) -> None:
+    """A camera stands still. Before half of the view the object is told from the world; before all of it, it is not."""
+
+    class Starting(simulator.Panel):  # type: ignore[misc, name-defined]
+        def pose(self, index: int) -> NDArray[np.float64]:
+            return super().pose(max(index - 3, 0))  # type: ignore[no-any-return]
+
+    motion = np.array([0.35, 0.02, 0, 0, 0, 0])
+    board = Starting((-2.3, 0, -1.0), (half_width, 0, 0), (0, 1.6, 0), motion=motion)
+    poses = path(9, (0.0, 0.0, 0.0, 0.0, 0.0, 0.0), (-1.0, 0.3, -4.0))
+    world = simulator.World(poses, panels=[*simulator.room((8, 5, 12)), board], depth_images=False)
+    odometry: VisualOdometry[Any] = VisualOdometry(world, OdometryConfig(mode="stereo", polish=False))
+    for estimate in [odometry.process(frame) for frame in world.frames()]:
+        error = estimate.T_odom_camera[:3, 3]
+        assert error @ np.linalg.inv(estimate.pose_covariance[:3, :3]) @ error < 16  # four standard deviations
+        assert np.linalg.norm(error) < 0.05 or Degeneracy.DIVIDED_MATCHES in estimate.degeneracies
+
+
 @pytest.mark.parametrize("mode", ["mono", "stereo", "rgbd"])
 def test_rotation_and_planes_are_named(simulator: ModuleType, mode: str) -> None:
     turning = simulator.World(path(4, (0.0, 0.0, 0.0, 0.0, 0.02, 0.0)))

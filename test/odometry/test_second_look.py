@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.odometry import se3, visual_odometry
 from loftr_ros.odometry.config import OdometryConfig
+from loftr_ros.odometry.degeneracy import Degeneracy
 from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
 from loftr_ros.odometry.motion import Motion, estimate_motion
 from loftr_ros.odometry.rays import RayMatches, homogeneous
@@ -80,9 +81,24 @@ def test_a_jump_that_most_matches_agree_with_is_believed() -> None:
     rays = together(seen(40, STEP, 0), seen(120, PANEL, 1))
     motion, expected = measured(rays), expected_matches(rays, STEP, CERTAIN, 3 * PIXEL)
     again = measured(rays.select(expected))
+    assert motion is not None
     assert again is not None
-    assert reconsidered(motion, again, expected) is motion
     assert reconsidered(motion, None, expected) is motion
+    believed = reconsidered(motion, again, expected)
+    assert believed is not None
+    assert believed.T_keyframe_camera is motion.T_keyframe_camera
+    error = STEP[:3, 3] - PANEL[:3, 3]  # if the few are right
+    assert error @ np.linalg.inv(believed.covariance[:3, :3]) @ error < 9
+    assert Degeneracy.DIVIDED_MATCHES in believed.degeneracies
+
+
+def test_a_sudden_jump_is_that_of_an_object_if_some_matches_agree_with_the_prediction() -> None:
+    rays = together(seen(40, STEP, 0), seen(120, PANEL, 1))
+    motion, expected = measured(rays), expected_matches(rays, STEP, CERTAIN, 3 * PIXEL)
+    chosen = reconsidered(motion, measured(rays.select(expected)), expected, is_sudden=True)
+    assert chosen is not None
+    np.testing.assert_allclose(chosen.T_keyframe_camera, STEP, atol=0.01)
+    assert Degeneracy.DIVIDED_MATCHES in chosen.degeneracies
 
 
 def test_a_motion_of_few_matches_or_one_that_is_not_foreseen_is_doubtful() -> None:

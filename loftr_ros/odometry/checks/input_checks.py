@@ -5,23 +5,38 @@ from __future__ import annotations
 from typing import Any
 
 from loftr_ros.matches import Matches
+from loftr_ros.odometry.checks.fixed_pattern import FixedPattern
 from loftr_ros.odometry.checks.input_fault import InputWarning
+from loftr_ros.odometry.checks.repeated_depth import RepeatedDepth
+from loftr_ros.odometry.checks.repeated_images import RepeatedImages
 from loftr_ros.odometry.checks.row_check import RowCheck
+from loftr_ros.odometry.checks.still_scene import StillScene
 from loftr_ros.odometry.depth import CellDepths
+from loftr_ros.odometry.estimate import TrackingState
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.keyframe import Keyframe
 from loftr_ros.odometry.motion import Motion
 
 
 class InputChecks:
-    """Accumulates evidence over frames. All checks together take less than 1 ms a frame."""
+    """Accumulates evidence over frames. All checks together take less than 1 ms a frame.
+
+    Attributes:
+        repeated: which images of the last frame are those of the one before.
+    """
 
     def __init__(self) -> None:
         """Start without any evidence."""
+        self.repeated = RepeatedImages()
+        self._repeated_depth = RepeatedDepth()
+        self._fixed_pattern = FixedPattern()
+        self._still_scene = StillScene()
         self._rows = RowCheck()
 
-    def add_frame(self, frame: Frame) -> None:
-        """Take the images of a frame, before anything is computed from them."""
+    def add_frame(self, frame: Frame, state: TrackingState | None) -> None:
+        """Take the images of a frame, before anything is computed from them, and the state that the last one led to."""
+        self.repeated.add(frame, state)
+        self._repeated_depth.add_frame(frame, self.repeated.is_equal)
         self._rows.add_frame(frame.image)
 
     def add_pair(self, frame: Frame, matches: Matches, depths: CellDepths) -> None:
@@ -42,8 +57,17 @@ class InputChecks:
             matches: polished, outliers included.
             motion: what they say.
         """
+        self._repeated_depth.add_motion(keyframe, frame, matches, motion)
+        self._fixed_pattern.add_motion(keyframe, matches, motion)
+        self._still_scene.add_motion()
+
+    def add_still(self, frame: Frame, matches: Matches) -> None:
+        """Take a frame in which the camera stands still, by its matches."""
+        self._still_scene.add_still(frame, matches)
 
     @property
     def warnings(self) -> tuple[InputWarning, ...]:
         """The faults that the evidence shows now."""
-        return tuple(warning for warning in (self._rows.warning,) if warning)
+        fixed = self._fixed_pattern.warning or self._still_scene.warning
+        single = (self._repeated_depth.warning, fixed, self._rows.warning)
+        return (*self.repeated.warnings, *(warning for warning in single if warning))

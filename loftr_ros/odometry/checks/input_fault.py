@@ -11,6 +11,10 @@ class InputFault(Enum):
 
     INTERLACED = "interlaced images"
     BAYER = "Bayer mosaic"
+    REPEATED_IMAGE = "repeated images"
+    REPEATED_RIGHT_IMAGE = "repeated right images"
+    REPEATED_DEPTH_IMAGE = "repeated depth images"
+    FIXED_PATTERN = "fixed pattern"
 
 
 @dataclass(frozen=True)

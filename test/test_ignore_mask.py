@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from loftr_ros.ignore_mask import MaskedMatcher, MaskError
 from loftr_ros.loftr.matcher import load_matcher
 from loftr_ros.loftr.matcher_config import Effort
 from loftr_ros.matches import Matcher
-from loftr_ros.ros.ignore_mask import MaskedMatcher, MaskError
 
 
 @pytest.fixture(scope="module")
