@@ -6,6 +6,7 @@ from typing import Any
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.input_fault import InputWarning
+from loftr_ros.odometry.checks.stereo_check import StereoCheck
 from loftr_ros.odometry.depth import CellDepths
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.keyframe import Keyframe
@@ -14,6 +15,10 @@ from loftr_ros.odometry.motion import Motion
 
 class InputChecks:
     """Accumulates evidence over frames. All checks together take less than 1 ms a frame."""
+
+    def __init__(self) -> None:
+        """Start with no evidence."""
+        self._stereo = StereoCheck()
 
     def add_frame(self, frame: Frame) -> None:
         """Take the images of a frame, before anything is computed from them."""
@@ -26,6 +31,12 @@ class InputChecks:
             matches: left to right, polished, outliers included.
             depths: of those that fit the rig.
         """
+        self._stereo.add_pair(frame, matches)
+
+    @property
+    def pair_gives_depth(self) -> bool:
+        """Whether the disparities of the last stereo pair may be depth: those of swapped images are something else."""
+        return self._stereo.gives_depth
 
     def add_motion(self, keyframe: Keyframe[Any], frame: Frame, matches: Matches, motion: Motion) -> None:
         """Take a motion that was measured.
@@ -40,4 +51,5 @@ class InputChecks:
     @property
     def warnings(self) -> tuple[InputWarning, ...]:
         """The faults that the evidence shows now."""
-        return ()
+        found = (self._stereo.warning,)
+        return tuple(warning for warning in found if warning is not None)

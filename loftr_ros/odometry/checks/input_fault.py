@@ -9,6 +9,12 @@ from enum import Enum
 class InputFault(Enum):
     """A fault of the camera, its calibration or its driver that the images show."""
 
+    STEREO_SAME = "left and right image are the same"
+    STEREO_SWAPPED = "left and right are swapped"
+    STEREO_TIMES = "left and right image of different times"
+    STEREO_MISALIGNED = "right image misaligned"
+    STEREO_UNMATCHED = "left and right hardly match"
+
 
 @dataclass(frozen=True)
 class InputWarning:

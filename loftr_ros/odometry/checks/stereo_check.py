@@ -1,0 +1,152 @@
+"""A stereo pair checked against its calibration: swapped, given twice, of different times, misaligned, of two scenes."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from loftr_ros.matches import Matches
+from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
+from loftr_ros.odometry.checks.rig_deviation import ALONG_Y, ALONG_Z, PITCH, ROLL, SCALE, RigDeviation
+from loftr_ros.odometry.frame import Frame
+
+# Pairs are of keyframes. The fault of most of these many is that of the input.
+_RECENT = 9
+# The figures below: median of the pairs of KITTI 06, EuRoC V1_01 and the rendered room, and the same with the fault.
+# A pair has this many matches: EuRoC at a sixth of its pixels 370; a black or mirrored right image fewer than 20.
+_FEW_MATCHES = 30
+# Shares of matches within 1 px of their epipolar curve: good pairs have 0.77 and more, those of two places 0.1. Of less
+# than 1/3 no depth is used (`OdometryConfig.min_inlier_share`).
+_ON_CURVE_PX, _LEAST_SHARE = 1.0, 0.5
+# Vertical error that a calibration causes, at the border of the image, pixels: good rigs have up to 0.2. From 1 px on
+# matches leave their epipolar curve by more than an inlier may.
+_LARGEST_MISALIGNMENT_PX, _SURE = 0.8, 5.0
+# The baseline is off its direction by this tangent: good rigs have up to 0.06, images a frame apart from 0.5 on. A
+# calibration is wrong by a few degrees at most.
+_LARGEST_SLANT, _SURE_SLANT = 0.15, 10.0
+# ... and the slant leaves this share of the residuals that a turned camera would: a tenth where images are of two times.
+_RESIDUALS_LEFT = 0.6
+# ... which are not worth looking into below this median, pixels.
+_FINE_PX = 0.4
+# Share of the points that lie further right in the right image: none of a good pair, all of a swapped one.
+_MOST_BEHIND, _BEHIND_PX = 0.7, 0.5
+# Images that are the same match within 0.02 px; the most distant view of a pair in a tenth of a pixel.
+_SAME_PX = 0.05
+_NO_DEPTH = frozenset({InputFault.STEREO_SAME, InputFault.STEREO_SWAPPED, InputFault.STEREO_TIMES})
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """What one pair shows: the warning, and the figure that it names."""
+
+    warning: InputWarning
+    figure: float
+
+
+class StereoCheck:
+    """Judges pair after pair, and warns of what most of the last ones show."""
+
+    def __init__(self) -> None:
+        """Start with no evidence."""
+        self._recent: deque[_Verdict | None] = deque(maxlen=_RECENT)
+
+    def add_pair(self, frame: Frame, matches: Matches) -> None:
+        """Take a stereo pair and its matches, left to right, outliers included."""
+        self._recent.append(_judge(frame, matches))
+
+    @property
+    def gives_depth(self) -> bool:
+        """Whether the disparities of the last pair may be depth: those of a swapped or later image are something else."""
+        last = self._recent[-1] if self._recent else None
+        return last is None or last.warning.fault not in _NO_DEPTH
+
+    @property
+    def warning(self) -> InputWarning | None:
+        """The fault that most of the recent pairs show, with the median of its figures."""
+        found = [verdict for verdict in self._recent if verdict is not None]
+        faults = [verdict.warning.fault for verdict in found]
+        common = max(faults, key=faults.count, default=None)
+        if common is None or 2 * faults.count(common) <= len(self._recent):
+            return None
+        same = sorted((v for v in found if v.warning.fault is common), key=lambda verdict: verdict.figure)
+        return same[len(same) // 2].warning
+
+
+def _judge(frame: Frame, matches: Matches) -> _Verdict | None:
+    """Name the fault of a pair; None if it is as calibrated."""
+    assert frame.right is not None
+    assert frame.rig is not None
+    if len(matches) < _FEW_MATCHES:
+        return _unmatched(f"left and right image have only {len(matches)} matches", len(matches))
+    moved_px = float(np.median(np.abs(matches.points_b - matches.points_a).max(axis=1)))
+    if moved_px < _SAME_PX:
+        text = f"left and right are the same image (points differ by {moved_px:.2f} px): check the topic of the right"
+        return _Verdict(InputWarning(InputFault.STEREO_SAME, text), moved_px)
+    deviation = RigDeviation.of(matches, frame.camera, frame.rig)
+    share = deviation.as_calibrated.share_within(_ON_CURVE_PX)
+    named = _swapped(deviation) or _of_two_times(deviation) or _misaligned(deviation)
+    if named is None and share < _LEAST_SHARE:
+        return _unmatched(f"only {share:.0%} of the left-right matches fit the calibration", share)
+    return named
+
+
+def _swapped(deviation: RigDeviation) -> _Verdict | None:
+    behind = float((deviation.disparities_px < -_BEHIND_PX).mean())
+    if behind < _MOST_BEHIND or deviation.turned.share_within(_ON_CURVE_PX) < _LEAST_SHARE:
+        return None
+    text = (
+        f"{behind:.0%} of the points lie further right in the right image than in the left: left and right are swapped "
+        "(or cx of one of them is wrong)"
+    )
+    return _Verdict(InputWarning(InputFault.STEREO_SWAPPED, text), behind)
+
+
+def _of_two_times(deviation: RigDeviation) -> _Verdict | None:
+    if deviation.turned.typical_px < _FINE_PX:
+        return None
+    displaced = deviation.displaced
+    slants, sigmas = displaced.values[[ALONG_Y, ALONG_Z]], displaced.sigmas[[ALONG_Y, ALONG_Z]]
+    slant = float(np.hypot(*slants))
+    is_sure = slant > max(_LARGEST_SLANT, _SURE_SLANT * float(sigmas.max()))
+    if not is_sure or displaced.typical_px > _RESIDUALS_LEFT * deviation.turned.typical_px:
+        return None
+    ahead, down = slants[1], slants[0]
+    if abs(ahead) > abs(down):
+        where = "ahead of" if ahead > 0 else "behind"
+    else:
+        where = "below" if down > 0 else "above"
+    text = (
+        f"the right camera looks {slant:.1f} baselines {where} its place: left and right image are of different times, "
+        "synchronize the cameras"
+    )
+    return _Verdict(InputWarning(InputFault.STEREO_TIMES, text), slant)
+
+
+def _misaligned(deviation: RigDeviation) -> _Verdict | None:
+    turned, (half_x, half_y) = deviation.turned, deviation.half_size
+    lever = np.array([1.0, half_x, half_y])
+    unknowns = [PITCH, ROLL, SCALE]
+    errors_px = deviation.focal * lever * turned.values[unknowns]
+    sigmas_px = deviation.focal * lever * turned.sigmas[unknowns]
+    large = np.abs(errors_px) > np.maximum(_LARGEST_MISALIGNMENT_PX, _SURE * sigmas_px)
+    if not large.any() or turned.share_within(_ON_CURVE_PX) < _LEAST_SHARE:
+        return None
+    pitch_px, roll, scale = errors_px[0], np.degrees(turned.values[ROLL]), turned.values[SCALE]
+    descriptions = (
+        f"{abs(pitch_px):.1f} px {'lower' if pitch_px > 0 else 'higher'}",
+        f"turned by {abs(roll):.2f} degrees {'counterclockwise' if roll > 0 else 'clockwise'}",
+        f"{abs(scale):.1%} {'larger' if scale > 0 else 'smaller'}",
+    )
+    said = " and ".join(text for text, is_large in zip(descriptions, large, strict=True) if is_large)
+    text = (
+        f"against its calibration the right image is {said}: calibrate the pair again, or check that both images are "
+        "of the same time and size"
+    )
+    return _Verdict(InputWarning(InputFault.STEREO_MISALIGNED, text), float(np.abs(errors_px).max()))
+
+
+def _unmatched(text: str, figure: float) -> _Verdict:
+    text += ": check that both cameras see the same and neither is covered, and that the calibration is of this pair"
+    return _Verdict(InputWarning(InputFault.STEREO_UNMATCHED, text), figure)
