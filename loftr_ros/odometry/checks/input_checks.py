@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from loftr_ros.matches import Matches
+from loftr_ros.odometry.checks.disparity_check import DisparityCheck
 from loftr_ros.odometry.checks.input_fault import InputWarning
 from loftr_ros.odometry.checks.stereo_check import StereoCheck
 from loftr_ros.odometry.depth import CellDepths
@@ -18,7 +19,7 @@ class InputChecks:
 
     def __init__(self) -> None:
         """Start with no evidence."""
-        self._stereo = StereoCheck()
+        self._stereo, self._disparity = StereoCheck(), DisparityCheck()
 
     def add_frame(self, frame: Frame) -> None:
         """Take the images of a frame, before anything is computed from them."""
@@ -47,9 +48,11 @@ class InputChecks:
             matches: polished, outliers included.
             motion: what they say.
         """
+        if self._stereo.has_pairs:
+            self._disparity.add_motion(keyframe, frame, matches, motion)
 
     @property
     def warnings(self) -> tuple[InputWarning, ...]:
         """The faults that the evidence shows now."""
-        found = (self._stereo.warning,)
+        found = (self._stereo.warning, self._disparity.warning)
         return tuple(warning for warning in found if warning is not None)

@@ -13,6 +13,7 @@ class InputFault(Enum):
     STEREO_SWAPPED = "left and right are swapped"
     STEREO_TIMES = "left and right image of different times"
     STEREO_MISALIGNED = "right image misaligned"
+    STEREO_DISPARITY = "disparities off"
     STEREO_UNMATCHED = "left and right hardly match"
 
 

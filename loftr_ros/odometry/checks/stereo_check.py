@@ -27,14 +27,14 @@ _LARGEST_MISALIGNMENT_PX, _SURE = 0.8, 5.0
 # calibration is wrong by a few degrees at most.
 _LARGEST_SLANT, _SURE_SLANT = 0.15, 10.0
 # ... and the slant leaves this share of the residuals that a turned camera would: a tenth where images are of two times.
-_RESIDUALS_LEFT = 0.6
+_RESIDUALS_LEFT = 0.8
 # ... which are not worth looking into below this median, pixels.
-_FINE_PX = 0.4
+_FINE_PX = 0.25
 # Share of the points that lie further right in the right image: none of a good pair, all of a swapped one.
 _MOST_BEHIND, _BEHIND_PX = 0.7, 0.5
 # Images that are the same match within 0.02 px; the most distant view of a pair in a tenth of a pixel.
 _SAME_PX = 0.05
-_NO_DEPTH = frozenset({InputFault.STEREO_SAME, InputFault.STEREO_SWAPPED, InputFault.STEREO_TIMES})
+_NO_DEPTH = frozenset({InputFault.STEREO_SWAPPED, InputFault.STEREO_TIMES})
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,11 @@ class StereoCheck:
     def add_pair(self, frame: Frame, matches: Matches) -> None:
         """Take a stereo pair and its matches, left to right, outliers included."""
         self._recent.append(_judge(frame, matches))
+
+    @property
+    def has_pairs(self) -> bool:
+        """Whether there is any stereo pair."""
+        return len(self._recent) > 0
 
     @property
     def gives_depth(self) -> bool:
