@@ -22,7 +22,7 @@ from loftr_ros.odometry.rays import triangulate
 # Figures are of so many motions, and said from so many on.
 _RECENT, _LEAST_MOTIONS = 9, 3
 # So many matches with depth tell the line; no more than this are needed.
-_FEW, _ENOUGH = 50, 300
+_FEW, _ENOUGH = 50, 200
 # Frames that the camera hardly moved between have depths without a difference: their line has no certain end.
 _LARGEST_SIGMA_PX = 0.3
 # ... and those of a camera that stood still are noise: most must be surely finite, in standard deviations.
@@ -30,7 +30,7 @@ _LEAST_PARALLAX = 10.0
 # KITTI 06 has 0.35 at most, and 2.1 where cx of the right camera is off by 2. Odometry learns a fifth
 # (`OdometryConfig.disparity_offset_px`); from 2 pixels on it is wrong by a per cent and more.
 _LARGEST_OFFSET_PX, _SURE = 1.0, 5.0
-_ITERATIONS, _LOSS_SCALE = 6, 2.0
+_ITERATIONS, _LOSS_SCALE = 4, 2.0
 
 
 class DisparityCheck:
@@ -39,11 +39,12 @@ class DisparityCheck:
     def __init__(self) -> None:
         """Start with no evidence."""
         self._offsets_px: deque[float] = deque(maxlen=_RECENT)
+        self._keyframe_ns = -1  # of the last one
 
     def add_motion(self, keyframe: Keyframe[object], frame: Frame, matches: Matches, motion: Motion) -> None:
-        """Take a motion that was measured with the depth of stereo pairs."""
+        """Take a motion that was measured with the depth of stereo pairs; one of each keyframe tells enough."""
         rig = keyframe.frame.rig
-        if rig is None:
+        if rig is None or keyframe.frame.stamp_ns == self._keyframe_ns:
             return
         camera = frame.camera
         value, sigma = keyframe.depths.at(matches.cell_a)
@@ -60,6 +61,7 @@ class DisparityCheck:
         offset, offset_sigma = _intercept(seen[good], seen_sigma[good], value[some][good], sigma[some][good])
         if offset_sigma < max(_LARGEST_SIGMA_PX * per_px, abs(offset) / _SURE):
             self._offsets_px.append(offset / per_px)
+            self._keyframe_ns = keyframe.frame.stamp_ns
 
     @property
     def warning(self) -> InputWarning | None:

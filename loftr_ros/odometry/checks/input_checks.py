@@ -54,5 +54,5 @@ class InputChecks:
     @property
     def warnings(self) -> tuple[InputWarning, ...]:
         """The faults that the evidence shows now."""
-        found = (self._stereo.warning, self._disparity.warning)
+        found = (self._stereo.warning or self._disparity.warning,)  # the first is a cause of the second
         return tuple(warning for warning in found if warning is not None)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.checks.rig_deviation import ALONG_Y, ALONG_Z, PITCH, ROLL, SCALE, RigDeviation
+from loftr_ros.odometry.checks.turned_image import how_turned
 from loftr_ros.odometry.frame import Frame
+from loftr_ros.odometry.image_quality import ImageQuality
 
 # Pairs are of keyframes. The fault of most of these many is that of the input.
 _RECENT = 9
@@ -28,10 +30,12 @@ _LARGEST_MISALIGNMENT_PX, _SURE = 0.8, 5.0
 _LARGEST_SLANT, _SURE_SLANT = 0.15, 10.0
 # ... and the slant leaves this share of the residuals that a turned camera would: a tenth where images are of two times.
 _RESIDUALS_LEFT = 0.8
-# ... which are not worth looking into below this median, pixels.
+# ... and explains this share of the matches: 0.8 of those a frame apart, a third of three frames apart.
+_LEAST_EXPLAINED = 0.25
+# ... The residuals are not worth looking into below this median, pixels.
 _FINE_PX = 0.25
-# Share of the points that lie further right in the right image: none of a good pair, all of a swapped one.
-_MOST_BEHIND, _BEHIND_PX = 0.7, 0.5
+# Share of the matches that are on their curve and in front of the cameras: 0.01 of a swapped pair, and 0.77 exchanged.
+_FEW_IN_FRONT, _NO_DISPARITY_PX = 0.25, 0.5
 # Images that are the same match within 0.02 px; the most distant view of a pair in a tenth of a pixel.
 _SAME_PX = 0.05
 _NO_DEPTH = frozenset({InputFault.STEREO_SWAPPED, InputFault.STEREO_TIMES})
@@ -84,28 +88,38 @@ def _judge(frame: Frame, matches: Matches) -> _Verdict | None:
     assert frame.right is not None
     assert frame.rig is not None
     if len(matches) < _FEW_MATCHES:
-        return _unmatched(f"left and right image have only {len(matches)} matches", len(matches))
+        return _unmatched(frame, f"left and right image have only {len(matches)} matches", len(matches))
     moved_px = float(np.median(np.abs(matches.points_b - matches.points_a).max(axis=1)))
     if moved_px < _SAME_PX:
         text = f"left and right are the same image (points differ by {moved_px:.2f} px): check the topic of the right"
         return _Verdict(InputWarning(InputFault.STEREO_SAME, text), moved_px)
     deviation = RigDeviation.of(matches, frame.camera, frame.rig)
     share = deviation.as_calibrated.share_within(_ON_CURVE_PX)
-    named = _swapped(deviation) or _of_two_times(deviation) or _misaligned(deviation)
+    named = _swapped(deviation, frame, matches) or _of_two_times(deviation) or _misaligned(deviation)
     if named is None and share < _LEAST_SHARE:
-        return _unmatched(f"only {share:.0%} of the left-right matches fit the calibration", share)
+        return _unmatched(frame, f"only {share:.0%} of the left-right matches fit the calibration", share)
     return named
 
 
-def _swapped(deviation: RigDeviation) -> _Verdict | None:
-    behind = float((deviation.disparities_px < -_BEHIND_PX).mean())
-    if behind < _MOST_BEHIND or deviation.turned.share_within(_ON_CURVE_PX) < _LEAST_SHARE:
+def _swapped(deviation: RigDeviation, frame: Frame, matches: Matches) -> _Verdict | None:
+    """Try the rig with the images exchanged: the points are then in front of it, and were behind."""
+    assert frame.rig is not None
+    if _share_in_front(deviation, -_NO_DISPARITY_PX) > _FEW_IN_FRONT:
+        return None
+    exchanged = replace(matches, points_a=matches.points_b, points_b=matches.points_a)
+    share = _share_in_front(RigDeviation.of(exchanged, frame.camera, frame.rig), _NO_DISPARITY_PX)
+    if share < _LEAST_SHARE:
         return None
     text = (
-        f"{behind:.0%} of the points lie further right in the right image than in the left: left and right are swapped "
-        "(or cx of one of them is wrong)"
+        f"{share:.0%} of the left-right matches fit the calibration with the images exchanged: left and right are "
+        "swapped (or cx of one of them is wrong)"
     )
-    return _Verdict(InputWarning(InputFault.STEREO_SWAPPED, text), behind)
+    return _Verdict(InputWarning(InputFault.STEREO_SWAPPED, text), share)
+
+
+def _share_in_front(deviation: RigDeviation, least_px: float) -> float:
+    on_curve = np.abs(deviation.as_calibrated.residuals_px) <= _ON_CURVE_PX
+    return float((on_curve & (deviation.disparities_px > least_px)).mean())
 
 
 def _of_two_times(deviation: RigDeviation) -> _Verdict | None:
@@ -115,7 +129,8 @@ def _of_two_times(deviation: RigDeviation) -> _Verdict | None:
     slants, sigmas = displaced.values[[ALONG_Y, ALONG_Z]], displaced.sigmas[[ALONG_Y, ALONG_Z]]
     slant = float(np.hypot(*slants))
     is_sure = slant > max(_LARGEST_SLANT, _SURE_SLANT * float(sigmas.max()))
-    if not is_sure or displaced.typical_px > _RESIDUALS_LEFT * deviation.turned.typical_px:
+    explains = displaced.share_within(_ON_CURVE_PX) > _LEAST_EXPLAINED
+    if not (is_sure and explains) or displaced.typical_px > _RESIDUALS_LEFT * deviation.turned.typical_px:
         return None
     ahead, down = slants[1], slants[0]
     if abs(ahead) > abs(down):
@@ -152,6 +167,15 @@ def _misaligned(deviation: RigDeviation) -> _Verdict | None:
     return _Verdict(InputWarning(InputFault.STEREO_MISALIGNED, text), float(np.abs(errors_px).max()))
 
 
-def _unmatched(text: str, figure: float) -> _Verdict:
-    text += ": check that both cameras see the same and neither is covered, and that the calibration is of this pair"
-    return _Verdict(InputWarning(InputFault.STEREO_UNMATCHED, text), figure)
+def _unmatched(frame: Frame, text: str, figure: float) -> _Verdict:
+    """Say what the right image itself shows of the cause."""
+    assert frame.right is not None
+    quality = ImageQuality.of(frame.right).fault(ImageQuality.of(frame.image))
+    turned = how_turned(frame.image, frame.right)
+    if quality:
+        cause = f"{quality.value} on the right, check whether the lens is covered"
+    elif turned:
+        cause = f"the right image is {turned}, correct that in its driver"
+    else:
+        cause = "check that both images are of one place and time, and the calibration of this pair"
+    return _Verdict(InputWarning(InputFault.STEREO_UNMATCHED, f"{text}: {cause}"), figure)
