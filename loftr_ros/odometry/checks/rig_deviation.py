@@ -1,17 +1,19 @@
 """Where the right camera of a stereo pair really is, beside where the calibration puts it, from the matches alone.
 
-In rectified axes (x along the baseline, points on z = 1) a match (x, y) - (x', y') of a calibrated pair has y' = y. If
-the right camera is turned by small angles (pitch, yaw, roll), displaced towards (1, t_y, t_z) instead of (1, 0, 0), and
-its image is larger by the share s, the epipolar constraint gives, whatever the depth,
+In rectified axes (x along the baseline, points on z = 1) a match (x, y) - (x', y') of a calibrated pair has y' = y.
+What is wrong with the calibration shows, whatever the depth, by
 
-    y' - y = pitch (1 + y'^2) - yaw x' y' - roll x' + s y' - t_y (x - x') + t_z (x y' - x' y)
+    y' - y = pitch (1 + y'^2) - roll x' - yaw x' y' + scale y'
 
-It is linear in all six, to first order in the angles and exact in the translation, so that images of another time,
-between which the camera moves by several baselines, are fitted as well. Least squares, reweighted (Cauchy).
+to first order in the angles (radians) and in the share by which the right image is larger. If the images are of different
+times, the baseline is not (1, 0, 0) but (1, t_y, t_z), and several times as long if the camera moves fast. That is a
+relative pose of five degrees of freedom, fitted to the epipolar constraint itself. All by least squares, reweighted
+(Cauchy).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,18 +21,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
+from loftr_ros.odometry import se3
 from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.rays import homogeneous
 from loftr_ros.odometry.stereo_rig import StereoRig
 
-# Unknowns in their order. Those of the first group are all that a calibration gets wrong visibly: yaw and the length of
-# the baseline move points along the epipolar lines; what yaw adds across them is also what remains of the lens.
-PITCH, ROLL, SCALE, YAW, ALONG_Y, ALONG_Z = range(6)
-_CALIBRATION = [PITCH, ROLL, SCALE, YAW]
-# Standard deviations of the unknowns beforehand, radians and shares. So wide that they only decide what a flat scene,
-# in which some of the unknowns look alike, leaves open.
-_PRIOR_SIGMA = np.array([0.05, 0.05, 0.02, 0.02, 1.0, 1.0])
-_ITERATIONS = 4
+# Unknowns in their order. What yaw adds across the epipolar lines is also what remains of the lens; mainly it moves points
+# along them.
+PITCH, ROLL, SCALE, YAW = range(4)
+# Standard deviations of the unknowns beforehand, radians and shares, and of rotation and direction of the relative pose.
+# So wide that they only decide what a flat scene, in which some of the unknowns look alike, leaves open.
+_PRIOR_SIGMA = np.array([0.05, 0.05, 0.02, 0.02])
+_PRIOR_SIGMA_OF_POSE = np.array([0.1, 0.1, 0.1, 3.0, 3.0])
+# Reweighting ends when the scale of the residuals changes by less than this share: after 3 times for a good pair.
+_ITERATIONS, _CONVERGED = 12, 0.03
 # So many matches are enough.
 _ENOUGH = 300
 # Residuals beyond this many standard deviations lose their say.
@@ -44,8 +48,8 @@ class RigFit:
     """A least squares fit.
 
     Attributes:
-        values: (6,) of the unknowns above, radians and shares; 0 where one was not fitted.
-        sigmas: (6,) their standard deviations, errors of the matches being independent.
+        values: the unknowns.
+        sigmas: their standard deviations, errors of the matches being independent.
         residuals_px: (N,) distances that remain across the epipolar lines, pixels, signed.
     """
 
@@ -68,16 +72,13 @@ class RigDeviation:
     """What the matches of a pair say about the rig, from N of them.
 
     Attributes:
-        disparities_px: (N,) x - x' in rectified axes, pixels.
-        miss: (N,) y' - y, on the plane z = 1.
-        columns: (6, N) its derivatives by the unknowns.
+        left, right: (3, N) points in rectified axes, z = 1.
         half_size: (2,) x and y of the border of the right image, on the plane z = 1.
         focal: pixels per unit of that plane.
     """
 
-    disparities_px: NDArray[np.float64]
-    miss: NDArray[np.float64]
-    columns: NDArray[np.float64]
+    left: NDArray[np.float64]
+    right: NDArray[np.float64]
     half_size: NDArray[np.float64]
     focal: float
 
@@ -86,47 +87,77 @@ class RigDeviation:
         """Take the matches of a pair (a left, b right), outliers included; at least one."""
         few = slice(None, None, max(len(matches) // _ENOUGH, 1))
         R_left, R_right = rig.rectification()
-        x, y = _rectified(camera, matches.points_a[few], R_left)
-        x_right, y_right = _rectified(rig.right, matches.points_b[few], R_right)
-        columns = np.empty((6, len(x)))
-        columns[PITCH], columns[ROLL] = 1.0 + y_right * y_right, -x_right
-        columns[SCALE], columns[YAW] = y_right, -x_right * y_right
-        columns[ALONG_Y], columns[ALONG_Z] = x_right - x, x * y_right - x_right * y
+        left, right = _rectified(camera, matches.points_a[few], R_left), _rectified(rig.right, matches.points_b[few], R_right)
         focal = rig.right.focal
-        half_size = np.array([rig.right.width, rig.right.height]) / (2.0 * focal)
-        return RigDeviation(focal * (x - x_right), y_right - y, columns, half_size, focal)
+        return RigDeviation(left, right, np.array([rig.right.width, rig.right.height]) / (2.0 * focal), focal)
+
+    @property
+    def disparities_px(self) -> NDArray[np.float64]:
+        """(N,) x - x', pixels."""
+        return np.asarray(self.focal * (self.left[0] - self.right[0]))
 
     @cached_property
     def as_calibrated(self) -> RigFit:
         """Nothing fitted."""
-        return RigFit(np.zeros(6), np.zeros(6), self.focal * self.miss)
+        return RigFit(np.zeros(0), np.zeros(0), self.focal * (self.right[1] - self.left[1]))
 
     @cached_property
     def turned(self) -> RigFit:
-        """Fitted with what a calibration may get wrong."""
-        return self._fitted(_CALIBRATION)
+        """Fitted with what a calibration may get wrong: values are (pitch, roll, scale, yaw)."""
+        x, y, _ = self.right
+        miss = y - self.left[1]
+        J = np.stack([1.0 + y * y, -x, y, -x * y])
+        values, residuals = np.zeros(4), miss
+        for weights in self._weights(lambda: residuals):
+            normal = (J * weights) @ J.T + np.diag(_PRIOR_SIGMA**-2)
+            values = np.linalg.solve(normal, (J * weights) @ miss)
+            residuals = miss - values @ J
+        return RigFit(values, np.sqrt(np.diag(np.linalg.inv(normal))), self.focal * residuals)
 
     @cached_property
     def displaced(self) -> RigFit:
-        """Fitted with the direction of the baseline, too."""
-        return self._fitted(list(range(6)))
+        """Fitted with any relative pose, as of images of different times: values are (t_y, t_z) of the baseline."""
+        R, values = np.eye(3), np.zeros(5)
+        residuals, J = _epipolar_distances(self.left, self.right, R, values[3:])
+        for weights in self._weights(lambda: residuals):
+            normal = (J * weights) @ J.T + np.diag(_PRIOR_SIGMA_OF_POSE**-2)
+            step = -np.linalg.solve(normal, (J * weights) @ residuals + values / _PRIOR_SIGMA_OF_POSE**2)
+            R, values = se3.exp(np.append(np.zeros(3), step[:3]))[:3, :3] @ R, values + step
+            residuals, J = _epipolar_distances(self.left, self.right, R, values[3:])
+        sigmas = np.sqrt(np.diag(np.linalg.inv(normal)))
+        return RigFit(values[3:], sigmas[3:], self.focal * residuals)
 
-    def _fitted(self, chosen: list[int]) -> RigFit:
-        """Fit the chosen unknowns by iteratively reweighted least squares; the loss has the scale of the residuals."""
-        J, precision = self.columns[chosen], np.diag(_PRIOR_SIGMA[chosen] ** -2)
-        residuals = self.miss
+    def _weights(self, residuals: Callable[[], NDArray[np.float64]]) -> Iterator[NDArray[np.float64]]:
+        """Yield (N,) weights of residuals that a step makes smaller, until their scale has converged."""
+        noise = np.inf
         for _ in range(_ITERATIONS):
-            noise = max(1.4826 * float(np.median(np.abs(residuals))), _LEAST_NOISE_PX / self.focal)
-            weighted = J / (noise**2 + (residuals / _LOSS_SCALE) ** 2)
-            normal = weighted @ J.T + precision
-            found = np.linalg.solve(normal, weighted @ self.miss)
-            residuals = self.miss - found @ J
-        values, sigmas = np.zeros(6), np.zeros(6)
-        values[chosen], sigmas[chosen] = found, np.sqrt(np.diag(np.linalg.inv(normal)))
-        return RigFit(values, sigmas, self.focal * residuals)
+            now = residuals()
+            previous, noise = noise, max(1.4826 * float(np.median(np.abs(now))), _LEAST_NOISE_PX / self.focal)
+            if abs(noise - previous) < _CONVERGED * noise:
+                return
+            yield 1.0 / (noise**2 + (now / _LOSS_SCALE) ** 2)
 
 
 def _rectified(camera: Camera, points: NDArray[np.float32], R: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(2, N) points on the plane z = 1 of the rectified axes."""
+    """(3, N) points on the plane z = 1 of the rectified axes."""
     turned = R @ homogeneous(camera.normalize(points)).T
-    return np.asarray(turned[:2] / np.maximum(turned[2], 1e-6))
+    return np.asarray(turned / np.maximum(turned[2], 1e-6))
+
+
+def _epipolar_distances(
+    left: NDArray[np.float64], right: NDArray[np.float64], R: NDArray[np.float64], slant: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(N,) distances from the epipolar lines, and their (5, N) derivatives by a turn of the right camera and `slant`.
+
+    The right camera is at (1, *slant), turned by R. The distance is b . (t x a) / |(t x a)_xy|.
+    """
+    t, turned = np.append(1.0, slant)[:, None], R @ right
+    lines = _cross(t, left)
+    per_distance = 1.0 / np.maximum(np.hypot(lines[0], lines[1]), 1e-9)
+    derivatives = np.vstack([_cross(turned, lines), _cross(left, turned)[1:]])
+    return (turned * lines).sum(axis=0) * per_distance, derivatives * per_distance
+
+
+def _cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(3, N) cross products of (3, N) vectors; faster than np.cross."""
+    return np.stack([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])

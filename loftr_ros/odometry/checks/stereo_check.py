@@ -9,7 +9,7 @@ import numpy as np
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
-from loftr_ros.odometry.checks.rig_deviation import ALONG_Y, ALONG_Z, PITCH, ROLL, SCALE, RigDeviation
+from loftr_ros.odometry.checks.rig_deviation import PITCH, ROLL, SCALE, RigDeviation
 from loftr_ros.odometry.checks.turned_image import how_turned
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.image_quality import ImageQuality
@@ -32,8 +32,8 @@ _LARGEST_SLANT, _SURE_SLANT = 0.15, 10.0
 _RESIDUALS_LEFT = 0.8
 # ... and explains this share of the matches: 0.8 of those a frame apart, a third of three frames apart.
 _LEAST_EXPLAINED = 0.25
-# ... The residuals are not worth looking into below this median, pixels.
-_FINE_PX = 0.25
+# Residuals of this median, pixels, are those of good rigs: not worth looking into.
+_FINE_PX = 0.5
 # Share of the matches that are on their curve and in front of the cameras: 0.01 of a swapped pair, and 0.77 exchanged.
 _FEW_IN_FRONT, _NO_DISPARITY_PX = 0.25, 0.5
 # Images that are the same match within 0.02 px; the most distant view of a pair in a tenth of a pixel.
@@ -123,16 +123,16 @@ def _share_in_front(deviation: RigDeviation, least_px: float) -> float:
 
 
 def _of_two_times(deviation: RigDeviation) -> _Verdict | None:
-    if deviation.turned.typical_px < _FINE_PX:
+    if deviation.as_calibrated.typical_px < _FINE_PX:
         return None
     displaced = deviation.displaced
-    slants, sigmas = displaced.values[[ALONG_Y, ALONG_Z]], displaced.sigmas[[ALONG_Y, ALONG_Z]]
+    slants = displaced.values
     slant = float(np.hypot(*slants))
-    is_sure = slant > max(_LARGEST_SLANT, _SURE_SLANT * float(sigmas.max()))
+    is_sure = slant > max(_LARGEST_SLANT, _SURE_SLANT * float(displaced.sigmas.max()))
     explains = displaced.share_within(_ON_CURVE_PX) > _LEAST_EXPLAINED
     if not (is_sure and explains) or displaced.typical_px > _RESIDUALS_LEFT * deviation.turned.typical_px:
         return None
-    ahead, down = slants[1], slants[0]
+    down, ahead = slants
     if abs(ahead) > abs(down):
         where = "ahead of" if ahead > 0 else "behind"
     else:
