@@ -34,7 +34,7 @@ PITCH, ROLL, SCALE, YAW = range(4)
 _PRIOR_SIGMA = np.array([0.05, 0.05, 0.02, 0.02])
 _PRIOR_SIGMA_OF_POSE = np.array([0.1, 0.1, 0.1, 3.0, 3.0])
 # Reweighting ends when the scale of the residuals changes by less than this share: after 3 times for a good pair.
-_ITERATIONS, _CONVERGED = 12, 0.03
+_ITERATIONS, _CONVERGED = 20, 0.01
 # So many matches are enough.
 _ENOUGH = 300
 # Residuals beyond this many standard deviations lose their say.
@@ -117,7 +117,8 @@ class RigDeviation:
     @cached_property
     def displaced(self) -> RigFit:
         """Fitted with any relative pose, as of images of different times: values are (t_y, t_z) of the baseline."""
-        R, values = np.eye(3), np.zeros(5)
+        values = np.append(self.turned.values[[PITCH, YAW, ROLL]], [0.0, 0.0])  # the steps are too long from zero
+        R = se3.exp(np.append(np.zeros(3), values[:3]))[:3, :3]
         residuals, J = _epipolar_distances(self.left, self.right, R, values[3:])
         for weights in self._weights(lambda: residuals):
             normal = (J * weights) @ J.T + np.diag(_PRIOR_SIGMA_OF_POSE**-2)
