@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry import se3
-from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.checks.input_fault import InputFault
-from loftr_ros.odometry.checks.rig_deviation import PITCH, ROLL, SCALE, RigDeviation
+from loftr_ros.odometry.checks.rig_deviation import PITCH, ROLL, SCALE, SLANT, RigDeviation
 from loftr_ros.odometry.checks.stereo_check import StereoCheck
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.estimate import LostReason, OdometryEstimate
@@ -133,7 +132,7 @@ def test_right_images_of_another_time_are_named(
 def test_the_displacement_between_the_times_is_measured(make_world: MakeWorld, curve: Curve) -> None:
     world = make_world(curve(4, (0.0, 0.0, 0.3, 0.0, 0.0, 0.0)), size=HALL, noise_px=0.1, depth_images=False)
     found = RigDeviation.of(world.match((2, 0), (3, 1)), world.camera, world.rig).displaced
-    assert found.values[1] == pytest.approx(0.3 / world.rig.baseline, rel=0.03)
+    assert found.values[SLANT][1] == pytest.approx(0.3 / world.rig.baseline, rel=0.03)
 
 
 @pytest.mark.parametrize("count", [0, 10, 400])
@@ -190,7 +189,7 @@ def test_odometry_of_good_pairs_is_silent(make_world: MakeWorld, curve: Curve, s
 
 
 @pytest.mark.parametrize("right_px", [-4.0, 4.0])
-def test_disparities_that_the_motion_contradicts_are_named(make_world: MakeWorld, curve: Curve, right_px: float) -> None:
+def test_disparities_that_motion_contradicts_are_named(make_world: MakeWorld, curve: Curve, right_px: float) -> None:
     """cx of the right camera is off, which the pair alone does not show."""
     estimates = run(make_world(curve(12), noise_px=0.1, depth_images=False), right_px=right_px)
     assert faults(estimates) == {InputFault.STEREO_DISPARITY}

@@ -1,8 +1,8 @@
 """Stereo depth checked against the motion of the camera: all disparities too large or too small by the same pixels.
 
-A wrong principal point or yaw of the right camera moves all its points along the epipolar lines, so the pair alone looks
-well calibrated. The inverse depths that the same matches have by the motion between two frames are free of it: those of
-the pair are, plotted against them, a line that misses the origin.
+A wrong principal point or yaw of the right camera moves all its points along the epipolar lines, so the pair alone
+looks well calibrated. The inverse depths that the motion between two frames gives to the same cells are free of it: the
+depths of the pair are, plotted against them, a line that misses the origin.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ class DisparityCheck:
         if abs(offset) < _LARGEST_OFFSET_PX:
             return None
         text = (
-            f"disparities are {abs(offset):.1f} px too {'large' if offset > 0 else 'small'} for the motion of the camera: "
-            "cx or the rotation of one camera of the pair is wrong, or the pair is not synchronized"
+            f"disparities are {abs(offset):.1f} px too {'large' if offset > 0 else 'small'} for the motion of the "
+            "camera: calibrate the pair again (cx or a rotation is wrong), or synchronize its images"
         )
         return InputWarning(InputFault.STEREO_DISPARITY, text)
 
@@ -81,7 +81,7 @@ class DisparityCheck:
 def _intercept(
     x: NDArray[np.float64], x_sigma: NDArray[np.float64], y: NDArray[np.float64], y_sigma: NDArray[np.float64]
 ) -> tuple[float, float]:
-    """Fit y = slope * x + intercept with errors in both, by reweighted least squares; return the latter and its sigma."""
+    """Fit y = slope * x + intercept, errors in both, by reweighted least squares; return the intercept, its sigma."""
     slope, intercept = float(np.median(y)) / max(float(np.median(x)), 1e-9), 0.0
     A = np.stack([x, np.ones_like(x)])
     for _ in range(_ITERATIONS):

@@ -5,17 +5,17 @@ What is wrong with the calibration shows, whatever the depth, by
 
     y' - y = pitch (1 + y'^2) - roll x' - yaw x' y' + scale y'
 
-to first order in the angles (radians) and in the share by which the right image is larger. If the images are of different
-times, the baseline is not (1, 0, 0) but (1, t_y, t_z), and several times as long if the camera moves fast. That is a
-relative pose of five degrees of freedom, fitted to the epipolar constraint itself. All by least squares, reweighted
-(Cauchy).
+to first order in the angles (radians) and in the share by which the right image is larger. If the images are of
+different times, the baseline is not (1, 0, 0) but (1, t_y, t_z), and several times as long if the camera moves fast.
+That is a relative pose of five degrees of freedom, fitted to the epipolar constraint itself. Both are fitted by least
+squares, reweighted (Cauchy).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +26,14 @@ from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.rays import homogeneous
 from loftr_ros.odometry.stereo_rig import StereoRig
 
-# Unknowns in their order. What yaw adds across the epipolar lines is also what remains of the lens; mainly it moves points
-# along them.
+# Unknowns of the calibration in their order, and of the relative pose. What yaw adds across the epipolar lines is also
+# what remains of the lens; mainly it moves points along them.
 PITCH, ROLL, SCALE, YAW = range(4)
-# Standard deviations of the unknowns beforehand, radians and shares, and of rotation and direction of the relative pose.
-# So wide that they only decide what a flat scene, in which some of the unknowns look alike, leaves open.
-_PRIOR_SIGMA = np.array([0.05, 0.05, 0.02, 0.02])
-_PRIOR_SIGMA_OF_POSE = np.array([0.1, 0.1, 0.1, 3.0, 3.0])
+TURN, SLANT = slice(0, 3), slice(3, 5)
+# Their standard deviations beforehand, radians and shares. So wide that they only decide what a flat scene, in which
+# some of the unknowns look alike, leaves open.
+_SIGMAS_OF_CALIBRATION = np.array([0.05, 0.05, 0.02, 0.02])
+_SIGMAS_OF_POSE = np.array([0.1, 0.1, 0.1, 3.0, 3.0])
 # Reweighting ends when the scale of the residuals changes by less than this share: after 3 times for a good pair.
 _ITERATIONS, _CONVERGED = 20, 0.01
 # So many matches are enough.
@@ -87,7 +88,8 @@ class RigDeviation:
         """Take the matches of a pair (a left, b right), outliers included; at least one."""
         few = slice(None, None, max(len(matches) // _ENOUGH, 1))
         R_left, R_right = rig.rectification()
-        left, right = _rectified(camera, matches.points_a[few], R_left), _rectified(rig.right, matches.points_b[few], R_right)
+        left = _rectified(camera, matches.points_a[few], R_left)
+        right = _rectified(rig.right, matches.points_b[few], R_right)
         focal = rig.right.focal
         return RigDeviation(left, right, np.array([rig.right.width, rig.right.height]) / (2.0 * focal), focal)
 
@@ -105,38 +107,41 @@ class RigDeviation:
     def turned(self) -> RigFit:
         """Fitted with what a calibration may get wrong: values are (pitch, roll, scale, yaw)."""
         x, y, _ = self.right
-        miss = y - self.left[1]
-        J = np.stack([1.0 + y * y, -x, y, -x * y])
-        values, residuals = np.zeros(4), miss
-        for weights in self._weights(lambda: residuals):
-            normal = (J * weights) @ J.T + np.diag(_PRIOR_SIGMA**-2)
-            values = np.linalg.solve(normal, (J * weights) @ miss)
-            residuals = miss - values @ J
-        return RigFit(values, np.sqrt(np.diag(np.linalg.inv(normal))), self.focal * residuals)
+        miss, J = y - self.left[1], np.stack([-1.0 - y * y, x, -y, x * y])
+        return _fitted(lambda values: (miss + values @ J, J), np.zeros(4), _SIGMAS_OF_CALIBRATION, self.focal)
 
     @cached_property
     def displaced(self) -> RigFit:
-        """Fitted with any relative pose, as of images of different times: values are (t_y, t_z) of the baseline."""
-        values = np.append(self.turned.values[[PITCH, YAW, ROLL]], [0.0, 0.0])  # the steps are too long from zero
-        R = se3.exp(np.append(np.zeros(3), values[:3]))[:3, :3]
-        residuals, J = _epipolar_distances(self.left, self.right, R, values[3:])
-        for weights in self._weights(lambda: residuals):
-            normal = (J * weights) @ J.T + np.diag(_PRIOR_SIGMA_OF_POSE**-2)
-            step = -np.linalg.solve(normal, (J * weights) @ residuals + values / _PRIOR_SIGMA_OF_POSE**2)
-            R, values = se3.exp(np.append(np.zeros(3), step[:3]))[:3, :3] @ R, values + step
-            residuals, J = _epipolar_distances(self.left, self.right, R, values[3:])
-        sigmas = np.sqrt(np.diag(np.linalg.inv(normal)))
-        return RigFit(values[3:], sigmas[3:], self.focal * residuals)
+        """Fitted with any relative pose, as of images of different times: values are a `TURN` and a `SLANT`.
 
-    def _weights(self, residuals: Callable[[], NDArray[np.float64]]) -> Iterator[NDArray[np.float64]]:
-        """Yield (N,) weights of residuals that a step makes smaller, until their scale has converged."""
-        noise = np.inf
-        for _ in range(_ITERATIONS):
-            now = residuals()
-            previous, noise = noise, max(1.4826 * float(np.median(np.abs(now))), _LEAST_NOISE_PX / self.focal)
-            if abs(noise - previous) < _CONVERGED * noise:
-                return
-            yield 1.0 / (noise**2 + (now / _LOSS_SCALE) ** 2)
+        The turn is the rotation vector of the right camera, the slant (t_y, t_z). It starts at the turn of the
+        calibration that fits, because from zero the first step may be too long.
+        """
+        start = np.append(self.turned.values[[PITCH, YAW, ROLL]], [0.0, 0.0])
+        return _fitted(partial(_epipolar_distances, self.left, self.right), start, _SIGMAS_OF_POSE, self.focal)
+
+
+def _fitted(
+    model: Callable[[NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.float64]]],
+    start: NDArray[np.float64],
+    prior_sigmas: NDArray[np.float64],
+    focal: float,
+) -> RigFit:
+    """Fit M unknowns by reweighted Gauss-Newton steps; the loss has the scale of the residuals.
+
+    The model gives (N,) residuals on the plane z = 1 and their (M, N) derivatives.
+    """
+    values, noise, precision = start, np.inf, prior_sigmas**-2
+    residuals, J = model(values)
+    for _ in range(_ITERATIONS):
+        previous, noise = noise, max(1.4826 * float(np.median(np.abs(residuals))), _LEAST_NOISE_PX / focal)
+        if abs(noise - previous) < _CONVERGED * noise:
+            break
+        weighted = J / (noise**2 + (residuals / _LOSS_SCALE) ** 2)
+        normal = weighted @ J.T + np.diag(precision)
+        values = values - np.linalg.solve(normal, weighted @ residuals + precision * values)
+        residuals, J = model(values)
+    return RigFit(values, np.sqrt(np.diag(np.linalg.inv(normal))), focal * residuals)
 
 
 def _rectified(camera: Camera, points: NDArray[np.float32], R: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -146,13 +151,14 @@ def _rectified(camera: Camera, points: NDArray[np.float32], R: NDArray[np.float6
 
 
 def _epipolar_distances(
-    left: NDArray[np.float64], right: NDArray[np.float64], R: NDArray[np.float64], slant: NDArray[np.float64]
+    left: NDArray[np.float64], right: NDArray[np.float64], values: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(N,) distances from the epipolar lines, and their (5, N) derivatives by a turn of the right camera and `slant`.
+    """(N,) distances of (3, N) right points from the epipolar lines of the left ones, and their (5, N) derivatives.
 
-    The right camera is at (1, *slant), turned by R. The distance is b . (t x a) / |(t x a)_xy|.
+    With the right camera at t = (1, *slant), turned by R, the distance is R b . (t x a) / |(t x a)_xy|.
     """
-    t, turned = np.append(1.0, slant)[:, None], R @ right
+    R = se3.exp(np.append(np.zeros(3), values[TURN]))[:3, :3]
+    t, turned = np.append(1.0, values[SLANT]), R @ right
     lines = _cross(t, left)
     per_distance = 1.0 / np.maximum(np.hypot(lines[0], lines[1]), 1e-9)
     derivatives = np.vstack([_cross(turned, lines), _cross(left, turned)[1:]])
@@ -160,5 +166,5 @@ def _epipolar_distances(
 
 
 def _cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(3, N) cross products of (3, N) vectors; faster than np.cross."""
+    """(3, N) cross products of (3,) or (3, N) vectors; faster than np.cross."""
     return np.stack([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])

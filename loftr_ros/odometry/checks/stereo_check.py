@@ -1,4 +1,4 @@
-"""A stereo pair checked against its calibration: swapped, given twice, of different times, misaligned, of two scenes."""
+"""A stereo pair checked against its calibration: swapped, of different times, misaligned, or of two scenes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
-from loftr_ros.odometry.checks.rig_deviation import PITCH, ROLL, SCALE, RigDeviation
+from loftr_ros.odometry.checks.rig_deviation import PITCH, ROLL, SCALE, SLANT, RigDeviation
 from loftr_ros.odometry.checks.turned_image import how_turned
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.image_quality import ImageQuality
@@ -28,7 +28,7 @@ _LARGEST_MISALIGNMENT_PX, _SURE = 0.8, 5.0
 # The baseline is off its direction by this tangent: good rigs have up to 0.06, images a frame apart from 0.5 on. A
 # calibration is wrong by a few degrees at most.
 _LARGEST_SLANT, _SURE_SLANT = 0.15, 10.0
-# ... and the slant leaves this share of the residuals that a turned camera would: a tenth where images are of two times.
+# ... and the slant leaves this share of the residuals that turns of the right camera leave: a tenth of two times.
 _RESIDUALS_LEFT = 0.8
 # ... and explains this share of the matches: 0.8 of those a frame apart, a third of three frames apart.
 _LEAST_EXPLAINED = 0.25
@@ -67,7 +67,7 @@ class StereoCheck:
 
     @property
     def gives_depth(self) -> bool:
-        """Whether the disparities of the last pair may be depth: those of a swapped or later image are something else."""
+        """Whether the disparities of the last pair may be depth; those of a swapped or later image are not."""
         last = self._recent[-1] if self._recent else None
         return last is None or last.warning.fault not in _NO_DEPTH
 
@@ -126,20 +126,17 @@ def _of_two_times(deviation: RigDeviation) -> _Verdict | None:
     if deviation.as_calibrated.typical_px < _FINE_PX:
         return None
     displaced = deviation.displaced
-    slants = displaced.values
+    slants = displaced.values[SLANT]
     slant = float(np.hypot(*slants))
-    is_sure = slant > max(_LARGEST_SLANT, _SURE_SLANT * float(displaced.sigmas.max()))
+    is_sure = slant > max(_LARGEST_SLANT, _SURE_SLANT * float(displaced.sigmas[SLANT].max()))
     explains = displaced.share_within(_ON_CURVE_PX) > _LEAST_EXPLAINED
     if not (is_sure and explains) or displaced.typical_px > _RESIDUALS_LEFT * deviation.turned.typical_px:
         return None
     down, ahead = slants
-    if abs(ahead) > abs(down):
-        where = "ahead of" if ahead > 0 else "behind"
-    else:
-        where = "below" if down > 0 else "above"
+    along, sides = (ahead, ("ahead of", "behind")) if abs(ahead) > abs(down) else (down, ("below", "above"))
     text = (
-        f"the right camera looks {slant:.1f} baselines {where} its place: left and right image are of different times, "
-        "synchronize the cameras"
+        f"the right camera looks {slant:.1f} baselines {sides[int(along < 0)]} its place: left and right image are of "
+        "different times, synchronize the cameras"
     )
     return _Verdict(InputWarning(InputFault.STEREO_TIMES, text), slant)
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 # Size at which the two views of a pair differ by a shift, pixels, and the part of the left one that is sought.
 _SMALL, _MARGIN = (64, 48), (12, 4)
-# Correlation (TM_CCOEFF_NORMED) of a turned image brought back, and how much more it has than the image as it is. Pairs of
-# KITTI 06, EuRoC V1_01 and the rendered room have 0.90 and more, and a wrong flip up to 0.60, 0.3 less at the least.
+# Correlation (TM_CCOEFF_NORMED) of a turned image brought back, and how much more it has than the image as it is. Pairs
+# of KITTI 06, EuRoC V1_01 and the rendered room have 0.90 and more, and turned wrongly 0.60, at least 0.35 less.
 _LEAST_CORRELATION, _LEAST_GAIN = 0.7, 0.15
 _FLIPS = {"upside down": 0, "mirrored": 1, "turned by 180 degrees": -1}  # codes of cv2.flip
 
@@ -19,7 +19,8 @@ def how_turned(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> str | None:
     sought, image = _small(left)[_MARGIN[1] : -_MARGIN[1], _MARGIN[0] : -_MARGIN[0]], _small(right)
     as_is = _correlation(image, sought)
     name, best = max(
-        ((name, _correlation(cv2.flip(image, code), sought)) for name, code in _FLIPS.items()), key=lambda pair: pair[1]
+        ((name, _correlation(np.asarray(cv2.flip(image, code), np.uint8), sought)) for name, code in _FLIPS.items()),
+        key=lambda pair: pair[1],
     )
     return name if best > max(_LEAST_CORRELATION, as_is + _LEAST_GAIN) else None
 
