@@ -34,8 +34,8 @@ TURN, SLANT = slice(0, 3), slice(3, 5)
 # some of the unknowns look alike, leaves open.
 _SIGMAS_OF_CALIBRATION = np.array([0.05, 0.05, 0.02, 0.02])
 _SIGMAS_OF_POSE = np.array([0.1, 0.1, 0.1, 3.0, 3.0])
-# Reweighting ends when the scale of the residuals changes by less than this share: after 3 times for a good pair.
-_ITERATIONS, _CONVERGED = 20, 0.01
+# Steps end when one is shorter than this, in standard deviations: after 4 for a good pair.
+_ITERATIONS, _CONVERGED = 12, 0.3
 # So many matches are enough.
 _ENOUGH = 300
 # Residuals beyond this many standard deviations lose their say.
@@ -131,16 +131,17 @@ def _fitted(
 
     The model gives (N,) residuals on the plane z = 1 and their (M, N) derivatives.
     """
-    values, noise, precision = start, np.inf, prior_sigmas**-2
+    values, precision = start, prior_sigmas**-2
     residuals, J = model(values)
     for _ in range(_ITERATIONS):
-        previous, noise = noise, max(1.4826 * float(np.median(np.abs(residuals))), _LEAST_NOISE_PX / focal)
-        if abs(noise - previous) < _CONVERGED * noise:
-            break
+        noise = max(1.4826 * float(np.median(np.abs(residuals))), _LEAST_NOISE_PX / focal)
         weighted = J / (noise**2 + (residuals / _LOSS_SCALE) ** 2)
         normal = weighted @ J.T + np.diag(precision)
-        values = values - np.linalg.solve(normal, weighted @ residuals + precision * values)
+        step = -np.linalg.solve(normal, weighted @ residuals + precision * values)
+        values = values + step
         residuals, J = model(values)
+        if step @ normal @ step < _CONVERGED**2:
+            break
     return RigFit(values, np.sqrt(np.diag(np.linalg.inv(normal))), focal * residuals)
 
 
