@@ -29,8 +29,10 @@ _LARGEST_SIGMA_PX = 0.3
 _LEAST_PARALLAX = 10.0
 # KITTI 06 has 0.35 at most, and 2.1 where cx of the right camera is off by 2. Odometry learns a fifth
 # (`OdometryConfig.disparity_offset_px`); from 2 pixels on it is wrong by a per cent and more.
-_LARGEST_OFFSET_PX, _SURE = 1.0, 5.0
-_ITERATIONS, _LOSS_SCALE = 4, 2.0
+_LARGEST_OFFSET_PX, _SURE = 1.5, 5.0
+_ITERATIONS, _LOSS_SCALE = 6, 2.0
+# What is said of the noise of depths is this far off, as a share: so is the slope where the noise makes up the spread.
+_NOISE_UNSURE = 0.5
 
 
 class DisparityCheck:
@@ -81,14 +83,26 @@ class DisparityCheck:
 def _intercept(
     x: NDArray[np.float64], x_sigma: NDArray[np.float64], y: NDArray[np.float64], y_sigma: NDArray[np.float64]
 ) -> tuple[float, float]:
-    """Fit y = slope * x + intercept, errors in both, by reweighted least squares; return the intercept, its sigma."""
+    """Fit y = slope * x + intercept with errors in both; return the intercept and its sigma, infinite for one depth.
+
+    The method is that of York et al., "Unified equations for the slope, intercept, and standard errors of the best
+    straight line" (2004), reweighted (Cauchy). Least squares that take x for exact make the line too flat.
+    """
     slope, intercept = float(np.median(y)) / max(float(np.median(x)), 1e-9), 0.0
-    A = np.stack([x, np.ones_like(x)])
     for _ in range(_ITERATIONS):
-        sigma = np.hypot(y_sigma, slope * x_sigma)
-        deviations = (y - slope * x - intercept) / sigma
-        noise = max(1.4826 * float(np.median(np.abs(deviations))), 1.0)
-        weights = 1.0 / (sigma**2 * (noise**2 + (deviations / _LOSS_SCALE) ** 2))
-        normal = (A * weights) @ A.T
-        slope, intercept = np.linalg.solve(normal, (A * weights) @ y)
-    return float(intercept), float(np.linalg.inv(normal)[1, 1] ** 0.5)
+        variance = y_sigma**2 + (slope * x_sigma) ** 2
+        squared = (y - slope * x - intercept) ** 2 / variance
+        noise = max(1.4826**2 * float(np.median(squared)), 1.0)
+        weights = 1.0 / (variance * (noise + squared / _LOSS_SCALE**2))
+        total = weights.sum()
+        x_mean, y_mean = weights @ x / total, weights @ y / total
+        dx, dy = x - x_mean, y - y_mean
+        nearest = (dx * y_sigma**2 + slope * dy * x_sigma**2) / variance
+        slope = float((weights * nearest) @ dy / ((weights * nearest) @ dx))
+        intercept = float(y_mean - slope * x_mean)
+    of_noise, spread = float(weights @ x_sigma**2), float(weights @ dx**2)
+    if not of_noise < spread:
+        return intercept, np.inf
+    slope_sigma = (spread - of_noise) ** -0.5
+    unsure = _NOISE_UNSURE * of_noise / spread * y_mean
+    return intercept, float(np.sqrt(1.0 / total + (x_mean * slope_sigma) ** 2 + unsure**2))
