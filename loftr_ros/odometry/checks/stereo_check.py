@@ -32,8 +32,8 @@ _LARGEST_SLANT, _SURE_SLANT = 0.15, 10.0
 _RESIDUALS_LEFT = 0.8
 # ... and explains this share of the matches: 0.8 of those a frame apart, a third of three frames apart.
 _LEAST_EXPLAINED = 0.25
-# Residuals of this median, pixels, are those of good rigs: not worth looking into.
-_FINE_PX = 0.5
+# Residuals of this median, pixels, are those of good rigs, as calibrated and turned: not worth looking into.
+_FINE_PX, _FINE_TURNED_PX = 0.5, 0.2
 # Share of the matches that are on their curve and in front of the cameras: 0.01 of a swapped pair, and 0.77 exchanged.
 _FEW_IN_FRONT, _NO_DISPARITY_PX = 0.25, 0.5
 # Images that are the same match within 0.02 px; the most distant view of a pair in a tenth of a pixel.
@@ -123,7 +123,7 @@ def _share_in_front(deviation: RigDeviation, least_px: float) -> float:
 
 
 def _of_two_times(deviation: RigDeviation) -> _Verdict | None:
-    if deviation.as_calibrated.typical_px < _FINE_PX:
+    if deviation.as_calibrated.typical_px < _FINE_PX or deviation.turned.typical_px < _FINE_TURNED_PX:
         return None
     displaced = deviation.displaced
     slants = displaced.values[SLANT]
