@@ -110,7 +110,7 @@ def test_swapped_images_are_named(make_world: MakeWorld, curve: Curve, make_rig:
 
 
 def test_one_image_given_twice_is_named(make_world: MakeWorld, curve: Curve) -> None:
-    world = make_world(curve(5), noise_px=0.02, depth_images=False)
+    world = make_world(curve(5), noise_px=0.1, depth_images=False)
     warning = check(world, world.rig, lambda index: ((index, 0), (index, 0))).warning
     assert warning is not None
     assert warning.fault is InputFault.STEREO_SAME
