@@ -48,6 +48,13 @@ def converging(rig: StereoRig) -> StereoRig:
     return StereoRig(lens, se3.transform(se3.exp(np.array([0, 0, 0, 0.03, -0.05, 0.02]))[:3, :3], [0.2, 0.01, -0.02]))
 
 
+def fisheye(rig: StereoRig) -> StereoRig:
+    """Lenses of 140 degrees, half of which is beyond 45."""
+    K = np.array([[130.0, 0, 159.5], [0, 130, 119.5], [0, 0, 1]])
+    lens = replace(rig.right, K=K, distortion_model="equidistant", distortion=np.array([0.02, -0.005, 0.0, 0.0]))
+    return StereoRig(lens, rig.T_left_right)
+
+
 def check(world: Any, told: StereoRig, pairs: Callable[[int], tuple[tuple[int, int], tuple[int, int]]]) -> StereoCheck:
     """Give a check three pairs of a world, of the images that `pairs` names (number of frame, 1 for the right)."""
     found = StereoCheck()
@@ -60,11 +67,13 @@ def as_taken(index: int) -> tuple[tuple[int, int], tuple[int, int]]:
     return (index, 0), (index, 1)
 
 
-@pytest.mark.parametrize("make_rig", [lambda rig: rig, converging], ids=["rectified", "raw"])
+@pytest.mark.parametrize("make_rig", [lambda rig: rig, converging, fisheye], ids=["rectified", "raw", "fisheye"])
 @pytest.mark.parametrize("noise_px", [0.05, 0.4])
 def test_good_pairs_give_no_warning(make_world: MakeWorld, curve: Curve, make_rig: Any, noise_px: float) -> None:
-    rig = make_rig(make_world(curve(1)).rig)
-    world = make_world(curve(5), rig=rig, noise_px=noise_px, depth_images=False)
+    plain = make_world(curve(1))
+    rig = make_rig(plain.rig)
+    camera = rig.right if make_rig is fisheye else plain.camera
+    world = make_world(curve(5), camera=camera, rig=rig, noise_px=noise_px, depth_images=False)
     found = check(world, rig, as_taken)
     assert found.warning is None
     assert found.gives_depth

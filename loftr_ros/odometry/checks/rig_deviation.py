@@ -51,7 +51,7 @@ class RigFit:
     Attributes:
         values: the unknowns.
         sigmas: their standard deviations, errors of the matches being independent.
-        residuals_px: (N,) distances that remain across the epipolar lines, pixels, signed.
+        residuals_px: (N,) distances that remain across the epipolar lines, pixels of the image center, signed.
     """
 
     values: NDArray[np.float64]
@@ -101,13 +101,13 @@ class RigDeviation:
     @cached_property
     def as_calibrated(self) -> RigFit:
         """Nothing fitted."""
-        return RigFit(np.zeros(0), np.zeros(0), self.focal * (self.right[1] - self.left[1]))
+        return RigFit(np.zeros(0), np.zeros(0), self.focal * self._per_tangent * (self.right[1] - self.left[1]))
 
     @cached_property
     def turned(self) -> RigFit:
         """Fitted with what a calibration may get wrong: values are (pitch, roll, scale, yaw)."""
         x, y, _ = self.right
-        miss, J = y - self.left[1], np.stack([-1.0 - y * y, x, -y, x * y])
+        miss, J = self._per_tangent * (y - self.left[1]), self._per_tangent * np.stack([-1.0 - y * y, x, -y, x * y])
         return _fitted(lambda values: (miss + values @ J, J), np.zeros(4), _SIGMAS_OF_CALIBRATION, self.focal)
 
     @cached_property
@@ -118,7 +118,14 @@ class RigDeviation:
         calibration that fits, because from zero the first step may be too long.
         """
         start = np.append(self.turned.values[[PITCH, YAW, ROLL]], [0.0, 0.0])
-        return _fitted(partial(_epipolar_distances, self.left, self.right), start, _SIGMAS_OF_POSE, self.focal)
+        model = partial(_epipolar_distances, self.left, self.right, self._per_tangent)
+        return _fitted(model, start, _SIGMAS_OF_POSE, self.focal)
+
+    @cached_property
+    def _per_tangent(self) -> NDArray[np.float64]:
+        """(N,) angles by distances along y on the plane z = 1, which grow without bounds in a fisheye's view."""
+        x, y, _ = self.right
+        return np.asarray(np.sqrt(1.0 + x * x) / (1.0 + x * x + y * y))
 
 
 def _fitted(
@@ -152,16 +159,20 @@ def _rectified(camera: Camera, points: NDArray[np.float32], R: NDArray[np.float6
 
 
 def _epipolar_distances(
-    left: NDArray[np.float64], right: NDArray[np.float64], values: NDArray[np.float64]
+    left: NDArray[np.float64],
+    right: NDArray[np.float64],
+    per_tangent: NDArray[np.float64],
+    values: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(N,) distances of (3, N) right points from the epipolar lines of the left ones, and their (5, N) derivatives.
 
-    With the right camera at t = (1, *slant), turned by R, the distance is R b . (t x a) / |(t x a)_xy|.
+    With the right camera at t = (1, *slant), turned by R, the distance is R b . (t x a) / |(t x a)_xy|, and an angle by
+    `per_tangent`.
     """
     R = se3.exp(np.append(np.zeros(3), values[TURN]))[:3, :3]
     t, turned = np.append(1.0, values[SLANT]), R @ right
     lines = _cross(t, left)
-    per_distance = 1.0 / np.maximum(np.hypot(lines[0], lines[1]), 1e-9)
+    per_distance = per_tangent / np.maximum(np.hypot(lines[0], lines[1]), 1e-9)
     derivatives = np.vstack([_cross(turned, lines), _cross(left, turned)[1:]])
     return (turned * lines).sum(axis=0) * per_distance, derivatives * per_distance
 

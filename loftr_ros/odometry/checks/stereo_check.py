@@ -33,7 +33,7 @@ _RESIDUALS_LEFT = 0.8
 # ... and explains this share of the matches: 0.8 of those a frame apart, a third of three frames apart.
 _LEAST_EXPLAINED = 0.25
 # Residuals of this median, pixels, are those of good rigs, as calibrated and turned: not worth looking into.
-_FINE_PX, _FINE_TURNED_PX = 0.5, 0.2
+_FINE_PX, _FINE_TURNED_PX = 0.5, 0.12
 # Share of the matches that are on their curve and in front of the cameras: 0.01 of a swapped pair, and 0.77 exchanged.
 _FEW_IN_FRONT, _NO_DISPARITY_PX = 0.25, 0.5
 # 80 % of the points of one image given twice agree within 0.02 to 0.08 px, within 0.21 px after noise or JPEG at 60 %.
