@@ -270,7 +270,8 @@ class VisualOdometry(Generic[FeaturesT]):
         depths = depths_from_stereo(matches, frame.camera, frame.rig, self._config.ransac_threshold_px)
         self._checks.add_pair(frame, matches, depths)
         # Of a pair that shows other things, or is calibrated otherwise, a few matches happen to have a depth.
-        self._pair_fits = len(depths) >= self._config.min_inlier_share * len(matches) > 0
+        fits = len(depths) >= self._config.min_inlier_share * len(matches) > 0
+        self._pair_fits = fits and self._checks.pair_gives_depth
         is_depth = depths.num_finite >= max(self._config.min_inliers, _LEAST_DEPTH * len(matches))
         return depths if self._pair_fits and is_depth else CellDepths.empty()
 

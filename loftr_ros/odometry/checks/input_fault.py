@@ -15,6 +15,12 @@ class InputFault(Enum):
     REPEATED_RIGHT_IMAGE = "repeated right images"
     REPEATED_DEPTH_IMAGE = "repeated depth images"
     FIXED_PATTERN = "fixed pattern"
+    STEREO_SAME = "left and right image are the same"
+    STEREO_SWAPPED = "left and right are swapped"
+    STEREO_TIMES = "left and right image of different times"
+    STEREO_MISALIGNED = "right image misaligned"
+    STEREO_DISPARITY = "disparities off"
+    STEREO_UNMATCHED = "left and right hardly match"
 
 
 @dataclass(frozen=True)
