@@ -69,7 +69,7 @@ def main(args: argparse.Namespace) -> int:
     from loftr_ros.odometry.scaled_odometry import ScaledOdometry
     from loftr_ros.run_log import REPORT_FILE, RESULT_FILES, FrameRecord, RunLog
     from loftr_ros.sequences.errors import NoFramesError
-    from loftr_ros.sequences.first_look import first_look
+    from loftr_ros.sequences.first_look import first_look, unknown_depth_unit
     from loftr_ros.sequences.formats import open_sequence
 
     config = OdometryConfig(
@@ -79,10 +79,11 @@ def main(args: argparse.Namespace) -> int:
         camera_pitch=args.camera_pitch,
     )
     sequence = open_sequence(args.source, args.mode, args.fps, args.depth_scale).every(args.stride)
-    notes = [*sequence.notes, *first_look(sequence)]
+    notes, unit = [*sequence.notes, *first_look(sequence)], unknown_depth_unit(sequence)
+    warnings = [*sequence.calibration_warnings, *([unit] if unit else [])]
     wheels = _wheels(args, sequence)
     make_folder(args.output, *RESULT_FILES)
-    _print_remarks(sequence, notes)
+    _print_remarks(sequence, notes, warnings)
     matcher = load_matcher(args.checkpoint, args.device, Effort(args.max_pixels, args.max_matches), args.precision)
     records: list[FrameRecord] = []
     skipped: list[str] = []
@@ -94,7 +95,8 @@ def main(args: argparse.Namespace) -> int:
         for fault in skipped:
             _print_remark("warning", f"skipped: {shortened(fault, 400)}")
         if records:
-            settings = {**_settings(args, matcher, config, sequence), "notes": notes, "skipped": skipped}
+            settings = {**_settings(args, matcher, config, sequence), "calibration_warnings": warnings, "notes": notes}
+            settings["skipped"] = skipped
             log = RunLog(sequence.name, settings, records, sequence.ground_truth, sequence.ground_truth_fault)
             for warning in log.input_warnings.values():
                 _print_remark("warning", warning)
@@ -106,13 +108,13 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def _print_remarks(sequence: Sequence, notes: list[str]) -> None:
+def _print_remarks(sequence: Sequence, notes: list[str], warnings: list[str]) -> None:
     """Say before the run what was assumed of the input, and what is wrong or unlikely in it."""
     if sequence.ground_truth_fault:
         _print_remark("warning", f"no comparison with the truth: {sequence.ground_truth_fault}")
     for note in notes:
         _print_remark("note", shortened(note, 400))
-    for warning in sequence.calibration_warnings:
+    for warning in warnings:
         _print_remark("warning", warning)
 
 
@@ -162,7 +164,6 @@ def _settings(args: argparse.Namespace, matcher: Any, config: Any, sequence: Seq
     return {
         "source": str(args.source),
         "frames_in_source": len(sequence),
-        "calibration_warnings": sequence.calibration_warnings,
         "mode": args.mode,
         "stride": args.stride,
         "max_pixels": args.max_pixels,

@@ -54,7 +54,7 @@ class Pipeline:
         self._baseline = Baseline(node, parameters.stereo_baseline)
         warn = node.get_logger().warning
         self._calibration = Calibration(self._baseline.of, rectified=rectified, warn=warn)
-        self._frames = FrameBuilder(cameras, self._calibration, parameters.mode)
+        self._frames = FrameBuilder(cameras, self._calibration, parameters.mode, warn)
         self._wheels = WheelInput(node, parameters) if parameters.scale_source == "odometry" else None
         wheels = self._wheels.positions if self._wheels else None
         self._matcher = matcher
@@ -104,7 +104,8 @@ class Pipeline:
     def doubt(self) -> str | None:
         """Say in one sentence what is wrong although odometry comes out, or None."""
         wheels = self._wheels.problem() if self._wheels else None
-        measured = wheels or self._missing_depth() or self._calibration.doubt or self.statistics.input_fault
+        input_ = self._calibration.doubt or self._frames.doubt or self.statistics.input_fault
+        measured = wheels or self._missing_depth() or input_
         return self._outputs.problem() or measured or self._effort.problem() or self._matcher.fallback
 
     def _missing_depth(self) -> str | None:
