@@ -167,7 +167,7 @@ class VisualOdometry(Generic[FeaturesT]):
                 motion = reconsidered(motion, again, expected)
         if motion and track.has_length(stamp_ns, motion) and self._is_possible(keyframe, stamp_ns, motion):
             self._offset = motion.offset
-            self._checks.add_motion(keyframe, view.frame, matches, motion)
+            self._checks.add_motion(keyframe, view.frame, matches, rays, motion)
             return track.advance(stamp_ns, matches, motion)
         reason = view.quality.fault(keyframe.quality) or self._why_lost(stamp_ns, matches, motion)
         return track.lose(stamp_ns, matches, reason)

@@ -37,7 +37,7 @@ def unknown_depth_unit(sequence: Sequence) -> str | None:
         )
     return (
         f"nothing tells the unit of the depth, which is taken to be that of the TUM benchmark, {units}: set "
-        "--depth-scale or write depth_scale.txt (1000 for millimeters, which would make lengths a fifth of the true ones)"
+        "--depth-scale or write depth_scale.txt; if it is millimeters, 1000, lengths are a fifth of the true ones"
     )
 
 

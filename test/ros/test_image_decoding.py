@@ -220,7 +220,7 @@ def test_depth_is_in_metres(big_endian, padding):
 
 
 def test_saturated_depth_is_unknown():
-    counts = np.tile(np.array([1000, 65535, 0, 65534], np.uint16), (HEIGHT, WIDTH // 4))
+    counts = np.resize(np.array([1000, 65535, 0, 65534], np.uint16), (HEIGHT, WIDTH))
     metres = np.where(counts == 65535, 0, counts / 1000)
     np.testing.assert_allclose(depth_from_image(message(counts, "16UC1"), TOPIC), metres, rtol=1e-6)
     packed = compressed(bytes(12) + cv2.imencode(".png", counts)[1].tobytes(), "16UC1; compressedDepth png")

@@ -9,6 +9,11 @@ from enum import Enum
 class InputFault(Enum):
     """A fault of the camera, its calibration or its driver that the images show."""
 
+    DEPTH_UNIT = "depth unit"
+    DEPTH_REGISTRATION = "depth registration"
+    FOCAL_LENGTH = "focal length"
+    DISTORTION = "distortion"
+
 
 @dataclass(frozen=True)
 class InputWarning:
