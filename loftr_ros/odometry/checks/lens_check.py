@@ -98,13 +98,13 @@ def _judged(camera: Camera, value: NDArray[np.float64], sigma: NDArray[np.float6
         return InputWarning(
             InputFault.FOCAL_LENGTH,
             f"the motion of the images asks for a focal length about {np.exp(log_focal):.2f} times the calibration's "
-            f"{camera.focal:.0f} px: use the calibration of these images, at this resolution and zoom",
+            f"{camera.focal:.0f} px, or for another distortion: use the calibration of this lens, at this resolution",
         )
     return InputWarning(
         InputFault.DISTORTION,
-        f"the motion of the images asks for a radial distortion k1 that differs by about {k1:+.2f} from the "
-        f"calibration's, {abs(corner) * half_diagonal:.0f} px in the corners: calibrate the lens, and check whether the "
-        "images are rectified already",
+        f"the motion of the images asks for a radial distortion k1 that differs by about {-k1:+.2f} from the "
+        f"calibration's, {abs(corner) * half_diagonal:.0f} px in the corners: calibrate the lens, and check whether "
+        "the images are rectified already",
     )
 
 
