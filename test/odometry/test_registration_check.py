@@ -110,6 +110,13 @@ def test_sparse_depth(simulator: ModuleType) -> None:
     assert warnings_of(furnished(simulator), frames_of_the_room(simulator), sparse) == {}
 
 
+def test_depth_image_that_is_repeated(simulator: ModuleType) -> None:
+    frames = frames_of_the_room(simulator)
+    old = frames[0].depth
+    assert old is not None
+    assert "exactly the same" in warnings_of(furnished(simulator), frames, lambda _: old)[InputFault.FROZEN_DEPTH]
+
+
 @pytest.mark.parametrize("factor", [1000.0, 0.01])
 def test_unit_that_cannot_be(simulator: ModuleType, factor: float) -> None:
     """Floating-point numbers of millimeters, or counts of a tenth of a millimeter taken for ten times as many."""

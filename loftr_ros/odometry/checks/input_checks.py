@@ -6,6 +6,7 @@ from typing import Any
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.depth_unit_check import DepthUnitCheck
+from loftr_ros.odometry.checks.frozen_depth_check import FrozenDepthCheck
 from loftr_ros.odometry.checks.input_fault import InputWarning
 from loftr_ros.odometry.checks.lens_check import LensCheck
 from loftr_ros.odometry.checks.registration_check import RegistrationCheck
@@ -22,6 +23,7 @@ class InputChecks:
     def __init__(self) -> None:
         """Start with no evidence."""
         self._depth_unit = DepthUnitCheck()
+        self._frozen_depth = FrozenDepthCheck()
         self._registration = RegistrationCheck()
         self._lens = LensCheck()
 
@@ -52,11 +54,12 @@ class InputChecks:
             motion: what they say.
         """
         self._lens.add_motion(rays, frame.camera, motion)
-        if keyframe.frame.depth is not None:
+        if keyframe.frame.depth is not None and frame.depth is not None:
+            self._frozen_depth.add_motion(keyframe.frame.depth, frame.depth, motion)
             self._registration.add_motion(matches.points_a, rays, keyframe.frame.depth, frame.camera.focal, motion)
 
     @property
     def warnings(self) -> tuple[InputWarning, ...]:
         """The faults that the evidence shows now."""
-        found = (self._depth_unit.warning, self._registration.warning, self._lens.warning)
-        return tuple(warning for warning in found if warning)
+        checks = (self._depth_unit, self._frozen_depth, self._registration, self._lens)
+        return tuple(check.warning for check in checks if check.warning)

@@ -11,6 +11,7 @@ class InputFault(Enum):
 
     DEPTH_UNIT = "depth unit"
     DEPTH_REGISTRATION = "depth registration"
+    FROZEN_DEPTH = "frozen depth"
     FOCAL_LENGTH = "focal length"
     DISTORTION = "distortion"
 

@@ -39,7 +39,7 @@ _ITERATIONS = 4
 # plane / depth >= 1.35, plane / both >= 1.35, turned >= 1.4; all three at most 0.8 of the way. Depth of another camera
 # (1.12 or 1.3 times the focal length), mirrored, upside down, shifted by 40 px, constant or inverted: cost >= 2.9,
 # plane / depth <= 0.85, plane / both <= 1.2.
-_LEAST_COST, _LEAST_GAIN, _LEAST_AFFINE_GAIN, _EXPLAINED, _LARGE_COST = 2.6, 1.1, 1.4, 0.6, 3.8
+_LEAST_COST, _LEAST_GAIN, _LEAST_AFFINE_GAIN, _EXPLAINED, _LARGE_COST = 2.6, 1.1, 1.4, 0.6, 4.2
 # Once found, a fault remains until a limit is missed by this factor.
 _HYSTERESIS = 1.15
 _TURNS = (("", 1, 1), ("mirrored", -1, 1), ("upside down", 1, -1), ("turned by 180 degrees", -1, -1))
@@ -85,7 +85,7 @@ class RegistrationCheck:
     def _judged(self) -> InputWarning | None:
         if len(self._costs) < _LEAST_MOTIONS:
             return None
-        count, agree, plane, both, *turned = np.sum(self._costs, axis=0).tolist()
+        count, agree, plane, both, *turned = np.maximum(np.sum(self._costs, axis=0), 1e-9).tolist()
         cost, slack = turned[0] / count, _HYSTERESIS if self.warning else 1.0
         cause = "not registered to the images or of another time, or the calibration is wrong"
         gains = plane / turned[0] / _LEAST_GAIN, plane / both / _LEAST_AFFINE_GAIN
