@@ -55,7 +55,8 @@ class InputChecks:
         """
         self._lens.add_motion(rays, frame.camera, motion)
         if keyframe.frame.depth is not None and frame.depth is not None:
-            self._frozen_depth.add_motion(keyframe.frame.depth, frame.depth, motion)
+            depths = keyframe.frame.depth, frame.depth
+            self._frozen_depth.add_motion(matches.points_b, rays, depths, motion)
             self._registration.add_motion(matches.points_a, rays, keyframe.frame.depth, frame.camera.focal, motion)
 
     @property
