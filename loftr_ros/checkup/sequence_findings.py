@@ -14,7 +14,6 @@ from loftr_ros.sequences.errors import DamagedImageError, SequenceError
 from loftr_ros.sequences.first_look import gray_levels, orientation
 from loftr_ros.sequences.images import read_as_stored
 from loftr_ros.sequences.sequence import Sequence
-from loftr_ros.sequences.tum import ASSUMED
 
 # Pairs of successive frames that are decoded, spread over the sequence.
 SAMPLES = 12
@@ -143,4 +142,4 @@ def _unit(sequence: Sequence) -> tuple[str, bool]:
     if floats:
         return "in meters", False
     source = sequence.depth_units_source
-    return f"{sequence.depth_units_per_metre:g} counts a meter ({source})", source == ASSUMED
+    return f"{sequence.depth_units_per_metre:g} counts a meter ({source})", sequence.depth_units_assumed

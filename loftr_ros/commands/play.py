@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from loftr_ros.commands.arguments import positive, positive_int
-from loftr_ros.commands.sequence_input import add_sequence_arguments, open_source, print_remarks, print_skipped
+from loftr_ros.commands.sequence_input import add_sequence_arguments, open_source, print_skipped
 from loftr_ros.output import make_folder
 
 
@@ -51,7 +51,7 @@ def main(args: argparse.Namespace) -> int:
     from loftr_ros.ros.replay import ReplayError, write_report
     from loftr_ros.ros.session import ros_session
 
-    sequence, notes = open_source(args)
+    source = open_source(args)
     if args.json:
         make_folder(args.json.parent, args.json.name)
     options = PlayOptions(
@@ -67,11 +67,11 @@ def main(args: argparse.Namespace) -> int:
         listeners=args.listeners,
         timeout=args.timeout,
     )
-    print_remarks(sequence, notes)
+    source.print_remarks()
     skipped: list[str] = []
     try:
         with ros_session():
-            report = play(sequence, options, skipped)
+            report = play(source.sequence, options, skipped)
     finally:
         print_skipped(skipped)
     if args.json:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from loftr_ros.commands.arguments import add_matcher_arguments, positive
 from loftr_ros.commands.sequence_input import (
+    Source,
     add_sequence_arguments,
     open_source,
     print_remark,
-    print_remarks,
     print_skipped,
 )
 from loftr_ros.errors import LoftrRosError, NoPoseError
@@ -80,10 +80,11 @@ def main(args: argparse.Namespace) -> int:
         camera_height=args.camera_height,
         camera_pitch=args.camera_pitch,
     )
-    sequence, notes = open_source(args)
+    source = open_source(args)
+    sequence = source.sequence
     wheels = _wheels(args, sequence)
     make_folder(args.output, *RESULT_FILES)
-    print_remarks(sequence, notes)
+    source.print_remarks()
     matcher = _matcher(args)
     records: list[FrameRecord] = []
     skipped: list[str] = []
@@ -94,7 +95,7 @@ def main(args: argparse.Namespace) -> int:
     finally:
         print_skipped(skipped)
         if records:
-            settings = {**_settings(args, matcher, config, sequence), "notes": notes, "skipped": skipped}
+            settings = {**_settings(args, matcher, config, source), "skipped": skipped}
             log = RunLog(sequence.name, settings, records, sequence.ground_truth, sequence.ground_truth_fault)
             for warning in log.input_warnings.values():
                 print_remark("warning", warning)
@@ -149,13 +150,14 @@ def _estimates(
             yield estimate
 
 
-def _settings(args: argparse.Namespace, matcher: Any, config: Any, sequence: Sequence) -> dict[str, Any]:
+def _settings(args: argparse.Namespace, matcher: Any, config: Any, source: Source) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {
         "source": str(args.source),
-        "frames_in_source": len(sequence),
-        "calibration_warnings": sequence.calibration_warnings,
+        "frames_in_source": len(source.sequence),
+        "calibration_warnings": source.warnings,
+        "notes": source.notes,
         "mode": args.mode,
         "stride": args.stride,
         "max_pixels": args.max_pixels,

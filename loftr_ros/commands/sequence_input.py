@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,23 +33,39 @@ def add_sequence_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
     )
 
 
-def open_source(args: argparse.Namespace) -> tuple[Sequence, list[str]]:
-    """Open the sequence. Returns what was assumed of it, too. Raises SequenceError."""
-    from loftr_ros.sequences.first_look import first_look
+@dataclass(frozen=True)
+class Source:
+    """A sequence that was opened.
+
+    Attributes:
+        sequence: every Nth frame of it.
+        notes: what was assumed of it, for the user to check.
+        warnings: what is wrong or unlikely in its calibration and units.
+    """
+
+    sequence: Sequence
+    notes: list[str]
+    warnings: list[str]
+
+    def print_remarks(self) -> None:
+        """Say before the first frame what was assumed of the input, and what is wrong or unlikely in it."""
+        if self.sequence.ground_truth_fault:
+            print_remark("warning", f"no comparison with the truth: {self.sequence.ground_truth_fault}")
+        for note in self.notes:
+            print_remark("note", shortened(note, 400))
+        for warning in self.warnings:
+            print_remark("warning", warning)
+
+
+def open_source(args: argparse.Namespace) -> Source:
+    """Open the sequence that the options name. Raises SequenceError."""
+    from loftr_ros.sequences.first_look import first_look, unknown_depth_unit
     from loftr_ros.sequences.formats import open_sequence
 
     sequence = open_sequence(args.source, args.mode, args.fps, args.depth_scale).every(args.stride)
-    return sequence, [*sequence.notes, *first_look(sequence)]
-
-
-def print_remarks(sequence: Sequence, notes: list[str]) -> None:
-    """Say before the first frame what was assumed of the input, and what is wrong or unlikely in it."""
-    if sequence.ground_truth_fault:
-        print_remark("warning", f"no comparison with the truth: {sequence.ground_truth_fault}")
-    for note in notes:
-        print_remark("note", shortened(note, 400))
-    for warning in sequence.calibration_warnings:
-        print_remark("warning", warning)
+    unit = unknown_depth_unit(sequence)
+    warnings = [*sequence.calibration_warnings, *([unit] if unit else [])]
+    return Source(sequence, [*sequence.notes, *first_look(sequence)], warnings)
 
 
 def print_skipped(skipped: list[str]) -> None:

@@ -180,7 +180,7 @@ class VisualOdometry(Generic[FeaturesT]):
             if track.is_sudden(stamp_ns, motion):
                 self._doubt.suddenly(motion, predicted[0], track.stamp_ns, stamp_ns)
             motion = self._doubt.of(motion, keyframe.frame.stamp_ns, track.stamp_ns, stamp_ns)
-            self._checks.add_motion(keyframe, view.frame, matches, motion)
+            self._checks.add_motion(keyframe, view.frame, matches, rays, motion)
             return track.advance(stamp_ns, matches, motion)
         reason = view.quality.fault(keyframe.quality) or self._why_lost(stamp_ns, matches, motion)
         return track.lose(stamp_ns, matches, reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from numpy.typing import NDArray
@@ -18,11 +19,26 @@ from loftr_ros.ros.streams import Stream
 class FrameBuilder:
     """Makes the frames of one mode."""
 
-    def __init__(self, streams: tuple[Stream, ...], calibration: Calibration, mode: str) -> None:
-        """Take what the images of a set are, and what tells their cameras."""
+    def __init__(
+        self,
+        streams: tuple[Stream, ...],
+        calibration: Calibration,
+        mode: str,
+        warn: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        """Take what the images of a set are, and what tells their cameras.
+
+        Args:
+            streams: of the mode.
+            calibration: makes the cameras.
+            mode: which image the second one is.
+            warn: told once that the depth images are of another camera than the images.
+        """
+        self.doubt: str | None = None
         self._streams = streams
         self._calibration = calibration
         self._mode = mode
+        self._warn = warn
 
     def frame(self, messages: CameraMessages) -> Frame:
         """Return the frame of a set of messages.
@@ -34,6 +50,8 @@ class FrameBuilder:
         camera, rig = self._calibration.cameras(messages.infos)
         image, *second = (s.decode(m, s.topic) for s, m in zip(self._streams, messages.images, strict=True))
         _check_read_out(image, messages.infos[0], camera, self._streams[0].topic)
+        if self._mode == "rgbd":
+            self._check_registration(messages)
         return Frame(
             stamp_ns=nanoseconds(messages.images[0].header.stamp),
             image=image,
@@ -42,6 +60,19 @@ class FrameBuilder:
             depth=second[0] if self._mode == "rgbd" else None,
             rig=rig,
         )
+
+    def _check_registration(self, messages: CameraMessages) -> None:
+        """Log that the depth image says it is of another camera, once until that changes."""
+        frame, depth_frame = (message.header.frame_id.lstrip("/") for message in messages.images)
+        doubt = None
+        if depth_frame and frame != depth_frame:
+            doubt = (
+                f"the depth images on {self._streams[1].topic} are in the frame {depth_frame!r}, the images in "
+                f"{frame!r}: subscribe to depth that is registered (aligned) to the images"
+            )
+        if doubt and doubt != self.doubt:
+            self._warn(doubt)
+        self.doubt = doubt
 
 
 def _check_read_out(image: NDArray[Any], info: CameraInfo, camera: Camera, topic: str) -> None:

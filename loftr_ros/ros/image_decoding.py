@@ -19,6 +19,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from loftr_ros.encoded_image import DecodeError, decode
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.odometry.depth_counts import without_saturated
 from loftr_ros.odometry.gray_levels import to_eight_bits
 
 # Takes an image message and the encoding that is wanted, None for the one it has.
@@ -67,6 +68,8 @@ def grey_from_compressed(message: CompressedImage, topic: str) -> NDArray[np.uin
 def depth_from_image(message: Image, topic: str, metres_per_count: float = METRES_PER_COUNT) -> NDArray[np.float32]:
     """Return (H, W) metres, 0 or not finite where unknown, of a message in counts (16UC1) or metres (32FC1).
 
+    A count of 65535 is unknown, too.
+
     Args:
         message: the image.
         topic: for errors.
@@ -77,8 +80,9 @@ def depth_from_image(message: Image, topic: str, metres_per_count: float = METRE
     """
     _check_encoding(message, topic, (*SIXTEEN_BITS, "32FC1"))
     depth = _converted(message, topic, None)
-    unit = metres_per_count if message.encoding in SIXTEEN_BITS else 1.0
-    return np.asarray(depth * np.float32(unit), np.float32)
+    if message.encoding in SIXTEEN_BITS:
+        return _metres(depth, metres_per_count)
+    return np.asarray(depth, np.float32)
 
 
 def depth_from_compressed(
@@ -96,11 +100,16 @@ def depth_from_compressed(
         raise ImageError(
             f"images on {topic} have the format {message.format!r}: publish 16UC1 or 32FC1 by compressedDepth, as png"
         )
-    stored = _decoded(message, topic, _DEPTH_HEADER.itemsize, cv2.IMREAD_UNCHANGED).astype(np.float32)
+    counts = _decoded(message, topic, _DEPTH_HEADER.itemsize, cv2.IMREAD_UNCHANGED)
     if encoding == "16UC1":
-        return stored * np.float32(metres_per_count)
+        return _metres(counts, metres_per_count)
+    stored = counts.astype(np.float32)
     header = np.frombuffer(message.data, _DEPTH_HEADER, 1)[0]
     return np.divide(header["a"], stored - header["b"], out=np.zeros_like(stored), where=stored > 0)
+
+
+def _metres(counts: NDArray[Any], metres_per_count: float) -> NDArray[np.float32]:
+    return np.asarray(without_saturated(counts) * np.float32(metres_per_count), np.float32)
 
 
 def _check_encoding(message: Image, topic: str, accepted: tuple[str, ...]) -> None:

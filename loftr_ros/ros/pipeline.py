@@ -57,7 +57,7 @@ class Pipeline:
         self._calibration = Calibration(
             self._baseline.of, rectified=rectified, warn=warn, topics=[stream.topic for stream in cameras]
         )
-        self._frames = FrameBuilder(cameras, self._calibration, parameters.mode)
+        self._frames = FrameBuilder(cameras, self._calibration, parameters.mode, warn)
         self._notes = InputNotes(cameras, parameters.depth_scale, node.get_logger().info)
         self._wheels = WheelInput(node, parameters) if parameters.scale_source == "odometry" else None
         wheels = self._wheels.positions if self._wheels else None
@@ -108,7 +108,8 @@ class Pipeline:
     def doubt(self) -> str | None:
         """Say in one sentence what is wrong although odometry comes out, or None."""
         wheels = self._wheels.problem() if self._wheels else None
-        measured = wheels or self._missing_depth() or self._calibration.doubt or self.statistics.input_fault
+        input_ = self._calibration.doubt or self._frames.doubt or self.statistics.input_fault
+        measured = wheels or self._missing_depth() or input_
         return self._outputs.problem() or measured or self._effort.problem() or self._matcher.fallback
 
     def _missing_depth(self) -> str | None:

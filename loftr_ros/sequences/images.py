@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from loftr_ros import encoded_image
 from loftr_ros.errors import shortened
+from loftr_ros.odometry.depth_counts import without_saturated
 from loftr_ros.odometry.gray_levels import to_eight_bits
 from loftr_ros.sequences.errors import DamagedImageError, SequenceError
 
@@ -103,7 +104,7 @@ def is_turned(path: Path) -> bool:
 
 
 def read_depth(path: Path, units_per_metre: float) -> NDArray[np.float32]:
-    """Read a depth image as (H, W) float32 metres, 0 where unknown.
+    """Read a depth image as (H, W) float32 metres, 0 where unknown, as an integer at its largest value is, too.
 
     Args:
         path: image of integers, or of floating-point numbers, which are metres.
@@ -121,6 +122,8 @@ def read_depth(path: Path, units_per_metre: float) -> NDArray[np.float32]:
         )
     if depth.dtype.kind == "f":
         units_per_metre = 1.0
+    else:
+        depth = without_saturated(depth)
     with np.errstate(over="ignore", invalid="ignore"):  # float images have NaN and infinity where nothing is known
         metres = np.asarray(depth / units_per_metre, np.float32)
     return np.where(np.isfinite(metres), metres, np.float32(0))

@@ -49,6 +49,7 @@ class Sequence:
         ground_truth_fault: why the file that holds the ground truth cannot be used; empty if it can, or there is none.
         depth_units_per_metre: what a depth image of integers counts in; numbers with decimals are metres.
         depth_units_source: where that is from, for the user to check.
+        depth_units_assumed: whether nothing tells them.
         rig: what the right camera is and where; set where the entries have right images.
         notes: what was assumed or left out when it was opened, for the user to check.
     """
@@ -60,6 +61,7 @@ class Sequence:
     ground_truth_fault: str = ""
     depth_units_per_metre: float = 1000.0
     depth_units_source: str = ""
+    depth_units_assumed: bool = False
     rig: StereoRig | None = None
     notes: tuple[str, ...] = ()
 

@@ -23,7 +23,7 @@ LOOKED_FOR = "rgb.txt or associations.txt (TUM RGB-D)"
 LISTINGS = ("rgb.txt", "associations.txt", "association.txt", "associate.txt")
 MAX_STAMP_DIFFERENCE_NS = 20_000_000
 UNITS_PER_METRE = 5000.0  # of the benchmark's own depth images
-ASSUMED = "assumed as in the TUM benchmark: set --depth-scale, 1000 for millimeters, if it is not"
+_ASSUMED = "assumed as in the TUM benchmark"
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ def open_tum(folder: Path, mode: Mode, depth_scale: float | None = None) -> Sequ
         ground_truth_fault=fault,
         depth_units_per_metre=units,
         depth_units_source=source,
+        depth_units_assumed=source == _ASSUMED,
         notes=notes,
     )
 
@@ -133,7 +134,7 @@ def _depth_scale(path: Path, given: float | None) -> tuple[float, str]:
     if given is not None:
         return given, "--depth-scale"
     if not path.exists():
-        return UNITS_PER_METRE, ASSUMED
+        return UNITS_PER_METRE, _ASSUMED
     return _read_depth_scale(path), path.name
 
 

@@ -53,6 +53,7 @@ def test_stereo_is_metric_and_as_the_docs_show_it(summary_of: Callable[..., Any]
 def test_mono_has_the_right_directions(summary_of: Callable[..., Any]) -> None:
     summary = summary_of("kitti/sequences/06", "--mode", "mono")
     assert not summary["scale_known"]
+    assert summary["input_warnings"] == {}
     assert summary["errors"]["direction_median_deg"] < 0.6
     assert summary["errors"]["rotation_median_deg"] < 0.06
 
@@ -72,4 +73,5 @@ def test_rgbd_of_a_white_corridor(summary_of: Callable[..., Any]) -> None:
     summary = summary_of("tum/tartanair_corridor", "--mode", "rgbd", "--stride", 2)
     assert summary["scale_known"]
     assert set(summary["states"]) == {"initializing", "tracking"}
+    assert summary["input_warnings"] == {}
     assert summary["errors"]["ate_percent"] < 1.0

@@ -96,6 +96,22 @@ def test_images_of_a_binned_camera(width, height):
             builder.frame(messages)
 
 
+def test_depth_of_another_camera_is_logged_once_and_kept_for_the_diagnostics():
+    """A driver that registers depth to color stamps it with the frame of the color camera."""
+    logged = []
+    cameras = streams(VoParameters(mode="rgbd"), str)
+    builder = FrameBuilder(cameras, Calibration(None, rectified=False), "rgbd", logged.append)
+    image = image_from_array(np.zeros((240, 320), np.uint8))
+    depth = image_from_array(np.zeros((240, 320), np.float32))
+    image.header.frame_id = "color"
+    for frame in ("depth", "depth", "/color", ""):
+        depth.header.frame_id = frame
+        builder.frame(CameraMessages((image, depth), (info("color"),), 0, 0.0))
+        assert bool(builder.doubt) == (frame == "depth")
+    (said,) = logged
+    assert "are in the frame 'depth', the images in 'color'" in said
+
+
 def test_what_is_unlikely_is_logged_once_and_kept_for_the_diagnostics():
     logged = []
     calibration = Calibration(Baseline(None, 0.0).of, rectified=True, warn=logged.append)

@@ -228,6 +228,14 @@ def test_depth_is_in_metres(big_endian, padding):
     np.testing.assert_allclose(found, millimetres / 5000, rtol=1e-6)
 
 
+def test_saturated_depth_is_unknown():
+    counts = np.resize(np.array([1000, 65535, 0, 65534], np.uint16), (HEIGHT, WIDTH))
+    metres = np.where(counts == 65535, 0, counts / 1000)
+    np.testing.assert_allclose(depth_from_image(message(counts, "16UC1"), TOPIC), metres, rtol=1e-6)
+    packed = compressed(bytes(12) + cv2.imencode(".png", counts)[1].tobytes(), "16UC1; compressedDepth png")
+    np.testing.assert_allclose(depth_from_compressed(packed, TOPIC), metres, rtol=1e-6)
+
+
 def test_an_image_is_no_depth():
     with pytest.raises(ImageError, match="'rgb8': publish one of 16UC1, 32FC1, mono16"):
         depth_from_image(message(ramp(channels=3), "rgb8"), TOPIC)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from loftr_ros.sequences.errors import SequenceError
-from loftr_ros.sequences.first_look import first_look
+from loftr_ros.sequences.first_look import first_look, unknown_depth_unit
 from loftr_ros.sequences.formats import open_sequence
 
 
@@ -110,7 +110,34 @@ def test_depth_unit_and_its_origin_are_said(tum: Path, write_image: Callable[...
     assert first_look(open_sequence(tum, "rgbd")) == [said]
     (tum / "depth_scale.txt").unlink()
     (remark,) = first_look(open_sequence(tum, "rgbd"))
-    assert all(words in remark for words in ("5000 counts", "set --depth-scale", "0.6 m"))
+    assert all(words in remark for words in ("5000 counts", "assumed as in the TUM benchmark", "0.6 m"))
+
+
+def test_depth_without_a_unit_is_warned_about(tum: Path, write_image: Callable[..., None]) -> None:
+    """Unless it is the benchmark's, whose unit is known, or floating-point numbers, which are meters."""
+    depth = tum / "depth" / "1305031453.364684.png"
+    write_image(depth, 1500, dtype=np.uint16)
+    assert unknown_depth_unit(open_sequence(tum, "rgbd")) is None
+    (tum / "depth_scale.txt").unlink()
+    assert unknown_depth_unit(open_sequence(tum, "rgbd", depth_scale=1000.0)) is None
+    assert unknown_depth_unit(open_sequence(tum, "mono")) is None
+    warning = unknown_depth_unit(open_sequence(tum, "rgbd"))
+    assert warning is not None
+    assert "depths from 0.3 m on" in warning
+    assert "set --depth-scale 1000" in warning
+    write_image(depth, 4500, dtype=np.uint16)
+    warning = unknown_depth_unit(open_sequence(tum, "rgbd"))
+    assert warning is not None
+    assert "nothing tells the unit of the depth" in warning
+    benchmark = tum.rename(tum.parent / "rgbd_dataset_freiburg1_desk")
+    assert unknown_depth_unit(open_sequence(benchmark, "rgbd")) is None
+
+
+def test_saturated_depth_is_unknown(tum: Path, write_image: Callable[..., None]) -> None:
+    write_image(tum / "depth" / "1305031453.364684.png", 65535, dtype=np.uint16)
+    depth = open_sequence(tum, "rgbd")[0].depth
+    assert depth is not None
+    assert not depth.any()
 
 
 def test_ground_truth(tum: Path) -> None:

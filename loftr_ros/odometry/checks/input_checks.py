@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from loftr_ros.matches import Matches
+from loftr_ros.odometry.checks.depth_unit_check import DepthUnitCheck
 from loftr_ros.odometry.checks.disparity_check import DisparityCheck
 from loftr_ros.odometry.checks.fixed_pattern import FixedPattern
 from loftr_ros.odometry.checks.input_fault import InputWarning
+from loftr_ros.odometry.checks.lens_check import LensCheck
+from loftr_ros.odometry.checks.registration_check import RegistrationCheck
 from loftr_ros.odometry.checks.repeated_depth import RepeatedDepth
 from loftr_ros.odometry.checks.repeated_images import RepeatedImages
 from loftr_ros.odometry.checks.row_check import RowCheck
@@ -18,10 +21,11 @@ from loftr_ros.odometry.estimate import TrackingState
 from loftr_ros.odometry.frame import Frame
 from loftr_ros.odometry.keyframe import Keyframe
 from loftr_ros.odometry.motion import Motion
+from loftr_ros.odometry.rays import RayMatches
 
 
 class InputChecks:
-    """Accumulates evidence over frames. All checks together take less than 1 ms a frame.
+    """Accumulates evidence over frames.
 
     Attributes:
         repeated: which images of the last frame are those of the one before.
@@ -30,17 +34,20 @@ class InputChecks:
     def __init__(self) -> None:
         """Start without any evidence."""
         self.repeated = RepeatedImages()
-        self._repeated_depth = RepeatedDepth()
-        self._fixed_pattern = FixedPattern()
-        self._still_scene = StillScene()
         self._rows = RowCheck()
+        self._fixed_pattern, self._still_scene = FixedPattern(), StillScene()
         self._stereo, self._disparity = StereoCheck(), DisparityCheck()
+        self._depth_unit, self._repeated_depth = DepthUnitCheck(), RepeatedDepth()
+        self._registration = RegistrationCheck()
+        self._lens = LensCheck()
 
     def add_frame(self, frame: Frame, state: TrackingState | None) -> None:
         """Take the images of a frame, before anything is computed from them, and the state that the last one led to."""
         self.repeated.add(frame, state)
         self._repeated_depth.add_frame(frame, self.repeated.is_equal)
         self._rows.add_frame(frame.image)
+        if frame.depth is not None:
+            self._depth_unit.add_depth(frame.depth)
 
     def add_pair(self, frame: Frame, matches: Matches, depths: CellDepths) -> None:
         """Take a stereo pair.
@@ -57,13 +64,16 @@ class InputChecks:
         """Whether the disparities of the last stereo pair may be depth: those of swapped images are something else."""
         return self._stereo.gives_depth
 
-    def add_motion(self, keyframe: Keyframe[Any], frame: Frame, matches: Matches, motion: Motion) -> None:
+    def add_motion(
+        self, keyframe: Keyframe[Any], frame: Frame, matches: Matches, rays: RayMatches, motion: Motion
+    ) -> None:
         """Take a motion that was measured.
 
         Args:
             keyframe: image a of the matches, with the depth that they used.
             frame: image b.
             matches: polished, outliers included.
+            rays: the same, with the depth that they used.
             motion: what they say.
         """
         self._repeated_depth.add_motion(keyframe, frame, matches, motion)
@@ -71,17 +81,25 @@ class InputChecks:
         self._still_scene.add_motion()
         if self._stereo.has_pairs:
             self._disparity.add_motion(keyframe, frame, matches, motion)
+        self._lens.add_motion(rays, frame.camera, motion)
+        if keyframe.frame.depth is not None:
+            self._registration.add_motion(matches.points_a, rays, keyframe.frame.depth, frame.camera.focal, motion)
 
     def add_still(self, frame: Frame, matches: Matches) -> None:
         """Take a frame in which the camera stands still, by its matches."""
         self._still_scene.add_still(frame, matches)
-        if self._stereo.has_pairs:
-            self._disparity.add_motion(keyframe, frame, matches, motion)
 
     @property
     def warnings(self) -> tuple[InputWarning, ...]:
-        """The faults that the evidence shows now."""
-        fixed = self._fixed_pattern.warning or self._still_scene.warning
-        pair = self._stereo.warning or self._disparity.warning  # the first is a cause of the second
-        single = (self._repeated_depth.warning, fixed, self._rows.warning, pair)
-        return (*self.repeated.warnings, *(warning for warning in single if warning))
+        """The faults that the evidence shows now. Of two checks that see one fault, the one that names the cause."""
+        found = (
+            *self.repeated.warnings,
+            self._rows.warning,
+            self._fixed_pattern.warning or self._still_scene.warning,
+            self._stereo.warning or self._disparity.warning,
+            self._depth_unit.warning,
+            self._repeated_depth.warning,
+            self._registration.warning,
+            self._lens.warning,
+        )
+        return tuple(warning for warning in found if warning is not None)

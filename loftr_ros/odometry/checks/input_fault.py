@@ -21,6 +21,10 @@ class InputFault(Enum):
     STEREO_MISALIGNED = "right image misaligned"
     STEREO_DISPARITY = "disparities off"
     STEREO_UNMATCHED = "left and right hardly match"
+    DEPTH_UNIT = "depth unit"
+    DEPTH_REGISTRATION = "depth registration"
+    FOCAL_LENGTH = "focal length"
+    DISTORTION = "distortion"
 
 
 @dataclass(frozen=True)
