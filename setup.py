@@ -63,7 +63,7 @@ setup(
     maintainer="loftr_ros maintainers",
     python_requires=">=3.10",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
-    package_data={NAME: ["py.typed"], f"{NAME}.loftr": ["weights/*.safetensors", "weights/*.md"]},
+    package_data={NAME: ["py.typed"], f"{NAME}.loftr.weights": ["*.safetensors", "*.md"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),

@@ -25,9 +25,9 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from views import pinhole
 
-from loftr_ros.ros.conversions import image_from_array, info_from_camera
-from loftr_ros.ros.messages import nanoseconds, time_message
-from loftr_ros.ros.session import ros_session
+from loftr_ros.ros.messages.conversions import image_from_array, info_from_camera
+from loftr_ros.ros.messages.time import nanoseconds, time_message
+from loftr_ros.ros.replay.session import ros_session
 
 
 def main() -> int:

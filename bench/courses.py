@@ -10,9 +10,9 @@ import numpy as np
 from data import RECORDINGS, BenchError, recording
 
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.evaluation.ate import associate
+from loftr_ros.evaluation.trajectory import Trajectory
 from loftr_ros.odometry.config import Mode
-from loftr_ros.odometry.evaluation import associate
-from loftr_ros.odometry.trajectory import Trajectory
 from loftr_ros.sequences.formats import open_sequence
 from loftr_ros.sequences.sequence import Sequence as FrameSequence
 

@@ -30,7 +30,7 @@ from views import pinhole
 from loftr_ros.commands.arguments import positive_int
 from loftr_ros.odometry.config import Mode, OdometryConfig
 from loftr_ros.odometry.estimate import OdometryEstimate
-from loftr_ros.odometry.frame import Frame
+from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 PROGRAM = "engine.py"

@@ -108,7 +108,7 @@ def _device(output: Path) -> Part:
 def _parts(args: argparse.Namespace, device: str) -> list[Part]:
     """All but the first and the last; the limits are seven tenths of the time, and rarely needed."""
     small, whole, output = device == "cpu", 60 * args.minutes, args.output
-    tests = ["test/loftr/test_gpu.py", *(["test/loftr/test_replay.py"] if small else [])]
+    tests = ["test/loftr/test_gpu.py", *(["test/loftr/runtime/test_cuda_graphs.py"] if small else [])]
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", *tests]
     parts = [Part("tests", command, 0.2 * whole, lambda: _last_line(output / "tests.log"))]
     for size in SMALL_SIZES if small else SIZES:

@@ -20,9 +20,9 @@ from speed import image_size
 from views import shifted_pair
 
 from loftr_ros.commands.arguments import positive_int
-from loftr_ros.loftr.checkpoints import load_model
-from loftr_ros.loftr.device import find_device
-from loftr_ros.loftr.matcher import LoftrMatcher
+from loftr_ros.loftr.runtime.device import find_device
+from loftr_ros.loftr.runtime.matcher import LoftrMatcher
+from loftr_ros.loftr.weights.checkpoints import load_model
 
 NETWORKS = {"compact": lambda: load_model("compact"), "published": random_loftr}
 _GROWTH = 1.0  # MiB, allowed after the first frames

@@ -24,11 +24,11 @@ from stopwatch import TimedMatcher, timed
 from views import pinhole
 
 from loftr_ros.commands.arguments import positive_int
-from loftr_ros.loftr.device import find_device
-from loftr_ros.loftr.matcher import load_matcher
-from loftr_ros.loftr.precision import Precision
+from loftr_ros.loftr.runtime.device import find_device
+from loftr_ros.loftr.runtime.matcher import load_matcher
+from loftr_ros.loftr.runtime.precision import Precision
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.odometry.frame import Frame
+from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 # float16 on a CPU is within 0.2 % of the path and 0.01 degrees of float32.

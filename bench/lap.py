@@ -23,7 +23,7 @@ from process_memory import die_first, forget_peak, peak_mib
 from stopwatch import timed
 
 from loftr_ros.errors import LoftrRosError
-from loftr_ros.loftr.device import find_device
+from loftr_ros.loftr.runtime.device import find_device
 from loftr_ros.matches import Matches
 
 _WARM_UP = 2

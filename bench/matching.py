@@ -26,7 +26,7 @@ from set_report import SetReport
 from sets import LISTS, RECORDINGS, PairSet, open_sets
 
 from loftr_ros.commands.arguments import positive_int
-from loftr_ros.loftr.matcher import load_matcher
+from loftr_ros.loftr.runtime.matcher import load_matcher
 
 PROGRAM = "matching.py"
 NAMES = (*RECORDINGS, *LISTS)

@@ -18,8 +18,8 @@ from sets import Pair, PairSet
 from stopwatch import timed
 
 from loftr_ros.matches import Matches
-from loftr_ros.odometry.polish import polish
-from loftr_ros.odometry.texture import Texture
+from loftr_ros.odometry.images.structure_tensor import Texture
+from loftr_ros.odometry.images.subpixel import polish
 
 _CACHED_IMAGES = 12  # so that every image is extracted once at strides up to 8
 

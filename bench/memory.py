@@ -21,9 +21,9 @@ from report import Report, network_machine, rich_table
 from views import pinhole, room_views
 
 from loftr_ros.commands.arguments import positive_int
-from loftr_ros.loftr.matcher import load_matcher
+from loftr_ros.loftr.runtime.matcher import load_matcher
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.odometry.frame import Frame
+from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 PROGRAM = "memory.py"

@@ -28,10 +28,10 @@ from torch import Tensor
 from views import shifted_pair
 
 from loftr_ros.commands.arguments import positive_int
-from loftr_ros.loftr.checkpoints import load_model
-from loftr_ros.loftr.device import find_device
-from loftr_ros.loftr.model import LoFTR
-from loftr_ros.loftr.precision import rounded_factors
+from loftr_ros.loftr.network.model import LoFTR
+from loftr_ros.loftr.runtime.device import find_device
+from loftr_ros.loftr.runtime.precision import rounded_factors
+from loftr_ros.loftr.weights.checkpoints import load_model
 
 PROGRAM = "network.py"
 RANDOM = "random"

@@ -24,7 +24,7 @@ from drives import CourseReport, drive
 from report import Report, network_machine, rich_table
 
 from loftr_ros.commands.arguments import positive_int
-from loftr_ros.loftr.matcher import load_matcher
+from loftr_ros.loftr.runtime.matcher import load_matcher
 from loftr_ros.odometry.config import Mode
 
 PROGRAM = "odometry.py"

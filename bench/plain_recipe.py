@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.matches import FeaturesT, Matcher, Matches
-from loftr_ros.odometry import se3
-from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.config import Mode
-from loftr_ros.odometry.depth import depths_from_stereo
 from loftr_ros.odometry.estimate import TrackingState
-from loftr_ros.odometry.frame import Frame
+from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.geometry.camera import Camera
+from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.mapping.inverse_depth import depths_from_stereo
 
 LEAST_MATCHES = 8
 _PROBABILITY = 0.999

@@ -12,9 +12,9 @@ from plain_recipe import pose_from_essential_matrix
 from scores import corner_error_px, direction_error_deg, rotation_error_deg
 
 from loftr_ros.matches import Matches
-from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.odometry.relative_pose import relative_pose
+from loftr_ros.odometry.geometry.camera import Camera
+from loftr_ros.odometry.pose.relative_pose import relative_pose
 
 # The odometry's settings, but an answer is asked for however few matches there are and however little they move.
 CONFIG = OdometryConfig(min_inliers=8, min_inlier_share=0.1, min_parallax_px=0.0)

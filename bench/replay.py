@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from loftr_ros.demo.room import BASELINE, RATE, loop_poses, make_room
 from loftr_ros.matches import Matches
-from loftr_ros.odometry import se3
-from loftr_ros.odometry.camera import Camera
-from loftr_ros.odometry.frame import Frame
-from loftr_ros.odometry.stereo_rig import StereoRig
-from loftr_ros.training.rendering import render
+from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.geometry.camera import Camera
+from loftr_ros.odometry.geometry.stereo_rig import StereoRig
+from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.training.data.rendering import render
 
 CELL = 8  # pixels
 NOISE_PX = 0.3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from loftr_ros.odometry import se3
+from loftr_ros.odometry.geometry import se3
 
 
 def auc(errors: ArrayLike, threshold: float) -> float:

@@ -15,10 +15,10 @@ from data import BenchError, data_folder
 from numpy.typing import NDArray
 from problems import HomographyProblem, PoseProblem, Problem
 
-from loftr_ros.odometry import se3
-from loftr_ros.odometry.camera import Camera
-from loftr_ros.odometry.evaluation import associate
-from loftr_ros.odometry.trajectory import Trajectory
+from loftr_ros.evaluation.ate import associate
+from loftr_ros.evaluation.trajectory import Trajectory
+from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.sequences.formats import open_sequence
 from loftr_ros.sequences.images import read_grey
 

@@ -15,13 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from loftr_ros.odometry.scaled_odometry import ScaledOdometry
-from loftr_ros.ros.camera_input import CameraInput, CameraMessages
-from loftr_ros.ros.frame_builder import FrameBuilder
+from loftr_ros.odometry.scale.metric_odometry import ScaledOdometry
 from loftr_ros.ros.main import run
-from loftr_ros.ros.messages import nanoseconds
-from loftr_ros.ros.outputs import Outputs
+from loftr_ros.ros.messages.time import nanoseconds
 from loftr_ros.ros.pipeline import Pipeline
+from loftr_ros.ros.publishers.outputs import Outputs
+from loftr_ros.ros.sensors.camera_subscriber import CameraInput, CameraMessages
+from loftr_ros.ros.sensors.frame_builder import FrameBuilder
 
 OUTPUT = "TIMED_NODE_OUTPUT"
 

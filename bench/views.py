@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from loftr_ros.demo.room import loop_poses, make_room
-from loftr_ros.odometry.camera import Camera
-from loftr_ros.training.rendering import render
+from loftr_ros.odometry.geometry.camera import Camera
+from loftr_ros.training.data.rendering import render
 
 FOCAL = 2 / 3  # of the width
 SHIFT = (16, 8)  # pixels (x, y): whole coarse cells

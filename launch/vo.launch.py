@@ -11,7 +11,14 @@ from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.utilities import make_namespace_absolute, prefix_namespace
 
-from loftr_ros.ros.launching import ARGUMENTS, LaunchArgumentError, Plan, parameters_around, plan, rviz_config
+from loftr_ros.ros.parameters.launch_arguments import (
+    ARGUMENTS,
+    LaunchArgumentError,
+    Plan,
+    parameters_around,
+    plan,
+    rviz_config,
+)
 
 TEMPLATE = Path(get_package_share_directory("loftr_ros")) / "config" / "vo.rviz"
 # Seconds before a recording starts to play, for the node to load and to find its camera.

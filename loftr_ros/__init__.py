@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from loftr_ros.errors import LoftrRosError
-    from loftr_ros.loftr.matcher import LoftrMatcher, load_matcher
+    from loftr_ros.evaluation.trajectory import Trajectory
+    from loftr_ros.loftr.runtime.matcher import LoftrMatcher, load_matcher
     from loftr_ros.matches import Matcher, Matches
-    from loftr_ros.odometry.camera import Camera
     from loftr_ros.odometry.config import OdometryConfig
     from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
-    from loftr_ros.odometry.frame import Frame
-    from loftr_ros.odometry.relative_pose import RelativePose, relative_pose
-    from loftr_ros.odometry.stereo_rig import StereoRig
-    from loftr_ros.odometry.trajectory import Trajectory
+    from loftr_ros.odometry.geometry.camera import Camera
+    from loftr_ros.odometry.geometry.stereo_rig import StereoRig
+    from loftr_ros.odometry.images.frame import Frame
+    from loftr_ros.odometry.pose.relative_pose import RelativePose, relative_pose
     from loftr_ros.odometry.visual_odometry import VisualOdometry
     from loftr_ros.sequences.formats import open_sequence
     from loftr_ros.sequences.sequence import Sequence
@@ -53,23 +53,23 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Camera": "odometry.camera",
-    "Frame": "odometry.frame",
-    "LoftrMatcher": "loftr.matcher",
+    "Camera": "odometry.geometry.camera",
+    "Frame": "odometry.images.frame",
+    "LoftrMatcher": "loftr.runtime.matcher",
     "LoftrRosError": "errors",
     "Matcher": "matches",
     "Matches": "matches",
     "OdometryConfig": "odometry.config",
     "OdometryEstimate": "odometry.estimate",
-    "RelativePose": "odometry.relative_pose",
+    "RelativePose": "odometry.pose.relative_pose",
     "Sequence": "sequences.sequence",
-    "StereoRig": "odometry.stereo_rig",
+    "StereoRig": "odometry.geometry.stereo_rig",
     "TrackingState": "odometry.estimate",
-    "Trajectory": "odometry.trajectory",
+    "Trajectory": "evaluation.trajectory",
     "VisualOdometry": "odometry.visual_odometry",
-    "load_matcher": "loftr.matcher",
+    "load_matcher": "loftr.runtime.matcher",
     "open_sequence": "sequences.formats",
-    "relative_pose": "odometry.relative_pose",
+    "relative_pose": "odometry.pose.relative_pose",
 }
 
 

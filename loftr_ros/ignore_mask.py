@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.errors import LoftrRosError
-from loftr_ros.loftr.matcher import Features, LoftrMatcher
-from loftr_ros.loftr.matcher_config import Effort
+from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.loftr.runtime.matcher import Features, LoftrMatcher
 from loftr_ros.matches import Matches
 
 

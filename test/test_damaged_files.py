@@ -12,13 +12,13 @@ import pytest
 import yaml
 
 from loftr_ros.errors import LoftrRosError
-from loftr_ros.loftr.checkpoints import load_model, save_model
-from loftr_ros.loftr.config import preset
-from loftr_ros.loftr.model import LoFTR
+from loftr_ros.evaluation.ate import evaluate
+from loftr_ros.evaluation.trajectory import Trajectory, TrajectoryError, read_trajectory, write_kitti, write_tum
+from loftr_ros.loftr.network.config import preset
+from loftr_ros.loftr.network.model import LoFTR
+from loftr_ros.loftr.weights.checkpoints import load_model, save_model
 from loftr_ros.odometry.config import Mode
-from loftr_ros.odometry.evaluation import evaluate
-from loftr_ros.odometry.trajectory import Trajectory, TrajectoryError, read_trajectory, write_kitti, write_tum
-from loftr_ros.run_log import read_scale_known
+from loftr_ros.reports.run_log import read_scale_known
 from loftr_ros.sequences.formats import open_sequence
 
 VARIANTS = 100  # of each file

@@ -12,7 +12,7 @@ import torch
 
 from loftr_ros.cli import COMMANDS, _parse
 from loftr_ros.demo.room import loop_poses
-from loftr_ros.ros.parameters import PARAMETERS
+from loftr_ros.ros.parameters.table import PARAMETERS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "loftr_ros/loftr/weights/compact.md"]
@@ -86,7 +86,7 @@ def test_commands_and_options_within_the_text(page: Path) -> None:
 
 @ON_ANY_PAGE
 def test_launch_arguments_and_parameters(page: Path) -> None:
-    launch = source("launch/*.py", "loftr_ros/ros/launching.py")
+    launch = source("launch/*.py", "loftr_ros/ros/parameters/launch_arguments.py")
     for name in re.findall(r"(?<![\w/])(\w+):=", page.read_text()):
         assert name in PARAMETER_NAMES or f'"{name}"' in launch, f"{page.name}: {name}:="
     for code in inline_code(page):
@@ -107,7 +107,7 @@ def test_links_and_files(page: Path) -> None:
 
 
 def test_topics_and_services() -> None:
-    code = source("loftr_ros/ros/*.py")
+    code = source("loftr_ros/ros/**/*.py")
     page = (ROOT / "docs" / "ros.md").read_text()
     sections = "".join(page.partition(f"## {name}\n")[2].partition("\n## ")[0] for name in ("Topics", "Services"))
     first_cells = " ".join(re.findall(r"^\| (`[^|]*)\|", sections, re.MULTILINE))

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from loftr_ros.ignore_mask import MaskedMatcher, MaskError
-from loftr_ros.loftr.matcher import load_matcher
-from loftr_ros.loftr.matcher_config import Effort
+from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.loftr.runtime.matcher import load_matcher
 from loftr_ros.matches import Matcher
 
 

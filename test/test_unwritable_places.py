@@ -12,13 +12,13 @@ import pytest
 
 from loftr_ros.download import place
 from loftr_ros.errors import LoftrRosError
-from loftr_ros.evaluation_report import Evaluation, write_evaluation
-from loftr_ros.match_report import write_matches, write_picture
+from loftr_ros.evaluation.plotting import plot_trajectory
+from loftr_ros.evaluation.report import Evaluation, write_evaluation
+from loftr_ros.evaluation.trajectory import Trajectory
 from loftr_ros.matches import Matches
-from loftr_ros.odometry.trajectory import Trajectory
 from loftr_ros.output import OutputError, make_folder, writing
-from loftr_ros.plotting import plot_trajectory
-from loftr_ros.ros.replay import PlayReport, write_report
+from loftr_ros.reports.match_report import write_matches, write_picture
+from loftr_ros.ros.replay.reports import PlayReport, write_report
 
 GREY = np.zeros((64, 64), np.uint8)
 MATCHES = Matches(np.ones((2, 2), np.float32), np.ones((2, 2), np.float32), np.ones(2, np.float32), np.arange(2))
@@ -143,7 +143,7 @@ def test_disk_that_fills_up_midway_keeps_the_old_trajectory(tmp_path: Path) -> N
     path.write_text("old")
     code = (
         "import resource, signal, sys, numpy as np; from pathlib import Path\n"
-        "from loftr_ros.odometry.trajectory import Trajectory, write_tum; from loftr_ros.output import writing\n"
+        "from loftr_ros.evaluation.trajectory import Trajectory, write_tum; from loftr_ros.output import writing\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
         "trajectory = Trajectory(np.arange(1000), np.tile(np.eye(4), (1000, 1, 1)))\n"
         "with writing(Path(sys.argv[1])) as part: write_tum(part, trajectory)"

@@ -1,6 +1,6 @@
 """Writes config/vo.yaml and docs/parameters.md from the table of parameters: python tools/write_parameter_docs.py
 
-Run it after every change of loftr_ros/ros/parameters.py; a test compares.
+Run it after every change of loftr_ros/ros/parameters/table.py; a test compares.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ from pathlib import Path
 
 import yaml
 
-from loftr_ros.ros.parameter_spec import ParameterSpec
-from loftr_ros.ros.parameters import PARAMETERS
+from loftr_ros.ros.parameters.spec import ParameterSpec
+from loftr_ros.ros.parameters.table import PARAMETERS
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 110
 
 YAML_HEAD = """\
 # All parameters of the node with their defaults. Arguments of the launch file win over this file.
-# Written from loftr_ros/ros/parameters.py by tools/write_parameter_docs.py.
+# Written from loftr_ros/ros/parameters/table.py by tools/write_parameter_docs.py.
 /**:
   ros__parameters:
 """
 MARKDOWN_HEAD = """\
 # Parameters of the node
 
-Written from `loftr_ros/ros/parameters.py` by `tools/write_parameter_docs.py`; do not edit. The same table declares the
-parameters, checks every value, makes the arguments of `vo.launch.py` and the comments of `config/vo.yaml`.
+Written from `loftr_ros/ros/parameters/table.py` by `tools/write_parameter_docs.py`; do not edit. The same table
+declares the parameters, checks every value, makes the arguments of `vo.launch.py` and the comments of `config/vo.yaml`.
 
 A value of another type or outside its range is refused, and so is a name that does not exist, with a sentence that says
 why. When a change takes effect:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from loftr_ros.checkup.findings import Finding, judged
-from loftr_ros.odometry.calibration_check import unlikely
-from loftr_ros.odometry.camera import Camera
-from loftr_ros.odometry.stereo_rig import StereoRig
+from loftr_ros.odometry.geometry.calibration_check import unlikely
+from loftr_ros.odometry.geometry.camera import Camera
+from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 
 
 def calibration_findings(camera: Camera, rig: StereoRig | None, doubts: str | None = None) -> list[Finding]:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from loftr_ros.checkup.findings import Finding, Level, judged
 from loftr_ros.odometry.estimate import LostReason
-from loftr_ros.odometry.frame import Frame
-from loftr_ros.odometry.image_quality import ImageQuality
+from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.images.image_quality import ImageQuality
 
 # Share of the images with something wrong from which on it is worth a word: single dark images are bridged.
 _MANY_FAULTY = 0.1

@@ -9,7 +9,7 @@ from loftr_ros.checkup.findings import Finding, Level, error, judged
 from loftr_ros.checkup.image_survey import ImageSurvey
 from loftr_ros.checkup.timing import timing_findings
 from loftr_ros.errors import shortened
-from loftr_ros.odometry.frame import Frame
+from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.sequences.errors import DamagedImageError, SequenceError
 from loftr_ros.sequences.first_look import gray_levels, orientation
 from loftr_ros.sequences.images import read_as_stored

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from loftr_ros.loftr.config import MAX_PIXELS
+from loftr_ros.loftr.network.config import MAX_PIXELS
 
 
 def positive(text: str) -> float:

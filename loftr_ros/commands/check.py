@@ -12,9 +12,9 @@ from loftr_ros.errors import LoftrRosError
 
 if TYPE_CHECKING:
     from loftr_ros.checkup.findings import Finding, Report
-    from loftr_ros.loftr.matcher import LoftrMatcher
+    from loftr_ros.loftr.runtime.matcher import LoftrMatcher
     from loftr_ros.odometry.config import Mode
-    from loftr_ros.odometry.frame import Frame
+    from loftr_ros.odometry.images.frame import Frame
 
 
 class CheckError(LoftrRosError):
@@ -79,7 +79,7 @@ def _live(args: argparse.Namespace) -> Report:
         raise CheckError(f"Live topics need ROS 2 ({error}): source it, or give the folder of a sequence.") from error
     from loftr_ros.checkup.motion_findings import motion_findings
     from loftr_ros.ros.checkup.live import check_topics
-    from loftr_ros.ros.session import ros_session
+    from loftr_ros.ros.replay.session import ros_session
 
     def motion(frames: list[Frame], mode: Mode) -> list[Finding]:
         return motion_findings(frames, _matcher(args), mode)
@@ -108,7 +108,7 @@ def _recorded(args: argparse.Namespace) -> Report:
 
 
 def _matcher(args: argparse.Namespace) -> LoftrMatcher:
-    from loftr_ros.loftr.matcher import load_matcher
-    from loftr_ros.loftr.matcher_config import Effort
+    from loftr_ros.loftr.runtime.budget import Effort
+    from loftr_ros.loftr.runtime.matcher import load_matcher
 
     return load_matcher(args.checkpoint, args.device, Effort(args.max_pixels, args.max_matches), args.precision)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from loftr_ros.demo.session import SessionResult
-    from loftr_ros.odometry.evaluation import TrajectoryErrors
+    from loftr_ros.evaluation.ate import TrajectoryErrors
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,8 +41,8 @@ def main(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from loftr_ros.demo.session import play_to_node
-    from loftr_ros.odometry.evaluation import evaluate
-    from loftr_ros.plotting import plot_trajectory
+    from loftr_ros.evaluation.ate import evaluate
+    from loftr_ros.evaluation.plotting import plot_trajectory
     from loftr_ros.sequences.formats import open_sequence
 
     console = Console()
@@ -85,10 +85,10 @@ def _draw_matches(folder: Path, path: Path) -> None:
 
     import cv2
 
-    from loftr_ros.drawing import draw_matches
-    from loftr_ros.loftr.matcher import load_matcher
+    from loftr_ros.loftr.runtime.matcher import load_matcher
     from loftr_ros.odometry.config import OdometryConfig
     from loftr_ros.odometry.visual_odometry import VisualOdometry
+    from loftr_ros.reports.drawing import draw_matches
     from loftr_ros.sequences.formats import open_sequence
 
     odometry = VisualOdometry(load_matcher(), OdometryConfig(mode="stereo"))
@@ -103,7 +103,7 @@ def _table(result: SessionResult, errors: TrajectoryErrors) -> Table:
     import numpy as np
     from rich.table import Table
 
-    from loftr_ros.ros.replay import latencies_ms, rate
+    from loftr_ros.ros.replay.reports import latencies_ms, rate
 
     latency = latencies_ms(result.played, result.recorded)
     table = Table(title="loftr_ros demo", show_header=False)

@@ -14,7 +14,7 @@ from loftr_ros.errors import LoftrRosError
 from loftr_ros.output import make_folder
 
 if TYPE_CHECKING:
-    from loftr_ros.odometry.evaluation import Alignment
+    from loftr_ros.evaluation.ate import Alignment
 
 
 class EvaluationError(LoftrRosError):
@@ -66,9 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Read, pair, align, measure, write, print."""
-    from loftr_ros.evaluation_report import Evaluation, doubts, write_evaluation
-    from loftr_ros.odometry.evaluation import align_to, associate
-    from loftr_ros.odometry.trajectory import read_trajectory
+    from loftr_ros.evaluation.ate import align_to, associate
+    from loftr_ros.evaluation.report import Evaluation, doubts, write_evaluation
+    from loftr_ros.evaluation.trajectory import read_trajectory
 
     given = _find(args)
     estimate, truth = (read_trajectory(path, args.times) for path in (given.trajectory, given.truth))
@@ -92,7 +92,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _find(args: argparse.Namespace) -> Input:
     """Find the files of a run, or take those given."""
-    from loftr_ros.run_log import TRAJECTORY_FILE, TRUTH_FILE, read_scale_known
+    from loftr_ros.reports.run_log import TRAJECTORY_FILE, TRUTH_FILE, read_scale_known
 
     if not os.path.exists(args.run):  # noqa: PTH110  Path.exists raises OSError for names that are too long or private
         raise EvaluationError(f"{args.run} does not exist.")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from loftr_ros.matches import Matches
-    from loftr_ros.odometry.camera import Camera
+    from loftr_ros.odometry.geometry.camera import Camera
 
 
 class MatchError(LoftrRosError):
@@ -44,10 +44,10 @@ def main(args: argparse.Namespace) -> int:
     """Match, draw, print; the picture is written even if the matches give no pose."""
     import numpy as np
 
-    from loftr_ros.loftr.matcher import load_matcher
-    from loftr_ros.loftr.matcher_config import Effort
-    from loftr_ros.match_report import figures_of, print_figures, write_matches, write_picture
-    from loftr_ros.odometry.relative_pose import relative_pose
+    from loftr_ros.loftr.runtime.budget import Effort
+    from loftr_ros.loftr.runtime.matcher import load_matcher
+    from loftr_ros.odometry.pose.relative_pose import relative_pose
+    from loftr_ros.reports.match_report import figures_of, print_figures, write_matches, write_picture
 
     images = _read_image(args.image_a), _read_image(args.image_b)
     cameras = _read_cameras(args, images)
@@ -87,7 +87,7 @@ def _with_suffix(text: str, *suffixes: str) -> Path:
 
 
 def _read_image(path: Path) -> NDArray[np.uint8]:
-    from loftr_ros.loftr.matcher import MIN_SIDE
+    from loftr_ros.loftr.runtime.matcher import MIN_SIDE
     from loftr_ros.sequences.images import read_grey
 
     image = read_grey(path)
@@ -100,7 +100,7 @@ def _read_cameras(args: argparse.Namespace, images: tuple[NDArray[np.uint8], ...
     """Return the cameras of both images, or None without --camera."""
     import sys
 
-    from loftr_ros.odometry.calibration_check import resize_hint, unlikely
+    from loftr_ros.odometry.geometry.calibration_check import resize_hint, unlikely
     from loftr_ros.sequences.camera_yaml import read_calibration
 
     if args.camera is None:
@@ -135,8 +135,8 @@ def _match(
     import numpy as np
 
     from loftr_ros.odometry.config import OdometryConfig
-    from loftr_ros.odometry.polish import polish
-    from loftr_ros.odometry.texture import Texture
+    from loftr_ros.odometry.images.structure_tensor import Texture
+    from loftr_ros.odometry.images.subpixel import polish
 
     times = [perf_counter()]
     features = matcher.extract(image_a), matcher.extract(image_b)

@@ -47,9 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Publish until the end of the sequence, or until a frame stays unanswered in lockstep."""
-    from loftr_ros.ros.player import PlayOptions, play
-    from loftr_ros.ros.replay import ReplayError, write_report
-    from loftr_ros.ros.session import ros_session
+    from loftr_ros.ros.replay.player import PlayOptions, play
+    from loftr_ros.ros.replay.reports import ReplayError, write_report
+    from loftr_ros.ros.replay.session import ros_session
 
     source = open_source(args)
     if args.json:

@@ -34,10 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Record until one of the ends, Ctrl-C or SIGTERM."""
-    from loftr_ros.ros.frames import camera_in_base
-    from loftr_ros.ros.recorder import RecordOptions, record, write_trajectory
-    from loftr_ros.ros.replay import write_report
-    from loftr_ros.ros.session import ros_session
+    from loftr_ros.ros.replay.recorder import RecordOptions, record, write_trajectory
+    from loftr_ros.ros.replay.reports import write_report
+    from loftr_ros.ros.replay.session import ros_session
+    from loftr_ros.ros.transforms.frames import camera_in_base
 
     for path in (args.output, args.json):
         if path is not None:

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from loftr_ros.ignore_mask import MaskedMatcher
-    from loftr_ros.loftr.matcher import LoftrMatcher
+    from loftr_ros.loftr.runtime.matcher import LoftrMatcher
     from loftr_ros.odometry.estimate import OdometryEstimate
-    from loftr_ros.odometry.frame import Frame
-    from loftr_ros.odometry.scaled_odometry import ScaledOdometry
-    from loftr_ros.odometry.wheel_odometry import WheelOdometry
+    from loftr_ros.odometry.images.frame import Frame
+    from loftr_ros.odometry.scale.metric_odometry import ScaledOdometry
+    from loftr_ros.odometry.scale.wheel_scale import WheelOdometry
     from loftr_ros.sequences.sequence import Sequence
 
 
@@ -71,8 +71,8 @@ def main(args: argparse.Namespace) -> int:
         NoPoseError: not one pose was measured; the files are written, too.
     """
     from loftr_ros.odometry.config import OdometryConfig
-    from loftr_ros.odometry.scaled_odometry import ScaledOdometry
-    from loftr_ros.run_log import REPORT_FILE, RESULT_FILES, FrameRecord, RunLog
+    from loftr_ros.odometry.scale.metric_odometry import ScaledOdometry
+    from loftr_ros.reports.run_log import REPORT_FILE, RESULT_FILES, FrameRecord, RunLog
 
     config = OdometryConfig(
         mode=args.mode,
@@ -107,8 +107,8 @@ def main(args: argparse.Namespace) -> int:
 
 def _matcher(args: argparse.Namespace) -> LoftrMatcher | MaskedMatcher:
     from loftr_ros.ignore_mask import MaskedMatcher
-    from loftr_ros.loftr.matcher import load_matcher
-    from loftr_ros.loftr.matcher_config import Effort
+    from loftr_ros.loftr.runtime.budget import Effort
+    from loftr_ros.loftr.runtime.matcher import load_matcher
 
     matcher = load_matcher(args.checkpoint, args.device, Effort(args.max_pixels, args.max_matches), args.precision)
     return MaskedMatcher(matcher, args.mask_image) if args.mask_image else matcher
@@ -116,8 +116,8 @@ def _matcher(args: argparse.Namespace) -> LoftrMatcher | MaskedMatcher:
 
 def _wheels(args: argparse.Namespace, sequence: Sequence) -> WheelOdometry | None:
     """Read the wheel odometry, if it is the source of the scale."""
-    from loftr_ros.odometry.trajectory import read_tum
-    from loftr_ros.odometry.wheel_odometry import WheelOdometry
+    from loftr_ros.evaluation.trajectory import read_tum
+    from loftr_ros.odometry.scale.wheel_scale import WheelOdometry
 
     if (args.scale_source == "odometry") != (args.wheel_odometry is not None):
         raise RunError("--scale-source odometry and --wheel-odometry FILE need each other.")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loftr_ros.errors import LoftrRosError
-from loftr_ros.loftr.catalogue import (
+from loftr_ros.loftr.weights.pretrained import (
     AUTHORS_FOLDER,
     EMBEDDED,
     LICENCE,
@@ -22,9 +22,9 @@ from loftr_ros.loftr.catalogue import (
 from loftr_ros.output import make_folder
 
 if TYPE_CHECKING:
-    from loftr_ros.loftr.checkpoints import Checkpoint
-    from loftr_ros.loftr.config import LoFTRConfig
-    from loftr_ros.loftr.state_dict import Difference
+    from loftr_ros.loftr.network.config import LoFTRConfig
+    from loftr_ros.loftr.weights.checkpoints import Checkpoint
+    from loftr_ros.loftr.weights.state_dict import Difference
 
 Rows = Iterable[tuple[str, str]]
 
@@ -65,8 +65,8 @@ def _list(args: argparse.Namespace) -> None:
 
 
 def _info(args: argparse.Namespace) -> None:
-    from loftr_ros.loftr.checkpoints import read_checkpoint
-    from loftr_ros.loftr.state_dict import CheckpointError, describe
+    from loftr_ros.loftr.weights.checkpoints import read_checkpoint
+    from loftr_ros.loftr.weights.state_dict import CheckpointError, describe
 
     if entry := PUBLISHED.get(args.checkpoint):
         _print_table((), _known(entry))
@@ -112,8 +112,8 @@ def _fetch(args: argparse.Namespace) -> None:
 
 def _checker(entry: Published, recorded: frozenset[str]) -> Callable[[Path], None]:
     """Make the check that a file has to pass: a known digest, else the one of its first fetch, and a strict load."""
-    from loftr_ros.loftr.checkpoints import read_checkpoint
-    from loftr_ros.loftr.state_dict import describe
+    from loftr_ros.loftr.weights.checkpoints import read_checkpoint
+    from loftr_ros.loftr.weights.state_dict import describe
 
     expected = entry.digests or recorded
 
@@ -140,7 +140,7 @@ def _passes(check: Callable[[Path], None], path: Path) -> bool:
 
 def _known(entry: Published) -> Rows:
     """What can be said of published weights without their file."""
-    from loftr_ros.loftr.config import preset
+    from loftr_ros.loftr.network.config import preset
 
     yield "weights", f"LoFTR (arXiv 2104.00680) trained on {entry.trained_on}"
     yield "licence", LICENCE
@@ -156,7 +156,7 @@ def _known(entry: Published) -> Rows:
 
 def _content(checkpoint: Checkpoint) -> Rows:
     """What is in a file, and which network it is for."""
-    from loftr_ros.loftr.config import preset
+    from loftr_ros.loftr.network.config import preset
 
     config = checkpoint.config
     presets = [name for name in ("compact", *PUBLISHED) if preset(name) == config]

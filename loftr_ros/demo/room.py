@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from loftr_ros.odometry.trajectory import Trajectory, write_kitti
-from loftr_ros.training.random import Draw
-from loftr_ros.training.rendering import Scene, render
-from loftr_ros.training.scenes import box_faces, rotation, rotation_y
-from loftr_ros.training.textures import TextureAtlas, pattern_atlas
+from loftr_ros.evaluation.trajectory import Trajectory, write_kitti
+from loftr_ros.training.data.random import Draw
+from loftr_ros.training.data.rendering import Scene, render
+from loftr_ros.training.data.scenes import box_faces, rotation, rotation_y
+from loftr_ros.training.data.textures import TextureAtlas, pattern_atlas
 
 WIDTH, HEIGHT, FOCAL = 512, 384, 340.0  # pixels; 74 degrees wide
 BASELINE = 0.12  # metres

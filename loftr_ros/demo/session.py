@@ -10,8 +10,8 @@ from pathlib import Path
 
 from loftr_ros.demo.programs import PATIENCE_S, local_environment, running
 from loftr_ros.errors import LoftrRosError
-from loftr_ros.odometry.trajectory import Trajectory, read_tum
-from loftr_ros.ros.replay import PlayReport, RecordReport, read_play_report, read_record_report
+from loftr_ros.evaluation.trajectory import Trajectory, read_tum
+from loftr_ros.ros.replay.reports import PlayReport, RecordReport, read_play_report, read_record_report
 
 
 class SessionError(LoftrRosError):

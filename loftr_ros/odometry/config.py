@@ -43,7 +43,7 @@ class OdometryConfig:
 
     Attributes:
         mode: "mono" (scale unknown), "stereo" (pair, metric) or "rgbd" (depth image, metric).
-        scale_source: what makes a single camera metric, see `scaled_odometry`: "none", "odometry" (of wheels) or
+        scale_source: what makes a single camera metric, see `scale.metric_odometry`: "none", "odometry" (of wheels) or
             "camera_height" (over level ground).
         camera_height: of the camera above the ground, metres; for the scale source of that name.
         camera_pitch: of the camera from level, positive looks down, radians; likewise. Its roll is zero.

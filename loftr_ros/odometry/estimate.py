@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
-from loftr_ros.odometry import se3
 from loftr_ros.odometry.checks.input_fault import InputWarning
-from loftr_ros.odometry.degeneracy import Degeneracy
-from loftr_ros.odometry.frame import Frame
-from loftr_ros.odometry.landmarks import Landmarks
+from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.mapping.landmarks import Landmarks
+from loftr_ros.odometry.pose.degeneracy import Degeneracy
 
 # Consumers refuse covariances beyond 1e9 (Nav2's message validator); the step from camera to base may add to these.
 _LARGEST_COVARIANCE = 1e8

@@ -13,28 +13,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.matches import FeaturesT, Matcher, Matches
-from loftr_ros.odometry import se3
 from loftr_ros.odometry.checks.input_checks import InputChecks
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.odometry.depth import CellDepths, depths_from_stereo
-from loftr_ros.odometry.disparity_offset import NO_OFFSET, DisparityOffset
 from loftr_ros.odometry.estimate import LostReason, OdometryEstimate, TrackingState, bounded_covariance
-from loftr_ros.odometry.frame import Frame
-from loftr_ros.odometry.frame_check import check_frame
-from loftr_ros.odometry.image_quality import ImageQuality
-from loftr_ros.odometry.keyframe import Keyframe, View, image_motion
-from loftr_ros.odometry.landmarks import Landmarks
-from loftr_ros.odometry.lasting_doubt import LastingDoubt
-from loftr_ros.odometry.motion import COVARIANCE_FLOOR, LARGEST_ERROR_PX, Motion, estimate_motion
-from loftr_ros.odometry.polish import polish
-from loftr_ros.odometry.prediction import is_foreseen
-from loftr_ros.odometry.rays import RayMatches
-from loftr_ros.odometry.refinement import Freedom
-from loftr_ros.odometry.relocalization import RecentKeyframes, seen_from
-from loftr_ros.odometry.resolution import as_seen_by, same_pixels
-from loftr_ros.odometry.second_look import expected_matches, is_doubtful, is_expected, reconsidered
+from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.geometry.normalized_matches import RayMatches
+from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.images.image_quality import ImageQuality
+from loftr_ros.odometry.images.resampling import as_seen_by, same_pixels
+from loftr_ros.odometry.images.subpixel import polish
+from loftr_ros.odometry.images.validation import check_frame
+from loftr_ros.odometry.mapping.inverse_depth import CellDepths, depths_from_stereo
+from loftr_ros.odometry.mapping.keyframe import Keyframe, View, image_motion
+from loftr_ros.odometry.mapping.keyframe_history import RecentKeyframes, seen_from
+from loftr_ros.odometry.mapping.landmarks import Landmarks
+from loftr_ros.odometry.pose.disparity_bias import NO_OFFSET, DisparityOffset
+from loftr_ros.odometry.pose.estimator import COVARIANCE_FLOOR, LARGEST_ERROR_PX, Motion, estimate_motion
+from loftr_ros.odometry.pose.gauss_newton import Freedom
+from loftr_ros.odometry.pose.guided_matching import expected_matches, is_doubtful, is_expected, reconsidered
 from loftr_ros.odometry.stage_clock import StageClock
-from loftr_ros.odometry.track import Fix, Track
+from loftr_ros.odometry.tracking.lasting_doubt import LastingDoubt
+from loftr_ros.odometry.tracking.motion_model import is_foreseen
+from loftr_ros.odometry.tracking.tracker import Fix, Track
 
 # A keyframe has to bear so many times more before a frame with a faulty image replaces it.
 _PATIENCE = 2

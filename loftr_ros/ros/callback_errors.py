@@ -13,7 +13,7 @@ from rclpy.executors import await_or_execute
 from rclpy.node import Node
 
 from loftr_ros.errors import LoftrRosError
-from loftr_ros.ros.diagnostics import sentence
+from loftr_ros.ros.publishers.diagnostics import sentence
 
 _SHOWN_S = 10.0
 

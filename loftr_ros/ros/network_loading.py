@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from loftr_ros.ignore_mask import MaskedMatcher
-from loftr_ros.loftr.matcher import LoftrMatcher, load_matcher
-from loftr_ros.ros.parameters import VoParameters, allowed_effort
+from loftr_ros.loftr.runtime.matcher import LoftrMatcher, load_matcher
+from loftr_ros.ros.parameters.table import VoParameters, allowed_effort
 
 Matcher = LoftrMatcher | MaskedMatcher
 

@@ -15,22 +15,22 @@ from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo
 
 from loftr_ros.ignore_mask import MaskedMatcher
-from loftr_ros.loftr.device import OutOfMemory
-from loftr_ros.loftr.matcher import LoftrMatcher
+from loftr_ros.loftr.runtime.device import OutOfMemory
+from loftr_ros.loftr.runtime.matcher import LoftrMatcher
 from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
-from loftr_ros.odometry.scaled_odometry import ScaledOdometry
-from loftr_ros.ros.baseline import Baseline
-from loftr_ros.ros.calibration import Calibration
-from loftr_ros.ros.camera_input import CameraInput, CameraMessages
-from loftr_ros.ros.diagnostics import Statistics, sentence
-from loftr_ros.ros.effort_control import EffortControl
-from loftr_ros.ros.frame_builder import FrameBuilder
-from loftr_ros.ros.frames import pitch_of
-from loftr_ros.ros.input_notes import InputNotes
-from loftr_ros.ros.outputs import Outputs
-from loftr_ros.ros.parameters import VoParameters, odometry_config
-from loftr_ros.ros.streams import streams
-from loftr_ros.ros.wheel_input import WheelInput
+from loftr_ros.odometry.scale.metric_odometry import ScaledOdometry
+from loftr_ros.ros.budget.effort_control import EffortControl
+from loftr_ros.ros.parameters.table import VoParameters, odometry_config
+from loftr_ros.ros.publishers.diagnostics import Statistics, sentence
+from loftr_ros.ros.publishers.outputs import Outputs
+from loftr_ros.ros.sensors.calibration import Calibration
+from loftr_ros.ros.sensors.camera_subscriber import CameraInput, CameraMessages
+from loftr_ros.ros.sensors.frame_builder import FrameBuilder
+from loftr_ros.ros.sensors.input_notes import InputNotes
+from loftr_ros.ros.sensors.streams import streams
+from loftr_ros.ros.sensors.wheel_subscriber import WheelInput
+from loftr_ros.ros.transforms.baseline import Baseline
+from loftr_ros.ros.transforms.frames import pitch_of
 from loftr_ros.ros.worker import Worker
 
 

@@ -19,15 +19,15 @@ from loftr_ros.errors import LoftrRosError
 from loftr_ros.odometry.estimate import TrackingState
 from loftr_ros.ros.background import in_background, in_thread
 from loftr_ros.ros.callback_errors import CallbackErrors
-from loftr_ros.ros.camera_search import CameraSearch, Choice, topics_are_named
-from loftr_ros.ros.diagnostics import sentence
-from loftr_ros.ros.diagnostics_output import DiagnosticsOutput, Report
 from loftr_ros.ros.network_loading import Matcher, load_network, network_values
-from loftr_ros.ros.node_parameters import NodeParameters
-from loftr_ros.ros.outputs import Outputs
-from loftr_ros.ros.parameters import VoParameters, odometry_config
+from loftr_ros.ros.parameters.declaration import NodeParameters
+from loftr_ros.ros.parameters.table import VoParameters, odometry_config
 from loftr_ros.ros.pipeline import Pipeline
-from loftr_ros.ros.streams import streams
+from loftr_ros.ros.publishers.diagnostics import sentence
+from loftr_ros.ros.publishers.diagnostics_output import DiagnosticsOutput, Report
+from loftr_ros.ros.publishers.outputs import Outputs
+from loftr_ros.ros.sensors.camera_discovery import CameraSearch, Choice, topics_are_named
+from loftr_ros.ros.sensors.streams import streams
 
 # A lifecycle manager waits for seconds, the one of Nav2 for five. Most of what is wrong with a network shows in one.
 _PATIENCE_S = 1.0

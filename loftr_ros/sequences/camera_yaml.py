@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.errors import shortened
-from loftr_ros.odometry.camera import Camera, CameraError, stereo_baseline
-from loftr_ros.odometry.stereo_rig import StereoRig
+from loftr_ros.odometry.geometry.camera import Camera, CameraError, stereo_baseline
+from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.sequences.errors import SequenceError
 
 _OPENCV_HEADER = re.compile(r"^%YAML:1\.0", re.MULTILINE)  # which is no YAML

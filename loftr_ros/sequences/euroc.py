@@ -9,11 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.errors import shortened
-from loftr_ros.odometry import se3
-from loftr_ros.odometry.camera import Camera, CameraError, checked
-from loftr_ros.odometry.config import Mode
-from loftr_ros.odometry.stereo_rig import StereoRig
-from loftr_ros.odometry.trajectory import (
+from loftr_ros.evaluation.trajectory import (
     MAX_DISTANCE,
     MAX_SECONDS,
     MAX_SHEAR,
@@ -21,6 +17,10 @@ from loftr_ros.odometry.trajectory import (
     checked_trajectory,
     rotations_of,
 )
+from loftr_ros.odometry.config import Mode
+from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.geometry.camera import Camera, CameraError, checked
+from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.sequences.camera_yaml import numbers, read_yaml
 from loftr_ros.sequences.errors import MissingSensorError, NoFramesError, SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 
 from loftr_ros.errors import shortened
-from loftr_ros.odometry.camera import CameraError
 from loftr_ros.odometry.config import Mode
+from loftr_ros.odometry.geometry.camera import CameraError
 from loftr_ros.sequences.camera_yaml import read_calibration
 from loftr_ros.sequences.errors import MissingSensorError, NoFramesError, SequenceError
 from loftr_ros.sequences.images import list_images, list_one_kind

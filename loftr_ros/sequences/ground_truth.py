@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from loftr_ros.odometry.trajectory import Trajectory, TrajectoryError
+from loftr_ros.evaluation.trajectory import Trajectory, TrajectoryError
 from loftr_ros.sequences.errors import SequenceError
 
 

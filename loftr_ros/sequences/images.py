@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from loftr_ros import encoded_image
 from loftr_ros.errors import shortened
-from loftr_ros.odometry.depth_counts import without_saturated
-from loftr_ros.odometry.gray_levels import to_eight_bits
+from loftr_ros.odometry.images.depth_counts import without_saturated
+from loftr_ros.odometry.images.gray_levels import to_eight_bits
 from loftr_ros.sequences.errors import DamagedImageError, SequenceError
 
 _SAME_FORMAT = {".jpeg": ".jpg", ".tiff": ".tif"}

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.errors import shortened
-from loftr_ros.odometry.camera import Camera, CameraError, checked, projection_offset, stereo_baseline
+from loftr_ros.evaluation.trajectory import Trajectory, read_kitti
 from loftr_ros.odometry.config import Mode
-from loftr_ros.odometry.stereo_rig import StereoRig
-from loftr_ros.odometry.trajectory import Trajectory, read_kitti
+from loftr_ros.odometry.geometry.camera import Camera, CameraError, checked, projection_offset, stereo_baseline
+from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.sequences.errors import DamagedImageError, MissingSensorError, SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth
 from loftr_ros.sequences.images import list_one_kind, read_grey

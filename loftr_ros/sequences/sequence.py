@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loftr_ros.errors import shortened
-from loftr_ros.odometry.calibration_check import resize_hint, unlikely
-from loftr_ros.odometry.camera import Camera
-from loftr_ros.odometry.frame import Frame
-from loftr_ros.odometry.stereo_rig import StereoRig
-from loftr_ros.odometry.trajectory import Trajectory
+from loftr_ros.evaluation.trajectory import Trajectory
+from loftr_ros.odometry.geometry.calibration_check import resize_hint, unlikely
+from loftr_ros.odometry.geometry.camera import Camera
+from loftr_ros.odometry.geometry.stereo_rig import StereoRig
+from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.sequences.errors import DamagedImageError, ImageSizeError, NoFramesError, SequenceError
 from loftr_ros.sequences.images import read_depth, read_grey
 

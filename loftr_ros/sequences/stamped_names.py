@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from statistics import median
 
-from loftr_ros.odometry.trajectory import MAX_SECONDS, why_no_stamp
+from loftr_ros.evaluation.trajectory import MAX_SECONDS, why_no_stamp
 from loftr_ros.sequences.errors import SequenceError
 from loftr_ros.sequences.stamps import seconds_to_ns, since_1970
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from loftr_ros.errors import shortened
-from loftr_ros.odometry.trajectory import MAX_SECONDS, why_no_stamp
+from loftr_ros.evaluation.trajectory import MAX_SECONDS, why_no_stamp
 from loftr_ros.sequences.errors import SequenceError
 
 # Odometry needs overlapping images: a longer median step means that the stamps are not in seconds.

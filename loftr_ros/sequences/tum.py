@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from loftr_ros.evaluation.trajectory import read_tum
 from loftr_ros.odometry.config import Mode
-from loftr_ros.odometry.trajectory import read_tum
 from loftr_ros.sequences.camera_yaml import read_calibration
 from loftr_ros.sequences.errors import MissingSensorError, NoFramesError, SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from loftr_ros.training.data.source_config import RenderedConfig, SourceConfig, read_sources
 from loftr_ros.training.settings import TrainingConfigError, build
-from loftr_ros.training.source_config import RenderedConfig, SourceConfig, read_sources
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class TrainingConfig:
     """One training run.
 
     Attributes:
-        preset: architecture, a name known to `loftr_ros.loftr.config.preset`.
+        preset: architecture, a name known to `loftr_ros.loftr.network.config.preset`.
         photos: folder of photos for textures; environment variables are expanded; empty for made patterns.
         patterns: number of made patterns, used when there are no photos.
         sources: where pairs come from; rendered scenes where none is given.

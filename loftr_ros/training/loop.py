@@ -14,19 +14,19 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from loftr_ros.loftr.checkpoints import save_model
-from loftr_ros.loftr.config import preset
-from loftr_ros.loftr.model import LoFTR
+from loftr_ros.loftr.network.config import preset
+from loftr_ros.loftr.network.model import LoFTR
+from loftr_ros.loftr.weights.checkpoints import save_model
 from loftr_ros.output import make_folder
-from loftr_ros.training.augmentation import photometric
 from loftr_ros.training.config import TrainingConfig
+from loftr_ros.training.data.augmentation import photometric
+from loftr_ros.training.data.random import Draw
+from loftr_ros.training.data.sources import open_sources
+from loftr_ros.training.data.textures import TextureAtlas, line_atlas, pattern_atlas, photo_atlas
 from loftr_ros.training.distributed import ALONE, Workers, synchronize_normalisation
 from loftr_ros.training.log import RunLog
-from loftr_ros.training.random import Draw
-from loftr_ros.training.sources import open_sources
 from loftr_ros.training.state import ResumeError, changes, read_state, replace_file
 from loftr_ros.training.step import StepResult, train_step
-from loftr_ros.training.textures import TextureAtlas, line_atlas, pattern_atlas, photo_atlas
 from loftr_ros.training.validation import validate
 
 GRADIENT_LIMIT = 1.0  # norm

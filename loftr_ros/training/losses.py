@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from loftr_ros.loftr.fine_matching import FineOffsets
+from loftr_ros.loftr.network.fine_matching import FineOffsets
 
 SMALLEST_DEVIATION = 0.05  # half windows; keeps the weight of a very sure match bounded
 

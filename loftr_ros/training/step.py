@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from loftr_ros.loftr.coarse_matching import CoarseMatches
-from loftr_ros.loftr.model import FeatureMaps, LoFTR
+from loftr_ros.loftr.network.coarse_matching import CoarseMatches
+from loftr_ros.loftr.network.model import FeatureMaps, LoFTR
+from loftr_ros.training.data.random import Draw
+from loftr_ros.training.data.scenes import ViewPair
 from loftr_ros.training.losses import coarse_loss, fine_loss
-from loftr_ros.training.random import Draw
-from loftr_ros.training.scenes import ViewPair
 from loftr_ros.training.supervision import TrueMatches, fine_targets, true_matches
 
 

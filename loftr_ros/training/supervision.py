@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from loftr_ros.loftr.model import COARSE_STRIDE, cell_points
-from loftr_ros.training.rendering import pixel_rays
+from loftr_ros.loftr.network.model import COARSE_STRIDE, cell_points
+from loftr_ros.training.data.rendering import pixel_rays
 
 DEPTH_TOLERANCE = 0.05  # relative; a larger difference means that something else is in front
 

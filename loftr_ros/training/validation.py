@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from loftr_ros.loftr.model import LoFTR
-from loftr_ros.training.augmentation import photometric
-from loftr_ros.training.random import Draw
-from loftr_ros.training.scenes import random_pairs
+from loftr_ros.loftr.network.model import LoFTR
+from loftr_ros.training.data.augmentation import photometric
+from loftr_ros.training.data.random import Draw
+from loftr_ros.training.data.scenes import random_pairs
+from loftr_ros.training.data.textures import TextureAtlas
 from loftr_ros.training.supervision import warp
-from loftr_ros.training.textures import TextureAtlas
 
 HELD_OUT_SEED = 1_000_003
 BATCH, SIZE = 8, (256, 320)

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from loftr_ros.demo.room import make_room
-from loftr_ros.odometry import se3
-from loftr_ros.training.rendering import render
+from loftr_ros.odometry.geometry import se3
+from loftr_ros.training.data.rendering import render
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 WIDTH, HEIGHT = 256, 192

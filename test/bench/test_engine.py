@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from loftr_ros.odometry import se3
-from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.config import Mode, OdometryConfig
+from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 Bench = Callable[[str], ModuleType]

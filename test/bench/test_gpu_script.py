@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 import torch
 
-from loftr_ros.loftr.checkpoints import load_model
-from loftr_ros.loftr.network import FastNetwork
+from loftr_ros.loftr.runtime.inference import FastNetwork
+from loftr_ros.loftr.weights.checkpoints import load_model
 from loftr_ros.training import loop
 
 Bench = Callable[[str], ModuleType]

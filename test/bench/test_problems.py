@@ -6,8 +6,8 @@ import pytest
 from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
-from loftr_ros.odometry import se3
-from loftr_ros.odometry.camera import Camera
+from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.geometry.camera import Camera
 
 Bench = Callable[[str], ModuleType]
 

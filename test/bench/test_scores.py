@@ -4,7 +4,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from loftr_ros.odometry import se3
+from loftr_ros.odometry.geometry import se3
 
 Bench = Callable[[str], ModuleType]
 

@@ -5,8 +5,8 @@ import pytest
 
 from loftr_ros.checkup.calibration_findings import calibration_findings, field_of_view
 from loftr_ros.checkup.findings import Level
-from loftr_ros.odometry.camera import Camera
-from loftr_ros.odometry.stereo_rig import StereoRig
+from loftr_ros.odometry.geometry.camera import Camera
+from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 
 
 def camera(focal: float = 320.0, model: str = "none", distortion: tuple[float, ...] = ()) -> Camera:

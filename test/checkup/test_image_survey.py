@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 
 from loftr_ros.checkup.findings import Finding, Level
 from loftr_ros.checkup.image_survey import ImageSurvey
-from loftr_ros.odometry.camera import Camera
-from loftr_ros.odometry.frame import Frame
-from loftr_ros.odometry.stereo_rig import StereoRig
+from loftr_ros.odometry.geometry.camera import Camera
+from loftr_ros.odometry.geometry.stereo_rig import StereoRig
+from loftr_ros.odometry.images.frame import Frame
 
 CAMERA = Camera(320, 200, np.array([[200.0, 0, 159.5], [0, 200.0, 99.5], [0, 0, 1]]))
 RIG = StereoRig.rectified(CAMERA, 0.1)

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from numpy.typing import NDArray
 
-from loftr_ros.loftr.matcher_config import DEFAULT_EFFORT, Effort
+from loftr_ros.loftr.runtime.budget import DEFAULT_EFFORT, Effort
 from loftr_ros.matches import Matches
 
 FOCAL, BASELINE, STEP = 200.0, 0.3, 0.08  # pixels, metres, metres a frame
@@ -49,16 +49,16 @@ def matcher(monkeypatch: pytest.MonkeyPatch) -> LucasKanadeMatcher:
         stand_in.effort, stand_in.precision = effort, precision
         return stand_in
 
-    monkeypatch.setattr("loftr_ros.loftr.matcher.load_matcher", load)
+    monkeypatch.setattr("loftr_ros.loftr.runtime.matcher.load_matcher", load)
     return stand_in
 
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
     """Weights that fit the compact network and know nothing."""
-    from loftr_ros.loftr.checkpoints import save_model
-    from loftr_ros.loftr.config import preset
-    from loftr_ros.loftr.model import LoFTR
+    from loftr_ros.loftr.network.config import preset
+    from loftr_ros.loftr.network.model import LoFTR
+    from loftr_ros.loftr.weights.checkpoints import save_model
 
     path = tmp_path / "random.safetensors"
     save_model(path, LoFTR(preset("compact")))

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from loftr_ros.cli import main
-from loftr_ros.odometry import se3
-from loftr_ros.odometry.evaluation import evaluate
-from loftr_ros.odometry.trajectory import Trajectory, read_tum, write_kitti, write_tum
+from loftr_ros.evaluation.ate import evaluate
+from loftr_ros.evaluation.trajectory import Trajectory, read_tum, write_kitti, write_tum
+from loftr_ros.odometry.geometry import se3
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from loftr_ros.cli import main
 from loftr_ros.demo.room import make_room
-from loftr_ros.loftr.matcher_config import Effort
-from loftr_ros.odometry import se3
-from loftr_ros.training.rendering import render
+from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.odometry.geometry import se3
+from loftr_ros.training.data.rendering import render
 
 WIDTH, HEIGHT, FOCAL = 320, 240, 210.0
 STEP = se3.transform(se3.exp_rotation([0.02, -0.03, 0.01]), [0.15, -0.05, 0.1])  # T_a_b
@@ -102,7 +102,7 @@ def test_table_for_people(
 def test_polish_can_be_switched_off(views: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     polished = []
     monkeypatch.setattr(
-        "loftr_ros.odometry.polish.polish", lambda image_a, image_b, matches, _: polished.append(1) or matches
+        "loftr_ros.odometry.images.subpixel.polish", lambda image_a, image_b, matches, _: polished.append(1) or matches
     )
     match(views, tmp_path / "out.png", "--no-polish")
     assert not polished

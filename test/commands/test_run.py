@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from loftr_ros.cli import main
-from loftr_ros.loftr.matcher_config import Effort
-from loftr_ros.odometry.trajectory import read_tum
-from loftr_ros.run_log import RESULT_FILES
+from loftr_ros.evaluation.trajectory import read_tum
+from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.reports.run_log import RESULT_FILES
 
 
 def run(source: Path, output: Path, *options: str) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from loftr_ros.cli import main
-from loftr_ros.odometry.trajectory import read_tum
+from loftr_ros.evaluation.trajectory import read_tum
 
 pytestmark = pytest.mark.usefixtures("matcher")
 

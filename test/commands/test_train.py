@@ -29,8 +29,8 @@ def tiny(tmp_path: Path) -> Path:
 
 
 def test_trains_continues_and_loads(loftr_ros_program: Program, tiny: Path, tmp_path: Path) -> None:
-    from loftr_ros.loftr.checkpoints import load_model
-    from loftr_ros.loftr.config import preset
+    from loftr_ros.loftr.network.config import preset
+    from loftr_ros.loftr.weights.checkpoints import load_model
 
     output = tmp_path / "out"
     options = ("--config", tiny, "--output", output, "--device", "cpu", "--no-progress")

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from loftr_ros.cli import main
-from loftr_ros.loftr.catalogue import PUBLISHED, digests
-from loftr_ros.loftr.checkpoints import load_model, save_model
-from loftr_ros.loftr.config import BackboneConfig, LoFTRConfig, TransformerConfig, preset
-from loftr_ros.loftr.model import LoFTR
+from loftr_ros.loftr.network.config import BackboneConfig, LoFTRConfig, TransformerConfig, preset
+from loftr_ros.loftr.network.model import LoFTR
+from loftr_ros.loftr.weights.checkpoints import load_model, save_model
+from loftr_ros.loftr.weights.pretrained import PUBLISHED, digests
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -39,7 +39,7 @@ def shrunk(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], LoFTRConfig]:
             fine=TransformerConfig(dim=8, heads=2, layers=("self", "cross")),
         )
 
-    monkeypatch.setattr("loftr_ros.loftr.checkpoints.preset", tiny)
+    monkeypatch.setattr("loftr_ros.loftr.weights.checkpoints.preset", tiny)
     return tiny
 
 

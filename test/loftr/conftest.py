@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from loftr_ros.loftr.config import BackboneConfig, CoarseMatchingConfig, LoFTRConfig, TransformerConfig
-from loftr_ros.loftr.matcher import LoftrMatcher
-from loftr_ros.loftr.model import FeatureMaps, LoFTR
+from loftr_ros.loftr.network.config import BackboneConfig, CoarseMatchingConfig, LoFTRConfig, TransformerConfig
+from loftr_ros.loftr.network.model import FeatureMaps, LoFTR
+from loftr_ros.loftr.runtime.matcher import LoftrMatcher
 
 
 class LocalLoFTR(LoFTR):

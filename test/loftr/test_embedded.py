@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from loftr_ros.loftr.checkpoints import EMBEDDED
-from loftr_ros.loftr.config import preset
-from loftr_ros.loftr.matcher import LoftrMatcher, load_matcher
-from loftr_ros.training.random import Draw
-from loftr_ros.training.textures import pattern_atlas
+from loftr_ros.loftr.network.config import preset
+from loftr_ros.loftr.runtime.matcher import LoftrMatcher, load_matcher
+from loftr_ros.loftr.weights.checkpoints import EMBEDDED
+from loftr_ros.training.data.random import Draw
+from loftr_ros.training.data.textures import pattern_atlas
 from loftr_ros.training.validation import validate
 
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from loftr_ros.loftr.checkpoints import load_model
-from loftr_ros.loftr.coarse_matching import centred_similarity, similarity
-from loftr_ros.loftr.config import LoFTRConfig, preset
-from loftr_ros.loftr.matcher import LoftrMatcher
-from loftr_ros.loftr.matcher_config import Effort
-from loftr_ros.loftr.model import FeatureMaps, LoFTR, NetworkMatches
+from loftr_ros.loftr.network.coarse_matching import centred_similarity, similarity
+from loftr_ros.loftr.network.config import LoFTRConfig, preset
+from loftr_ros.loftr.network.model import FeatureMaps, LoFTR, NetworkMatches
+from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.loftr.runtime.matcher import LoftrMatcher
+from loftr_ros.loftr.weights.checkpoints import load_model
 
 Gray = NDArray[np.uint8]
 Pair = tuple[FeatureMaps, FeatureMaps]

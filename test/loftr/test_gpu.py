@@ -8,14 +8,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from loftr_ros.loftr.checkpoints import load_model
-from loftr_ros.loftr.config import preset
-from loftr_ros.loftr.device import MatcherError, OutOfMemory, find_device, limit_memory
-from loftr_ros.loftr.matcher import LoftrMatcher
-from loftr_ros.loftr.matcher_config import Effort
-from loftr_ros.loftr.model import LoFTR
-from loftr_ros.loftr.network import FastNetwork
-from loftr_ros.loftr.replay import Replays
+from loftr_ros.loftr.network.config import preset
+from loftr_ros.loftr.network.model import LoFTR
+from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.loftr.runtime.cuda_graphs import Replays
+from loftr_ros.loftr.runtime.device import MatcherError, OutOfMemory, find_device, limit_memory
+from loftr_ros.loftr.runtime.inference import FastNetwork
+from loftr_ros.loftr.runtime.matcher import LoftrMatcher
+from loftr_ros.loftr.weights.checkpoints import load_model
 from loftr_ros.matches import Matches
 
 Gray = NDArray[np.uint8]

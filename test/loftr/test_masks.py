@@ -7,11 +7,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from loftr_ros.loftr.config import LoFTRConfig
-from loftr_ros.loftr.device import MatcherError
-from loftr_ros.loftr.matcher import LoftrMatcher
-from loftr_ros.loftr.matcher_config import Effort
-from loftr_ros.loftr.model import FeatureMaps, LoFTR, NetworkMatches
+from loftr_ros.loftr.network.config import LoFTRConfig
+from loftr_ros.loftr.network.model import FeatureMaps, LoFTR, NetworkMatches
+from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.loftr.runtime.device import MatcherError
+from loftr_ros.loftr.runtime.matcher import LoftrMatcher
 
 Gray = NDArray[np.uint8]
 

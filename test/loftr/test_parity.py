@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from loftr_ros.loftr.checkpoints import load_model
-from loftr_ros.loftr.config import LoFTRConfig, preset
-from loftr_ros.loftr.matcher import LoftrMatcher
-from loftr_ros.loftr.model import LoFTR
+from loftr_ros.loftr.network.config import LoFTRConfig, preset
+from loftr_ros.loftr.network.model import LoFTR
+from loftr_ros.loftr.runtime.matcher import LoftrMatcher
+from loftr_ros.loftr.weights.checkpoints import load_model
 
 kornia_loftr = pytest.importorskip("kornia.feature.loftr.loftr", reason="kornia is needed for parity")
 

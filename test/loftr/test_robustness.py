@@ -11,13 +11,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from loftr_ros.loftr.checkpoints import load_model
-from loftr_ros.loftr.config import MAX_PIXELS
-from loftr_ros.loftr.device import MatcherError, OutOfMemory, limit_memory
-from loftr_ros.loftr.matcher import MIN_SIDE, LoftrMatcher, load_matcher
-from loftr_ros.loftr.matcher_config import Effort
-from loftr_ros.loftr.model import LoFTR
-from loftr_ros.loftr.network import FastNetwork
+from loftr_ros.loftr.network.config import MAX_PIXELS
+from loftr_ros.loftr.network.model import LoFTR
+from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.loftr.runtime.device import MatcherError, OutOfMemory, limit_memory
+from loftr_ros.loftr.runtime.inference import FastNetwork
+from loftr_ros.loftr.runtime.matcher import MIN_SIDE, LoftrMatcher, load_matcher
+from loftr_ros.loftr.weights.checkpoints import load_model
 from loftr_ros.matches import Matches
 
 Gray = NDArray[np.uint8]

@@ -16,11 +16,11 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from loftr_ros.loftr.config import preset
-from loftr_ros.loftr.matcher import Features, LoftrMatcher
-from loftr_ros.loftr.matcher_config import Effort
-from loftr_ros.loftr.model import LoFTR
-from loftr_ros.loftr.network import FastNetwork
+from loftr_ros.loftr.network.config import preset
+from loftr_ros.loftr.network.model import LoFTR
+from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.loftr.runtime.inference import FastNetwork
+from loftr_ros.loftr.runtime.matcher import Features, LoftrMatcher
 
 META = torch.device("meta")
 SIZE = (240, 320)

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from loftr_ros.odometry import se3
-from loftr_ros.odometry.trajectory import Trajectory
+from loftr_ros.evaluation.trajectory import Trajectory
+from loftr_ros.odometry.geometry import se3
 
 
 def _load(name: str) -> ModuleType:

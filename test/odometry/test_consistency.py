@@ -15,10 +15,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from loftr_ros.odometry import se3
-from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.config import Mode, OdometryConfig
 from loftr_ros.odometry.estimate import OdometryEstimate
+from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 SEEDS, FRAMES, PERIOD_S = range(40), 5, 0.1

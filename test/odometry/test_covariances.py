@@ -15,13 +15,13 @@ import pytest
 from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
-from loftr_ros.odometry import se3
 from loftr_ros.odometry.config import Mode, OdometryConfig
 from loftr_ros.odometry.estimate import OdometryEstimate
-from loftr_ros.odometry.frame import Frame
-from loftr_ros.odometry.stereo_rig import StereoRig
+from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.geometry.stereo_rig import StereoRig
+from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.visual_odometry import VisualOdometry
-from loftr_ros.ros.frames import base_motion, bounded, camera_in_base
+from loftr_ros.ros.transforms.frames import base_motion, bounded, camera_in_base
 
 Array = NDArray[np.float64]
 MODES: tuple[Mode, ...] = ("mono", "stereo", "rgbd")
@@ -52,8 +52,8 @@ def assert_covariances(estimate: OdometryEstimate) -> None:
 @pytest.mark.usefixtures("one_torch_thread")
 def test_of_a_drive_at_every_size(recorded: Callable[[str], Path], size: tuple[int, int], start: int) -> None:
     """At frames 34 and 35 of the third the robust factor of the covariance is below 1."""
-    from loftr_ros.loftr.matcher import load_matcher
-    from loftr_ros.loftr.matcher_config import Effort
+    from loftr_ros.loftr.runtime.budget import Effort
+    from loftr_ros.loftr.runtime.matcher import load_matcher
     from loftr_ros.sequences.formats import open_sequence
 
     sequence = open_sequence(recorded("kitti/sequences/06"), "stereo")

@@ -15,12 +15,12 @@ import pytest
 from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
-from loftr_ros.odometry import se3
-from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.odometry.rays import RayMatches
-from loftr_ros.odometry.relative_pose import relative_pose
-from loftr_ros.odometry.two_view import TwoViewGeometry, epipolar_errors
+from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.geometry.camera import Camera
+from loftr_ros.odometry.geometry.normalized_matches import RayMatches
+from loftr_ros.odometry.pose.relative_pose import relative_pose
+from loftr_ros.odometry.pose.two_view import TwoViewGeometry, epipolar_errors
 
 Array = NDArray[np.float64]
 
@@ -151,7 +151,7 @@ def test_no_recorded_pair_is_half_a_turn_off(recorded: Callable[[str], Path], me
 
 
 def loftr() -> Callable[[NDArray[np.uint8], NDArray[np.uint8]], Matches]:
-    from loftr_ros.loftr.matcher import load_matcher
+    from loftr_ros.loftr.runtime.matcher import load_matcher
 
     matcher = load_matcher("compact", "cpu")
     return lambda a, b: matcher.match(matcher.extract(a), matcher.extract(b))

@@ -13,11 +13,11 @@ import pytest
 from numpy.typing import NDArray
 
 from loftr_ros.matches import Matcher
-from loftr_ros.odometry import se3
 from loftr_ros.odometry.config import Mode, OdometryConfig
 from loftr_ros.odometry.estimate import LostReason, OdometryEstimate
-from loftr_ros.odometry.frame import Frame
-from loftr_ros.odometry.scaled_odometry import ScaledOdometry
+from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.scale.metric_odometry import ScaledOdometry
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 Array = NDArray[np.float64]
@@ -44,7 +44,7 @@ def assert_within_limits(estimates: list[OdometryEstimate], config: OdometryConf
 @pytest.mark.usefixtures("one_torch_thread")
 def test_of_a_pair_whose_right_image_is_the_left(recorded: Callable[[str], Path]) -> None:
     """Every disparity is zero, so any length fits: kilometers from frame to frame, found at an earlier keyframe."""
-    from loftr_ros.loftr.matcher import load_matcher
+    from loftr_ros.loftr.runtime.matcher import load_matcher
     from loftr_ros.sequences.formats import open_sequence
 
     sequence = open_sequence(recorded("kitti/sequences/06"), "stereo")

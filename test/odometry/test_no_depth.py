@@ -12,11 +12,11 @@ import pytest
 from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
-from loftr_ros.odometry import se3
 from loftr_ros.odometry.config import Mode, OdometryConfig
-from loftr_ros.odometry.degeneracy import Degeneracy
 from loftr_ros.odometry.estimate import LostReason, OdometryEstimate, TrackingState
-from loftr_ros.odometry.frame import Frame
+from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.pose.degeneracy import Degeneracy
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 MakeWorld = Callable[..., Any]
@@ -158,7 +158,7 @@ def test_the_last_speed_stands_in_for_depth_for_a_moment_only(make_world: MakeWo
 @pytest.mark.usefixtures("one_torch_thread")
 @pytest.mark.parametrize("right", ["black", "upside down", "another place"])
 def test_recorded_pairs_that_do_not_match(recorded: Callable[[str], Path], right: str) -> None:
-    from loftr_ros.loftr.matcher import load_matcher
+    from loftr_ros.loftr.runtime.matcher import load_matcher
     from loftr_ros.sequences.formats import open_sequence
 
     sequence = open_sequence(recorded("kitti/sequences/06"), "stereo")

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from loftr_ros.odometry import se3
+from loftr_ros.evaluation.ate import evaluate
+from loftr_ros.evaluation.trajectory import Trajectory
 from loftr_ros.odometry.config import Mode, OdometryConfig
 from loftr_ros.odometry.estimate import LostReason, OdometryEstimate
-from loftr_ros.odometry.evaluation import evaluate
-from loftr_ros.odometry.frame import Frame
-from loftr_ros.odometry.trajectory import Trajectory
+from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 MakeWorld = Callable[..., Any]

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loftr_ros.odometry.camera import Camera
+from loftr_ros.evaluation.ate import evaluate
+from loftr_ros.evaluation.trajectory import Trajectory
 from loftr_ros.odometry.config import Mode, OdometryConfig
 from loftr_ros.odometry.estimate import LostReason, OdometryEstimate
-from loftr_ros.odometry.evaluation import evaluate
-from loftr_ros.odometry.frame import Frame
-from loftr_ros.odometry.trajectory import Trajectory
+from loftr_ros.odometry.geometry.camera import Camera
+from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 def run(frames: Iterable[Frame], mode: Mode, dark: set[int], max_pixels: int) -> list[OdometryEstimate]:
     """Run the odometry with the checkpoint of the package; some images are black."""
-    from loftr_ros.loftr.matcher import load_matcher
-    from loftr_ros.loftr.matcher_config import Effort
+    from loftr_ros.loftr.runtime.budget import Effort
+    from loftr_ros.loftr.runtime.matcher import load_matcher
 
     odometry = VisualOdometry(load_matcher("compact", "cpu", Effort(max_pixels)), OdometryConfig(mode=mode))
     spoilt = (replace(f, image=np.zeros_like(f.image)) if i in dark else f for i, f in enumerate(frames))
@@ -47,7 +47,7 @@ def rendered(count: int) -> tuple[list[Frame], Trajectory]:
     import torch
 
     from loftr_ros.demo.room import loop_poses, make_room
-    from loftr_ros.training.rendering import render
+    from loftr_ros.training.data.rendering import render
 
     room, poses = make_room(), loop_poses(120)[:count]
     K = torch.tensor([[200.0, 0, 159.5], [0, 200, 119.5], [0, 0, 1]])
@@ -81,8 +81,8 @@ def test_a_recorded_corridor(recorded: Callable[[str], Path]) -> None:
 
 def test_a_matcher_that_sees_fewer_pixels_and_more_again() -> None:
     """LoFTR does not match across a factor of four in pixels: the keyframe is seen anew."""
-    from loftr_ros.loftr.matcher import load_matcher
-    from loftr_ros.loftr.matcher_config import Effort
+    from loftr_ros.loftr.runtime.budget import Effort
+    from loftr_ros.loftr.runtime.matcher import load_matcher
 
     frames, truth = rendered(12)
     matcher = load_matcher("compact", "cpu")

@@ -7,15 +7,15 @@ import pytest
 from numpy.typing import NDArray
 
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.evaluation.ate import evaluate
+from loftr_ros.evaluation.trajectory import Trajectory
 from loftr_ros.matches import Matches
-from loftr_ros.odometry import se3
 from loftr_ros.odometry.config import OdometryConfig, OdometryConfigError
 from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
-from loftr_ros.odometry.evaluation import evaluate
-from loftr_ros.odometry.frame import Frame
-from loftr_ros.odometry.frame_check import FrameError, StampError
-from loftr_ros.odometry.rays import triangulate
-from loftr_ros.odometry.trajectory import Trajectory
+from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.geometry.normalized_matches import triangulate
+from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.images.validation import FrameError, StampError
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 MakeWorld = Callable[..., Any]

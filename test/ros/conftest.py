@@ -15,7 +15,7 @@ import pytest
 import yaml
 from scipy.spatial.transform import Rotation
 
-from loftr_ros.ros import synchronizer
+from loftr_ros.ros.compat import synchronizer
 
 HERE = Path(__file__).parent
 WIDTH, HEIGHT, FOCAL, BASELINE, FRAMES = 320, 240, 260.0, 0.2, 12

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from loftr_ros.odometry.trajectory import read_tum
+from loftr_ros.evaluation.trajectory import read_tum
 
 FRAMES = 4
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from loftr_ros.odometry.trajectory import read_tum
+from loftr_ros.evaluation.trajectory import read_tum
 
 # The issue allows two; a machine that runs other tests needs some more.
 LIMIT_S = 4.0

@@ -9,9 +9,9 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from loftr_ros.loftr.checkpoints import load_model, save_model
-from loftr_ros.odometry.trajectory import read_tum
-from loftr_ros.ros.frames import camera_in_base, camera_pose
+from loftr_ros.evaluation.trajectory import read_tum
+from loftr_ros.loftr.weights.checkpoints import load_model, save_model
+from loftr_ros.ros.transforms.frames import camera_in_base, camera_pose
 
 CAMERA = {"camera_x": 0.2, "camera_z": 0.5, "camera_pitch": 0.1}
 STEP = np.hypot(0.02, 0.05)  # metres a frame of the rendered sequence

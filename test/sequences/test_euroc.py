@@ -7,7 +7,7 @@ import pytest
 
 from loftr_ros.cli import main
 from loftr_ros.matches import Matches
-from loftr_ros.odometry.depth import depths_from_stereo
+from loftr_ros.odometry.mapping.inverse_depth import depths_from_stereo
 from loftr_ros.sequences.errors import NoFramesError, SequenceError
 from loftr_ros.sequences.formats import open_sequence
 

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from loftr_ros.odometry import se3
+from loftr_ros.odometry.geometry import se3
 from loftr_ros.sequences.errors import SequenceError
 from loftr_ros.sequences.formats import open_sequence
 

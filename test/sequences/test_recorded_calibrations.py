@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from loftr_ros.odometry.calibration_check import unlikely
-from loftr_ros.odometry.camera import Camera, checked
 from loftr_ros.odometry.config import Mode
+from loftr_ros.odometry.geometry.calibration_check import unlikely
+from loftr_ros.odometry.geometry.camera import Camera, checked
 from loftr_ros.sequences.formats import open_sequence
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from loftr_ros.training.random import Draw
-from loftr_ros.training.rendering import render
-from loftr_ros.training.scenes import ViewPair, random_rooms, rotation_y
+from loftr_ros.training.data.random import Draw
+from loftr_ros.training.data.rendering import render
+from loftr_ros.training.data.scenes import ViewPair, random_rooms, rotation_y
+from loftr_ros.training.data.textures import TextureAtlas, pattern_atlas
 from loftr_ros.training.supervision import warp
-from loftr_ros.training.textures import TextureAtlas, pattern_atlas
 
 
 @pytest.fixture(autouse=True)

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 import torch
 
-from loftr_ros.loftr.checkpoints import load_model
-from loftr_ros.loftr.config import ModelConfigError
+from loftr_ros.loftr.network.config import ModelConfigError
+from loftr_ros.loftr.weights.checkpoints import load_model
 from loftr_ros.output import OutputError
 from loftr_ros.training.config import TrainingConfig
+from loftr_ros.training.data.source_config import HomographyConfig, RecordedConfig, RenderedConfig, SourceConfig
+from loftr_ros.training.data.textures import TextureError
 from loftr_ros.training.distributed import Workers
 from loftr_ros.training.loop import Trainer, learning_rate
-from loftr_ros.training.source_config import HomographyConfig, RecordedConfig, RenderedConfig, SourceConfig
 from loftr_ros.training.state import ResumeError
-from loftr_ros.training.textures import TextureError
 from loftr_ros.training.validation import Validation
 
 CPU = torch.device("cpu")

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from loftr_ros.loftr.coarse_matching import log_dual_softmax_at
-from loftr_ros.loftr.fine_matching import FineOffsets
-from loftr_ros.loftr.optimal_transport import log_optimal_transport, log_unmatched
+from loftr_ros.loftr.network.coarse_matching import log_dual_softmax_at
+from loftr_ros.loftr.network.fine_matching import FineOffsets
+from loftr_ros.loftr.network.optimal_transport import log_optimal_transport, log_unmatched
 from loftr_ros.training.losses import coarse_loss, fine_loss
 
 

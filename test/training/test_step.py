@@ -5,16 +5,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from loftr_ros.loftr.coarse_matching import CoarseMatches
-from loftr_ros.loftr.config import preset
-from loftr_ros.loftr.fine_matching import FineOffsets
-from loftr_ros.loftr.model import LoFTR
-from loftr_ros.training.random import Draw
-from loftr_ros.training.rendering import View
-from loftr_ros.training.scenes import ViewPair, random_pairs
+from loftr_ros.loftr.network.coarse_matching import CoarseMatches
+from loftr_ros.loftr.network.config import preset
+from loftr_ros.loftr.network.fine_matching import FineOffsets
+from loftr_ros.loftr.network.model import LoFTR
+from loftr_ros.training.data.random import Draw
+from loftr_ros.training.data.rendering import View
+from loftr_ros.training.data.scenes import ViewPair, random_pairs
+from loftr_ros.training.data.textures import TextureAtlas
 from loftr_ros.training.step import train_step
 from loftr_ros.training.supervision import fine_targets, true_matches
-from loftr_ros.training.textures import TextureAtlas
 
 CPU = torch.device("cpu")
 

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from loftr_ros.loftr.model import cell_points
-from loftr_ros.training.random import Draw
-from loftr_ros.training.scenes import random_pairs
+from loftr_ros.loftr.network.model import cell_points
+from loftr_ros.training.data.random import Draw
+from loftr_ros.training.data.scenes import random_pairs
+from loftr_ros.training.data.textures import TextureAtlas
 from loftr_ros.training.supervision import TrueMatches, fine_targets, true_matches, warp
-from loftr_ros.training.textures import TextureAtlas
 
 EYE = torch.eye(4)[None]
 GRID = (8, 12)  # of 64 x 96 images

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from loftr_ros.training.config import TrainingConfig, read_config
+from loftr_ros.training.data.source_config import HomographyConfig, MegaDepthConfig, RecordedConfig, RenderedConfig
 from loftr_ros.training.settings import TrainingConfigError
-from loftr_ros.training.source_config import HomographyConfig, MegaDepthConfig, RecordedConfig, RenderedConfig
 
 
 def write(folder: Path, text: str | bytes) -> Path:

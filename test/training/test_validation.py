@@ -5,12 +5,12 @@ import math
 import pytest
 import torch
 
-from loftr_ros.loftr.coarse_matching import CoarseMatches
-from loftr_ros.loftr.model import NetworkMatches, cell_points
-from loftr_ros.training.random import Draw
-from loftr_ros.training.scenes import ViewPair, random_pairs
+from loftr_ros.loftr.network.coarse_matching import CoarseMatches
+from loftr_ros.loftr.network.model import NetworkMatches, cell_points
+from loftr_ros.training.data.random import Draw
+from loftr_ros.training.data.scenes import ViewPair, random_pairs
+from loftr_ros.training.data.textures import TextureAtlas
 from loftr_ros.training.supervision import warp
-from loftr_ros.training.textures import TextureAtlas
 from loftr_ros.training.validation import validate
 
 CPU = torch.device("cpu")

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
-from loftr_ros.odometry.frame import Frame
-from loftr_ros.odometry.keyframe import Keyframe
-from loftr_ros.odometry.motion import Motion
-from loftr_ros.odometry.rays import triangulate
+from loftr_ros.odometry.geometry.normalized_matches import triangulate
+from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.mapping.keyframe import Keyframe
+from loftr_ros.odometry.pose.estimator import Motion
 
 # Figures are of so many motions, and said from so many on.
 _RECENT, _LEAST_MOTIONS = 9, 3

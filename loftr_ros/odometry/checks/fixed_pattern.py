@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
-from loftr_ros.odometry.keyframe import Keyframe
-from loftr_ros.odometry.motion import Motion
-from loftr_ros.odometry.rays import homogeneous
+from loftr_ros.odometry.geometry.normalized_matches import homogeneous
+from loftr_ros.odometry.mapping.keyframe import Keyframe
+from loftr_ros.odometry.pose.estimator import Motion
 
 # A match that moved by less than this is fixed, and one that should have moved by more contradicts that, pixels: three
 # standard deviations of a polished match, and well beyond the largest error of an inlier.

@@ -19,12 +19,12 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from loftr_ros.odometry import se3
-from loftr_ros.odometry.camera import Camera
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
-from loftr_ros.odometry.motion import Motion
-from loftr_ros.odometry.rays import RayMatches
-from loftr_ros.odometry.refinement import Freedom
+from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.geometry.camera import Camera
+from loftr_ros.odometry.geometry.normalized_matches import RayMatches
+from loftr_ros.odometry.pose.estimator import Motion
+from loftr_ros.odometry.pose.gauss_newton import Freedom
 
 # The evidence of so many motions is kept, of about so many matches each.
 _MOTIONS, _MANY = 200, 500

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
-from loftr_ros.odometry.depth import LEAST_NOISE_PX
-from loftr_ros.odometry.motion import LARGEST_ERROR_PX, Motion
-from loftr_ros.odometry.rays import RayMatches, triangulate
-from loftr_ros.odometry.refinement import Freedom, refine
-from loftr_ros.odometry.two_view import TwoViewGeometry, epipolar_errors
+from loftr_ros.odometry.geometry.normalized_matches import RayMatches, triangulate
+from loftr_ros.odometry.mapping.inverse_depth import LEAST_NOISE_PX
+from loftr_ros.odometry.pose.estimator import LARGEST_ERROR_PX, Motion
+from loftr_ros.odometry.pose.gauss_newton import Freedom, refine
+from loftr_ros.odometry.pose.two_view import TwoViewGeometry, epipolar_errors
 
 # So many motions are looked at, at first one after the other and then every so many, which bounds the mean cost: one
 # takes about 4 ms.

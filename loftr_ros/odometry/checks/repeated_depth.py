@@ -14,9 +14,9 @@ import numpy as np
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.checks.repeated_images import WINDOW, equal
-from loftr_ros.odometry.frame import Frame
-from loftr_ros.odometry.keyframe import Keyframe
-from loftr_ros.odometry.motion import Motion
+from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.mapping.keyframe import Keyframe
+from loftr_ros.odometry.pose.estimator import Motion
 
 # Median difference of depth to what the motion makes of that of the keyframe, as a share: beyond that of a renderer
 # (under 0.2 %) and below what a sensor's noise alone does (1 %).

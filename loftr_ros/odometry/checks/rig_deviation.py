@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
-from loftr_ros.odometry import se3
-from loftr_ros.odometry.camera import Camera
-from loftr_ros.odometry.rays import homogeneous
-from loftr_ros.odometry.stereo_rig import StereoRig
+from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.geometry.camera import Camera
+from loftr_ros.odometry.geometry.normalized_matches import homogeneous
+from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 
 # Unknowns of the calibration in their order, and of the relative pose. What yaw adds across the epipolar lines is also
 # what remains of the lens; mainly it moves points along them.

@@ -11,8 +11,8 @@ from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.checks.rig_deviation import PITCH, ROLL, SCALE, SLANT, RigDeviation
 from loftr_ros.odometry.checks.turned_image import how_turned
-from loftr_ros.odometry.frame import Frame
-from loftr_ros.odometry.image_quality import ImageQuality
+from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.images.image_quality import ImageQuality
 
 # Pairs are of keyframes. The fault of most of these many is that of the input.
 _RECENT = 9

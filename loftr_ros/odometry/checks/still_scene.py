@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
-from loftr_ros.odometry.frame import Frame
+from loftr_ros.odometry.images.frame import Frame
 
 # Size of the copies that are compared, and their parts: large enough for a texture, small enough to tell a person that
 # walks through from a change all over.

@@ -12,12 +12,12 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 
 from loftr_ros.odometry.config import Mode
-from loftr_ros.ros.camera_search import TOPICS_NEEDED, choices, published, topics_are_named
 from loftr_ros.ros.checkup.topic_log import TopicLog
-from loftr_ros.ros.node_parameters import given
-from loftr_ros.ros.parameters import VoParameters, validated
-from loftr_ros.ros.quality_of_service import MatchedSubscription
-from loftr_ros.ros.streams import Stream, streams
+from loftr_ros.ros.parameters.declaration import given
+from loftr_ros.ros.parameters.table import VoParameters, validated
+from loftr_ros.ros.sensors.camera_discovery import TOPICS_NEEDED, choices, published, topics_are_named
+from loftr_ros.ros.sensors.qos import MatchedSubscription
+from loftr_ros.ros.sensors.streams import Stream, streams
 
 _BEST_FIRST: tuple[Mode, ...] = ("stereo", "rgbd", "mono")
 # After the first camera is seen, the topics of others, or of its other side, are seen within this time.

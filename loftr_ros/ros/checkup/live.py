@@ -14,20 +14,21 @@ from loftr_ros.checkup.calibration_findings import calibration_findings
 from loftr_ros.checkup.findings import Finding, Level, Report, error, has_error, judged
 from loftr_ros.checkup.image_survey import ImageSurvey
 from loftr_ros.errors import LoftrRosError
-from loftr_ros.odometry.camera import CameraError
 from loftr_ros.odometry.config import Mode
-from loftr_ros.odometry.frame import Frame
-from loftr_ros.odometry.frame_check import check_frame
-from loftr_ros.ros import tf_lookup, watchdog
-from loftr_ros.ros.baseline import Baseline
-from loftr_ros.ros.calibration import Calibration
-from loftr_ros.ros.camera_input import CameraMessages
-from loftr_ros.ros.camera_search import TOPICS_NEEDED, CameraSearchError, published, the_only
+from loftr_ros.odometry.geometry.camera import CameraError
+from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.images.validation import check_frame
 from loftr_ros.ros.checkup.listener import SEARCH_S, Camera, Heard, Listener
 from loftr_ros.ros.checkup.topic_findings import is_given, pair_findings, place_finding, stream_findings
-from loftr_ros.ros.extrinsic import refused_by_tf
-from loftr_ros.ros.frame_builder import FrameBuilder
-from loftr_ros.ros.messages import nanoseconds
+from loftr_ros.ros.messages.time import nanoseconds
+from loftr_ros.ros.sensors import watchdog
+from loftr_ros.ros.sensors.calibration import Calibration
+from loftr_ros.ros.sensors.camera_discovery import TOPICS_NEEDED, CameraSearchError, published, the_only
+from loftr_ros.ros.sensors.camera_subscriber import CameraMessages
+from loftr_ros.ros.sensors.frame_builder import FrameBuilder
+from loftr_ros.ros.transforms import tf_lookup
+from loftr_ros.ros.transforms.baseline import Baseline
+from loftr_ros.ros.transforms.extrinsic import refused_by_tf
 
 SOURCE = "live topics"
 # Images that are no exact pairs are looked at all the same, if they are nearer in time than this.

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from loftr_ros.checkup.findings import Finding, Level, judged
 from loftr_ros.checkup.timing import timing_findings
 from loftr_ros.ros.checkup.topic_log import TopicLog
-from loftr_ros.ros.extrinsic import refused_by_tf
-from loftr_ros.ros.parameters import VoParameters
-from loftr_ros.ros.stamp_order import Order, StampOrder
+from loftr_ros.ros.messages.stamp_order import Order, StampOrder
+from loftr_ros.ros.parameters.table import VoParameters
+from loftr_ros.ros.transforms.extrinsic import refused_by_tf
 
 # Images of a robot's own camera are younger than this, and those of a recording older than that.
 _LATE_S, _EARLY_S, _RECORDED_S = 1.0, 0.05, 3600.0

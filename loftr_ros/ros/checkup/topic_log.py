@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from loftr_ros.ros.messages import nanoseconds
+from loftr_ros.ros.messages.time import nanoseconds
 
 # Messages that are kept whole of one topic, bytes: 20 color images of 1920x1080.
 _KEPT_BYTES = 2**27

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 
 from loftr_ros.ros.main import main
-from loftr_ros.ros.trajectory_log import TrajectoryLog
+from loftr_ros.ros.publishers.trajectory_log import TrajectoryLog
 from loftr_ros.ros.vo_node import VoNode
 
 poses = int(sys.argv.pop(1))

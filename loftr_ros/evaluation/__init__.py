@@ -1,0 +1,1 @@
+"""Trajectories, their errors against ground truth (ATE, RPE), tables and plots."""

@@ -1,0 +1,174 @@
+"""Errors of a trajectory against ground truth: poses are paired by time, aligned, and compared.
+
+ATE as in Sturm et al., "A Benchmark for the Evaluation of RGB-D SLAM Systems" (IROS 2012); the alignment is Umeyama's,
+"Least-squares estimation of transformation parameters between two point patterns" (PAMI 1991).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros.evaluation.rpe import motion_errors, relative_motions
+from loftr_ros.evaluation.trajectory import Trajectory, TrajectoryError
+from loftr_ros.odometry.geometry import se3
+
+Alignment = Literal["se3", "sim3", "origin", "none"]
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """x -> scale * R x + t."""
+
+    R: NDArray[np.float64]
+    t: NDArray[np.float64]
+    scale: float
+
+    def apply(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Transform (N, 3) points."""
+        return np.asarray(self.scale * points @ self.R.T + self.t)
+
+    def move(self, trajectory: Trajectory) -> Trajectory:
+        """Transform the positions, and turn the orientations with them."""
+        poses = trajectory.poses.copy()
+        poses[:, :3, :3] = self.R @ poses[:, :3, :3]
+        poses[:, :3, 3] = self.apply(trajectory.positions)
+        return Trajectory(trajectory.stamps_ns, poses)
+
+
+@dataclass(frozen=True)
+class TrajectoryErrors:
+    """How far an estimate is from the truth.
+
+    Per-frame errors are of consecutive relative poses; direction errors count frames that moved more than 1 mm.
+
+    Attributes:
+        poses: number of poses compared.
+        path_m: length of the true path, metres.
+        scaled: whether the estimate was aligned with a scale (Sim(3)), as for a single camera, or without (SE(3)).
+        ate_m, ate_percent: root mean square position error after alignment, metres and per cent of the path.
+        end_m, end_percent: error of the motion from the first to the last pose, not aligned (scaled if `scaled`).
+        rotation_mean_deg, rotation_median_deg: rotation error per frame, degrees.
+        translation_mean_m: length of the translation error per frame, metres (scaled if `scaled`).
+        direction_median_deg: angle between estimated and true translation per frame, degrees.
+    """
+
+    poses: int
+    path_m: float
+    scaled: bool
+    ate_m: float
+    ate_percent: float
+    end_m: float
+    end_percent: float
+    rotation_mean_deg: float
+    rotation_median_deg: float
+    translation_mean_m: float
+    direction_median_deg: float
+
+
+def associate(estimate: Trajectory, truth: Trajectory, max_difference_s: float = 0.02) -> tuple[Trajectory, Trajectory]:
+    """Pair each estimated pose with the true one nearest in time; poses without one are left out.
+
+    Raises:
+        TrajectoryError: fewer than two pairs are left.
+    """
+    nearest, paired = _nearest(truth.stamps_ns, estimate.stamps_ns, 1e9 * max_difference_s)
+    if paired.sum() < 2:
+        raise TrajectoryError(
+            f"Fewer than two poses of the estimate are within {max_difference_s} s of the ground truth: "
+            "check that both use the same clock."
+        )
+    nearest = nearest[paired]
+    return (
+        Trajectory(estimate.stamps_ns[paired], estimate.poses[paired]),
+        Trajectory(truth.stamps_ns[nearest], truth.poses[nearest]),
+    )
+
+
+def align(points: NDArray[np.float64], onto: NDArray[np.float64], with_scale: bool) -> Similarity:
+    """Least-squares transform of (N, 3) points onto others (Umeyama 1991, equations 40-42)."""
+    mean, mean_onto = points.mean(axis=0), onto.mean(axis=0)
+    U, singular, Vt = np.linalg.svd((onto - mean_onto).T @ (points - mean) / len(points))
+    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(U @ Vt))])
+    R = (U * sign) @ Vt
+    variance = ((points - mean) ** 2).sum(axis=1).mean()
+    scale = float(singular @ sign / variance) if with_scale and variance > 0 else 1.0
+    return Similarity(R, mean_onto - scale * R @ mean, scale)
+
+
+def align_to(estimate: Trajectory, truth: Trajectory, alignment: Alignment) -> Similarity:
+    """Return what takes an estimate to the truth that it is paired with.
+
+    Args:
+        estimate: N poses.
+        truth: the N true ones.
+        alignment: by least squares over all positions without a scale ("se3") or with one ("sim3"), so that the first
+            poses are the same ("origin"), or not at all ("none").
+    """
+    if alignment == "none":
+        return Similarity(np.eye(3), np.zeros(3), 1.0)
+    if alignment == "origin":
+        T = truth.poses[0] @ se3.inverse(estimate.poses[0])
+        return Similarity(T[:3, :3], T[:3, 3], 1.0)
+    return align(estimate.positions, truth.positions, with_scale=alignment == "sim3")
+
+
+def absolute_errors_m(estimate: Trajectory, truth: Trajectory) -> NDArray[np.float64]:
+    """(N,) distances between the positions of an aligned estimate and the true ones; their RMSE is the ATE."""
+    distances: NDArray[np.float64] = np.linalg.norm(estimate.positions - truth.positions, axis=1)
+    return distances
+
+
+def evaluate(
+    estimate: Trajectory, truth: Trajectory, with_scale: bool, max_difference_s: float = 0.02
+) -> TrajectoryErrors:
+    """Compare an estimate with ground truth; `with_scale` for a single camera, whose scale is unknown.
+
+    Raises:
+        TrajectoryError: see `associate`.
+    """
+    estimate, truth = associate(estimate, truth, max_difference_s)
+    estimate = align_to(estimate, truth, "sim3" if with_scale else "se3").move(estimate)
+    ate = float(np.sqrt((absolute_errors_m(estimate, truth) ** 2).mean()))
+    starts, ends = np.arange(len(truth) - 1), np.arange(1, len(truth))
+    translation, rotation = motion_errors(estimate, truth, starts, ends)
+    steps, true_steps = (relative_motions(t.poses, starts, ends)[:, :3, 3] for t in (estimate, truth))
+    moved = np.linalg.norm(true_steps, axis=1) > 1e-3
+    end_m = float(motion_errors(estimate, truth, starts[:1], ends[-1:])[0][0])
+    percent = 100.0 / max(truth.length, 1e-9)
+    return TrajectoryErrors(
+        poses=len(estimate),
+        path_m=truth.length,
+        scaled=with_scale,
+        ate_m=ate,
+        ate_percent=ate * percent,
+        end_m=end_m,
+        end_percent=end_m * percent,
+        rotation_mean_deg=float(rotation.mean()),
+        rotation_median_deg=float(np.median(rotation)),
+        translation_mean_m=float(translation.mean()),
+        direction_median_deg=float(np.median(_angle_deg(steps, true_steps)[moved])) if moved.any() else 0.0,
+    )
+
+
+def _nearest(
+    among: NDArray[np.int64], stamps: NDArray[np.int64], max_difference: float
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """(N,) index of the stamp nearest to each of N, and whether it is near enough. `among` increases."""
+    if len(among) == 0:
+        return np.zeros(len(stamps), np.int64), np.zeros(len(stamps), bool)
+    after = np.clip(np.searchsorted(among, stamps), 0, len(among) - 1)
+    before = np.maximum(after - 1, 0)
+    nearest = np.where(np.abs(among[before] - stamps) < np.abs(among[after] - stamps), before, after)
+    return nearest, np.asarray(np.abs(among[nearest] - stamps) <= max_difference)
+
+
+def _angle_deg(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,) angles between (N, 3) vectors."""
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    cosine = (a * b).sum(axis=1) / np.maximum(norms, 1e-12)
+    angle: NDArray[np.float64] = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
+    return angle

@@ -1,0 +1,139 @@
+"""Pictures of trajectories."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from loftr_ros.errors import shortened
+from loftr_ros.evaluation.ate import align, associate
+from loftr_ros.evaluation.trajectory import Trajectory
+from loftr_ros.output import writing
+
+ESTIMATE = {"color": "#0072b2", "linewidth": 1.5, "zorder": 3}
+# Wide and pale below the estimate, so that it shows where the two agree.
+TRUTH = {"color": "#f2b25c", "linewidth": 5.0, "solid_capstyle": "round", "zorder": 2, "label": "ground truth"}
+
+Points = NDArray[np.float64]
+
+
+def plot_trajectory(path: Path, estimate: Trajectory, truth: Trajectory | None, title: str, metric: bool) -> None:
+    """Draw a trajectory from above and from the side, in the axes of the first camera.
+
+    Args:
+        path: image file to write.
+        estimate: T_odom_camera.
+        truth: T_world_camera to align the estimate to, or None. It must cover at least two stamps of the estimate.
+        title: of the figure.
+        metric: whether the estimate is in metres; else it is also scaled to the ground truth.
+
+    Raises:
+        TrajectoryError: estimate and truth have no stamps in common.
+        OutputError: the file cannot be written.
+    """
+    figure = Figure(figsize=(11, 5.2), layout="constrained")
+    _entitle(figure, title)
+    above, side = figure.subplots(1, 2)
+    points, truth_points = _in_first_camera(estimate, truth, metric)
+    label = "estimate" if truth is None else "estimate, aligned" if metric else "estimate, aligned and scaled"
+    # The axes of a camera are x right, y down, z forward.
+    for axes, horizontal, vertical in ((above, points[:, 0], points[:, 2]), (side, points[:, 2], -points[:, 1])):
+        axes.plot(horizontal, vertical, label=label, **ESTIMATE)
+        axes.plot(horizontal[0], vertical[0], "o", color=ESTIMATE["color"], zorder=4, label="start")
+        axes.plot(horizontal[-1], vertical[-1], "s", color=ESTIMATE["color"], zorder=4, label="end")
+    if truth_points is not None:
+        above.plot(truth_points[:, 0], truth_points[:, 2], **TRUTH)
+        side.plot(truth_points[:, 2], -truth_points[:, 1], **TRUTH)
+    unit = "m" if metric or truth is not None else "unknown scale"
+    _dress(above, "from above", f"right [{unit}]", f"forward [{unit}]")
+    _dress(side, "from the side", f"forward [{unit}]", f"up [{unit}]")
+    above.legend(loc="best", fontsize="small")
+    _save(figure, path)
+
+
+def plot_axes(path: Path, estimate: Trajectory, truth: Trajectory, title: str) -> None:
+    """Draw each axis over time: the positions, their difference, and by how much the rotation has drifted.
+
+    All in the axes of the first true camera. The rotation is that since the first pose, because the alignment of
+    positions leaves the turn about a straight path open.
+
+    Args:
+        path: image file to write.
+        estimate: N poses, aligned.
+        truth: the N true ones.
+        title: of the figure.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    figure = Figure(figsize=(13, 7.5), layout="constrained")
+    _entitle(figure, title)
+    seconds = (truth.stamps_ns - truth.stamps_ns[0]) / 1e9
+    T_camera_world = np.linalg.inv(truth.poses[0])
+    points, truth_points = (_transform(T_camera_world, t.positions) for t in (estimate, truth))
+    grid = figure.subplots(3, 3, sharex=True, squeeze=False)
+    errors = points - truth_points, np.degrees(_rotation_drift(estimate, truth))
+    for i, axis in enumerate(("x, right", "y, down", "z, forward")):
+        grid[i, 0].plot(seconds, truth_points[:, i], **TRUTH)
+        grid[i, 0].plot(seconds, points[:, i], label="estimate, aligned", **ESTIMATE)
+        grid[i, 0].set_ylabel(axis)
+        for axes, values in zip(grid[i, 1:], errors, strict=True):
+            axes.plot(seconds, values[:, i], **ESTIMATE)
+    for axes, heading in zip(grid[0], ("position [m]", "error of position [m]", "drift of rotation [°]"), strict=True):
+        axes.set_title(heading)
+    for axes in grid[2]:
+        axes.set_xlabel("time [s]")
+    for axes in grid.flat:
+        axes.grid(color="#dddddd", linewidth=0.6)
+    grid[0, 0].legend(loc="best", fontsize="small")
+    _save(figure, path)
+
+
+def _entitle(figure: Figure, title: str) -> None:
+    """Write a title that holds a name of any folder: dollars in it are no mathematics, and its bytes may be no text."""
+    figure.suptitle(shortened(title).replace("$", r"\$"), fontsize="medium")
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with writing(path) as part, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # a name in letters that the font does not have
+        figure.savefig(part, dpi=130)
+
+
+def _rotation_drift(estimate: Trajectory, truth: Trajectory) -> Points:
+    """(N, 3) rotation vectors, radians, of the estimated rotation since the first pose from the true one.
+
+    Both are rotations of the camera in its first axes, T_first_camera.
+    """
+    since_first, true_since_first = (t.poses[0, :3, :3].T @ t.poses[:, :3, :3] for t in (estimate, truth))
+    drift: Points = Rotation.from_matrix(since_first @ np.swapaxes(true_since_first, 1, 2)).as_rotvec()
+    return drift
+
+
+def _in_first_camera(estimate: Trajectory, truth: Trajectory | None, metric: bool) -> tuple[Points, Points | None]:
+    """Positions of both in the frame of the first true camera, or of the first estimated one without truth."""
+    if truth is None:
+        return estimate.positions, None
+    paired, paired_truth = associate(estimate, truth)
+    similarity = align(paired.positions, paired_truth.positions, with_scale=not metric)
+    T_camera_world = np.linalg.inv(paired_truth.poses[0])
+    points = similarity.apply(estimate.positions)
+    return _transform(T_camera_world, points), _transform(T_camera_world, paired_truth.positions)
+
+
+def _transform(T: NDArray[np.float64], points: Points) -> Points:
+    moved: Points = points @ T[:3, :3].T + T[:3, 3]
+    return moved
+
+
+def _dress(axes: Axes, title: str, x: str, y: str) -> None:
+    axes.set(title=title, xlabel=x, ylabel=y)
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.margins(0.08)
+    axes.grid(color="#dddddd", linewidth=0.6)

@@ -1,0 +1,1 @@
+"""LoFTR itself: the layers, from the backbone to the fine matches."""

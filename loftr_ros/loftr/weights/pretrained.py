@@ -1,0 +1,139 @@
+"""The checkpoints that have a name: where each one is stored, where it comes from, how its file is recognised."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+EMBEDDED = Path(__file__).parent / "compact.safetensors"
+LICENCE = "Apache-2.0"  # of the authors' repository, which the weights belong to, and of this package
+AUTHORS_FOLDER = "https://drive.google.com/drive/folders/1xu2Pq6mZT5hmFgiYMBT9Zt8h1yO-3SIp"
+
+_KORNIA = "https://huggingface.co/kornia/loftr/resolve/main"
+_KORNIA_FORMER = "https://cmp.felk.cvut.cz/~mishkdmy/models"
+_FORK = "https://raw.githubusercontent.com/MACILLAS/LoFTR/master/weights"
+_DRIVE = "https://drive.google.com/uc?export=download&id="
+
+
+@dataclass(frozen=True)
+class Published:
+    """Weights that the authors of LoFTR published.
+
+    Attributes:
+        name: the user's word for them, and the preset that they belong to.
+        trained_on: data set, and the way of matching.
+        file_name: the authors' name of the file.
+        digests: each of them proves a file to be the published one; empty where none is known.
+        sources: addresses of the file, tried in this order; empty where only the authors' folder has it.
+        megabytes: about the size of the file.
+    """
+
+    name: str
+    trained_on: str
+    file_name: str
+    digests: frozenset[str] = frozenset()
+    sources: tuple[str, ...] = ()
+    megabytes: int = 46
+
+    @property
+    def stored(self) -> Path:
+        """Where the file is, once it was fetched."""
+        return cache_folder() / f"{self.name}.ckpt"
+
+
+# The SHA-256 are those under which users of kornia's files and of the authors' files report them, the git names those
+# of the files in a fork of the authors' repository.
+PUBLISHED = {
+    entry.name: entry
+    for entry in (
+        Published(
+            "outdoor",
+            "MegaDepth, dual-softmax",
+            "outdoor_ds.ckpt",
+            frozenset(
+                {
+                    "sha256:21f5bec5968178e8bc8b7633441836fe5de4f47d861dd2cd7dc38e271b0479ec",
+                    "git:a8c45b0ab725f933c45f001effae25f22a4574dd",
+                }
+            ),
+            (
+                f"{_KORNIA}/loftr_outdoor.ckpt",
+                f"{_KORNIA_FORMER}/loftr_outdoor.ckpt",
+                f"{_FORK}/outdoor_ds.ckpt",
+                f"{_DRIVE}1M-VD35-qdB5Iw-AtbDBCKC7hPolFW9UY",
+            ),
+        ),
+        Published(
+            "indoor",
+            "ScanNet, dual-softmax",
+            "indoor_ds_new.ckpt",
+            frozenset(
+                {
+                    "sha256:be9ff88b323ec27889114719f668ae41aff7034b56a4c4acbd46b8b180b87ed3",
+                    "git:e7cb02c2c629d50e24ec9ecacf4981904979907b",
+                }
+            ),
+            (
+                f"{_KORNIA}/loftr_indoor_ds_new.ckpt",
+                f"{_KORNIA_FORMER}/loftr_indoor_ds_new.ckpt",
+                f"{_FORK}/indoor_ds_new.ckpt",
+                f"{_DRIVE}19s3QvcCWQ6g-N1PrYlDCg-2mOJZ3kkgS",
+            ),
+        ),
+        Published("outdoor_ot", "MegaDepth, optimal transport", "outdoor_ot.ckpt"),
+        Published("indoor_ot", "ScanNet, optimal transport", "indoor_ot.ckpt"),
+    )
+}
+
+_PRESET_OF_FILE_NAME = {
+    **{entry.file_name: entry.name for entry in PUBLISHED.values()},
+    **{f"{name}.ckpt": name for name in PUBLISHED},
+    # kornia's names
+    "loftr_outdoor.ckpt": "outdoor",
+    "loftr_indoor_ds_new.ckpt": "indoor",
+    # The first indoor weights, later replaced by the authors, want the same network as the outdoor ones.
+    "indoor_ds.ckpt": "outdoor",
+    "loftr_indoor.ckpt": "outdoor",
+}
+
+
+def recognise(path: Path) -> str | None:
+    """Preset of a PyTorch file that is known by its content, or else by its name."""
+    found = digests(path)
+    by_content = (entry.name for entry in PUBLISHED.values() if not entry.digests.isdisjoint(found))
+    return next(by_content, _PRESET_OF_FILE_NAME.get(path.name))
+
+
+def digests(path: Path) -> tuple[str, str]:
+    """Return "sha256:..." and "git:..." of a file; the latter is SHA-1 over a header with the size, and the content."""
+    sha256, git = hashlib.sha256(), hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            sha256.update(block)
+            git.update(block)
+    return f"sha256:{sha256.hexdigest()}", f"git:{git.hexdigest()}"
+
+
+def record_digest(path: Path) -> str:
+    """Write the SHA-256 of a file beside it, as `sha256sum` does, and return it."""
+    sha256, _ = digests(path)
+    _record_of(path).write_text(f"{sha256.removeprefix('sha256:')}  {path.name}\n")
+    return sha256
+
+
+def recorded_digest(path: Path) -> frozenset[str]:
+    """Return what `record_digest` wrote beside a file, if it did."""
+    record = _record_of(path)
+    return frozenset(f"sha256:{word}" for word in record.read_text().split()[:1]) if record.is_file() else frozenset()
+
+
+def _record_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def cache_folder() -> Path:
+    """Where fetched files are kept: XDG_CACHE_HOME if it is an absolute path, as the XDG specification has it."""
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (base if base.is_absolute() else Path.home() / ".cache") / "loftr_ros"

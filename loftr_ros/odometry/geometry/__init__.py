@@ -1,0 +1,1 @@
+"""Rigid motions, cameras, stereo rigs and matches in normalized coordinates."""

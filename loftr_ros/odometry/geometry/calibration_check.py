@@ -1,0 +1,136 @@
+"""Checks a calibration against itself: what no camera can have, and what hardly any has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from loftr_ros.odometry.geometry.camera import Camera
+
+# Pixels of cameras are rectangles. K[0][1] is the skew; anything else beside the diagonal is a rotation.
+_MAX_SKEW = 0.02  # of fx
+# Images that were squeezed to half their width, as side-by-side stereo is, have fx = fy / 2.
+_MAX_ASPECT, _USUAL_ASPECT = 2.5, 1.1  # fx / fy or fy / fx
+# A shorter focal length is no number of pixels: beyond any lens, even a fisheye of 360 degrees has 0.16.
+_LEAST_FOCAL = 0.05  # of the image side
+_USUAL_OFF_CENTER = 0.15  # of the image side
+_USUAL_FIELD_OF_VIEW = (10.0, 150.0)  # degrees along the longer side, of all but fisheye lenses
+_USUAL_BASELINE = (0.002, 3.0)  # meters
+_SAME_FACTOR = 0.1  # by how much the factors of both sides may differ, as a share
+
+
+def impossible(camera: Camera) -> str | None:
+    """Say in a sentence why no camera that takes whole images has this calibration, and what to do; None if one may."""
+    K, width, height = camera.K, camera.width, camera.height
+    if K[2, :2].any() and not K[:2, 2].any():
+        return f"The camera matrix is {K.tolist()}, which is transposed; write it row by row: fx 0 cx, 0 fy cy, 0 0 1."
+    if not np.allclose(K[2], (0, 0, 1), rtol=0, atol=1e-6):
+        return f"The last row of the camera matrix is {K[2].tolist()}; it must be 0 0 1."
+    if max(abs(K[0, 1]), abs(K[1, 0])) > _MAX_SKEW * K[0, 0]:
+        return (
+            f"The camera matrix is {K.tolist()}; it must be fx 0 cx, 0 fy cy, 0 0 1: calibrate (a rotation must not "
+            "be multiplied into P)."
+        )
+    if K[0, 0] < _LEAST_FOCAL * width and K[1, 1] < _LEAST_FOCAL * height:
+        return _other_unit(camera)
+    if not 1 / _MAX_ASPECT <= K[0, 0] / K[1, 1] <= _MAX_ASPECT:
+        return f"The focal lengths fx = {K[0, 0]:g} and fy = {K[1, 1]:g} are too different for one camera; calibrate."
+    if not (-0.5 <= K[0, 2] <= width - 0.5 and -0.5 <= K[1, 2] <= height - 0.5):
+        return (
+            f"The principal point ({K[0, 2]:g}, {K[1, 2]:g}) is outside the image of {width}x{height}"
+            f"{_why_off_center(camera) or ': calibrate'}."
+        )
+    return None
+
+
+def unlikely(camera: Camera, right: Camera | None = None, baseline: float | None = None) -> tuple[str, ...]:
+    """Return a clause, which names the cause, for all that hardly any camera has; of a pair, for both and the baseline.
+
+    Args:
+        camera, right: what `impossible` lets pass; of whole images, as regions may lie anywhere in the view.
+        baseline: metres.
+    """
+    found = list(_unlikely(camera))
+    if right is not None:
+        found += [
+            text for text in _unlikely(right, "right camera: ") if text.removeprefix("right camera: ") not in found
+        ]
+    if baseline is not None and not _USUAL_BASELINE[0] <= baseline <= _USUAL_BASELINE[1]:
+        found.append(
+            f"the stereo baseline is {baseline:g} m: check that it is in meters, as P[3] is in pixels * meters"
+        )
+    return tuple(found)
+
+
+def _unlikely(camera: Camera, name: str = "") -> list[str]:
+    (fx, _, cx), (_, fy, cy), _ = camera.K.tolist()
+    width, height = camera.width, camera.height
+    found = []
+    if max(abs(cx / width - 0.5), abs(cy / height - 0.5)) > _USUAL_OFF_CENTER:
+        found.append(
+            f"{name}the principal point ({cx:g}, {cy:g}) is far from the middle of the image of {width}x{height}"
+            f"{_why_off_center(camera)}"
+        )
+    if not 1 / _USUAL_ASPECT <= fx / fy <= _USUAL_ASPECT:
+        found.append(
+            f"{name}the focal lengths fx = {fx:g} and fy = {fy:g} differ by a factor of {max(fx / fy, fy / fx):.2f}: "
+            "check that the calibration is of images with this aspect ratio"
+        )
+    view = max(np.degrees(2 * np.arctan(side / (2 * f))) for side, f in ((width, fx), (height, fy)))
+    if camera.distortion_model != "equidistant" and not _USUAL_FIELD_OF_VIEW[0] <= view <= _USUAL_FIELD_OF_VIEW[1]:
+        found.append(
+            f"{name}the field of view is {view:.1f} degrees by fx = {fx:g} and fy = {fy:g}: check that they are in "
+            f"pixels of images of {width}x{height}"
+        )
+    return found
+
+
+def resize_hint(camera: Camera, width: int, height: int) -> str:
+    """Say, for images of another size than the calibration's, by which common factor, and what the calibration becomes.
+
+    Empty if the two sides differ by different factors, as those of a crop do.
+    """
+    factor = height / camera.height
+    if abs(width - factor * camera.width) > 1 + 0.01 * width:
+        return ""
+    K = camera.scaled(width, height).K
+    return (
+        f" (the images are {factor:.4g} times as large: if they were resized, not cropped, the calibration is width "
+        f"{width}, height {height}, fx {K[0, 0]:.6g}, fy {K[1, 1]:.6g}, cx {K[0, 2]:.6g}, cy {K[1, 2]:.6g}, the same "
+        "distortion)"
+    )
+
+
+def _other_unit(camera: Camera) -> str:
+    (fx, _, cx), (_, fy, cy), _ = camera.K.tolist()
+    text = (
+        f"The focal lengths fx = {fx:g} and fy = {fy:g} are not in pixels of images of {camera.width}x{camera.height}"
+    )
+    if max(cx, cy) <= 1:
+        return f"{text}: they look divided by the image size; multiply fx and cx by the width, fy and cy by the height."
+    return f"{text}: if they are in millimeters, divide fx, fy, cx and cy by the size of a pixel in millimeters."
+
+
+def _why_off_center(camera: Camera) -> str:
+    """Guess from the principal point what went wrong with a calibration; empty if nothing fits."""
+    (fx, _, cx), (_, fy, cy), _ = camera.K.tolist()
+    width, height = camera.width, camera.height
+    along_x, along_y = 2 * cx / width, 2 * cy / height
+    if min(along_x, along_y) > 0 and abs(along_x / along_y - 1) < _SAME_FACTOR:
+        factor = (along_x * along_y) ** 0.5
+        return (
+            f": K fits images {factor:.3g} times as large, of about {factor * width:.0f}x{factor * height:.0f}; "
+            f"multiply fx, fy, cx and cy by {1 / factor:.3g} if the images were resized"
+        )
+    if _is_middle(cx, cy, height, width):
+        return f": K is of upright images of {height}x{width}; calibrate in the orientation of the images"
+    if _is_middle(fx, fy, width, height):
+        return ": fx and cx, fy and cy look exchanged"
+    return ""
+
+
+def _is_middle(x: float, y: float, width: int, height: int) -> bool:
+    """Whether a point is near the middle of an image."""
+    return max(abs(x / width - 0.5), abs(y / height - 0.5)) < _SAME_FACTOR / 2

@@ -1,0 +1,226 @@
+"""The camera model: pixels to rays and back, for the distortion models of sensor_msgs/CameraInfo."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from loftr_ros.errors import LoftrRosError
+from loftr_ros.odometry.geometry.calibration_check import impossible
+
+# Number of coefficients OpenCV expects by model; "none" is a rectified pinhole image. The rational model has 4 more for
+# a thin prism, and then 2 more for a tilted sensor.
+DISTORTION_COEFFICIENTS = {
+    "none": (0,),
+    "plumb_bob": (4, 5),
+    "rational_polynomial": (8, 12, 14),
+    "equidistant": (4,),
+}
+# What other programs call them (Kalibr, EuRoC, OpenCV, ORB-SLAM, Basalt).
+_OTHER_NAMES = {
+    "radtan": "plumb_bob",
+    "radial_tangential": "plumb_bob",
+    "brown_conrady": "plumb_bob",
+    "equi": "equidistant",
+    "fisheye": "equidistant",
+    "kannala_brandt": "equidistant",
+    "kb4": "equidistant",
+}
+
+_MAX_SIDE = 1 << 16  # pixels
+
+# OpenCV's default of five iterations leaves 0.3 px at the image border of an ordinary wide-angle lens.
+_UNDISTORT_CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-10)
+# The function that takes criteria is called undistortPointsIter in OpenCV 4 and undistortPoints in OpenCV 5.
+_undistort_points = getattr(cv2, "undistortPointsIter", cv2.undistortPoints)
+
+
+class CameraError(LoftrRosError):
+    """A calibration that cannot be used; the message names the field and the fix."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Intrinsics of one camera.
+
+    Attributes:
+        width, height: image size in pixels.
+        K: (3, 3) float64 camera matrix, pixels.
+        distortion_model: "none", "plumb_bob", "rational_polynomial" or "equidistant" (REP-104 names), or what other
+            programs call them: "radtan", "radial-tangential", "fisheye", "kannala_brandt". Kept by its name in ROS.
+        distortion: coefficients in OpenCV order; empty for "none". Their number tells plumb_bob (4 or 5) from
+            rational_polynomial (8, 12 or 14), as in OpenCV; a fifth of equidistant must be 0 and is dropped.
+    """
+
+    width: int
+    height: int
+    K: NDArray[np.float64]
+    distortion_model: str = "none"
+    distortion: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        """Bring the arrays to float64, C-contiguous, and raise CameraError for what no camera can have."""
+        object.__setattr__(self, "K", np.array(self.K, np.float64))
+        model, distortion = _as_in_ros(self.distortion_model, np.array(self.distortion, np.float64).ravel())
+        object.__setattr__(self, "distortion_model", model)
+        object.__setattr__(self, "distortion", distortion)
+        if not (0 < self.width <= _MAX_SIDE and 0 < self.height <= _MAX_SIDE):
+            size = f"{self.width}x{self.height}" if max(self.width, self.height) <= _MAX_SIDE else "beyond all images"
+            raise CameraError(f"The camera's image size is {size}; set width and height.")
+        if self.K.shape != (3, 3) or not np.isfinite(self.K).all() or self.K[0, 0] <= 0 or self.K[1, 1] <= 0:
+            raise CameraError(
+                f"The camera matrix K is {self.K.tolist()}; calibrate: the focal lengths must be above 0."
+            )
+        if not np.linalg.det(self.K[:2, :2] / self.K[0, 0]) > np.finfo(np.float64).eps:
+            raise CameraError(f"The camera matrix K is {self.K.tolist()}; calibrate: its axes must not be parallel.")
+        if self.distortion_model not in DISTORTION_COEFFICIENTS:
+            raise CameraError(
+                f"The distortion model is '{self.distortion_model}'; use one of {', '.join(DISTORTION_COEFFICIENTS)} "
+                "(calibrate a fisheye or omnidirectional lens as equidistant)."
+            )
+        counts = DISTORTION_COEFFICIENTS[self.distortion_model]
+        if self.distortion.size not in counts or not np.isfinite(self.distortion).all():
+            raise CameraError(
+                f"The distortion D has {self.distortion.size} coefficients; {self.distortion_model} takes "
+                f"{' or '.join(map(str, counts))} finite ones."
+            )
+
+    @classmethod
+    def from_camera_info(
+        cls,
+        width: int,
+        height: int,
+        k: Sequence[float],
+        d: Sequence[float],
+        distortion_model: str,
+        p: Sequence[float],
+        *,
+        rectified: bool,
+    ) -> Camera:
+        """Make a camera from the fields of sensor_msgs/CameraInfo.
+
+        Args:
+            width, height: image size in pixels.
+            k: the 9 numbers of the camera matrix of the raw image.
+            d: distortion coefficients of the raw image.
+            distortion_model: as in the message; empty for an undistorted image.
+            p: the 12 numbers of the projection matrix of the rectified image.
+            rectified: whether the images are rectified (image_rect): P then holds their intrinsics.
+
+        Raises:
+            CameraError: the calibration is missing, incomplete or impossible.
+        """
+        source, name, count = (p, "P", 12) if rectified else (k, "K", 9)
+        if not any(source):
+            raise CameraError(f"{name} of the camera info is empty; calibrate the camera.")
+        if len(source) != count:
+            raise CameraError(f"{name} of the camera info has {len(source)} numbers; it must have {count}.")
+        matrix = np.reshape(np.asarray(source, np.float64), (3, -1))[:, :3]
+        if rectified or not any(d):
+            return checked(cls(width, height, matrix))
+        return checked(cls(width, height, matrix, distortion_model, np.asarray(d, np.float64)))
+
+    @property
+    def focal(self) -> float:
+        """Mean focal length in pixels: turns small angles into pixels."""
+        return float(self.K[0, 0] + self.K[1, 1]) / 2.0
+
+    def normalize(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Undistort (N, 2) pixels to (N, 2) coordinates on the plane z = 1 of the camera."""
+        pixels = np.asarray(points, np.float64).reshape(-1, 1, 2)
+        if self.distortion_model == "none" or len(pixels) == 0:
+            return np.asarray((pixels[:, 0] - self.K[:2, 2]) @ np.linalg.inv(self.K[:2, :2]).T)
+        if self.distortion_model == "equidistant":
+            rays = cv2.fisheye.undistortPoints(pixels, self.K, self.distortion)
+        else:
+            rays = _undistort_points(pixels, self.K, self.distortion, R=None, P=None, criteria=_UNDISTORT_CRITERIA)
+        return np.asarray(rays, np.float64).reshape(-1, 2)
+
+    def project(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Project (N, 3) points in front of the camera, in its frame, to (N, 2) pixels."""
+        xyz = np.asarray(points, np.float64).reshape(-1, 1, 3)
+        if self.distortion_model == "none" or len(xyz) == 0:
+            return np.asarray(xyz[:, 0, :2] / xyz[:, 0, 2:] @ self.K[:2, :2].T + self.K[:2, 2])
+        model = cv2.fisheye.projectPoints if self.distortion_model == "equidistant" else cv2.projectPoints
+        pixels, _ = model(xyz, np.zeros((3, 1)), np.zeros((3, 1)), self.K, self.distortion)
+        return np.asarray(pixels, np.float64).reshape(-1, 2)
+
+    def cropped(self, x_offset: int, y_offset: int, width: int, height: int) -> Camera:
+        """Return the camera of a region of the image, which begins at (x_offset, y_offset)."""
+        K = self.K.copy()
+        K[:2, 2] -= x_offset, y_offset
+        return replace(self, width=width, height=height, K=K)
+
+    def scaled(self, width: int, height: int) -> Camera:
+        """Return the camera of the image resized to another size; pixel centres are integers before and after."""
+        scale = np.array([width / self.width, height / self.height])
+        K = self.K.copy()
+        K[:2, :2] *= scale[:, None]
+        K[:2, 2] = (K[:2, 2] + 0.5) * scale - 0.5
+        return replace(self, width=width, height=height, K=K)
+
+
+def _as_in_ros(name: str, distortion: NDArray[np.float64]) -> tuple[str, NDArray[np.float64]]:
+    """Return the name of a distortion model in ROS (as it was if there is none) and its coefficients."""
+    model = re.sub(r"[ -]+", "_", name.strip().lower())
+    model = _OTHER_NAMES.get(model, model)
+    if model == "equidistant" and distortion.size == 5 and distortion[4] == 0:  # as the driver of the T265 publishes it
+        return model, distortion[:4]
+    for same in ("plumb_bob", "rational_polynomial"):
+        if model in ("plumb_bob", "rational_polynomial") and distortion.size in DISTORTION_COEFFICIENTS[same]:
+            return same, distortion
+    return (model if model in DISTORTION_COEFFICIENTS else name), distortion
+
+
+def checked(camera: Camera) -> Camera:
+    """Return a camera that a calibration says took whole images. Raises CameraError if no camera can be like this."""
+    reason = impossible(camera)
+    if reason:
+        raise CameraError(reason)
+    return camera
+
+
+def projection_offset(p: Sequence[float]) -> NDArray[np.float64]:
+    """Return the (3,) translation t of a projection matrix K [I | t] from its 12 numbers, metres.
+
+    It takes points from the axes that all cameras of a rectified set share to those of this camera.
+
+    Raises:
+        CameraError: the matrix is incomplete, singular or not finite.
+    """
+    if len(p) != 12:
+        raise CameraError(f"The projection matrix P has {len(p)} numbers; it must have 12.")
+    P = np.reshape(np.asarray(p, np.float64), (3, 4))
+    try:
+        offset = np.asarray(np.linalg.solve(P[:, :3], P[:, 3]), np.float64)
+    except np.linalg.LinAlgError as error:
+        raise CameraError(f"The projection matrix P is {P.tolist()}, which is singular; calibrate.") from error
+    if not np.isfinite(offset).all():
+        raise CameraError("The projection matrix P holds numbers that are not finite; calibrate.")
+    return offset
+
+
+def stereo_baseline(p_left: Sequence[float], p_right: Sequence[float]) -> float:
+    """Baseline in metres of a rectified pair from the 12 numbers of P of each: left P[3] / fx - right P[3] / fx.
+
+    A left P of zeros, as beside raw images, is that of the camera at the origin.
+
+    Raises:
+        CameraError: the matrices say that the right camera is not on the right of the left one.
+    """
+    if len(p_right) != 12 or not any(p_right):
+        raise CameraError("The right camera info holds no baseline: its P is empty; calibrate the pair as stereo.")
+    left = projection_offset(p_left)[0] if any(p_left) else 0.0
+    baseline = float(left - projection_offset(p_right)[0])
+    if not baseline > 0:
+        raise CameraError(
+            f"P of the left and right camera give a baseline of {baseline:.6g} m: left P[3] / fx - right P[3] / fx "
+            "must be above 0 (right P[3] is -fx * baseline where left P[3] is 0); calibrate the pair as stereo, and "
+            "check that left and right are not swapped."
+        )
+    return baseline

@@ -1,0 +1,39 @@
+"""One moment of the camera: the unit that sequences yield and the odometry consumes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros.odometry.geometry.camera import Camera
+from loftr_ros.odometry.geometry.stereo_rig import StereoRig
+from loftr_ros.odometry.images.structure_tensor import Texture
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Images taken at one time by one rig.
+
+    Attributes:
+        stamp_ns: time of exposure, integer nanoseconds.
+        image: (H, W) uint8 grey, the left (or only) camera.
+        camera: calibration of that camera.
+        right: (H, W) uint8 grey of the right camera, of the same time, or None.
+        depth: (H, W) float32 metres registered to `image`, 0 or NaN where unknown, or None.
+        rig: what the right camera is and where; set when `right` is.
+    """
+
+    stamp_ns: int
+    image: NDArray[np.uint8]
+    camera: Camera
+    right: NDArray[np.uint8] | None = None
+    depth: NDArray[np.float32] | None = None
+    rig: StereoRig | None = None
+
+    @cached_property
+    def texture(self) -> Texture:
+        """That of `image`, which all frames are polished against that are matched with this one."""
+        return Texture(self.image)

@@ -1,0 +1,1 @@
+"""Keyframes and the inverse depth of their cells."""

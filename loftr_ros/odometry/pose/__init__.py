@@ -1,0 +1,1 @@
+"""The relative pose of two frames: hypotheses, robust refinement, covariance and degeneracies."""

@@ -1,0 +1,78 @@
+"""Direction of a translation without any depth: the best of several starts."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.geometry.normalized_matches import RayMatches, triangulate
+from loftr_ros.odometry.pose.gauss_newton import Freedom, RefinedPose, assess, refine
+from loftr_ros.odometry.pose.two_view import MINIMUM_MATCHES, TwoViewPose, epipolar_cost, epipolar_errors, fit_rotation
+
+# Size of the subset of the inliers that each start is refined on.
+_MANY = 300
+# The last refinement leaves out matches beyond this multiple of the threshold: farther ones are outliers that bias the
+# noise; nearer ones are needed to measure it.
+_NEAR = 3.0
+
+
+def refine_direction(
+    two_view: TwoViewPose,
+    rays: RayMatches,
+    baseline: float | None,
+    noise: float,
+    least_noise: float,
+    threshold: float,
+) -> RefinedPose:
+    """Refine rotation and direction of translation of matches without depth.
+
+    While the image has moved by a pixel or two, a rotation explains much of a translation across it, so the epipolar
+    error has several local minima. All axes are starts, too, with the rotation that alone explains most. Every
+    candidate and its opposite have one score over all matches, `epipolar_cost`; the lowest wins.
+
+    Args:
+        two_view: what the essential matrix says.
+        rays: N matches without depth.
+        baseline: length of the translation; None: such that the median distance of the points is 1, the unit.
+        noise, least_noise: see `refine`.
+        threshold: largest error of an inlier, on the plane z = 1.
+    """
+    few = rays.select(two_view.inliers).thinned(_MANY)
+    candidates = _candidates(two_view, few, noise, least_noise)
+    candidates += [turned for T in candidates for turned in _along_the_lines(T, threshold)]
+    best = min(candidates, key=lambda T: epipolar_cost(T, rays, threshold))
+    best[:3, 3] *= _unit(best, few) if baseline is None else baseline
+    near = epipolar_errors(best, rays) < _NEAR * threshold
+    if near.sum() < MINIMUM_MATCHES:
+        near[:] = True
+    refined = refine(best, rays.select(near), noise, least_noise, Freedom.DIRECTION)
+    return assess(refined.T_a_b, rays, refined.noise, Freedom.DIRECTION)
+
+
+def _candidates(two_view: TwoViewPose, few: RayMatches, noise: float, least_noise: float) -> list[NDArray[np.float64]]:
+    """(4, 4) poses with a translation of length 1: the essential matrix's, the refined starts, and their opposites."""
+    essential = se3.transform(two_view.R_a_b, two_view.direction)
+    R_a_b = fit_rotation(few.a, few.b, noise)
+    starts = [essential, *(se3.transform(R_a_b, axis) for axis in np.eye(3))]
+    refined = [refine(start, few, noise, least_noise, Freedom.DIRECTION).T_a_b for start in starts]
+    # The epipolar lines of a translation and its opposite are the same.
+    opposites = [se3.transform(T[:3, :3], -T[:3, 3]) for T in (essential, *refined)]
+    return [essential, *refined, *opposites]
+
+
+def _along_the_lines(T_a_b: NDArray[np.float64], threshold: float) -> list[NDArray[np.float64]]:
+    """(4, 4) poses whose rotation moves the points along their epipolar lines, by one and two thresholds.
+
+    The epipolar error hardly changes by it, but at little parallax it decides which points are in front.
+    """
+    axis = np.cross(T_a_b[:3, 3], [0.0, 0.0, 1.0])
+    axis *= threshold / max(float(np.linalg.norm(axis)), 1e-9)
+    return [se3.transform(se3.exp_rotation(k * axis) @ T_a_b[:3, :3], T_a_b[:3, 3]) for k in (-2, -1, 1, 2)]
+
+
+def _unit(T_a_b: NDArray[np.float64], rays: RayMatches) -> float:
+    """Return what a translation has to be multiplied with to make the median distance 1."""
+    inverse_depth, _ = triangulate(rays.a, rays.b, T_a_b, 1.0)
+    in_front = inverse_depth[inverse_depth > 0]
+    return float(np.median(in_front)) if len(in_front) else 1.0

@@ -1,0 +1,1 @@
+"""Metric scale of a single camera: wheel odometry, or its height above the ground."""

@@ -1,0 +1,1 @@
+"""From relative poses to a continuous track: motion model, motion limits, tracking loss."""

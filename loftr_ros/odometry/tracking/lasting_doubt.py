@@ -1,0 +1,49 @@
+"""A moving object that is mistaken for the world is mistaken for it in frame after frame: the errors add up.
+
+Covariances of steps are added as if each step erred by itself. An error of velocity that lasts since some time grows
+with the time t, and its variance with t²; so the step from a keyframe at t_k adds rate (t² - t_k²), and not
+rate (t - t_k)².
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros.odometry.pose.degeneracy import mixture_covariance
+from loftr_ros.odometry.pose.estimator import Motion
+
+# Doubt begins anew after so long without any, seconds; and what fills the view may do so for as long.
+_MEMORY_S, _SUDDEN_MEMORY_S = 1.0, 3.0
+
+
+class LastingDoubt:
+    """Widens the covariance of motions for as long as a moving object may be mistaken for the world."""
+
+    def __init__(self) -> None:
+        """Start without any."""
+        self._onset_ns = self._last_ns = self._until_ns = -1
+        self._rate = np.zeros((6, 6))  # variance per squared second
+
+    def suddenly(self, motion: Motion, T_predicted: NDArray[np.float64], before_ns: int, stamp_ns: int) -> None:
+        """Take a motion that no camera makes: what fills the view, and what comes next of it, may be an object."""
+        self._begin(before_ns, stamp_ns)
+        self._until_ns = stamp_ns + round(1e9 * _SUDDEN_MEMORY_S)
+        jump = mixture_covariance(motion.T_keyframe_camera, T_predicted, 0.5)
+        self._rate = jump / (1e-9 * (stamp_ns - before_ns)) ** 2
+
+    def of(self, motion: Motion, keyframe_ns: int, before_ns: int, stamp_ns: int) -> Motion:
+        """Return a motion from the keyframe, measured after the frame `before_ns`, with the doubt that it deserves."""
+        if motion.doubt.any():
+            self._begin(before_ns, stamp_ns)
+            rate = motion.doubt / (1e-9 * (stamp_ns - keyframe_ns)) ** 2
+            self._rate = max(rate, self._rate, key=np.trace) if stamp_ns <= self._until_ns else rate
+        elif stamp_ns > self._until_ns:
+            return motion
+        now, then = (1e-9 * max(time_ns - self._onset_ns, 0) for time_ns in (stamp_ns, keyframe_ns))
+        return motion.doubted(self._rate * (now**2 - then**2))
+
+    def _begin(self, before_ns: int, stamp_ns: int) -> None:
+        if self._onset_ns < 0 or (stamp_ns - self._last_ns > 1e9 * _MEMORY_S and stamp_ns > self._until_ns):
+            self._onset_ns = before_ns
+        self._last_ns = stamp_ns

@@ -1,0 +1,226 @@
+"""What a run over a sequence leaves behind: one light record a frame, and the files made from them."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros import __version__
+from loftr_ros.errors import LoftrRosError
+from loftr_ros.evaluation.ate import TrajectoryErrors, evaluate
+from loftr_ros.evaluation.plotting import plot_trajectory
+from loftr_ros.evaluation.trajectory import Trajectory, TrajectoryError, write_kitti, write_tum
+from loftr_ros.odometry.checks.input_fault import InputWarning
+from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
+from loftr_ros.output import writing
+
+REPORT_FILE, TRAJECTORY_FILE, TRUTH_FILE = "run.json", "trajectory.tum", "groundtruth.tum"
+KITTI_FILE, PICTURE_FILE = "trajectory.kitti", "trajectory.png"
+RESULT_FILES = (TRAJECTORY_FILE, KITTI_FILE, TRUTH_FILE, REPORT_FILE, PICTURE_FILE)
+
+MEASURED = {TrackingState.TRACKING.value, TrackingState.STATIONARY.value}
+
+
+class RunLogError(LoftrRosError):
+    """A folder that holds no run."""
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """What is kept of an OdometryEstimate, whose images and matches would fill the memory of a long run."""
+
+    stamp_ns: int
+    T_odom_camera: NDArray[np.float64]
+    state: str
+    lost_reason: str | None
+    remarks: tuple[str, ...]
+    input_warnings: tuple[InputWarning, ...]
+    matches: int
+    inliers: int
+    keyframe: bool
+    scale_known: bool
+    milliseconds: Mapping[str, float]
+
+    @staticmethod
+    def of(estimate: OdometryEstimate) -> FrameRecord:
+        """Keep the figures of an estimate."""
+        return FrameRecord(
+            stamp_ns=estimate.stamp_ns,
+            T_odom_camera=estimate.T_odom_camera,
+            state=estimate.state.value,
+            lost_reason=estimate.lost_reason.value if estimate.lost_reason else None,
+            remarks=estimate.remarks,
+            input_warnings=estimate.input_warnings,
+            matches=estimate.num_matches,
+            inliers=estimate.num_inliers,
+            keyframe=estimate.is_keyframe,
+            scale_known=estimate.scale_known,
+            milliseconds=estimate.timings_ms,
+        )
+
+
+@dataclass(frozen=True)
+class RunLog:
+    """A finished or interrupted run.
+
+    Attributes:
+        name: of the sequence.
+        settings: how the run was made, as it goes into run.json; holds at least mode and checkpoint.
+        records: one a frame, at least one.
+        truth: T_world_camera, or None.
+        truth_fault: why the truth that is there cannot be used; empty otherwise.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    records: Sequence[FrameRecord]
+    truth: Trajectory | None
+    truth_fault: str = ""
+
+    @property
+    def trajectory(self) -> Trajectory:
+        """T_odom_camera of all frames."""
+        stamps = np.array([record.stamp_ns for record in self.records], np.int64)
+        return Trajectory(stamps, np.array([record.T_odom_camera for record in self.records]))
+
+    @property
+    def metric(self) -> bool:
+        """Whether the trajectory is in metres."""
+        return self.records[-1].scale_known
+
+    def errors(self) -> TrajectoryErrors | None:
+        """Errors against the ground truth; None without one, or if it does not cover two frames."""
+        if self.truth is None:
+            return None
+        try:
+            return evaluate(self.trajectory, self.truth, with_scale=not self.metric)
+        except TrajectoryError:
+            return None
+
+    @property
+    def lost(self) -> dict[str, int]:
+        """How many frames were not measured, by reason, the most frequent first."""
+        return dict(Counter(record.lost_reason for record in self.records if record.lost_reason).most_common())
+
+    @property
+    def input_warnings(self) -> dict[str, str]:
+        """What the images said of the input when they said it last, by fault; `remarks` has the number of frames."""
+        return {warning.fault.value: warning.text for record in self.records for warning in record.input_warnings}
+
+    def why_no_pose(self) -> str:
+        """Say why not a single pose was measured, by the reason of most frames; empty if one was."""
+        if any(record.state in MEASURED for record in self.records):
+            return ""
+        if len(self.records) == 1:
+            return "No pose was measured: a motion takes two frames, and there was one"
+        if not self.lost:
+            return (
+                f"No pose was measured in {len(self.records)} frames: the camera moved too little for a single camera "
+                "to tell its motion"
+            )
+        reason, count = next(iter(self.lost.items()))
+        return f"No pose was measured in {len(self.records)} frames: {count} of them gave the reason '{reason}'"
+
+    def _summary(self, errors: TrajectoryErrors | None) -> dict[str, Any]:
+        return {
+            **self.settings,
+            "versions": _versions(),
+            "frames": len(self.records),
+            "states": dict(Counter(record.state for record in self.records)),
+            "lost": self.lost,
+            "remarks": dict(Counter(remark for record in self.records for remark in record.remarks)),
+            "input_warnings": self.input_warnings,
+            "keyframes": sum(record.keyframe for record in self.records),
+            "median_matches": _median(record.matches for record in self.records[1:]),
+            "median_inliers": _median(record.inliers for record in self.records[1:]),
+            "median_milliseconds": self._median_milliseconds(),
+            "scale_known": self.metric,
+            "path_length": self.trajectory.length,
+            "ground_truth": self.truth is not None,
+            "ground_truth_fault": self.truth_fault,
+            "errors": asdict(errors) if errors else None,
+        }
+
+    def write(self, folder: Path) -> dict[str, Any]:
+        """Write trajectory.tum, trajectory.kitti, trajectory.png and run.json; return the summary.
+
+        The ground truth, if there is one, goes to groundtruth.tum, so that the folder can be evaluated on its own.
+
+        Raises:
+            OutputError: a file cannot be written. Those before it are there, the trajectory first.
+        """
+        with writing(folder / TRAJECTORY_FILE) as path:
+            write_tum(path, self.trajectory)
+        with writing(folder / KITTI_FILE) as path:
+            write_kitti(path, self.trajectory)
+        (folder / TRUTH_FILE).unlink(missing_ok=True)  # of an earlier run
+        if self.truth is not None:
+            with writing(folder / TRUTH_FILE) as path:
+                write_tum(path, self.truth)
+        errors = self.errors()
+        summary = self._summary(errors)
+        frames = [_as_json(record) for record in self.records]
+        with writing(folder / REPORT_FILE) as path:
+            path.write_text(json.dumps({"summary": summary, "frames": frames}, indent=1) + "\n")
+        truth = self.truth if errors else None
+        plot_trajectory(folder / PICTURE_FILE, self.trajectory, truth, self._title(errors), self.metric)
+        return summary
+
+    def _title(self, errors: TrajectoryErrors | None) -> str:
+        accuracy = f", ATE {errors.ate_m:.3f} m ({errors.ate_percent:.2f} %)" if errors else ""
+        return f"{self.name}, {self.settings['mode']}, checkpoint {self.settings['checkpoint']}{accuracy}"
+
+    def _median_milliseconds(self) -> dict[str, float]:
+        """By stage over the frames that had it, and of whole frames; the first frame only warms up."""
+        timings = [record.milliseconds for record in self.records[1:]]
+        stages = dict.fromkeys(stage for timing in timings for stage in timing)
+        medians = {stage: _median(timing[stage] for timing in timings if stage in timing) for stage in stages}
+        return {**medians, "frame": _median(sum(timing.values()) for timing in timings)}
+
+
+def read_scale_known(folder: Path) -> bool:
+    """Read from the report of a run whether its trajectory is in metres. Raises RunLogError."""
+    try:
+        return bool(json.loads((folder / REPORT_FILE).read_text())["summary"]["scale_known"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise RunLogError(
+            f"{folder} is no folder of a run: it has no {REPORT_FILE} as `loftr-ros run` writes it; "
+            "give such a folder, or the file of a trajectory."
+        ) from error
+
+
+def _median(values: Any) -> float:
+    numbers = list(values)
+    return round(float(np.median(numbers)), 3) if numbers else 0.0
+
+
+def _as_json(record: FrameRecord) -> dict[str, Any]:
+    return {
+        "stamp_ns": record.stamp_ns,
+        "state": record.state,
+        "remarks": record.remarks,
+        "matches": record.matches,
+        "inliers": record.inliers,
+        "keyframe": record.keyframe,
+        "milliseconds": {stage: round(value, 3) for stage, value in record.milliseconds.items()},
+    }
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "loftr_ros": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+        "torch": version("torch"),
+    }

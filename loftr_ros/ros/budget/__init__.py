@@ -1,0 +1,1 @@
+"""How much computation goes into a frame, by rate and memory."""

@@ -1,0 +1,209 @@
+"""What `vo.launch.py` works out from its arguments. Imports no ROS, so that it can be tested without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from loftr_ros.errors import LoftrRosError
+from loftr_ros.ros.parameters.spec import ParameterSpec
+from loftr_ros.ros.parameters.table import PARAMETERS, VoParameters, validated
+
+# Relative, so that PushRosNamespace of a launch file around this one is before it.
+NAMESPACE = "loftr"
+_TOPICS = ("image_topic", "left_image_topic", "right_image_topic", "depth_image_topic")
+_TEMPLATE_NAMESPACE = "/loftr"  # of the topics in vo.rviz
+_BOOLEANS = {
+    **dict.fromkeys(("true", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "0"), False),
+}
+
+
+class LaunchArgumentError(LoftrRosError):
+    """A launch argument that nothing can be started with; the message names it."""
+
+
+class ParametersFileError(LaunchArgumentError):
+    """A file of parameters that cannot be read."""
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of the launch file.
+
+    Attributes:
+        name: as on the command line.
+        default: what holds if it is not given, as `--show-args` shows it.
+        description: one line.
+    """
+
+    name: str
+    default: str
+    description: str
+
+
+_OTHERS = (
+    Argument(
+        "params_file",
+        "",
+        "File of parameters (a changed copy of config/vo.yaml) instead of the defaults shown; arguments win over it",
+    ),
+    Argument("namespace", NAMESPACE, "Namespace of the node and its topics, inside the one of the launch files around"),
+    Argument("rviz", "false", "true shows odometry, path, points and matches in rviz2"),
+    Argument("bag", "", "Recording to play (ros2 bag play) with its clock, which sets use_sim_time"),
+    Argument("use_sim_time", "false", "true takes the time from /clock; passed to the node only if it is given"),
+)
+
+
+def _argument(spec: ParameterSpec) -> Argument:
+    if spec.name in _TOPICS:
+        return Argument(spec.name, "", spec.help)  # the node finds the camera
+    return Argument(
+        spec.name, str(spec.default).lower() if isinstance(spec.default, bool) else str(spec.default), spec.help
+    )
+
+
+ARGUMENTS = (*_OTHERS, *map(_argument, PARAMETERS))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to start.
+
+    Attributes:
+        namespace: of the node; relative to the launch files around unless it starts with a slash.
+        params_file: for the node; None for its defaults.
+        parameters: for the node, over those of the file: only what was asked for.
+        time: the parameter use_sim_time, for every node that is started, if it was asked for.
+        bag: recording to play, if any.
+        rviz: whether to show it.
+        odom_frame, base_frame: of the node.
+    """
+
+    namespace: str
+    params_file: Path | None
+    parameters: dict[str, bool | int | float | str]
+    time: dict[str, bool]
+    bag: str | None
+    rviz: bool
+    odom_frame: str
+    base_frame: str
+
+
+def plan(given: Mapping[str, str], around: Mapping[str, str]) -> Plan:
+    """Return what the arguments ask for, all of them checked.
+
+    Args:
+        given: the launch arguments that are not empty.
+        around: what the launch files around set, as `parameters_around` returns it.
+
+    Raises:
+        LaunchArgumentError: an argument makes no sense, or a file is not there.
+        ParameterError: a parameter is of another type, or outside its range.
+    """
+    bag = given.get("bag")
+    if bag and not Path(bag).exists():
+        raise LaunchArgumentError(f"bag {bag} does not exist")
+    sim_time = given.get("use_sim_time") or ("true" if bag else "")
+    known = {**around, **given}
+    in_file = _in_file(Path(known["params_file"])) if "params_file" in known else {}
+    odom_frame, base_frame = (
+        str(known.get(name) or in_file.get(name) or getattr(VoParameters(), name))
+        for name in ("odom_frame", "base_frame")
+    )
+    return Plan(
+        namespace=given.get("namespace", NAMESPACE),
+        params_file=Path(given["params_file"]) if "params_file" in given else None,
+        parameters=topics_to_find(known) | typed(given),
+        time={"use_sim_time": boolean("use_sim_time", sim_time)} if sim_time else {},
+        bag=bag,
+        rviz=boolean("rviz", given.get("rviz", "false")),
+        odom_frame=odom_frame,
+        base_frame=base_frame,
+    )
+
+
+def parameters_around(global_params: Iterable[tuple[str, Any] | str]) -> dict[str, str]:
+    """Return what SetParameter and SetParametersFromFile of launch files around set; the last file is `params_file`.
+
+    Args:
+        global_params: names with values, and paths of files, as launch_ros keeps them.
+    """
+    pairs = (("params_file", item) if isinstance(item, str) else item for item in global_params)
+    return {name: str(value) for name, value in pairs}
+
+
+def topics_to_find(given: Mapping[str, str]) -> dict[str, bool | int | float | str]:
+    """Return the image topics to leave empty for the node to find the camera: all, if nothing given names any."""
+    return {} if any(name in given for name in (*_TOPICS, "params_file")) else dict.fromkeys(_TOPICS, "")
+
+
+def typed(given: Mapping[str, str]) -> dict[str, bool | int | float | str]:
+    """Return those arguments that are parameters of the node, as what they have to be.
+
+    Raises:
+        LaunchArgumentError: a switch is neither true nor false.
+        ParameterError: a value is of another type, or outside its range.
+    """
+    values = {spec.name: _read(spec, given[spec.name]) for spec in PARAMETERS if spec.name in given}
+    validated(values)
+    return values
+
+
+def _read(spec: ParameterSpec, text: str) -> Any:
+    """Return the value that a text stands for, or the text itself if it stands for none of this type."""
+    kind = type(spec.default)
+    if kind is bool:
+        return boolean(spec.name, text)
+    try:
+        return kind(text)
+    except ValueError:
+        return text
+
+
+def boolean(name: str, text: str) -> bool:
+    """Return what a text says of a switch, in any case of its letters. Raises LaunchArgumentError."""
+    value = _BOOLEANS.get(text.strip().lower())
+    if value is None:
+        raise LaunchArgumentError(f"{name} is {text!r}: it must be true or false (or yes, no, on, off, 1, 0)")
+    return value
+
+
+def rviz_config(template: str, namespace: str, odom_frame: str, base_frame: str) -> str:
+    """Return the configuration of rviz (YAML) for these frames, and for topics in this absolute namespace."""
+    config = yaml.safe_load(template)
+    manager = config["Visualization Manager"]
+    manager["Global Options"]["Fixed Frame"] = odom_frame
+    manager["Views"]["Current"]["Target Frame"] = base_frame
+    for display in manager["Displays"]:
+        if "Topic" in display:
+            topic = display["Topic"]["Value"].removeprefix(_TEMPLATE_NAMESPACE)
+            display["Topic"]["Value"] = namespace.rstrip("/") + topic
+    return yaml.safe_dump(config, sort_keys=False)
+
+
+def _in_file(params_file: Path) -> dict[str, Any]:
+    """Return the parameters of all nodes in a file together."""
+    try:
+        found = _parameters(yaml.safe_load(params_file.read_text()))
+    except OSError as error:
+        raise ParametersFileError(f"params_file {params_file} cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParametersFileError(f"params_file {params_file} is no YAML: {error}") from error
+    if not found:
+        raise ParametersFileError(f"params_file {params_file} holds no parameters of a node: see config/vo.yaml")
+    return found
+
+
+def _parameters(nodes: object) -> dict[str, Any]:
+    """Return the parameters of all nodes in a tree of namespaces together."""
+    if not isinstance(nodes, dict):
+        return {}
+    found = nodes.get("ros__parameters")
+    if isinstance(found, dict):
+        return found
+    return {name: value for node in nodes.values() for name, value in _parameters(node).items()}

@@ -1,0 +1,151 @@
+"""What the node says about itself on /diagnostics."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+
+from loftr_ros.errors import LoftrRosError
+from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
+from loftr_ros.ros.messages.stamp_order import Order
+
+_RATE_WINDOW_S = 10.0
+# Images further from now than this are stamped by another clock, such as that of a recording.
+_SAME_CLOCK_S = 3600.0
+
+
+class Rate:
+    """Events a second over the last ten seconds."""
+
+    def __init__(self) -> None:
+        """Start with no events."""
+        self._times: deque[float] = deque(maxlen=10_000)
+
+    def tick(self) -> None:
+        """Count an event now."""
+        self._times.append(time.monotonic())
+
+    def per_second(self) -> float:
+        """Return the mean rate until now; 0 with fewer than two events."""
+        now = time.monotonic()
+        while self._times and self._times[0] < now - _RATE_WINDOW_S:
+            self._times.popleft()
+        return (len(self._times) - 1) / (now - self._times[0]) if len(self._times) > 1 else 0.0
+
+
+class Durations:
+    """Last, mean and largest of durations in seconds."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._last, self._total, self._largest, self._count = 0.0, 0.0, 0.0, 0
+
+    def add(self, seconds: float) -> None:
+        """Take the next one."""
+        self._last = seconds
+        self._total += seconds
+        self._largest = max(self._largest, seconds)
+        self._count += 1
+
+    def values(self, name: str) -> dict[str, str]:
+        """Return names and milliseconds to show."""
+        if self._count == 0:
+            return {f"{name} (ms)": "unknown"}
+        shown = {"last": self._last, "mean": self._total / self._count, "max": self._largest}
+        return {f"{name} {what} (ms)": f"{seconds * 1e3:.1f}" for what, seconds in shown.items()}
+
+
+class Statistics:
+    """Counts of one activation, written by the callbacks and the worker, read by the diagnostics."""
+
+    def __init__(self, now_ns: Callable[[], int] = time.time_ns) -> None:
+        """Start at zero; `now_ns` is the clock that images are stamped with."""
+        self._now_ns = now_ns
+        self._lock = threading.Lock()
+        self._received, self._processed, self._dropped = 0, 0, 0
+        self._ignored: Counter[Order] = Counter()
+        self._rate_in, self._rate_out = Rate(), Rate()
+        self._latency, self._processing = Durations(), Durations()
+        self._estimate: OdometryEstimate | None = None
+        self._keyframe_ns = 0
+
+    def frame_received(self) -> None:
+        """Count a complete set of messages."""
+        with self._lock:
+            self._received += 1
+            self._rate_in.tick()
+
+    def frame_dropped(self) -> None:
+        """Count a frame that nothing was computed from."""
+        with self._lock:
+            self._dropped += 1
+
+    def frame_ignored(self, order: Order) -> None:
+        """Count a set of messages that is not later than the one before."""
+        with self._lock:
+            self._ignored[order] += 1
+
+    def frame_processed(self, estimate: OdometryEstimate, arrival: float) -> None:
+        """Count a frame whose odometry is out; `arrival` is when it came, seconds of the monotonic clock."""
+        with self._lock:
+            self._processed += 1
+            self._rate_out.tick()
+            self._processing.add(time.monotonic() - arrival)
+            latency = 1e-9 * (self._now_ns() - estimate.stamp_ns)
+            if 0 <= latency < _SAME_CLOCK_S:
+                self._latency.add(latency)
+            self._estimate = estimate
+            if estimate.is_keyframe:
+                self._keyframe_ns = estimate.stamp_ns
+
+    @property
+    def state(self) -> TrackingState | None:
+        """State of the last frame; None before the first."""
+        estimate = self._estimate
+        return estimate.state if estimate else None
+
+    @property
+    def scale_known(self) -> bool:
+        """Whether the lengths of the last frame are metres."""
+        return self._estimate is not None and self._estimate.scale_known
+
+    @property
+    def lost_because(self) -> str:
+        """Why the last frame was lost, in words; empty if it was not."""
+        estimate = self._estimate
+        return estimate.lost_reason.value if estimate and estimate.lost_reason else ""
+
+    @property
+    def input_fault(self) -> str:
+        """What the images say is wrong with the input, in sentences; empty if nothing is."""
+        return "; ".join(warning.text for warning in self._estimate.input_warnings) if self._estimate else ""
+
+    def values(self) -> dict[str, str]:
+        """Return names and values to show."""
+        with self._lock:
+            estimate = self._estimate
+            age = 1e-9 * (estimate.stamp_ns - self._keyframe_ns) if estimate else 0.0
+            return {
+                "state": estimate.state.value if estimate else "waiting for images",
+                "remarks": ", ".join(estimate.remarks) if estimate else "",
+                "rate in (Hz)": f"{self._rate_in.per_second():.2f}",
+                "rate out (Hz)": f"{self._rate_out.per_second():.2f}",
+                **self._latency.values("latency"),
+                **self._processing.values("processing"),
+                "matches": str(estimate.num_matches if estimate else 0),
+                "inliers": str(estimate.num_inliers if estimate else 0),
+                "keyframe age (s)": f"{age:.2f}",
+                "received": str(self._received),
+                "processed": str(self._processed),
+                "dropped": str(self._dropped),
+                "duplicate stamps": str(self._ignored[Order.DUPLICATE]),
+                "stale stamps": str(self._ignored[Order.STALE]),
+                "scale known": str(estimate.scale_known if estimate else False).lower(),
+            }
+
+
+def sentence(error: Exception) -> str:
+    """Return what to tell the user: errors of the user's are sentences, others are ours."""
+    return str(error) if isinstance(error, LoftrRosError) else f"internal error, {type(error).__name__}: {error}"

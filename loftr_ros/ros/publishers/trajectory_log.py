@@ -1,0 +1,56 @@
+"""The poses that the node published, kept for `save_trajectory`."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros.errors import LoftrRosError
+from loftr_ros.evaluation.trajectory import Trajectory, write_tum
+from loftr_ros.output import OutputError, writing
+
+
+class TrajectoryLogError(LoftrRosError):
+    """There is nothing to save, or nowhere to save it."""
+
+
+class TrajectoryLog:
+    """The newest poses, in bounded memory. The worker adds to it; any thread may save it."""
+
+    def __init__(self, capacity: int) -> None:
+        """Keep so many poses."""
+        self._poses: deque[tuple[int, NDArray[np.float64]]] = deque(maxlen=capacity)
+
+    def add(self, stamp_ns: int, T_odom_base: NDArray[np.float64]) -> None:
+        """Take the next (4, 4) pose; when the clock went back, a new trajectory begins."""
+        if self._poses and stamp_ns <= self._poses[-1][0]:
+            self.clear()
+        self._poses.append((stamp_ns, T_odom_base))
+
+    def clear(self) -> None:
+        """Begin a new trajectory."""
+        self._poses.clear()
+
+    def save(self, path: Path) -> str:
+        """Write the trajectory in TUM format; returns what was written where, in words.
+
+        Raises:
+            TrajectoryLogError: there is none, or the file cannot be written.
+        """
+        poses = list(self._poses)  # one step that no other thread gets in between
+        if not poses:
+            raise TrajectoryLogError("there is no trajectory to save: no odometry came since the start or the reset")
+        try:
+            path = path.expanduser().absolute()
+        except RuntimeError as error:
+            raise TrajectoryLogError(f"{path}: there is no such user; set the parameter trajectory_file") from error
+        stamps, matrices = zip(*poses, strict=True)
+        try:
+            with writing(path) as part:
+                write_tum(part, Trajectory(np.array(stamps, np.int64), np.array(matrices)))
+        except OutputError as error:
+            raise TrajectoryLogError(f"{str(error).rstrip('.')}; set the parameter trajectory_file") from error
+        return f"wrote the last {len(poses)} poses to {path}"

@@ -1,0 +1,1 @@
+"""Sequences played as topics, odometry recorded, times reported."""

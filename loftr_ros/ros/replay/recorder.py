@@ -1,0 +1,88 @@
+"""Records odometry messages as a trajectory."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rclpy
+from nav_msgs.msg import Odometry
+from numpy.typing import NDArray
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import QoSProfile
+
+from loftr_ros.evaluation.trajectory import Trajectory, write_tum
+from loftr_ros.output import writing
+from loftr_ros.ros.messages.time import nanoseconds, pose_matrix
+from loftr_ros.ros.replay.reports import RecordReport, ReplayError
+from loftr_ros.ros.transforms.frames import camera_pose
+
+
+@dataclass(frozen=True)
+class RecordOptions:
+    """What to record.
+
+    Attributes:
+        topic: nav_msgs/Odometry.
+        frames: end after so many messages; None goes on.
+        timeout: end after so many seconds without a message; None goes on.
+        T_base_camera: write the poses of the camera, T_odom_camera in optical frames, for which this (4, 4) pose of
+            the camera in the base is needed; None writes the poses as they come, T_odom_base.
+    """
+
+    topic: str
+    frames: int | None = None
+    timeout: float | None = None
+    T_base_camera: NDArray[np.float64] | None = None
+
+
+def record(options: RecordOptions) -> tuple[Trajectory, RecordReport]:
+    """Collect messages until one of the ends of the options, or a KeyboardInterrupt.
+
+    Raises:
+        ReplayError: nothing came.
+    """
+    stamps: list[int] = []
+    arrivals: list[int] = []
+    poses: list[NDArray[np.float64]] = []
+
+    def on_message(message: Odometry) -> None:
+        arrivals.append(time.time_ns())
+        stamps.append(nanoseconds(message.header.stamp))
+        poses.append(pose_matrix(message.pose.pose))
+
+    node = rclpy.create_node("record", namespace="/loftr")
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        subscription = None
+        last_count, last_time = 0, time.monotonic()
+        while options.frames is None or len(stamps) < options.frames:
+            executor.spin_once(timeout_sec=0.1)
+            if subscription is None and node.count_publishers(options.topic):
+                # Only now: who sees this subscription may start, and no message is lost while the publisher and this
+                # process still look for each other, which can take seconds.
+                subscription = node.create_subscription(Odometry, options.topic, on_message, QoSProfile(depth=1000))
+            if len(stamps) > last_count:
+                last_count, last_time = len(stamps), time.monotonic()
+            elif options.timeout is not None and time.monotonic() - last_time > options.timeout:
+                break
+    except KeyboardInterrupt:
+        pass
+    finally:
+        executor.shutdown()
+        node.destroy_node()
+    if not stamps:
+        raise ReplayError(f"no odometry arrived on {options.topic}: is the node active, and does it get images?")
+    T = options.T_base_camera
+    frame = "base in odom" if T is None else "camera in optical odom"
+    poses = poses if T is None else [camera_pose(pose, T) for pose in poses]
+    return Trajectory(np.array(stamps), np.array(poses)), RecordReport(options.topic, frame, stamps, arrivals)
+
+
+def write_trajectory(path: Path, trajectory: Trajectory) -> None:
+    """Write the trajectory in TUM format. Raises OutputError."""
+    with writing(path) as part:
+        write_tum(part, trajectory)

@@ -1,0 +1,1 @@
+"""Subscriptions: cameras and wheel odometry, found, synchronized and turned into frames."""

@@ -1,0 +1,201 @@
+"""Subscribes to the images and calibrations of one camera, a pair, or a camera with depth; hands over complete sets."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo
+
+from loftr_ros.ros.messages.stamp_order import Order, StampOrder
+from loftr_ros.ros.messages.time import nanoseconds
+from loftr_ros.ros.parameters.table import VoParameters
+from loftr_ros.ros.sensors import watchdog
+from loftr_ros.ros.sensors.qos import MatchedSubscription
+from loftr_ros.ros.sensors.streams import Stream
+
+try:
+    import message_filters
+except ImportError:  # the wheels of ROS do not have it
+    from loftr_ros.ros.compat import synchronizer as message_filters
+
+# Latest stamps that are remembered of each stream, to tell how far those of a pair are apart.
+_REMEMBERED = 10
+# How often the subscriptions look at their publishers, seconds.
+_FOLLOW_S = 0.5
+
+
+@dataclass(frozen=True)
+class CameraMessages:
+    """Everything that makes a frame.
+
+    Attributes:
+        images: one of each stream.
+        infos: the calibrations of those streams that have one.
+        arrival: when the set was complete, seconds of the monotonic clock.
+        epoch: how often time had jumped back before.
+    """
+
+    images: tuple[Any, ...]
+    infos: tuple[CameraInfo, ...]
+    arrival: float
+    epoch: int
+
+
+@dataclass(eq=False)
+class _Intake:
+    """What is known of one stream, and the filter that its messages go into."""
+
+    stream: Stream
+    arrival: float
+    filter: Any = None
+    info: CameraInfo | None = None
+    order: StampOrder = field(default_factory=StampOrder)
+    stamps: deque[int] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+
+
+class CameraInput:
+    """The subscriptions of one mode.
+
+    Images of several streams are synchronized. A calibration counts from when it came until the next one, so it may be
+    published with every image or once; images that come before it wait for it. When time jumps back, everything that
+    waits for a partner is forgotten.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        parameters: VoParameters,
+        streams: Sequence[Stream],
+        deliver: Callable[[CameraMessages], None],
+        ignored: Callable[[Order], None],
+    ) -> None:
+        """Subscribe.
+
+        Args:
+            node: owner of the subscriptions.
+            parameters: of the node.
+            streams: of the mode.
+            deliver: takes complete sets, in the order of their stamps; called from the executor's thread.
+            ignored: told of each set that is not later than the one before; likewise.
+        """
+        self._node = node
+        self._parameters = parameters
+        self._deliver = deliver
+        self._ignored = ignored
+        self._started = self._last_set = time.monotonic()
+        self._last_ignored = 0.0
+        self._epoch = 0
+        self._complete: deque[tuple[Any, ...]] = deque()
+        self._waiting: deque[tuple[tuple[Any, ...], float]] = deque(maxlen=parameters.queue_size)
+        self._intakes = [_Intake(s, self._started) for s in streams]
+        self._start_anew()
+        self._subscriptions = [subscription for intake in self._intakes for subscription in self._subscribe(intake)]
+        # Not by the node's clock: simulated time stands still until the recording plays.
+        clock = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = node.create_timer(_FOLLOW_S, self._follow_publishers, clock=clock)
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        self._node.destroy_timer(self._timer)
+        for subscription in self._subscriptions:
+            subscription.close()
+
+    def problem(self) -> str | None:
+        """Say in one sentence what is missing since `input_timeout`, or None."""
+        p, late = self._parameters, time.monotonic() - self._parameters.input_timeout
+        for intake in self._intakes:
+            if intake.arrival < late:
+                return watchdog.no_images(self._node, intake.stream, p)
+        for intake in self._intakes:
+            if intake.stream.info_topic and intake.info is None and self._started < late:
+                return watchdog.no_calibration(self._node, intake.stream.info_topic, p)
+        if self._last_set > late:
+            return None
+        if self._last_ignored > late:
+            return watchdog.no_progress(self._intakes[0].stream.topic, self._order.newest_ns or 0, p)
+        return watchdog.no_sets(
+            self._node, [i.stream.topic for i in self._intakes], [i.stamps for i in self._intakes], p
+        )
+
+    def _subscribe(self, intake: _Intake) -> list[MatchedSubscription]:
+        stream = intake.stream
+        wanted: list[tuple[type[Any], str, Callable[[Any], None]]] = [
+            (stream.message_type, stream.topic, partial(self._on_image, intake))
+        ]
+        if stream.info_topic:
+            wanted.append((CameraInfo, stream.info_topic, partial(self._on_info, intake)))
+        return [MatchedSubscription(self._node, *subscription, self._parameters) for subscription in wanted]
+
+    def _follow_publishers(self) -> None:
+        for subscription in self._subscriptions:
+            subscription.follow()
+
+    def _start_anew(self) -> None:
+        """Forget stamps, and what waits. The synchronizers of message_filters would wait for the old time to return."""
+        self._order = StampOrder()
+        self._waiting.clear()
+        for intake in self._intakes:
+            intake.order = StampOrder()
+            intake.stamps.clear()
+            intake.filter = message_filters.SimpleFilter()
+        _combined([intake.filter for intake in self._intakes], self._parameters).registerCallback(self._on_set)
+
+    def _on_info(self, intake: _Intake, message: CameraInfo) -> None:
+        intake.info = message
+        self._deliver_waiting()
+
+    def _on_image(self, intake: _Intake, message: Any) -> None:
+        stamp_ns = nanoseconds(message.header.stamp)
+        intake.arrival = time.monotonic()
+        if stamp_ns < 0:  # message_filters cannot take it
+            self._ignore(Order.STALE)
+            return
+        if intake.order.judge(stamp_ns) is Order.JUMP:
+            self._epoch += 1
+            self._start_anew()
+            intake.order.judge(stamp_ns)
+        intake.stamps.append(stamp_ns)
+        intake.filter.signalMessage(message)
+        while self._complete:
+            self._take(self._complete.popleft())
+
+    def _on_set(self, *images: Any) -> None:
+        """Called under a lock of message_filters that an exception would never release."""
+        self._complete.append(images)
+
+    def _take(self, images: tuple[Any, ...]) -> None:
+        order = self._order.judge(nanoseconds(images[0].header.stamp))
+        if order is not Order.NEXT:
+            self._ignore(order)
+            return
+        self._last_set = time.monotonic()
+        self._waiting.append((images, self._last_set))
+        self._deliver_waiting()
+
+    def _ignore(self, order: Order) -> None:
+        self._last_ignored = time.monotonic()
+        self._ignored(order)
+
+    def _deliver_waiting(self) -> None:
+        infos = [intake.info for intake in self._intakes if intake.stream.info_topic]
+        known = tuple(info for info in infos if info is not None)
+        while self._waiting and len(known) == len(infos):
+            images, arrival = self._waiting.popleft()
+            self._deliver(CameraMessages(images, known, arrival, self._epoch))
+
+
+def _combined(filters: list[Any], parameters: VoParameters) -> Any:
+    """Return the filter that puts out complete sets of images."""
+    if len(filters) == 1:
+        return filters[0]
+    if parameters.sync == "exact":
+        return message_filters.TimeSynchronizer(filters, parameters.queue_size)
+    return message_filters.ApproximateTimeSynchronizer(filters, parameters.queue_size, parameters.sync_slop)

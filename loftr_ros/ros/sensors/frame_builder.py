@@ -1,0 +1,85 @@
+"""Messages of one moment to the frame that the odometry works on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numpy.typing import NDArray
+from sensor_msgs.msg import CameraInfo
+
+from loftr_ros.odometry.geometry.camera import Camera, CameraError
+from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.ros.messages.time import nanoseconds
+from loftr_ros.ros.sensors.calibration import Calibration
+from loftr_ros.ros.sensors.camera_subscriber import CameraMessages
+from loftr_ros.ros.sensors.streams import Stream
+
+
+class FrameBuilder:
+    """Makes the frames of one mode."""
+
+    def __init__(
+        self,
+        streams: tuple[Stream, ...],
+        calibration: Calibration,
+        mode: str,
+        warn: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        """Take what the images of a set are, and what tells their cameras.
+
+        Args:
+            streams: of the mode.
+            calibration: makes the cameras.
+            mode: which image the second one is.
+            warn: told once that the depth images are of another camera than the images.
+        """
+        self.doubt: str | None = None
+        self._streams = streams
+        self._calibration = calibration
+        self._mode = mode
+        self._warn = warn
+
+    def frame(self, messages: CameraMessages) -> Frame:
+        """Return the frame of a set of messages.
+
+        Raises:
+            ImageError: an image cannot be converted.
+            CameraError: a calibration cannot be used.
+        """
+        camera, rig = self._calibration.cameras(messages.infos)
+        image, *second = (s.decode(m, s.topic) for s, m in zip(self._streams, messages.images, strict=True))
+        _check_read_out(image, messages.infos[0], camera, self._streams[0].topic)
+        if self._mode == "rgbd":
+            self._check_registration(messages)
+        return Frame(
+            stamp_ns=nanoseconds(messages.images[0].header.stamp),
+            image=image,
+            camera=camera,
+            right=second[0] if self._mode == "stereo" else None,
+            depth=second[0] if self._mode == "rgbd" else None,
+            rig=rig,
+        )
+
+    def _check_registration(self, messages: CameraMessages) -> None:
+        """Log that the depth image says it is of another camera, once until that changes."""
+        frame, depth_frame = (message.header.frame_id.lstrip("/") for message in messages.images)
+        doubt = None
+        if depth_frame and frame != depth_frame:
+            doubt = (
+                f"the depth images on {self._streams[1].topic} are in the frame {depth_frame!r}, the images in "
+                f"{frame!r}: subscribe to depth that is registered (aligned) to the images"
+            )
+        if doubt and doubt != self.doubt:
+            self._warn(doubt)
+        self.doubt = doubt
+
+
+def _check_read_out(image: NDArray[Any], info: CameraInfo, camera: Camera, topic: str) -> None:
+    """Raise CameraError for whole images whose calibration says that they are binned, or a region."""
+    if image.shape == (info.height, info.width) != (camera.height, camera.width):
+        raise CameraError(
+            f"The images on {topic} are {info.width}x{info.height}, the full size of their camera info, but its "
+            f"binning and roi make them {camera.width}x{camera.height}: set width, height, K and P to those of the "
+            "full image (REP-104), or binning_x, binning_y and roi to 0 if they are those of the images."
+        )

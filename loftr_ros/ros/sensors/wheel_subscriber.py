@@ -1,0 +1,64 @@
+"""Subscribes to the odometry of the wheels."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+import numpy as np
+from nav_msgs.msg import Odometry
+from numpy.typing import NDArray
+from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
+
+from loftr_ros.odometry.scale.wheel_scale import WheelOdometry
+from loftr_ros.ros.messages.time import nanoseconds, pose_matrix
+from loftr_ros.ros.parameters.table import VoParameters
+
+# Poses that may come between two frames, or before the first one tells where the camera sits: 20 s at 100 Hz.
+_WAITING = 2000
+
+
+class WheelInput:
+    """Collects where the camera is by the poses that the wheels report for the base.
+
+    Attributes:
+        positions: of the camera; the worker's, see `follow`.
+    """
+
+    def __init__(self, node: Node, parameters: VoParameters) -> None:
+        """Subscribe."""
+        self.positions = WheelOdometry()
+        self._node = node
+        self._timeout = parameters.input_timeout
+        self._waiting: deque[tuple[int, NDArray[np.float64]]] = deque(maxlen=_WAITING)
+        self._last = time.monotonic()
+        self._subscription = node.create_subscription(
+            Odometry, parameters.wheel_odometry_topic, self._on_odometry, qos_profile_sensor_data
+        )
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        self._node.destroy_subscription(self._subscription)
+
+    def follow(self, T_base_camera: NDArray[np.float64]) -> None:
+        """Bring the positions up to date, of a camera that sits there (4, 4); called by the worker before a frame."""
+        while self._waiting:
+            stamp_ns, T_odom_base = self._waiting.popleft()
+            self.positions.add(stamp_ns, (T_odom_base @ T_base_camera)[:3, 3])
+
+    def problem(self) -> str | None:
+        """Say in one sentence that nothing came since `input_timeout`, or None."""
+        if self._last > time.monotonic() - self._timeout:
+            return None
+        return (
+            f"no valid wheel odometry on {self._subscription.topic_name} for {self._timeout:g} s, so the scale is not "
+            "measured: publish it, or set wheel_odometry_topic"
+        )
+
+    def _on_odometry(self, message: Odometry) -> None:
+        p, q = message.pose.pose.position, message.pose.pose.orientation
+        numbers = np.array([p.x, p.y, p.z, q.x, q.y, q.z, q.w])
+        if np.isfinite(numbers).all() and numbers[3:].any():
+            self._last = time.monotonic()
+            self._waiting.append((nanoseconds(message.header.stamp), pose_matrix(message.pose.pose)))

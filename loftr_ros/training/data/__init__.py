@@ -1,0 +1,1 @@
+"""Sources of training pairs: rendered scenes, homographies, recorded RGB-D, MegaDepth."""

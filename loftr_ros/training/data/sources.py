@@ -1,0 +1,74 @@
+"""What the pairs of a training step come from."""
+
+from __future__ import annotations
+
+from bisect import bisect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Protocol
+
+from loftr_ros.training.data.homographies import Homographies
+from loftr_ros.training.data.megadepth import MegaDepth
+from loftr_ros.training.data.random import Draw
+from loftr_ros.training.data.recorded_pairs import RecordedPairs
+from loftr_ros.training.data.scenes import ViewPair, random_pairs
+from loftr_ros.training.data.source_config import HomographyConfig, MegaDepthConfig, RecordedConfig, SourceConfig
+from loftr_ros.training.data.textures import TextureAtlas
+
+
+class PairSource(Protocol):
+    """Anything that makes pairs of images with depth and pose."""
+
+    def draw(self, draw: Draw, batch: int, size: tuple[int, int]) -> ViewPair:
+        """Make a batch of pairs of a size (height, width) on the device of `draw`, which alone decides on them."""
+        ...
+
+
+@dataclass(frozen=True)
+class RenderedScenes:
+    """Rooms and streets, see `loftr_ros.training.data.scenes`."""
+
+    atlas: TextureAtlas
+
+    def draw(self, draw: Draw, batch: int, size: tuple[int, int]) -> ViewPair:
+        """Render new scenes."""
+        return random_pairs(draw, self.atlas, batch, size)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Several sources, one of which is drawn for every batch.
+
+    Attributes:
+        sources: at least one.
+        weights: how often each is drawn, relative to the others.
+    """
+
+    sources: tuple[PairSource, ...]
+    weights: tuple[float, ...]
+
+    def draw(self, draw: Draw, batch: int, size: tuple[int, int]) -> ViewPair:
+        """Draw a source, then pairs from it."""
+        limits = list(accumulate(self.weights))
+        place = float(draw.uniform(0, limits[-1], 1))
+        source = self.sources[bisect(limits, place, hi=len(limits) - 1)]
+        return source.draw(draw, batch, size)
+
+
+def open_sources(configs: Sequence[SourceConfig], atlas: TextureAtlas) -> PairSource:
+    """Open all sources of a run; rendered ones use the textures of `atlas`.
+
+    Raises:
+        LoftrRosError: of a kind that depends on the source: files are missing or cannot be used.
+    """
+    sources = tuple(_open(config, atlas) for config in configs)
+    return sources[0] if len(sources) == 1 else Mixture(sources, tuple(config.weight for config in configs))
+
+
+def _open(config: SourceConfig, atlas: TextureAtlas) -> PairSource:
+    if isinstance(config, RecordedConfig):
+        return RecordedPairs.open(config)
+    if isinstance(config, MegaDepthConfig):
+        return MegaDepth.open(config)
+    return Homographies(atlas) if isinstance(config, HomographyConfig) else RenderedScenes(atlas)

@@ -1,0 +1,71 @@
+"""A calibration that the images contradict: its focal length, and its distortion."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
+from loftr_ros.odometry.config import OdometryConfig
+from loftr_ros.odometry.geometry.camera import Camera
+from loftr_ros.odometry.geometry.stereo_rig import StereoRig
+from loftr_ros.odometry.visual_odometry import VisualOdometry
+
+MakeWorld = Callable[..., Any]
+Curve = Callable[..., list[NDArray[np.float64]]]
+STEP = (0.15, 0.05, 0.1, 0.01, 0.0, 0.02)
+FRAMES = 12
+IDEAL = Camera(320, 240, np.array([[200.0, 0, 159.5], [0, 200, 119.5], [0, 0, 1]]))
+BARREL = replace(IDEAL, distortion_model="plumb_bob", distortion=np.array([-0.1, 0, 0, 0]))
+
+
+def warnings_of(world: Any, mode: str, declared: Camera) -> tuple[InputWarning, ...]:
+    """Run the odometry over a world with the calibration that is declared, and return what is said at the end."""
+    odometry: VisualOdometry[Any] = VisualOdometry(world, OdometryConfig(mode=mode, polish=False))  # type: ignore[arg-type]
+    rig = StereoRig.rectified(declared, 0.2)
+    for frame in world.frames():
+        said = odometry.process(replace(frame, camera=declared, rig=rig)).input_warnings
+    return said
+
+
+def figure(warning: InputWarning) -> float:
+    found = re.search(r"about ([-+]?[\d.]+)", warning.text)
+    assert found is not None
+    return float(found[1])
+
+
+@pytest.mark.parametrize(("mode", "factor"), [("mono", 0.75), ("mono", 1.3), ("rgbd", 0.75)])
+def test_wrong_focal_length(make_world: MakeWorld, curve: Curve, mode: str, factor: float) -> None:
+    K = IDEAL.K.copy()
+    K[[0, 1], [0, 1]] *= factor
+    world = make_world(curve(FRAMES, STEP), camera=IDEAL, depth_images=mode == "rgbd")
+    (warning,) = warnings_of(world, mode, replace(IDEAL, K=K))
+    assert warning.fault is InputFault.FOCAL_LENGTH
+    assert figure(warning) == pytest.approx(1 / factor, rel=0.25)
+
+
+@pytest.mark.parametrize("taken", [IDEAL, BARREL])
+def test_wrong_distortion(make_world: MakeWorld, curve: Curve, taken: Camera) -> None:
+    """Raw images that are declared rectified, and the other way round."""
+    declared = BARREL if taken is IDEAL else IDEAL
+    (warning,) = warnings_of(make_world(curve(FRAMES, STEP), camera=taken, depth_images=False), "mono", declared)
+    assert warning.fault is InputFault.DISTORTION
+    assert figure(warning) == pytest.approx(0.1 if taken is IDEAL else -0.1, abs=0.11)
+
+
+@pytest.mark.parametrize(("mode", "camera"), [("mono", IDEAL), ("mono", BARREL), ("stereo", BARREL), ("rgbd", IDEAL)])
+def test_right_lens(make_world: MakeWorld, curve: Curve, mode: str, camera: Camera) -> None:
+    world = make_world(curve(FRAMES, STEP), camera=camera, depth_noise=0.02, depth_images=mode == "rgbd")
+    assert warnings_of(world, mode, camera) == ()
+
+
+def test_straight_driving_tells_no_focal_length(make_world: MakeWorld, curve: Curve) -> None:
+    """The epipolar lines of a translation along the optical axis are the same at any focal length."""
+    K = IDEAL.K.copy()
+    K[[0, 1], [0, 1]] *= 1.3
+    world = make_world(curve(FRAMES, (0, 0, 0.12, 0, 0, 0)), camera=IDEAL, depth_images=False)
+    assert warnings_of(world, "mono", replace(IDEAL, K=K)) == ()

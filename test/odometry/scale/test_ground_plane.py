@@ -1,0 +1,122 @@
+"""The ground among other things that a camera sees, by points with depth."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from loftr_ros.odometry.geometry.normalized_matches import homogeneous
+from loftr_ros.odometry.geometry.se3 import exp_rotation
+from loftr_ros.odometry.scale.ground_plane import GroundPlane, down_in_camera, fit_ground
+
+NOISE = 2e-3  # of inverse depth, per metre
+Array = NDArray[np.float64]
+
+
+def view(count: int = 600) -> Array:
+    """Rays all over the image of a wide camera."""
+    return np.random.default_rng(5).uniform((-0.7, -0.5), (0.7, 0.5), (count, 2))
+
+
+def plane(rays: Array, normal: Array, height: float) -> Array:
+    """Inverse depths of a plane; none is behind the camera."""
+    return np.maximum(homogeneous(rays) @ normal / height, 0.0)
+
+
+def fitted(rays: Array, inverse_depth: Array, pitch: float = 0.0, seed: int = 0) -> GroundPlane | None:
+    noise = NOISE * np.random.default_rng(seed).standard_normal(len(rays))
+    return fit_ground(rays, inverse_depth + noise, np.full(len(rays), NOISE), down_in_camera(pitch))
+
+
+@pytest.mark.parametrize("pitch", [0.0, 0.4, -0.1, 1.2])
+def test_the_height_over_level_ground(pitch: float) -> None:
+    rays = view()
+    errors = []
+    for seed in range(10):
+        ground = fitted(rays, plane(rays, down_in_camera(pitch), 1.3), pitch, seed)
+        assert ground is not None
+        assert ground.normal @ down_in_camera(pitch) > np.cos(np.radians(1.0))
+        errors.append((np.log(ground.height / 1.3)) / ground.sigma)
+        assert ground.sigma < 0.02
+    assert 0.3 < np.sqrt(np.mean(np.square(errors))) < 2.0
+
+
+def test_down_of_a_camera_that_looks_down() -> None:
+    np.testing.assert_allclose(down_in_camera(np.pi / 2), [0, 0, 1], atol=1e-12)
+    np.testing.assert_allclose(down_in_camera(0.2), exp_rotation([0.2, 0, 0]) @ [0, 1, 0], atol=1e-12)
+
+
+def test_a_slope_that_the_mounting_does_not_foresee() -> None:
+    rays = view()
+    slope = down_in_camera(np.radians(3.0))
+    ground = fitted(rays, plane(rays, slope, 1.3))
+    assert ground is not None
+    assert ground.height == pytest.approx(1.3, rel=0.02)
+
+
+def test_things_that_stand_on_the_ground() -> None:
+    rays = view(900)
+    truth = plane(rays, down_in_camera(0.0), 1.3)
+    boxes = (rays[:, 0] < -0.1) | (np.abs(rays[:, 0] - 0.3) < 0.1)
+    ground = fitted(rays, np.where(boxes, np.maximum(truth, 0.5), truth))
+    assert ground is not None
+    assert ground.height == pytest.approx(1.3, rel=0.02)
+
+
+def test_the_floor_wins_over_a_larger_table() -> None:
+    rays = view(900)
+    floor, table = (plane(rays, down_in_camera(0.3), height) for height in (1.3, 0.5))
+    on_table = (np.abs(rays[:, 0]) < 0.3) & (rays[:, 1] > -0.1)
+    ahead = rays[:, 1] > -0.2
+    assert on_table[ahead].mean() > 0.3
+    ground = fitted(rays, np.where(on_table, table, floor), 0.3)
+    assert ground is not None
+    assert ground.height == pytest.approx(1.3, rel=0.02)
+
+
+def test_wrong_depths_among_the_right_ones() -> None:
+    rays = view(900)
+    depths = plane(rays, down_in_camera(0.0), 1.3)
+    rng = np.random.default_rng(1)
+    wrong = rng.random(len(rays)) < 0.25
+    depths[wrong] = rng.uniform(0.0, 1.0, wrong.sum())
+    ground = fitted(rays, depths)
+    assert ground is not None
+    assert ground.height == pytest.approx(1.3, rel=0.02)
+
+
+def wall(rays: Array) -> Array:
+    return np.full(len(rays), 0.4)
+
+
+def facade(rays: Array) -> Array:
+    return plane(rays, np.array([0.8, 0.0, 0.6]), 2.0)
+
+
+def clutter(rays: Array) -> Array:
+    return np.random.default_rng(2).uniform(0.0, 1.0, len(rays))
+
+
+def sky(rays: Array) -> Array:
+    return np.zeros(len(rays))
+
+
+def nothing(rays: Array) -> Array:
+    return np.full(len(rays), np.nan)
+
+
+@pytest.mark.parametrize("scene", [wall, facade, clutter, sky, nothing], ids=lambda scene: scene.__name__)
+def test_what_is_no_ground(scene: object) -> None:
+    rays = view()
+    assert callable(scene)
+    assert fitted(rays, scene(rays)) is None
+
+
+def test_ground_above_the_horizon_is_a_ceiling() -> None:
+    rays = view()
+    ceiling = np.maximum(-homogeneous(rays) @ down_in_camera(0.0) / 1.3, 0.0)
+    assert fitted(rays, ceiling) is None
+
+
+def test_a_camera_that_cannot_see_the_ground() -> None:
+    rays = view()
+    assert fitted(rays, plane(rays, down_in_camera(-1.4), 1.3), -1.4) is None

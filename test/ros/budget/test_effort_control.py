@@ -1,0 +1,98 @@
+"""What sets the effort of the matcher, with a matcher of paper."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.matches import Matches
+from loftr_ros.odometry.estimate import LostReason, OdometryEstimate, TrackingState
+from loftr_ros.ros.budget.effort_control import EffortControl
+from loftr_ros.ros.parameters.table import VoParameters
+
+VGA = 640 * 480
+
+
+@pytest.fixture
+def matcher():
+    return SimpleNamespace(effort=Effort())
+
+
+def estimate(state, matches):
+    points = np.zeros((matches, 2), np.float32)
+    lost = LostReason.NO_MOTION_FITS if state is TrackingState.LOST else None
+    return OdometryEstimate(
+        0, np.eye(4), np.eye(6), np.zeros(6), np.eye(6), state,
+        Matches(points, points, np.ones(matches, np.float32), np.arange(matches)), np.ones(matches, bool),
+        None, 0.0, {}, scale_known=True, is_keyframe=False, lost_reason=lost,
+    )  # fmt: skip
+
+
+def learned(control, matcher, seconds, frames=20, state=TrackingState.TRACKING, matches=9):
+    """Return the effort after frames that took so long."""
+    for _ in range(frames):
+        control.set_for(VGA)
+        control.learn(estimate(state, matches), seconds)
+    control.set_for(VGA)
+    return matcher.effort
+
+
+def test_the_matcher_works_as_the_parameters_say(matcher):
+    control = EffortControl(matcher, VoParameters(max_pixels=200_000, max_matches=500))
+    assert learned(control, matcher, 9.0) == Effort(200_000, 500)
+    control.reconfigure(VoParameters(max_pixels=100_000))
+    assert learned(control, matcher, 9.0) == Effort(100_000, 0)
+    values = {"target rate (Hz)": "none", "effort (pixels)": "at most 100000", "effort (matches)": "all"}
+    assert control.values() == values
+
+
+def test_it_tells_when_the_network_sees_fewer_or_more_pixels(matcher):
+    control = EffortControl(matcher, VoParameters())
+    assert not control.set_for(VGA)
+    for parameters, changed in (
+        ({"max_pixels": 400_000}, False),
+        ({"max_pixels": 200_000}, True),
+        ({"max_pixels": 200_000, "max_matches": 500}, False),
+        ({}, True),
+    ):
+        control.reconfigure(VoParameters(**parameters))
+        assert control.set_for(VGA) == changed
+        assert not control.set_for(VGA)
+
+
+def test_the_target_rate_is_followed_and_shown_and_forgotten_when_it_changes(matcher):
+    parameters = VoParameters(target_rate=10.0, max_matches=800)
+    control = EffortControl(matcher, parameters)
+    assert learned(control, matcher, 0.5) == Effort(VGA // 4, 300)
+    values = {"target rate (Hz)": "10", "effort (pixels)": "at most 76800", "effort (matches)": "at most 300"}
+    assert control.values() == values
+    assert "target_rate is 10 Hz but a frame takes 500 ms" in control.problem()
+    control.reconfigure(VoParameters(target_rate=10.0, max_matches=800, max_speed=1.0))
+    control.set_for(VGA)
+    assert matcher.effort.max_pixels == VGA // 4, "nothing that concerns it has changed"
+    control.reconfigure(VoParameters(max_matches=800))
+    assert learned(control, matcher, 0.5, frames=6) == Effort(VoParameters().max_pixels, 800)
+    assert control.problem() is None
+
+
+@pytest.mark.parametrize(("state", "matches"), [(TrackingState.LOST, 9), (TrackingState.INITIALIZING, 0)])
+def test_frames_that_tell_nothing_about_the_time_are_passed_over(matcher, state, matches):
+    control = EffortControl(matcher, VoParameters(target_rate=10.0))
+    assert learned(control, matcher, 0.5, state=state, matches=matches) == Effort()
+
+
+def test_memory_that_ran_out_is_a_limit_until_the_parameters_change(matcher):
+    parameters = VoParameters(target_rate=10.0)
+    control = EffortControl(matcher, parameters)
+    control.set_for(VGA)
+    matcher.effort = Effort(VGA // 2)  # as the matcher does by itself
+    control.give_way("too little memory")
+    assert control.problem() == "too little memory"
+    assert learned(control, matcher, 0.01, frames=200) == Effort(VGA // 2)
+    assert learned(control, matcher, 0.5) == Effort(VGA // 8, 300)
+    control.reconfigure(parameters)
+    assert control.problem() == "too little memory"
+    control.reconfigure(VoParameters())
+    assert learned(control, matcher, 0.5, frames=6) == Effort()
+    assert control.problem() is None

@@ -1,0 +1,125 @@
+"""The choice of the effort, with machines that take a given time for it."""
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.ros.budget.rate_control import RateControl
+
+VGA = 640 * 480
+LIMIT = Effort(1_000_000, 2000)
+
+
+def machine(seconds: float, power: float = 1.0, fixed: float = 0.0) -> Callable[[Effort], float]:
+    """Make a machine that takes so long for all pixels of a VGA image, of which a share is the same for any effort."""
+    return lambda effort: seconds * (fixed + (1 - fixed) * (min(effort.max_pixels, VGA) / VGA) ** power)
+
+
+def simulated(control: RateControl, takes: Callable[[Effort], float], frames: int, noise: float = 0.05) -> list[Effort]:
+    """Return the efforts of so many frames, whose times vary."""
+    rng = np.random.default_rng(0)
+    efforts = []
+    for _ in range(frames):
+        efforts.append(control.effort(VGA))
+        control.frame_took(takes(efforts[-1]) * rng.uniform(1 - noise, 1 + noise))
+    return efforts
+
+
+def changes(efforts: list[Effort]) -> int:
+    return sum(a != b for a, b in itertools.pairwise(efforts))
+
+
+def test_without_a_target_all_that_is_allowed_is_used():
+    assert set(simulated(RateControl(LIMIT, 0.0), machine(9.9), 100)) == {LIMIT}
+
+
+def test_a_machine_that_is_fast_enough_is_left_alone():
+    control = RateControl(LIMIT, 10.0)
+    assert set(simulated(control, machine(0.09), 1000)) == {LIMIT}
+    assert control.problem() is None
+
+
+@pytest.mark.parametrize("power", [1.0, 2.0])
+@pytest.mark.parametrize("fixed", [0.0, 0.3])
+@pytest.mark.parametrize("seconds", [0.13, 0.2])
+def test_the_rate_is_reached_in_a_few_frames_and_kept(seconds: float, fixed: float, power: float):
+    takes = machine(seconds, power, fixed)
+    control = RateControl(LIMIT, 10.0)
+    simulated(control, takes, 20)
+    assert takes(control.effort(VGA)) < 0.1
+    efforts = simulated(control, takes, 2000)
+    assert np.mean([takes(effort) for effort in efforts]) < 0.1
+    assert changes(efforts) <= 16, "tries to go up become rare"
+    assert control.problem() is None
+
+
+def test_no_more_is_given_up_than_needed():
+    control = RateControl(LIMIT, 10.0)
+    effort = simulated(control, machine(0.13, power=2.0), 500)[-1]
+    assert effort == Effort(round(0.7 * VGA), 1400)
+
+
+def test_a_target_that_cannot_be_reached_ends_at_the_least_effort_and_is_told():
+    control = RateControl(LIMIT, 30.0)
+    efforts = simulated(control, machine(0.5), 200)
+    assert set(efforts[20:]) == {Effort(VGA // 4, 500)}
+    problem = control.problem()
+    assert problem is not None
+    assert "target_rate is 30 Hz but a frame takes 12" in problem
+    assert "least effort (76800 pixels, 500 matches)" in problem
+
+
+def test_a_machine_that_gets_busy_and_free_again_is_followed():
+    control = RateControl(LIMIT, 10.0)
+    assert simulated(control, machine(0.05), 100)[-1] == LIMIT
+    assert simulated(control, machine(0.3), 100)[-1].max_pixels < VGA / 2
+    assert control.problem() is None
+    efforts = simulated(control, machine(0.05), 300)
+    assert efforts[-1] == LIMIT
+    pixels = [min(effort.max_pixels, VGA) for effort in efforts]
+    assert pixels == sorted(pixels), "step by step"
+
+
+def test_one_hiccup_changes_nothing():
+    control = RateControl(LIMIT, 10.0)
+    times = iter([0.08] * 20 + [3.0] + [0.08] * 20)
+    efforts = [control.effort(VGA)]
+    for seconds in times:
+        control.frame_took(seconds)
+        efforts.append(control.effort(VGA))
+    assert set(efforts) == {LIMIT}
+
+
+def test_dear_keyframes_count():
+    """Every third frame takes twice the time: on the whole the frames are late, though most are not."""
+    control = RateControl(LIMIT, 10.0)
+    for index in range(30):
+        control.frame_took(0.17 if index % 3 == 0 else 0.085)
+    assert control.effort(VGA) != LIMIT
+
+
+@pytest.mark.parametrize(
+    "limit", [Effort(100_000, 0), Effort(100_000, 200), Effort(5_000_000, 0), Effort(5_000_000, 900)]
+)
+def test_the_limit_is_never_exceeded_and_every_step_is_less(limit: Effort):
+    control = RateControl(limit, 1000.0)
+    efforts = list(dict.fromkeys(simulated(control, machine(0.0011, fixed=1.0), 100, noise=0.0)))
+    assert efforts[0] == limit
+    assert len(efforts) == 5
+    pixels = [min(effort.max_pixels, VGA) for effort in efforts]
+    assert pixels == sorted(set(pixels), reverse=True)
+    matches = [effort.max_matches or VGA for effort in efforts]
+    assert matches == sorted(matches, reverse=True)
+    assert min(matches) == min(limit.max_matches or 300, 300)
+
+
+def test_the_steps_are_of_the_image_where_that_has_fewer_pixels():
+    control = RateControl(Effort(1_000_000), 10.0)
+    for _ in range(10):
+        control.frame_took(1.0)
+    assert control.effort(VGA).max_pixels == VGA // 4
+    assert control.effort(1280 * 720).max_pixels == 1280 * 720 // 4
+    assert control.effort(4_000_000).max_pixels == 250_000

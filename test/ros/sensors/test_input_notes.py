@@ -1,0 +1,71 @@
+"""What the node logs of its first images."""
+
+from io import BytesIO
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image as Picture
+from sensor_msgs.msg import CompressedImage
+
+from loftr_ros.odometry.geometry.camera import Camera
+from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.ros.messages.conversions import compressed_from_array, image_from_array
+from loftr_ros.ros.parameters.table import VoParameters
+from loftr_ros.ros.sensors.input_notes import InputNotes
+from loftr_ros.ros.sensors.streams import streams
+
+GRAY = np.tile(np.arange(64, dtype=np.uint8), (48, 1))
+CAMERA = Camera(64, 48, np.array([[50.0, 0, 31], [0, 50, 23], [0, 0, 1]]))
+
+
+def notes(images, depth=None, frames=1, **parameters):
+    said = []
+    looked_at = VoParameters(**parameters)
+    input_notes = InputNotes(streams(looked_at, "/loftr/{}".format), looked_at.depth_scale, said.append)
+    for _ in range(frames):
+        input_notes.add(images, Frame(0, GRAY, CAMERA, depth=depth))
+    return said
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_unit_and_median_of_depth_are_said_once(frames):
+    depth = np.full(GRAY.shape, 2.5, np.float32)
+    depth[0], depth[1] = np.nan, 0
+    counts = np.full(GRAY.shape, 2500, np.uint16)
+    metric, integer = (image_from_array(array) for array in (depth, counts))
+    said = notes([image_from_array(GRAY), metric], depth, frames, mode="rgbd")
+    assert said == ["depth on /loftr/depth/image is 32FC1 in meters, median 2.5 m"]
+    said = notes([image_from_array(GRAY), integer], depth, mode="rgbd", depth_scale=0.001)
+    assert said == ["depth on /loftr/depth/image is 16UC1 in counts of 0.001 m (depth_scale), median 2.5 m"]
+    packed = [compressed_from_array(array) for array in (GRAY, depth)]
+    said = notes(packed, depth, mode="rgbd", image_transport="compressed")
+    assert said == [
+        "depth on /loftr/depth/image/compressedDepth is 16UC1 in counts of 0.001 m (depth_scale), median 2.5 m"
+    ]
+
+
+def test_images_of_eight_bits_need_no_note():
+    assert notes([image_from_array(GRAY)]) == []
+    assert notes([compressed_from_array(GRAY)], image_transport="compressed") == []
+
+
+def test_sixteen_bits_are_said_for_each_camera():
+    sixteen = image_from_array(GRAY.astype(np.uint16) * 16)
+    said = notes([sixteen, sixteen], mode="stereo")
+    assert said == [
+        f"/loftr/{side}/image: images of 16 bits are stretched by content to 8" for side in ("left", "right")
+    ]
+    packed = CompressedImage(format="mono16; png compressed mono16")
+    packed.data.frombytes(cv2.imencode(".png", GRAY.astype(np.uint16) * 16)[1].tobytes())
+    assert "stretched by content" in notes([packed], image_transport="compressed")[0]
+
+
+def test_exif_orientation_is_said():
+    exif, file = Picture.Exif(), BytesIO()
+    exif[0x0112] = 6
+    Picture.fromarray(GRAY).save(file, "JPEG", exif=exif)
+    turned = CompressedImage(format="jpeg")
+    turned.data.frombytes(file.getvalue())
+    (said,) = notes([turned], image_transport="compressed")
+    assert said.startswith("the EXIF orientation of images on /loftr/image/compressed is ignored: images stay as")

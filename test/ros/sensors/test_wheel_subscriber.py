@@ -1,0 +1,77 @@
+"""Wheel odometry as it comes in; with a node of paper."""
+
+from types import SimpleNamespace
+
+import numpy as np
+from nav_msgs.msg import Odometry
+
+from loftr_ros.ros.parameters.table import VoParameters
+from loftr_ros.ros.sensors.wheel_subscriber import WheelInput
+from loftr_ros.ros.transforms.frames import camera_in_base
+
+AT_THE_ORIGIN = camera_in_base(0, 0, 0, 0, 0, 0)
+
+
+class PaperNode:
+    """Takes the place of the node: keeps the subscriptions."""
+
+    def __init__(self):
+        self.subscriptions = {}
+
+    def create_subscription(self, kind, topic, callback, qos):
+        self.subscriptions[topic] = callback
+        return SimpleNamespace(topic_name=f"/loftr/{topic}")
+
+    def destroy_subscription(self, subscription):
+        del self.subscriptions[subscription.topic_name.removeprefix("/loftr/")]
+
+
+def odometry(stamp_ns, x):
+    message = Odometry()
+    message.header.stamp.sec, message.header.stamp.nanosec = divmod(stamp_ns, 10**9)
+    message.pose.pose.position.x = x
+    return message
+
+
+def test_positions_arrive_with_their_stamps_until_it_is_closed():
+    node = PaperNode()
+    wheels = WheelInput(node, VoParameters(wheel_odometry_topic="odom"))
+    for stamp_ns, x in ((10**9, 1.0), (10**9 + 10**8, float("nan")), (10**9 + 2 * 10**8, 3.0)):
+        node.subscriptions["odom"](odometry(stamp_ns, x))
+    wheels.follow(AT_THE_ORIGIN)
+    np.testing.assert_allclose(wheels.positions.position(10**9 + 10**8), [2.0, 0.0, 0.0])
+    wheels.close()
+    assert node.subscriptions == {}
+
+
+def test_the_position_is_that_of_the_camera():
+    node = PaperNode()
+    wheels = WheelInput(node, VoParameters())
+    message = odometry(10**9, 2.0)
+    message.pose.pose.orientation.w = message.pose.pose.orientation.z = np.sqrt(0.5)  # a quarter turn to the left
+    node.subscriptions["wheel_odometry"](message)
+    assert wheels.positions.position(10**9) is None, "nobody has told where it sits"
+    wheels.follow(camera_in_base(0.5, 0.1, 1.0, 0.0, 0.3, 0.0))
+    np.testing.assert_allclose(wheels.positions.position(10**9), [1.9, 0.5, 1.0])
+
+
+def test_a_message_without_orientation_is_none():
+    node = PaperNode()
+    wheels = WheelInput(node, VoParameters())
+    message = odometry(10**9, 2.0)
+    message.pose.pose.orientation.w = 0.0
+    node.subscriptions["wheel_odometry"](message)
+    wheels.follow(AT_THE_ORIGIN)
+    assert wheels.positions.position(10**9) is None
+
+
+def test_silence_is_told_in_one_sentence(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("loftr_ros.ros.sensors.wheel_subscriber.time", SimpleNamespace(monotonic=lambda: now[0]))
+    node = PaperNode()
+    wheels = WheelInput(node, VoParameters(input_timeout=2.0))
+    assert wheels.problem() is None
+    now[0] += 2.5
+    assert "no valid wheel odometry on /loftr/wheel_odometry for 2 s" in wheels.problem()
+    node.subscriptions["wheel_odometry"](odometry(10**9, 1.0))
+    assert wheels.problem() is None
