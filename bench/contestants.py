@@ -13,8 +13,8 @@ from plain_recipe import PlainOdometry
 
 from loftr_ros.matches import Matcher
 from loftr_ros.odometry.config import Mode, OdometryConfig
-from loftr_ros.odometry.estimate import TrackingState
 from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.states import TrackingState
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 METHODS = ("loftr", "orb", "sift", "plain")

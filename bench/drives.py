@@ -13,7 +13,7 @@ from stopwatch import TimedMatcher, timed
 
 from loftr_ros.evaluation.ate import TrajectoryErrors, evaluate
 from loftr_ros.evaluation.trajectory import Trajectory
-from loftr_ros.odometry.estimate import TrackingState
+from loftr_ros.odometry.states import TrackingState
 
 # The length of a shorter path is noise, and nothing to be a share of, metres.
 _LEAST_PATH_M = 0.1

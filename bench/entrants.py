@@ -17,9 +17,9 @@ from views import shifted_pair
 
 from loftr_ros.loftr.network.config import preset
 from loftr_ros.loftr.network.model import LoFTR
+from loftr_ros.loftr.network.precision import Precision
 from loftr_ros.loftr.runtime.inference import FastNetwork
 from loftr_ros.loftr.runtime.matcher import LoftrMatcher, load_matcher
-from loftr_ros.loftr.runtime.precision import Precision
 from loftr_ros.matches import Matcher, Matches
 
 _CALIBRATION_SIZE = (320, 240)

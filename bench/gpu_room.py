@@ -24,9 +24,9 @@ from stopwatch import TimedMatcher, timed
 from views import pinhole
 
 from loftr_ros.commands.arguments import positive_int
+from loftr_ros.loftr.network.precision import Precision
 from loftr_ros.loftr.runtime.device import find_device
 from loftr_ros.loftr.runtime.matcher import load_matcher
-from loftr_ros.loftr.runtime.precision import Precision
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.visual_odometry import VisualOdometry

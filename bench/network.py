@@ -29,8 +29,8 @@ from views import shifted_pair
 
 from loftr_ros.commands.arguments import positive_int
 from loftr_ros.loftr.network.model import LoFTR
+from loftr_ros.loftr.network.precision import rounded_factors
 from loftr_ros.loftr.runtime.device import find_device
-from loftr_ros.loftr.runtime.precision import rounded_factors
 from loftr_ros.loftr.weights.checkpoints import load_model
 
 PROGRAM = "network.py"

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from loftr_ros.matches import FeaturesT, Matcher, Matches
 from loftr_ros.odometry.config import Mode
-from loftr_ros.odometry.estimate import TrackingState
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.mapping.inverse_depth import depths_from_stereo
+from loftr_ros.odometry.states import TrackingState
 
 LEAST_MATCHES = 8
 _PROBABILITY = 0.999

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from loftr_ros.loftr.runtime.matcher import LoftrMatcher, load_matcher
     from loftr_ros.matches import Matcher, Matches
     from loftr_ros.odometry.config import OdometryConfig
-    from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
+    from loftr_ros.odometry.estimate import OdometryEstimate
     from loftr_ros.odometry.geometry.camera import Camera
     from loftr_ros.odometry.geometry.stereo_rig import StereoRig
     from loftr_ros.odometry.images.frame import Frame
     from loftr_ros.odometry.pose.relative_pose import RelativePose, relative_pose
+    from loftr_ros.odometry.states import TrackingState
     from loftr_ros.odometry.visual_odometry import VisualOdometry
     from loftr_ros.sequences.formats import open_sequence
     from loftr_ros.sequences.sequence import Sequence

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.checkup.findings import Finding, Level, judged
-from loftr_ros.odometry.estimate import LostReason
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.image_quality import ImageQuality
+from loftr_ros.odometry.states import LostReason
 
 # Share of the images with something wrong from which on it is worth a word: single dark images are bridged.
 _MANY_FAULTY = 0.1

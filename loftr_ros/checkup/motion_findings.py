@@ -14,8 +14,9 @@ from loftr_ros.errors import LoftrRosError
 from loftr_ros.matches import Matcher
 from loftr_ros.odometry.checks.input_fault import InputWarning
 from loftr_ros.odometry.config import Mode, OdometryConfig
-from loftr_ros.odometry.estimate import LostReason, OdometryEstimate, TrackingState
+from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.states import LostReason, TrackingState
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 # Fewer matches or inliers than these, medians, still track, but with little in reserve.

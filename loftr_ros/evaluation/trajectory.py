@@ -6,13 +6,16 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from loftr_ros.errors import LoftrRosError, shortened
-from loftr_ros.odometry.estimate import OdometryEstimate
+
+if TYPE_CHECKING:
+    from loftr_ros.odometry.estimate import OdometryEstimate
 
 # What a row holds, by the count of its numbers.
 TUM = {8: "stamp tx ty tz qx qy qz qw (TUM)"}

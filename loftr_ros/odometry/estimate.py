@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,38 +13,10 @@ from loftr_ros.odometry.checks.input_fault import InputWarning
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.mapping.landmarks import Landmarks
-from loftr_ros.odometry.pose.degeneracy import Degeneracy
+from loftr_ros.odometry.states import Degeneracy, LostReason, TrackingState
 
 # Consumers refuse covariances beyond 1e9 (Nav2's message validator); the step from camera to base may add to these.
 _LARGEST_COVARIANCE = 1e8
-
-
-class TrackingState(Enum):
-    """How the pose of a frame came about."""
-
-    INITIALIZING = "initializing"
-    """The first frame, or a single camera that has not moved enough yet to have a translation."""
-    TRACKING = "tracking"
-    """The pose is measured."""
-    STATIONARY = "stationary"
-    """The image did not move: the pose is that of the frame before."""
-    LOST = "lost"
-    """The pose is a prediction; `lost_reason` says why."""
-
-
-class LostReason(Enum):
-    """Why nothing was measured at a frame. What is wrong with the image comes before what is wrong with its matches."""
-
-    DARK = "image too dark"
-    OVEREXPOSED = "image overexposed"
-    BLURRED = "image blurred"
-    NO_TEXTURE = "image without texture"
-    FEW_MATCHES = "too few matches"
-    NO_MOTION_FITS = "matches agree on no motion"
-    NO_DEPTH = "no depth"
-    NO_STEREO = "left and right do not match"
-    IMPOSSIBLE_MOTION = "motion impossible"
-    REPEATED = "image repeated"
 
 
 @dataclass(frozen=True)

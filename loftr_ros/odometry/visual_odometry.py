@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from loftr_ros.matches import FeaturesT, Matcher, Matches
 from loftr_ros.odometry.checks.input_checks import InputChecks
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.odometry.estimate import LostReason, OdometryEstimate, TrackingState, bounded_covariance
+from loftr_ros.odometry.estimate import OdometryEstimate, bounded_covariance
 from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.geometry.gating import is_foreseen
 from loftr_ros.odometry.geometry.normalized_matches import RayMatches
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.image_quality import ImageQuality
@@ -32,8 +33,8 @@ from loftr_ros.odometry.pose.estimator import COVARIANCE_FLOOR, LARGEST_ERROR_PX
 from loftr_ros.odometry.pose.gauss_newton import Freedom
 from loftr_ros.odometry.pose.guided_matching import expected_matches, is_doubtful, is_expected, reconsidered
 from loftr_ros.odometry.stage_clock import StageClock
+from loftr_ros.odometry.states import LostReason, TrackingState
 from loftr_ros.odometry.tracking.lasting_doubt import LastingDoubt
-from loftr_ros.odometry.tracking.motion_model import is_foreseen
 from loftr_ros.odometry.tracking.tracker import Fix, Track
 
 # A keyframe has to bear so many times more before a frame with a faulty image replaces it.

@@ -21,7 +21,8 @@ from loftr_ros.evaluation.ate import TrajectoryErrors, evaluate
 from loftr_ros.evaluation.plotting import plot_trajectory
 from loftr_ros.evaluation.trajectory import Trajectory, TrajectoryError, write_kitti, write_tum
 from loftr_ros.odometry.checks.input_fault import InputWarning
-from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
+from loftr_ros.odometry.estimate import OdometryEstimate
+from loftr_ros.odometry.states import TrackingState
 from loftr_ros.output import writing
 
 REPORT_FILE, TRAJECTORY_FILE, TRUTH_FILE = "run.json", "trajectory.tum", "groundtruth.tum"

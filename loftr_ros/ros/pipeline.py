@@ -17,8 +17,9 @@ from sensor_msgs.msg import CameraInfo
 from loftr_ros.ignore_mask import MaskedMatcher
 from loftr_ros.loftr.runtime.device import OutOfMemory
 from loftr_ros.loftr.runtime.matcher import LoftrMatcher
-from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
+from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.scale.metric_odometry import ScaledOdometry
+from loftr_ros.odometry.states import TrackingState
 from loftr_ros.ros.budget.effort_control import EffortControl
 from loftr_ros.ros.parameters.table import VoParameters, odometry_config
 from loftr_ros.ros.publishers.diagnostics import Statistics, sentence

@@ -16,7 +16,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from std_srvs.srv import Trigger
 
 from loftr_ros.errors import LoftrRosError
-from loftr_ros.odometry.estimate import TrackingState
+from loftr_ros.odometry.states import TrackingState
 from loftr_ros.ros.background import in_background, in_thread
 from loftr_ros.ros.callback_errors import CallbackErrors
 from loftr_ros.ros.network_loading import Matcher, load_network, network_values

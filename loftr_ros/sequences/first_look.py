@@ -8,8 +8,8 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.odometry.images.depth_counts import described
 from loftr_ros.odometry.images.gray_levels import STRETCHED
-from loftr_ros.odometry.mapping.depth_image import described
 from loftr_ros.sequences.errors import DamagedImageError
 from loftr_ros.sequences.images import is_turned, pixel_type, read_depth
 from loftr_ros.sequences.sequence import Sequence

@@ -7,11 +7,11 @@ import pytest
 from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
-from loftr_ros.odometry.estimate import TrackingState
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.states import TrackingState
 
 Bench = Callable[[str], ModuleType]
 Seen = tuple[int, int]

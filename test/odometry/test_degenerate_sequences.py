@@ -9,13 +9,13 @@ import pytest
 from numpy.typing import NDArray
 
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
+from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.geometry.normalized_matches import homogeneous
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.odometry.mapping.inverse_depth import depths_from_stereo
-from loftr_ros.odometry.pose.degeneracy import Degeneracy
+from loftr_ros.odometry.states import Degeneracy, TrackingState
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 CAR = Camera(640, 192, np.array([[360.0, 0, 319.5], [0, 360, 95.5], [0, 0, 1]]))

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from loftr_ros.matches import Matcher
 from loftr_ros.odometry.config import Mode, OdometryConfig
-from loftr_ros.odometry.estimate import LostReason, OdometryEstimate
+from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.scale.metric_odometry import ScaledOdometry
+from loftr_ros.odometry.states import LostReason
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 Array = NDArray[np.float64]

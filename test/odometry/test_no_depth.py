@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.config import Mode, OdometryConfig
-from loftr_ros.odometry.estimate import LostReason, OdometryEstimate, TrackingState
+from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.images.frame import Frame
-from loftr_ros.odometry.pose.degeneracy import Degeneracy
+from loftr_ros.odometry.states import Degeneracy, LostReason, TrackingState
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 MakeWorld = Callable[..., Any]

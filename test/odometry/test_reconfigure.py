@@ -3,8 +3,8 @@ from dataclasses import replace
 from typing import Any
 
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.odometry.estimate import LostReason, TrackingState
 from loftr_ros.odometry.scale.metric_odometry import ScaledOdometry
+from loftr_ros.odometry.states import LostReason, TrackingState
 
 
 def test_a_limit_holds_from_the_next_frame_on_and_can_be_lifted(

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from loftr_ros.evaluation.ate import evaluate
 from loftr_ros.evaluation.trajectory import Trajectory
 from loftr_ros.odometry.config import Mode, OdometryConfig
-from loftr_ros.odometry.estimate import LostReason, OdometryEstimate
+from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.states import LostReason
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 MakeWorld = Callable[..., Any]

@@ -12,9 +12,10 @@ import pytest
 from loftr_ros.evaluation.ate import evaluate
 from loftr_ros.evaluation.trajectory import Trajectory
 from loftr_ros.odometry.config import Mode, OdometryConfig
-from loftr_ros.odometry.estimate import LostReason, OdometryEstimate
+from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.states import LostReason
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

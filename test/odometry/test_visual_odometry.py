@@ -11,11 +11,12 @@ from loftr_ros.evaluation.ate import evaluate
 from loftr_ros.evaluation.trajectory import Trajectory
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.config import OdometryConfig, OdometryConfigError
-from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
+from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.normalized_matches import triangulate
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.validation import FrameError, StampError
+from loftr_ros.odometry.states import TrackingState
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 MakeWorld = Callable[..., Any]

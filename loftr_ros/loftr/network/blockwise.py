@@ -21,7 +21,7 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor
 
-from loftr_ros.loftr.runtime.precision import rounded_factors
+from loftr_ros.loftr.network.precision import rounded_factors
 
 _BLOCK = 2**20  # scores in a block: 4 MiB, what two cores keep near
 _GROUP = 32  # columns

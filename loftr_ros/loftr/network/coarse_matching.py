@@ -12,7 +12,7 @@ from loftr_ros.loftr.network.blockwise import blockwise_matches
 from loftr_ros.loftr.network.config import CoarseMatchingConfig
 from loftr_ros.loftr.network.optimal_transport import likeliest_unmatched, log_optimal_transport, log_unmatched
 from loftr_ros.loftr.network.pooling import Grid, Masks
-from loftr_ros.loftr.runtime.precision import rounded_factors
+from loftr_ros.loftr.network.precision import rounded_factors
 
 # Below this nearly every cell pair is a candidate, and keeping them apart does not pay.
 _LEAST_THRESHOLD = 0.01

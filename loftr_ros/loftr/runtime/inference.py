@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from loftr_ros.loftr.network.model import FeatureMaps, LoFTR, NetworkMatches
+from loftr_ros.loftr.network.precision import rounded_factors
 from loftr_ros.loftr.runtime.cuda_graphs import Replays
-from loftr_ros.loftr.runtime.precision import rounded_factors
 
 Table = NDArray[np.float32]
 

@@ -16,10 +16,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from loftr_ros.loftr.network.model import COARSE_STRIDE, FeatureMaps, LoFTR, cell_points
+from loftr_ros.loftr.network.precision import Precision, features_dtype
 from loftr_ros.loftr.runtime.budget import DEFAULT_EFFORT, Effort
 from loftr_ros.loftr.runtime.device import MatcherError, OutOfMemory, find_device, limit_memory
 from loftr_ros.loftr.runtime.inference import FastNetwork, Network, Table
-from loftr_ros.loftr.runtime.precision import Precision, features_dtype
 from loftr_ros.loftr.runtime.self_check import disagreement, textured_pair
 from loftr_ros.loftr.weights.checkpoints import load_model
 from loftr_ros.matches import Matches

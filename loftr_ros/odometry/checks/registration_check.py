@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
-from loftr_ros.odometry.geometry.normalized_matches import RayMatches, triangulate
-from loftr_ros.odometry.mapping.inverse_depth import LEAST_NOISE_PX
+from loftr_ros.odometry.geometry.normalized_matches import LEAST_NOISE_PX, RayMatches, triangulate
 from loftr_ros.odometry.pose.estimator import LARGEST_ERROR_PX, Motion
 from loftr_ros.odometry.pose.gauss_newton import Freedom, refine
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry, epipolar_errors

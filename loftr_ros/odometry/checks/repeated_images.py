@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
-from loftr_ros.odometry.estimate import TrackingState
 from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.states import TrackingState
 
 # Every so many rows and columns are compared first, which tells images apart in microseconds.
 _STEP = 16

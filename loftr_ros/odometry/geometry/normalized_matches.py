@@ -8,6 +8,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+# Matches are never taken to be more exact than this, pixels.
+LEAST_NOISE_PX = 0.03
+
 
 @dataclass(frozen=True)
 class RayMatches:

@@ -14,3 +14,9 @@ def without_saturated(counts: NDArray[Any]) -> NDArray[Any]:
     Some drivers write 65535 where nothing was measured, others where the depth is beyond 65534 counts.
     """
     return np.where(counts == np.iinfo(counts.dtype).max, 0, counts).astype(counts.dtype, copy=False)
+
+
+def described(depth: NDArray[np.float32]) -> str:
+    """Return the median of a depth image in words, by which users see a wrong unit."""
+    known = depth[np.isfinite(depth) & (depth > 0)]
+    return f"median {np.median(known):.3g} m" if known.size else "no depth at all"

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from loftr_ros.odometry.estimate import LostReason
 from loftr_ros.odometry.images.structure_tensor import halved
+from loftr_ros.odometry.states import LostReason
 
 # Size of the small copy, roughly.
 _SMALL_PIXELS = 160 * 120

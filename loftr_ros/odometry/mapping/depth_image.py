@@ -19,12 +19,6 @@ _DEPTH_IMAGE_SIGMA = 0.02
 _REACH, _SPARSE_EDGE = 6, 0.1
 
 
-def described(depth: NDArray[np.float32]) -> str:
-    """Return the median of a depth image in words, by which users see a wrong unit."""
-    known = depth[np.isfinite(depth) & (depth > 0)]
-    return f"median {np.median(known):.3g} m" if known.size else "no depth at all"
-
-
 def depths_from_image(matches: Matches, depth: NDArray[np.float32]) -> CellDepths:
     """Read a registered depth image at the points of image a, between pixels.
 

@@ -11,16 +11,13 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from scipy.spatial import cKDTree
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.geometry.camera import Camera
-from loftr_ros.odometry.geometry.normalized_matches import homogeneous, triangulate
+from loftr_ros.odometry.geometry.normalized_matches import LEAST_NOISE_PX, homogeneous, triangulate
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 
-# Matches are never taken to be more exact than this, pixels.
-LEAST_NOISE_PX = 0.03
 # Two measurements of one cell further apart than this many standard deviations are of different things.
 _GATE = 3.0
 # So many points around are asked. Between them the weight of none is above 1: one of more than this means that they are
@@ -28,10 +25,6 @@ _GATE = 3.0
 _NEIGHBOURS, _LARGEST_WEIGHT, _SOFTNESS = 6, 1.05, 0.01
 # What interpolation between carried points adds to their uncertainty, as a share of their difference.
 _INTERPOLATION_SIGMA = 0.25
-# Deviations beyond this many standard deviations lose their say.
-_LOSS_SCALE = 2.0
-# A baseline that is already a robust fit is corrected by this at most.
-_LARGEST_LOG_RATIO = 0.1
 
 
 @dataclass(frozen=True)
@@ -170,30 +163,6 @@ def _weights_at_origin(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArra
     with np.errstate(divide="ignore", invalid="ignore"):
         slope = ((yy * mean_x - xy * mean_y) * dx + (xx * mean_y - xy * mean_x) * dy) / (xx * yy - xy * xy)
         return np.asarray(near * (1.0 - slope))
-
-
-def length_ratio(
-    known: NDArray[np.float64],
-    known_sigma: NDArray[np.float64],
-    measured: NDArray[np.float64],
-    measured_sigma: NDArray[np.float64],
-) -> float:
-    """Return by how much a baseline must grow for the (N,) inverse depths triangulated with it to fit the known ones.
-
-    A line through the origin, measured = ratio * known, fitted with errors in both (Deming), Cauchy loss. Least squares
-    that take the known depths for exact come out short by the ratio of error to depth, squared: a fraction of a per
-    cent, but the same way at every keyframe.
-    """
-    both = np.isfinite(known) & np.isfinite(measured)
-    x, x_sigma, y, y_sigma = known[both], known_sigma[both], measured[both], measured_sigma[both]
-
-    def cost(log_ratio: float) -> float:
-        ratio = np.exp(log_ratio)
-        deviations = (ratio * x - y) / np.hypot(ratio * x_sigma, y_sigma)
-        return float(np.log1p((deviations / _LOSS_SCALE) ** 2).sum())
-
-    best = minimize_scalar(cost, bounds=(-_LARGEST_LOG_RATIO, _LARGEST_LOG_RATIO), method="bounded")
-    return float(np.exp(best.x))
 
 
 def depths_from_motion(matches: Matches, camera: Camera, T_a_b: NDArray[np.float64], noise_px: float) -> CellDepths:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +9,7 @@ from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.normalized_matches import RayMatches
 from loftr_ros.odometry.pose.pnp import perspective_pose
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry
+from loftr_ros.odometry.states import Degeneracy
 
 # A near point has an inverse depth of so many standard deviations, and with a smaller share of them they are few.
 _NEAR, _FEW = 20.0, 0.05
@@ -20,21 +19,6 @@ _OF_ONE_MIND = 0.2
 _MATTERS = 0.1
 # How well this other motion is known, as a share of its difference from the first.
 _ROUGHLY = 0.1
-
-
-class Degeneracy(Enum):
-    """What makes a measured motion less than it seems. Its covariance says what that costs."""
-
-    PURE_ROTATION = "pure rotation"
-    """The matches show no translation; only depth that is known beforehand gives one."""
-    PLANAR = "planar scene"
-    """One plane explains the matches; without depth, two motions do."""
-    FEW_NEAR_POINTS = "few near points"
-    """Hardly any point is near enough for its depth to be well known: the length of the motion rests on few."""
-    DIVIDED_MATCHES = "divided matches"
-    """Some matches agree on another motion: moving objects, or repeated texture."""
-    CARRIED_DEPTH = "no new depth"
-    """A stereo pair or depth image gave no depth: the scale is that of earlier keyframes, and drifts."""
 
 
 def degeneracies(

@@ -9,15 +9,16 @@ from numpy.typing import NDArray
 
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.geometry import se3
-from loftr_ros.odometry.geometry.normalized_matches import RayMatches, triangulate
-from loftr_ros.odometry.mapping.inverse_depth import LEAST_NOISE_PX, length_ratio
-from loftr_ros.odometry.pose.degeneracy import Degeneracy, degeneracies, rival_covariance
+from loftr_ros.odometry.geometry.normalized_matches import LEAST_NOISE_PX, RayMatches, triangulate
+from loftr_ros.odometry.pose.baseline_length import length_ratio
+from loftr_ros.odometry.pose.degeneracy import degeneracies, rival_covariance
 from loftr_ros.odometry.pose.direction import refine_direction
 from loftr_ros.odometry.pose.disparity_bias import NO_OFFSET, DisparityOffset
 from loftr_ros.odometry.pose.gauss_newton import Freedom, RefinedPose, assess, refine
 from loftr_ros.odometry.pose.initialization import start_with_depth, translated
 from loftr_ros.odometry.pose.residuals import Linearization
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry, two_view_geometry, two_view_pose
+from loftr_ros.odometry.states import Degeneracy
 
 # No covariance is smaller than this: standard deviations of 0.1 mm (or 1e-4 units) and 1e-5 rad. Calibration and the
 # shutter alone cost more.

@@ -14,11 +14,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.odometry.geometry.gating import is_foreseen
 from loftr_ros.odometry.geometry.normalized_matches import RayMatches, homogeneous
 from loftr_ros.odometry.pose.degeneracy import matters, mixture_covariance
 from loftr_ros.odometry.pose.estimator import Motion
 from loftr_ros.odometry.pose.gauss_newton import Freedom
-from loftr_ros.odometry.tracking.motion_model import is_foreseen
 
 # A motion that fewer of the matches agree with asks for a second look.
 _SURE_SHARE = 1 / 2

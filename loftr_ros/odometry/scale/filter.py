@@ -10,7 +10,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
+from loftr_ros.odometry.estimate import OdometryEstimate
+from loftr_ros.odometry.states import TrackingState
 
 # Samples that are remembered, and how many it takes to be sure that they are not all wrong.
 _WINDOW = 30

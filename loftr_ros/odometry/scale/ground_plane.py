@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.odometry.estimate import TrackingState
 from loftr_ros.odometry.geometry.normalized_matches import homogeneous, triangulate
 from loftr_ros.odometry.scale.filter import KeyframeStep, ScaleSample
+from loftr_ros.odometry.states import TrackingState
 
 # Where the ground is looked for: below the horizon by this angle, and to the sides no further than this many heights
 # of the camera, because kerbs and verges lie beyond.

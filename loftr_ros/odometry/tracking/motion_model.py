@@ -22,8 +22,6 @@ GROWTH_S = 10.0
 _CHANGE_S, _ACCELERATION, _ANGULAR_ACCELERATION = 0.3, 1.0, 5.0
 # Velocities over less time than this are mostly noise, seconds.
 _SHORTEST_S = 0.01
-# 99.9 % of a chi-square distribution of six degrees of freedom.
-_CHI2_6 = 22.46
 # A camera with an acceleration beyond this is hit by something, m/s^2. Hand-held and flying cameras on recorded
 # sequences reach 16; an object that passes at walking speed at 30 Hz, and is mistaken for the world, 45.
 _SUDDEN = 30.0
@@ -119,16 +117,3 @@ def is_sudden(
     noise = np.sqrt(np.trace((measured_covariance + velocity.covariance * seconds**2)[:3, :3]))
     jitter = _STAMP_ERROR * np.linalg.norm(velocity.twist[:3]) * max(seconds, _LEAST_STAMP_ERROR_S)
     return bool(surprise > 3.0 * noise + jitter + _SUDDEN * seconds**2)
-
-
-def is_foreseen(
-    T_measured: NDArray[np.float64],
-    measured_covariance: NDArray[np.float64],
-    T_predicted: NDArray[np.float64],
-    predicted_covariance: NDArray[np.float64],
-) -> bool:
-    """Tell whether two (4, 4) poses of the camera, in one frame, agree within 99.9 % of their (6, 6) covariances."""
-    turn = se3.log_rotation(T_measured[:3, :3] @ T_predicted[:3, :3].T)
-    surprise = np.concatenate([T_measured[:3, 3] - T_predicted[:3, 3], turn])
-    covariance = se3.well_conditioned(measured_covariance + predicted_covariance)
-    return bool(surprise @ np.linalg.solve(covariance, surprise) <= _CHI2_6)

@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.odometry.estimate import LostReason, TrackingState
 from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.geometry.gating import is_foreseen
 from loftr_ros.odometry.pose.estimator import Motion
 from loftr_ros.odometry.pose.gauss_newton import Freedom
-from loftr_ros.odometry.tracking.motion_model import Velocity, is_foreseen, is_physical, is_sudden
+from loftr_ros.odometry.states import LostReason, TrackingState
+from loftr_ros.odometry.tracking.motion_model import Velocity, is_physical, is_sudden
 
 # Rows and columns of parts of the image, how many matches one must have to be asked, and a share of them.
 _TILES, _ENOUGH, _NEARLY_ALL = 4, 8, 0.9

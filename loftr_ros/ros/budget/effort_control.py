@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from loftr_ros.loftr.runtime.budget import Effort
-from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
+from loftr_ros.odometry.estimate import OdometryEstimate
+from loftr_ros.odometry.states import TrackingState
 from loftr_ros.ros.budget.rate_control import RateControl
 from loftr_ros.ros.parameters.table import VoParameters, allowed_effort
 

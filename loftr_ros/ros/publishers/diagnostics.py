@@ -8,7 +8,8 @@ from collections import Counter, deque
 from collections.abc import Callable
 
 from loftr_ros.errors import LoftrRosError
-from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
+from loftr_ros.odometry.estimate import OdometryEstimate
+from loftr_ros.odometry.states import TrackingState
 from loftr_ros.ros.messages.stamp_order import Order
 
 _RATE_WINDOW_S = 10.0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sensor_msgs.msg import Image
 
-from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
+from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.states import TrackingState
 from loftr_ros.reports.drawing import draw_matches
 from loftr_ros.ros.messages.conversions import image_from_array
 from loftr_ros.ros.messages.time import time_message

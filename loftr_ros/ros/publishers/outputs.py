@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image, PointCloud2
 
-from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
+from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.states import TrackingState
 from loftr_ros.ros.messages import time as messages
 from loftr_ros.ros.parameters.table import VoParameters
 from loftr_ros.ros.publishers.diagnostics import Rate

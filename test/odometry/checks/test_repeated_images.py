@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from loftr_ros.odometry.checks.input_fault import InputFault
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.odometry.estimate import LostReason, OdometryEstimate
+from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.states import LostReason
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 MakeWorld = Callable[..., Any]

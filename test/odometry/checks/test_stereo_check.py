@@ -17,11 +17,12 @@ from loftr_ros.odometry.checks.input_fault import InputFault
 from loftr_ros.odometry.checks.rig_deviation import PITCH, ROLL, SCALE, SLANT, RigDeviation
 from loftr_ros.odometry.checks.stereo_check import StereoCheck
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.odometry.estimate import LostReason, OdometryEstimate
+from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.subpixel import polish
+from loftr_ros.odometry.states import LostReason
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 MakeWorld = Callable[..., Any]

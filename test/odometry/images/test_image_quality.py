@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from loftr_ros.odometry.estimate import LostReason
 from loftr_ros.odometry.images.image_quality import ImageQuality
+from loftr_ros.odometry.states import LostReason
 
 Image = NDArray[np.uint8]
 

@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera
+from loftr_ros.odometry.geometry.normalized_matches import LEAST_NOISE_PX
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.odometry.mapping.depth_image import depths_from_image
 from loftr_ros.odometry.mapping.inverse_depth import (
-    LEAST_NOISE_PX,
     CarriedDepths,
     CellDepths,
     carry_over,
     depths_from_motion,
     depths_from_stereo,
-    length_ratio,
 )
+from loftr_ros.odometry.pose.baseline_length import length_ratio
 
 MakeWorld = Callable[..., Any]
 Curve = Callable[..., list[NDArray[np.float64]]]

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from loftr_ros.odometry import visual_odometry
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
+from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.normalized_matches import RayMatches, homogeneous
-from loftr_ros.odometry.pose.degeneracy import Degeneracy
 from loftr_ros.odometry.pose.estimator import Motion, estimate_motion
 from loftr_ros.odometry.pose.guided_matching import expected_matches, is_doubtful, is_expected, reconsidered
+from loftr_ros.odometry.states import Degeneracy, TrackingState
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 FOCAL, PIXEL = 300.0, 1 / 300.0

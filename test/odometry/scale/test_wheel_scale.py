@@ -7,10 +7,11 @@ import pytest
 from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
-from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
+from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.scale.filter import KeyframeStep, ScaleSample
 from loftr_ros.odometry.scale.wheel_scale import WheelOdometry, WheelScale
+from loftr_ros.odometry.states import TrackingState
 
 SCALE = 0.4  # metres per unit
 FORWARD = (0.0, 0.0, 0.2, 0.0, 0.0, 0.0)  # metres

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.geometry import se3
-from loftr_ros.odometry.tracking.motion_model import GROWTH_S, Velocity, is_foreseen, is_physical
+from loftr_ros.odometry.geometry.gating import is_foreseen
+from loftr_ros.odometry.tracking.motion_model import GROWTH_S, Velocity, is_physical
 
 TWIST = np.array([0.3, 0.0, 1.2, 0.0, 0.2, 0.0])
 VELOCITY = Velocity(10**9, TWIST, np.eye(6) * 1e-4, top_speed=1.24, kept_s=0.5)

@@ -7,7 +7,8 @@ import pytest
 
 from loftr_ros.loftr.runtime.budget import Effort
 from loftr_ros.matches import Matches
-from loftr_ros.odometry.estimate import LostReason, OdometryEstimate, TrackingState
+from loftr_ros.odometry.estimate import OdometryEstimate
+from loftr_ros.odometry.states import LostReason, TrackingState
 from loftr_ros.ros.budget.effort_control import EffortControl
 from loftr_ros.ros.parameters.table import VoParameters
 

@@ -5,11 +5,12 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from loftr_ros.matches import Matches
-from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
+from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.mapping.inverse_depth import CellDepths
 from loftr_ros.odometry.mapping.landmarks import Landmarks
+from loftr_ros.odometry.states import TrackingState
 from loftr_ros.ros.messages import time as messages
 from loftr_ros.ros.transforms.frames import BaseMotion, camera_in_base
 

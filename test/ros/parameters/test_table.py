@@ -10,8 +10,8 @@ from typing import get_args
 import pytest
 import yaml
 
+from loftr_ros.loftr.network.precision import Precision
 from loftr_ros.loftr.runtime.budget import DEFAULT_EFFORT, Effort
-from loftr_ros.loftr.runtime.precision import Precision
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.ros.parameters.spec import ParameterError
 from loftr_ros.ros.parameters.table import PARAMETERS, VoParameters, allowed_effort, odometry_config, validated

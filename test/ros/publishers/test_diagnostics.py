@@ -8,7 +8,8 @@ import pytest
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.config import OdometryConfigError
-from loftr_ros.odometry.estimate import LostReason, OdometryEstimate, TrackingState
+from loftr_ros.odometry.estimate import OdometryEstimate
+from loftr_ros.odometry.states import LostReason, TrackingState
 from loftr_ros.ros.publishers.diagnostics import Statistics, sentence
 
 

@@ -7,12 +7,13 @@ import pytest
 
 from loftr_ros.evaluation.trajectory import read_tum
 from loftr_ros.matches import Matches
-from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
+from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.mapping.inverse_depth import CellDepths
 from loftr_ros.odometry.mapping.landmarks import Landmarks
+from loftr_ros.odometry.states import TrackingState
 from loftr_ros.ros.parameters.table import VoParameters
 from loftr_ros.ros.publishers import outputs
 from loftr_ros.ros.publishers.trajectory_log import TrajectoryLogError

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from loftr_ros.matches import Matches
-from loftr_ros.odometry.estimate import OdometryEstimate, TrackingState
+from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.states import TrackingState
 from loftr_ros.ros.transforms import frames
 
 FORWARD_LOOKING = frames.camera_in_base(0, 0, 0, 0, 0, 0)

@@ -9,14 +9,14 @@ import torch
 from torch import nn
 
 from loftr_ros.loftr.network.model import LoFTR
-from loftr_ros.loftr.runtime.matcher import LoftrMatcher, load_matcher
-from loftr_ros.loftr.runtime.precision import (
+from loftr_ros.loftr.network.precision import (
     Precision,
     PrecisionError,
     features_dtype,
     has_fast_bfloat16,
     rounded_factors,
 )
+from loftr_ros.loftr.runtime.matcher import LoftrMatcher, load_matcher
 from loftr_ros.loftr.weights.checkpoints import load_model
 
 CPU = torch.device("cpu")

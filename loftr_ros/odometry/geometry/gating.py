@@ -1,0 +1,24 @@
+"""Gates: whether two poses agree within their covariances."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros.odometry.geometry import se3
+
+# 99.9 % of a chi-square distribution of six degrees of freedom.
+_CHI2_6 = 22.46
+
+
+def is_foreseen(
+    T_measured: NDArray[np.float64],
+    measured_covariance: NDArray[np.float64],
+    T_predicted: NDArray[np.float64],
+    predicted_covariance: NDArray[np.float64],
+) -> bool:
+    """Tell whether two (4, 4) poses of the camera, in one frame, agree within 99.9 % of their (6, 6) covariances."""
+    turn = se3.log_rotation(T_measured[:3, :3] @ T_predicted[:3, :3].T)
+    surprise = np.concatenate([T_measured[:3, 3] - T_predicted[:3, 3], turn])
+    covariance = se3.well_conditioned(measured_covariance + predicted_covariance)
+    return bool(surprise @ np.linalg.solve(covariance, surprise) <= _CHI2_6)
