@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from loftr_ros.odometry.scale.metric_odometry import ScaledOdometry
+from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
 from loftr_ros.ros.main import run
 from loftr_ros.ros.messages.time import nanoseconds
 from loftr_ros.ros.pipeline import Pipeline
@@ -85,7 +85,7 @@ def _install(log: Log) -> None:
     CameraInput._on_image = log.on_image(CameraInput._on_image)  # type: ignore[method-assign]
     Pipeline._process = log.on_frame(Pipeline._process)  # type: ignore[method-assign]
     FrameBuilder.frame = log.stage("decode", FrameBuilder.frame)  # type: ignore[method-assign]
-    ScaledOdometry.process = log.stage("odometry", ScaledOdometry.process)  # type: ignore[method-assign]
+    MetricOdometry.process = log.stage("odometry", MetricOdometry.process)  # type: ignore[method-assign]
     Outputs.publish = log.stage("publish", Outputs.publish)  # type: ignore[method-assign]
 
 

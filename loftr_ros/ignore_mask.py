@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.errors import LoftrRosError
-from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.loftr.runtime.budget import ComputeBudget
 from loftr_ros.loftr.runtime.matcher import Features, LoftrMatcher
 from loftr_ros.matches import Matches
 
@@ -33,12 +33,12 @@ class MaskedMatcher:
         self._mask = _read(path)
 
     @property
-    def effort(self) -> Effort:
+    def effort(self) -> ComputeBudget:
         """That of the matcher."""
         return self._matcher.effort
 
     @effort.setter
-    def effort(self, effort: Effort) -> None:
+    def effort(self, effort: ComputeBudget) -> None:
         self._matcher.effort = effort
 
     @property

@@ -21,15 +21,15 @@ class Matches:
         confidence: (N,) float32 in [0, 1].
         cell_a: (N,) int64, index of the coarse cell of image a that each match starts from. All images matched
             against the same image a share its cells, so this number identifies a track.
-        spread_b: (N, 2, 2) float64, covariance of points_b as a multiple of that of a typical match: along an edge a
-            point is less certain than across it. None where nothing is known, and all count the same.
+        covariance_b: (N, 2, 2) float64, covariance of points_b as a multiple of that of a typical match: a point is
+            less certain along an edge than across it. None: all count the same.
     """
 
     points_a: NDArray[np.float32]
     points_b: NDArray[np.float32]
     confidence: NDArray[np.float32]
     cell_a: NDArray[np.int64]
-    spread_b: NDArray[np.float64] | None = None
+    covariance_b: NDArray[np.float64] | None = None
 
     @staticmethod
     def empty() -> Matches:
@@ -46,7 +46,7 @@ class Matches:
 
     def select(self, index: NDArray[np.bool_] | NDArray[np.int64]) -> Matches:
         """Return the matches picked by a boolean mask (N,) or by integer indices."""
-        spread = None if self.spread_b is None else self.spread_b[index]
+        spread = None if self.covariance_b is None else self.covariance_b[index]
         return Matches(self.points_a[index], self.points_b[index], self.confidence[index], self.cell_a[index], spread)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from loftr_ros.ignore_mask import MaskedMatcher, MaskError
-from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.loftr.runtime.budget import ComputeBudget
 from loftr_ros.loftr.runtime.matcher import load_matcher
 from loftr_ros.matches import Matcher
 
@@ -57,7 +57,7 @@ def test_the_effort_is_that_of_the_matcher(tmp_path):
     matcher = load_matcher(device="cpu")
     cv2.imwrite(str(tmp_path / "mask.png"), np.full((96, 128), 255, np.uint8))
     masked = MaskedMatcher(matcher, tmp_path / "mask.png")
-    masked.effort = Effort(96 * 128 // 4)
-    assert matcher.effort == masked.effort == Effort(96 * 128 // 4)
+    masked.effort = ComputeBudget(96 * 128 // 4)
+    assert matcher.effort == masked.effort == ComputeBudget(96 * 128 // 4)
     assert masked.extract(np.zeros((96, 128), np.uint8)).size == (64, 64)
     assert masked.warm_up(96, 128) > 0

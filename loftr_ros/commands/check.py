@@ -108,7 +108,7 @@ def _recorded(args: argparse.Namespace) -> Report:
 
 
 def _matcher(args: argparse.Namespace) -> LoftrMatcher:
-    from loftr_ros.loftr.runtime.budget import Effort
+    from loftr_ros.loftr.runtime.budget import ComputeBudget
     from loftr_ros.loftr.runtime.matcher import load_matcher
 
-    return load_matcher(args.checkpoint, args.device, Effort(args.max_pixels, args.max_matches), args.precision)
+    return load_matcher(args.checkpoint, args.device, ComputeBudget(args.max_pixels, args.max_matches), args.precision)

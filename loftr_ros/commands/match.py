@@ -44,7 +44,7 @@ def main(args: argparse.Namespace) -> int:
     """Match, draw, print; the picture is written even if the matches give no pose."""
     import numpy as np
 
-    from loftr_ros.loftr.runtime.budget import Effort
+    from loftr_ros.loftr.runtime.budget import ComputeBudget
     from loftr_ros.loftr.runtime.matcher import load_matcher
     from loftr_ros.odometry.pose.relative_pose import relative_pose
     from loftr_ros.reports.match_report import figures_of, print_figures, write_matches, write_picture
@@ -54,7 +54,9 @@ def main(args: argparse.Namespace) -> int:
     for path in (args.output, args.matches):
         if path is not None:
             make_folder(path.parent, path.name)
-    matcher = load_matcher(args.checkpoint, args.device, Effort(args.max_pixels, args.max_matches), args.precision)
+    matcher = load_matcher(
+        args.checkpoint, args.device, ComputeBudget(args.max_pixels, args.max_matches), args.precision
+    )
     matches, milliseconds = _match(matcher, *images, polished=not args.no_polish)
     pose = relative_pose(matches, *cameras) if cameras else None
     inliers = pose.inliers if pose else np.full(len(matches), cameras is None)

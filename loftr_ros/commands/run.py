@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from loftr_ros.loftr.runtime.matcher import LoftrMatcher
     from loftr_ros.odometry.estimate import OdometryEstimate
     from loftr_ros.odometry.images.frame import Frame
-    from loftr_ros.odometry.scale.metric_odometry import ScaledOdometry
-    from loftr_ros.odometry.scale.wheel_scale import WheelOdometry
+    from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
+    from loftr_ros.odometry.scale.wheel_scale import PositionBuffer
     from loftr_ros.sequences.sequence import Sequence
 
 
@@ -71,7 +71,7 @@ def main(args: argparse.Namespace) -> int:
         NoPoseError: not one pose was measured; the files are written, too.
     """
     from loftr_ros.odometry.config import OdometryConfig
-    from loftr_ros.odometry.scale.metric_odometry import ScaledOdometry
+    from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
     from loftr_ros.reports.run_log import REPORT_FILE, RESULT_FILES, FrameRecord, RunLog
 
     config = OdometryConfig(
@@ -90,7 +90,7 @@ def main(args: argparse.Namespace) -> int:
     skipped: list[str] = []
     frames = iter(sequence) if args.strict else sequence.readable(skipped)
     try:
-        for estimate in _estimates(ScaledOdometry(matcher, config, wheels), sequence, frames, not args.no_progress):
+        for estimate in _estimates(MetricOdometry(matcher, config, wheels), sequence, frames, not args.no_progress):
             records.append(FrameRecord.of(estimate))
     finally:
         print_skipped(skipped)
@@ -107,17 +107,19 @@ def main(args: argparse.Namespace) -> int:
 
 def _matcher(args: argparse.Namespace) -> LoftrMatcher | MaskedMatcher:
     from loftr_ros.ignore_mask import MaskedMatcher
-    from loftr_ros.loftr.runtime.budget import Effort
+    from loftr_ros.loftr.runtime.budget import ComputeBudget
     from loftr_ros.loftr.runtime.matcher import load_matcher
 
-    matcher = load_matcher(args.checkpoint, args.device, Effort(args.max_pixels, args.max_matches), args.precision)
+    matcher = load_matcher(
+        args.checkpoint, args.device, ComputeBudget(args.max_pixels, args.max_matches), args.precision
+    )
     return MaskedMatcher(matcher, args.mask_image) if args.mask_image else matcher
 
 
-def _wheels(args: argparse.Namespace, sequence: Sequence) -> WheelOdometry | None:
+def _wheels(args: argparse.Namespace, sequence: Sequence) -> PositionBuffer | None:
     """Read the wheel odometry, if it is the source of the scale."""
     from loftr_ros.evaluation.trajectory import read_tum
-    from loftr_ros.odometry.scale.wheel_scale import WheelOdometry
+    from loftr_ros.odometry.scale.wheel_scale import PositionBuffer
 
     if (args.scale_source == "odometry") != (args.wheel_odometry is not None):
         raise RunError("--scale-source odometry and --wheel-odometry FILE need each other.")
@@ -127,14 +129,14 @@ def _wheels(args: argparse.Namespace, sequence: Sequence) -> WheelOdometry | Non
     first, last = sequence.entries[0].stamp_ns, sequence.entries[-1].stamp_ns
     if trajectory.stamps_ns[-1] < first or trajectory.stamps_ns[0] > last:
         raise RunError(f"{args.wheel_odometry} is of another time than {args.source}: no stamp lies within it.")
-    wheels = WheelOdometry(len(trajectory))
+    wheels = PositionBuffer(len(trajectory))
     for stamp_ns, position in zip(trajectory.stamps_ns.tolist(), trajectory.positions, strict=True):
         wheels.add(stamp_ns, position)
     return wheels
 
 
 def _estimates(
-    odometry: ScaledOdometry[Any], sequence: Sequence, frames: Iterator[Frame], show: bool
+    odometry: MetricOdometry[Any], sequence: Sequence, frames: Iterator[Frame], show: bool
 ) -> Iterator[OdometryEstimate]:
     """Process frame after frame under a progress bar."""
     from rich.console import Console

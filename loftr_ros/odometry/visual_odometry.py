@@ -17,8 +17,8 @@ from loftr_ros.odometry.checks.input_checks import InputChecks
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.estimate import OdometryEstimate, bounded_covariance
 from loftr_ros.odometry.geometry import se3
-from loftr_ros.odometry.geometry.gating import is_foreseen
-from loftr_ros.odometry.geometry.normalized_matches import RayMatches
+from loftr_ros.odometry.geometry.gating import within_mahalanobis_gate
+from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.image_quality import ImageQuality
 from loftr_ros.odometry.images.resampling import as_seen_by, same_pixels
@@ -28,29 +28,34 @@ from loftr_ros.odometry.mapping.inverse_depth import CellDepths, depths_from_ste
 from loftr_ros.odometry.mapping.keyframe import Keyframe, View, image_motion
 from loftr_ros.odometry.mapping.keyframe_history import RecentKeyframes, seen_from
 from loftr_ros.odometry.mapping.landmarks import Landmarks
-from loftr_ros.odometry.pose.disparity_bias import NO_OFFSET, DisparityOffset
-from loftr_ros.odometry.pose.estimator import COVARIANCE_FLOOR, LARGEST_ERROR_PX, Motion, estimate_motion
-from loftr_ros.odometry.pose.gauss_newton import Freedom
-from loftr_ros.odometry.pose.guided_matching import expected_matches, is_doubtful, is_expected, reconsidered
+from loftr_ros.odometry.pose.disparity_bias import NO_BIAS, DisparityBias
+from loftr_ros.odometry.pose.estimator import (
+    COVARIANCE_FLOOR,
+    LARGEST_ERROR_PX,
+    RelativePoseEstimate,
+    estimate_relative_pose,
+)
+from loftr_ros.odometry.pose.gauss_newton import ObservableDof
+from loftr_ros.odometry.pose.guided_matching import fits_gated, gated_matches, needs_guided_pass, selected
 from loftr_ros.odometry.stage_clock import StageClock
 from loftr_ros.odometry.states import LostReason, TrackingState
 from loftr_ros.odometry.tracking.lasting_doubt import LastingDoubt
-from loftr_ros.odometry.tracking.tracker import Fix, Track
+from loftr_ros.odometry.tracking.tracker import TrackedPose, Tracker
 
 # A keyframe has to bear so many times more before a frame with a faulty image replaces it.
-_PATIENCE = 2
+_DEGRADED_TOLERANCE = 2
 # A stereo pair of which less than this share of the matches is surely nearer than infinity tells no length: noise makes
 # a few in a hundred seem so.
 _LEAST_DEPTH = 0.1
 
 
 @dataclass(frozen=True)
-class _Sighting(Generic[FeaturesT]):
+class _Observation(Generic[FeaturesT]):
     """What a keyframe tells about a frame."""
 
     keyframe: Keyframe[FeaturesT]
     matches: Matches
-    fix: Fix
+    fix: TrackedPose
 
 
 class VisualOdometry(Generic[FeaturesT]):
@@ -62,20 +67,20 @@ class VisualOdometry(Generic[FeaturesT]):
         self._config = config or OdometryConfig()
         self.reset()
 
-    def see_anew(self) -> None:
+    def invalidate_keyframe_features(self) -> None:
         """Show the matcher the keyframe again with the next frame, because from then on it sees images otherwise."""
-        self._see_anew = True
+        self._features_are_stale = True
 
     def reset(self) -> None:
         """Forget everything; the next frame is the origin of odom again."""
-        self._see_anew = False
+        self._features_are_stale = False
         self._keyframe: Keyframe[FeaturesT] | None = None
         self._recent: RecentKeyframes[FeaturesT] = RecentKeyframes(self._config.relocalization_keyframes)
         self._last_frame: Frame | None = None
-        self._track = Track(self._config)
+        self._track = Tracker(self._config)
         self._last_state: TrackingState | None = None
         self._last_stamp_ns, self._last_pose = 0, np.eye(4)
-        self._offset = NO_OFFSET
+        self._offset = NO_BIAS
         self._checks, self._doubt = InputChecks(), LastingDoubt()
         self._is_metric, self._pair_fits = False, True
 
@@ -104,23 +109,23 @@ class VisualOdometry(Generic[FeaturesT]):
                 return self._skip(frame, clock)
             quality = ImageQuality.of(frame.image)
         if quality.hopeless:
-            return self._pass_over(frame, quality, clock)
+            return self._skip_frame(frame, quality, clock)
         with clock("extract"):
             view = View(frame, self._matcher.extract(frame.image), quality)
         if self._keyframe is None:
-            return self._begin(view, clock)
-        sighting = self._sight(self._converted(self._keyframe, frame), view, clock)
-        if sighting.fix.state is TrackingState.LOST:
+            return self._initialize(view, clock)
+        observation = self._match_against(self._resampled(self._keyframe, frame), view, clock)
+        if observation.fix.state is TrackingState.LOST:
             with clock("relocalize"):
-                sighting = self._relocalized(sighting, view)
+                observation = self._relocalized(observation, view)
         with clock("keyframe"):
-            self._keyframe, renewed = self._next_keyframe(sighting, view)
-        return self._report(frame, sighting.keyframe, sighting.matches, sighting.fix, renewed, clock)
+            self._keyframe, renewed = self._next_keyframe(observation, view)
+        return self._report(frame, observation.keyframe, observation.matches, observation.fix, renewed, clock)
 
-    def _pass_over(self, frame: Frame, quality: ImageQuality, clock: StageClock) -> OdometryEstimate:
+    def _skip_frame(self, frame: Frame, quality: ImageQuality, clock: StageClock) -> OdometryEstimate:
         """Predict the pose of a frame that shows nothing; while there is no keyframe, the camera is at the origin."""
         reason = quality.fault(None) or LostReason.NO_TEXTURE
-        fix = self._track.lose(frame.stamp_ns, Matches.empty(), reason, hopeless=True)
+        fix = self._track.predict_lost(frame.stamp_ns, Matches.empty(), reason, hopeless=True)
         return self._report(frame, self._keyframe, Matches.empty(), fix, False, clock)
 
     def _skip(self, frame: Frame, clock: StageClock) -> OdometryEstimate:
@@ -128,30 +133,32 @@ class VisualOdometry(Generic[FeaturesT]):
         fix = replace(self._track.predicted(frame.stamp_ns), lost_reason=LostReason.REPEATED)
         return self._report(frame, self._keyframe, Matches.empty(), fix, False, clock)
 
-    def _begin(self, view: View[FeaturesT], clock: StageClock) -> OdometryEstimate:
+    def _initialize(self, view: View[FeaturesT], clock: StageClock) -> OdometryEstimate:
         """Make the first frame that shows something the first keyframe."""
         with clock("keyframe"):
             self._keyframe = Keyframe.first(view, self._measured_depths(view.frame, view.features))
         if self._config.mode == "stereo" and view.frame.rig is not None:
             per_pixel = 1.0 / (view.frame.camera.focal * view.frame.rig.baseline)
-            self._offset = DisparityOffset.unknown(self._config.disparity_offset_px * per_pixel)
+            self._offset = DisparityBias.unknown(self._config.disparity_offset_px * per_pixel)
         fix = self._track.last
-        self._track.rebase(view.frame.stamp_ns, fix)
+        self._track.switch_keyframe(view.frame.stamp_ns, fix)
         return self._report(view.frame, self._keyframe, Matches.empty(), fix, True, clock)
 
-    def _converted(self, keyframe: Keyframe[FeaturesT], now: Frame) -> Keyframe[FeaturesT]:
+    def _resampled(self, keyframe: Keyframe[FeaturesT], now: Frame) -> Keyframe[FeaturesT]:
         """Give the keyframe the pixels of this frame, if the resolution of the stream or of the matcher has changed."""
-        if same_pixels(keyframe.frame.camera, now.camera) and not self._see_anew:
+        if same_pixels(keyframe.frame.camera, now.camera) and not self._features_are_stale:
             return keyframe
-        self._see_anew = False
+        self._features_are_stale = False
         frame = as_seen_by(keyframe.frame, now)
         view = View(frame, self._matcher.extract(frame.image), ImageQuality.of(frame.image))
-        keyframe = keyframe.converted(view, self._track.last_matches, self._measured_depths(frame, view.features))
+        keyframe = keyframe.resampled(view, self._track.last_matches, self._measured_depths(frame, view.features))
         self._track.forget_cells()
         self._recent.clear()
         return keyframe
 
-    def _sight(self, keyframe: Keyframe[FeaturesT], view: View[FeaturesT], clock: StageClock) -> _Sighting[FeaturesT]:
+    def _match_against(
+        self, keyframe: Keyframe[FeaturesT], view: View[FeaturesT], clock: StageClock
+    ) -> _Observation[FeaturesT]:
         """Match the frame against the keyframe, and find out where that puts the camera."""
         with clock("match"):
             matches = self._matcher.match(keyframe.features, view.features).finite()
@@ -159,47 +166,49 @@ class VisualOdometry(Generic[FeaturesT]):
             matches = self._polish(keyframe.frame, view.frame.image, matches)
         with clock("pose"):
             keyframe = keyframe.with_depth_of(matches, self._config)
-            return _Sighting(keyframe, matches, self._locate(keyframe, view, matches))
+            return _Observation(keyframe, matches, self._locate(keyframe, view, matches))
 
-    def _locate(self, keyframe: Keyframe[FeaturesT], view: View[FeaturesT], matches: Matches) -> Fix:
+    def _locate(self, keyframe: Keyframe[FeaturesT], view: View[FeaturesT], matches: Matches) -> TrackedPose:
         """Hold the pose of a camera that stands still, measure it where matches agree, predict it elsewhere."""
         stamp_ns, track = view.frame.stamp_ns, self._track
         still_px = track.still_px(matches)
         if still_px is not None and self._is_within_limits(keyframe, stamp_ns, track.last.T_keyframe_camera):
             self._checks.add_still(view.frame, matches)
-            return track.hold(stamp_ns, matches, still_px / view.frame.camera.focal, keyframe.distance(matches))
+            return track.hold_stationary(
+                stamp_ns, matches, still_px / view.frame.camera.focal, keyframe.distance(matches)
+            )
         rays, position = keyframe.rays(matches), track.last.T_keyframe_camera[:3, 3]
         predicted = track.predicted(stamp_ns, doubted=False).pose
         motion = self._motion(keyframe, view.frame, rays, position, predicted[0])
-        if is_doubtful(motion, *predicted):
-            expected = expected_matches(rays, *predicted, LARGEST_ERROR_PX / view.frame.camera.focal)
-            if not is_expected(motion, expected):
+        if needs_guided_pass(motion, *predicted):
+            expected = gated_matches(rays, *predicted, LARGEST_ERROR_PX / view.frame.camera.focal)
+            if not fits_gated(motion, expected):
                 again = self._motion(keyframe, view.frame, rays.select(expected), position)
-                motion = reconsidered(motion, again, expected, track.is_sudden(stamp_ns, motion))
+                motion = selected(motion, again, expected, track.is_sudden(stamp_ns, motion))
         if motion and track.has_length(stamp_ns, motion) and self._is_possible(keyframe, stamp_ns, motion):
             self._offset = motion.offset
             if track.is_sudden(stamp_ns, motion):
                 self._doubt.suddenly(motion, predicted[0], track.stamp_ns, stamp_ns)
             motion = self._doubt.of(motion, keyframe.frame.stamp_ns, track.stamp_ns, stamp_ns)
             self._checks.add_motion(keyframe, view.frame, matches, rays, motion)
-            return track.advance(stamp_ns, matches, motion)
-        reason = view.quality.fault(keyframe.quality) or self._why_lost(stamp_ns, matches, motion)
-        return track.lose(stamp_ns, matches, reason)
+            return track.update(stamp_ns, matches, motion)
+        reason = view.quality.fault(keyframe.quality) or self._loss_reason(stamp_ns, matches, motion)
+        return track.predict_lost(stamp_ns, matches, reason)
 
     def _motion(
         self,
         keyframe: Keyframe[FeaturesT],
         frame: Frame,
-        rays: RayMatches,
+        rays: NormalizedMatches,
         position: NDArray[np.float64],
         T_expected: NDArray[np.float64] | None = None,
-    ) -> Motion | None:
+    ) -> RelativePoseEstimate | None:
         baseline = self._track.baseline(1e-9 * (frame.stamp_ns - keyframe.frame.stamp_ns))
         focal, config, offset = frame.camera.focal, self._config, self._offset
-        motion = estimate_motion(rays, focal, position, baseline, config, offset, T_expected)
+        motion = estimate_relative_pose(rays, focal, position, baseline, config, offset, T_expected)
         return motion and motion.with_scale_sigma(keyframe.drift)
 
-    def _why_lost(self, stamp_ns: int, matches: Matches, motion: Motion | None) -> LostReason:
+    def _loss_reason(self, stamp_ns: int, matches: Matches, motion: RelativePoseEstimate | None) -> LostReason:
         if motion is None:
             too_few = len(matches) < self._config.min_inliers
             return LostReason.FEW_MATCHES if too_few else LostReason.NO_MOTION_FITS
@@ -207,7 +216,7 @@ class VisualOdometry(Generic[FeaturesT]):
             return LostReason.IMPOSSIBLE_MOTION
         return LostReason.NO_DEPTH if self._pair_fits else LostReason.NO_STEREO
 
-    def _is_possible(self, keyframe: Keyframe[FeaturesT], stamp_ns: int, motion: Motion) -> bool:
+    def _is_possible(self, keyframe: Keyframe[FeaturesT], stamp_ns: int, motion: RelativePoseEstimate) -> bool:
         within_limits = self._is_within_limits(keyframe, stamp_ns, motion.T_keyframe_camera)
         return within_limits and self._track.is_possible(stamp_ns, motion)
 
@@ -216,9 +225,9 @@ class VisualOdometry(Generic[FeaturesT]):
     ) -> bool:
         """Check the step from the last estimate, which may be a prediction, against the limits of motion."""
         step = se3.inverse(self._last_pose) @ keyframe.T_odom_camera @ T_keyframe_camera
-        return self._track.is_physical(step, 1e-9 * (stamp_ns - self._last_stamp_ns))
+        return self._track.within_motion_limits(step, 1e-9 * (stamp_ns - self._last_stamp_ns))
 
-    def _relocalized(self, lost: _Sighting[FeaturesT], view: View[FeaturesT]) -> _Sighting[FeaturesT]:
+    def _relocalized(self, lost: _Observation[FeaturesT], view: View[FeaturesT]) -> _Observation[FeaturesT]:
         """Try one earlier keyframe, and take it up again if it knows this place and the prediction allows for it."""
         earlier = self._recent.next()
         if earlier is None:
@@ -228,37 +237,41 @@ class VisualOdometry(Generic[FeaturesT]):
         keyframe = earlier.with_depth_of(matches, self._config)
         T_predicted, covariance = seen_from(keyframe, *lost.keyframe.in_odom(*lost.fix.pose))
         motion = self._motion(keyframe, view.frame, keyframe.rays(matches), T_predicted[:3, 3])
-        if motion is None or motion.freedom is not Freedom.POSE:
+        if motion is None or motion.observable is not ObservableDof.FULL:
             return lost
         if not self._is_within_limits(keyframe, view.frame.stamp_ns, motion.T_keyframe_camera):
             return lost
-        if not is_foreseen(motion.T_keyframe_camera, motion.covariance, T_predicted, covariance):
+        if not within_mahalanobis_gate(motion.T_keyframe_camera, motion.covariance, T_predicted, covariance):
             return lost
         self._recent.return_to(earlier)
-        return _Sighting(keyframe, matches, self._track.retake(view.frame.stamp_ns, matches, motion))
+        return _Observation(keyframe, matches, self._track.reacquire(view.frame.stamp_ns, matches, motion))
 
-    def _next_keyframe(self, sighting: _Sighting[FeaturesT], view: View[FeaturesT]) -> tuple[Keyframe[FeaturesT], bool]:
+    def _next_keyframe(
+        self, observation: _Observation[FeaturesT], view: View[FeaturesT]
+    ) -> tuple[Keyframe[FeaturesT], bool]:
         """Let the keyframe learn from the frame, or be replaced by it; tells whether it was.
 
         The depth of the old one carries over along the matches.
         """
-        matches, fix = sighting.matches, sighting.fix
-        old = sighting.keyframe.learned(matches, fix.motion, self._config)
-        patience = _PATIENCE if view.quality.fault(old.quality) else 1
-        if not self._is_worn_out(old, matches, fix, patience):
+        matches, fix = observation.matches, observation.fix
+        old = observation.keyframe.with_triangulated_depth(matches, fix.motion, self._config)
+        tolerance_factor = _DEGRADED_TOLERANCE if view.quality.fault(old.quality) else 1
+        if not self._should_replace(old, matches, fix, tolerance_factor):
             return old, False
         lost = fix.state is TrackingState.LOST
         if not lost or self._track.last.state is not TrackingState.LOST:  # else it was never seen again: of no use
             self._recent.add(old, image_motion(matches.points_a, matches.points_b), lost)
-        self._track.rebase(view.frame.stamp_ns, fix)
+        self._track.switch_keyframe(view.frame.stamp_ns, fix)
         depths = self._measured_depths(view.frame, view.features)
         return old.successor(view, *fix.pose, matches.select(fix.inliers), depths), True
 
-    def _is_worn_out(self, keyframe: Keyframe[FeaturesT], matches: Matches, fix: Fix, patience: float) -> bool:
+    def _should_replace(
+        self, keyframe: Keyframe[FeaturesT], matches: Matches, fix: TrackedPose, tolerance_factor: float
+    ) -> bool:
         """Tell whether this frame should replace the keyframe."""
         if fix.motion is not None:
-            return keyframe.is_worn_out(matches, fix.motion, self._config, patience)
-        return self._track.lost_frames >= patience * self._config.lost_frames_to_restart
+            return keyframe.should_replace(matches, fix.motion, self._config, tolerance_factor)
+        return self._track.lost_frames >= tolerance_factor * self._config.lost_frames_to_restart
 
     def _measured_depths(self, frame: Frame, features: FeaturesT) -> CellDepths:
         """Match a stereo pair; in the other modes nothing is measured before a second frame has been matched."""
@@ -286,7 +299,7 @@ class VisualOdometry(Generic[FeaturesT]):
         frame: Frame,
         reference: Keyframe[FeaturesT] | None,
         matches: Matches,
-        fix: Fix,
+        fix: TrackedPose,
         is_keyframe: bool,
         clock: StageClock,
     ) -> OdometryEstimate:

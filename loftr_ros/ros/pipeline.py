@@ -18,9 +18,9 @@ from loftr_ros.ignore_mask import MaskedMatcher
 from loftr_ros.loftr.runtime.device import OutOfMemory
 from loftr_ros.loftr.runtime.matcher import LoftrMatcher
 from loftr_ros.odometry.estimate import OdometryEstimate
-from loftr_ros.odometry.scale.metric_odometry import ScaledOdometry
+from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
 from loftr_ros.odometry.states import TrackingState
-from loftr_ros.ros.budget.effort_control import EffortControl
+from loftr_ros.ros.budget.effort_control import BudgetController
 from loftr_ros.ros.parameters.table import VoParameters, odometry_config
 from loftr_ros.ros.publishers.diagnostics import Statistics, sentence
 from loftr_ros.ros.publishers.outputs import Outputs
@@ -63,16 +63,16 @@ class Pipeline:
         self._wheels = WheelInput(node, parameters) if parameters.scale_source == "odometry" else None
         wheels = self._wheels.positions if self._wheels else None
         self._matcher = matcher
-        self._cold = matcher.device.type == "cuda"
-        self._effort = EffortControl(matcher, parameters)
-        self._odometry = ScaledOdometry(matcher, odometry_config(parameters), wheels)
+        self._needs_warm_up = matcher.device.type == "cuda"
+        self._effort = BudgetController(matcher, parameters)
+        self._odometry = MetricOdometry(matcher, odometry_config(parameters), wheels)
         self._outputs = outputs
         self._parameters = parameters
         self._T_base_camera: NDArray[np.float64] | None = None
         self._pitch: float | None = None
         self._epoch = 0
         self._error: str | None = None
-        self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._publishing = Lock()
         self._is_closed = False
         self._input = CameraInput(node, parameters, cameras, self._deliver, self.statistics.frame_ignored)
@@ -95,12 +95,12 @@ class Pipeline:
 
     def reset(self) -> None:
         """Start over with the next frame, where the parameters say the base starts."""
-        self._orders.put(self._odometry.reset)
-        self._orders.put(self._outputs.restart)
+        self._commands.put(self._odometry.reset)
+        self._commands.put(self._outputs.restart)
 
     def reconfigure(self, parameters: VoParameters) -> None:
         """Go by changed parameters from the next frame on."""
-        self._orders.put(partial(self._go_by, parameters))
+        self._commands.put(partial(self._apply_parameters, parameters))
 
     def problem(self) -> str | None:
         """Say in one sentence what keeps odometry from coming out, or None."""
@@ -133,16 +133,16 @@ class Pipeline:
         """Run in the worker: errors of one frame must not end it."""
         began = time.monotonic()
         try:
-            self._follow_orders()
-            self._follow_time(messages.epoch)
-            if self._cold:
+            self._run_commands()
+            self._handle_time_jump(messages.epoch)
+            if self._needs_warm_up:
                 self._warm_up(messages.infos[0])
             estimate = self._estimate(messages)
         except Exception as error:
             if self._is_closed:
                 return
             if isinstance(error, OutOfMemory):
-                self._give_way(error)
+                self._back_off(error)
             self._node.get_logger().debug(traceback.format_exc())
             self._fail(sentence(error))
         else:
@@ -154,18 +154,18 @@ class Pipeline:
         """Make a frame of the messages, and publish its odometry."""
         camera_frame = messages.images[0].header.frame_id
         T_base_camera = self._outputs.extrinsic.of(camera_frame)
-        self._mount(T_base_camera)
+        self._set_extrinsics(T_base_camera)
         frame = self._frames.frame(messages)
         self._notes.add(messages.images, frame)
         if self._effort.set_for(frame.image.size):
-            self._odometry.see_anew()
+            self._odometry.invalidate_keyframe_features()
         estimate = self._odometry.process(frame)
         with self._publishing:
             if not self._is_closed:
                 self._outputs.publish(frame, camera_frame, T_base_camera, estimate)
         return estimate
 
-    def _mount(self, T_base_camera: NDArray[np.float64]) -> None:
+    def _set_extrinsics(self, T_base_camera: NDArray[np.float64]) -> None:
         """Take where the camera sits: at the first frame, and when that changes, which would make the pose jump."""
         if self._wheels:
             self._wheels.follow(T_base_camera)
@@ -180,28 +180,28 @@ class Pipeline:
 
     def _warm_up(self, info: CameraInfo) -> None:
         """Let a GPU get ready for the images of a camera, once; a processor has nothing to gain by it."""
-        self._cold = False
+        self._needs_warm_up = False
         seconds = self._matcher.warm_up(info.height, info.width)
         self._node.get_logger().info(f"ready for images of {info.width} x {info.height} after {seconds:.1f} s")
 
-    def _give_way(self, error: OutOfMemory) -> None:
+    def _back_off(self, error: OutOfMemory) -> None:
         """Go on with the smaller size that the matcher chose, from where the base is: the old keyframe is too large."""
-        self._effort.give_way(str(error))
+        self._effort.back_off(str(error))
         self._odometry.reset()
         self._outputs.carry_on()
 
-    def _go_by(self, parameters: VoParameters) -> None:
+    def _apply_parameters(self, parameters: VoParameters) -> None:
         self._parameters = parameters
         self._effort.reconfigure(parameters)
         self._odometry.reconfigure(odometry_config(parameters, self._pitch))
         self._outputs.reconfigure(parameters)
 
-    def _follow_orders(self) -> None:
+    def _run_commands(self) -> None:
         """Do what other threads asked for: the worker alone touches the odometry."""
-        while not self._orders.empty():
-            self._orders.get()()
+        while not self._commands.empty():
+            self._commands.get()()
 
-    def _follow_time(self, epoch: int) -> None:
+    def _handle_time_jump(self, epoch: int) -> None:
         """Begin anew with a frame from before the last one: no motion leads from the one to the other."""
         if epoch == self._epoch:
             return

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from numpy.typing import NDArray
 
-from loftr_ros.loftr.runtime.budget import DEFAULT_EFFORT, Effort
+from loftr_ros.loftr.runtime.budget import DEFAULT_BUDGET, ComputeBudget
 from loftr_ros.matches import Matches
 
 FOCAL, BASELINE, STEP = 200.0, 0.3, 0.08  # pixels, metres, metres a frame
@@ -21,7 +21,7 @@ class LucasKanadeMatcher:
 
     checkpoint = "lucas-kanade"
     device = "cpu"
-    effort = DEFAULT_EFFORT
+    effort = DEFAULT_BUDGET
     precision = "auto"
 
     def extract(self, image: NDArray[np.uint8], mask: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
@@ -45,7 +45,7 @@ def matcher(monkeypatch: pytest.MonkeyPatch) -> LucasKanadeMatcher:
     """Take the place of LoFTR in this process."""
     stand_in = LucasKanadeMatcher()
 
-    def load(checkpoint: str, device: str, effort: Effort, precision: str) -> LucasKanadeMatcher:
+    def load(checkpoint: str, device: str, effort: ComputeBudget, precision: str) -> LucasKanadeMatcher:
         stand_in.effort, stand_in.precision = effort, precision
         return stand_in
 

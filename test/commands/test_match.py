@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.cli import main
 from loftr_ros.demo.room import make_room
-from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.loftr.runtime.budget import ComputeBudget
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.training.data.rendering import render
 
@@ -126,7 +126,7 @@ def test_the_matcher_works_as_the_options_say(views: tuple[Path, Path], tmp_path
     options = ("--max-matches", 50, "--max-pixels", 30_000, "--precision", "float32")
     match(views, tmp_path / "out.png", "--matches", tmp_path / "best.npz", *options)
     assert len(np.load(tmp_path / "best.npz")["cell_a"]) == 50
-    assert (matcher.effort, matcher.precision) == (Effort(30_000, 50), "float32")
+    assert (matcher.effort, matcher.precision) == (ComputeBudget(30_000, 50), "float32")
 
 
 @pytest.mark.usefixtures("matcher")

@@ -8,7 +8,7 @@ import pytest
 
 from loftr_ros.cli import main
 from loftr_ros.evaluation.trajectory import read_tum
-from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.loftr.runtime.budget import ComputeBudget
 from loftr_ros.reports.run_log import RESULT_FILES
 
 
@@ -85,7 +85,7 @@ def test_report_says_how_it_was_made_and_what_came_out(sideways: Path, tmp_path:
 def test_the_matcher_works_as_the_options_say(sideways: Path, tmp_path: Path, matcher: Any) -> None:
     options = ("--max-matches", "200", "--max-pixels", "30000", "--precision", "float32")
     assert run(sideways, tmp_path / "out", "--mode", "stereo", *options) == 0
-    assert (matcher.effort, matcher.precision) == (Effort(30_000, 200), "float32")
+    assert (matcher.effort, matcher.precision) == (ComputeBudget(30_000, 200), "float32")
     summary, frames = report(tmp_path / "out")["summary"], report(tmp_path / "out")["frames"]
     assert [summary[name] for name in ("max_pixels", "max_matches", "precision")] == [30_000, 200, "float32"]
     assert max(frame["matches"] for frame in frames) <= 200

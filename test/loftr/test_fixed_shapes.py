@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from loftr_ros.loftr.network.coarse_matching import centred_similarity, similarity
 from loftr_ros.loftr.network.config import LoFTRConfig, preset
 from loftr_ros.loftr.network.model import FeatureMaps, LoFTR, NetworkMatches
-from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.loftr.runtime.budget import ComputeBudget
 from loftr_ros.loftr.runtime.matcher import LoftrMatcher
 from loftr_ros.loftr.weights.checkpoints import load_model
 
@@ -109,7 +109,7 @@ def test_matcher_keeps_the_most_confident(texture: Gray) -> None:
         matcher = LoftrMatcher(load_model("compact"), torch.device("cpu"), "compact", precision=precision)  # type: ignore
         pair = [matcher.extract(image) for image in images]
         everything = matcher.match(*pair)
-        matcher.effort = Effort(max_matches=50)
+        matcher.effort = ComputeBudget(max_matches=50)
         few = matcher.match(*pair)
         assert len(everything) > 200
         assert len(few) == 50

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from loftr_ros.loftr.network.config import preset
 from loftr_ros.loftr.network.model import LoFTR
-from loftr_ros.loftr.runtime.budget import Effort
-from loftr_ros.loftr.runtime.cuda_graphs import Replays
+from loftr_ros.loftr.runtime.budget import ComputeBudget
+from loftr_ros.loftr.runtime.cuda_graphs import CudaGraphCache
 from loftr_ros.loftr.runtime.device import MatcherError, OutOfMemory, find_device, limit_memory
 from loftr_ros.loftr.runtime.inference import FastNetwork
 from loftr_ros.loftr.runtime.matcher import LoftrMatcher
@@ -80,7 +80,7 @@ def test_warm_up_finds_no_fault(model: LoFTR, gpu: torch.device, caplog: pytest.
     """The fast path is recorded, and agrees with the plain one at several sizes, with a mask and with few matches."""
     for height, width in ((480, 640), (720, 1280), (120, 160)):
         for max_matches in (0, 300):
-            matcher = LoftrMatcher(model, gpu, "", Effort(max_matches=max_matches))
+            matcher = LoftrMatcher(model, gpu, "", ComputeBudget(max_matches=max_matches))
             mask = np.ones((height, width), np.uint8)
             mask[:, : width // 4] = 0
             matcher.warm_up(height, width)
@@ -101,7 +101,7 @@ def test_what_cannot_be_recorded_does_no_harm(gpu: torch.device, caplog: pytest.
         return [x * x.sum()]
 
     for function, recorded in ((asks, False), (asks_not, True)):
-        replays = Replays(gpu)
+        replays = CudaGraphCache(gpu)
         for value in (1.0, 2.0):
             (found,) = replays(function, [torch.full((3,), value).pin_memory()])
             assert found.tolist() == [3 * value**2] * 3
@@ -123,7 +123,7 @@ def test_replayed_is_the_same_as_called(model: LoFTR, pair: tuple[Gray, Gray], g
     for images, max_matches, used in 3 * kinds:
         results = []
         for matcher in (fast, called):
-            matcher.effort = Effort(max_matches=max_matches)
+            matcher.effort = ComputeBudget(max_matches=max_matches)
             results.append(matcher.match(matcher.extract(images[0], used), matcher.extract(images[1])))
         found, expected = results
         assert fast.network.replays.enabled, "recording works"
@@ -145,7 +145,7 @@ def small_gpu(gpu: torch.device) -> Iterator[torch.device]:
 
 def test_out_of_memory_goes_on_smaller(small_gpu: torch.device) -> None:
     image = np.random.default_rng(0).integers(0, 255, (2048, 2048), np.uint8)
-    matcher = LoftrMatcher(load_model("compact"), small_gpu, "", Effort(image.size))
+    matcher = LoftrMatcher(load_model("compact"), small_gpu, "", ComputeBudget(image.size))
     with pytest.raises(OutOfMemory, match="max_pixels"):
         match(matcher, (image, image))
     while True:

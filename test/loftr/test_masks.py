@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.loftr.network.config import LoFTRConfig
 from loftr_ros.loftr.network.model import FeatureMaps, LoFTR, NetworkMatches
-from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.loftr.runtime.budget import ComputeBudget
 from loftr_ros.loftr.runtime.device import MatcherError
 from loftr_ros.loftr.runtime.matcher import LoftrMatcher
 
@@ -103,7 +103,7 @@ def test_cell_is_used_if_its_whole_block_is(matcher: LoftrMatcher, texture: Gray
 
 def test_mask_of_an_image_that_is_resized(model: LoFTR, texture: Gray) -> None:
     """Half the size: a cell has 16 x 16 original pixels, and one bad pixel is enough."""
-    matcher = LoftrMatcher(model, torch.device("cpu"), "tiny", Effort(96 * 160))
+    matcher = LoftrMatcher(model, torch.device("cpu"), "tiny", ComputeBudget(96 * 160))
     mask = np.ones((192, 320), np.uint8)
     mask[31, 32] = 0
     used = matcher.extract(np.ascontiguousarray(texture[:192]), mask).maps.mask

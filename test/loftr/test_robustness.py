@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.loftr.network.config import MAX_PIXELS
 from loftr_ros.loftr.network.model import LoFTR
-from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.loftr.runtime.budget import ComputeBudget
 from loftr_ros.loftr.runtime.device import MatcherError, OutOfMemory, limit_memory
 from loftr_ros.loftr.runtime.inference import FastNetwork
 from loftr_ros.loftr.runtime.matcher import MIN_SIDE, LoftrMatcher, load_matcher
@@ -112,7 +112,7 @@ def test_out_of_memory_goes_on_smaller(
     tiny_model: LoFTR, texture: Gray, full: Callable[[int, str], None], method: str
 ) -> None:
     full(200 * 320 // 3, method)
-    matcher = LoftrMatcher(tiny_model, CPU, "tiny", Effort(max_matches=100), "float32")
+    matcher = LoftrMatcher(tiny_model, CPU, "tiny", ComputeBudget(max_matches=100), "float32")
     budgets = []
     for _ in range(2):
         with pytest.raises(OutOfMemory, match="too little memory for images of") as caught:
@@ -127,7 +127,7 @@ def test_out_of_memory_goes_on_smaller(
 
 def test_out_of_memory_at_the_smallest_size(tiny_model: LoFTR, texture: Gray, full: Callable[[int, str], None]) -> None:
     full(0, "extract")
-    matcher = LoftrMatcher(tiny_model, CPU, "tiny", Effort(2 * MIN_SIDE**2), "float32")
+    matcher = LoftrMatcher(tiny_model, CPU, "tiny", ComputeBudget(2 * MIN_SIDE**2), "float32")
     messages = []
     for _ in range(3):
         with pytest.raises(MatcherError) as caught:
@@ -141,7 +141,7 @@ def test_out_of_memory_at_the_smallest_size(tiny_model: LoFTR, texture: Gray, fu
 
 def test_processors_have_no_limit_of_memory() -> None:
     limit_memory(CPU, 10**9)
-    assert load_matcher("compact", "cpu", memory_limit_mib=100).effort == Effort(MAX_PIXELS, 0)
+    assert load_matcher("compact", "cpu", memory_limit_mib=100).effort == ComputeBudget(MAX_PIXELS, 0)
 
 
 def test_warm_up(tiny_matcher: LoftrMatcher) -> None:
@@ -152,7 +152,7 @@ def test_features_of_different_efforts_match(recorded: Callable[[str], Path]) ->
     """A keyframe at full size and a frame at half its pixels: fewer matches, at the same places."""
     folder = recorded("tum/7scenes_kitchen/rgb")
     images = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in sorted(folder.iterdir())[5:9:3]]
-    matcher = load_matcher("compact", "cpu", Effort(images[0].size))
+    matcher = load_matcher("compact", "cpu", ComputeBudget(images[0].size))
     keyframe, frame = map(matcher.extract, images)
     reference = matcher.match(keyframe, frame)
     matcher.effort = replace(matcher.effort, max_pixels=images[0].size // 2)

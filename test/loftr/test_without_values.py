@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_leaves
 
 from loftr_ros.loftr.network.config import preset
 from loftr_ros.loftr.network.model import LoFTR
-from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.loftr.runtime.budget import ComputeBudget
 from loftr_ros.loftr.runtime.inference import FastNetwork
 from loftr_ros.loftr.runtime.matcher import Features, LoftrMatcher
 
@@ -64,7 +64,7 @@ def make_matcher() -> Callable[[str], LoftrMatcher]:
     def make(name: str) -> LoftrMatcher:
         with META:
             model = LoFTR(preset(name))
-        return LoftrMatcher(model, META, name, Effort(192 * 256), precision="float16")
+        return LoftrMatcher(model, META, name, ComputeBudget(192 * 256), precision="float16")
 
     return make
 

@@ -44,8 +44,8 @@ def nees(errors: Errors) -> float:
 def band(errors: Errors, kind: str = "gaussian") -> tuple[float, float]:
     """The 95 % band of the mean; wrong matches that lie near the right place by chance cost a fifth more."""
     chance = 1.2 if kind == "outliers" else 1.0
-    freedom = len(errors) * len(errors[0][0])
-    return float(chi2.ppf(0.025, freedom)) / len(errors), chance * float(chi2.ppf(0.975, freedom)) / len(errors)
+    observable = len(errors) * len(errors[0][0])
+    return float(chi2.ppf(0.025, observable)) / len(errors), chance * float(chi2.ppf(0.975, observable)) / len(errors)
 
 
 def step_error(estimate: OdometryEstimate, before: NDArray[np.float64], now: NDArray[np.float64], mode: Mode) -> Any:

@@ -52,7 +52,7 @@ def assert_covariances(estimate: OdometryEstimate) -> None:
 @pytest.mark.usefixtures("one_torch_thread")
 def test_of_a_drive_at_every_size(recorded: Callable[[str], Path], size: tuple[int, int], start: int) -> None:
     """At frames 34 and 35 of the third the robust factor of the covariance is below 1."""
-    from loftr_ros.loftr.runtime.budget import Effort
+    from loftr_ros.loftr.runtime.budget import ComputeBudget
     from loftr_ros.loftr.runtime.matcher import load_matcher
     from loftr_ros.sequences.formats import open_sequence
 
@@ -60,7 +60,7 @@ def test_of_a_drive_at_every_size(recorded: Callable[[str], Path], size: tuple[i
     assert sequence.rig is not None
     camera = sequence.camera.scaled(*size)
     rig = StereoRig.rectified(camera, sequence.rig.baseline)
-    odometry = VisualOdometry(load_matcher("compact", "cpu", Effort(30_000, 0)), OdometryConfig(mode="stereo"))
+    odometry = VisualOdometry(load_matcher("compact", "cpu", ComputeBudget(30_000, 0)), OdometryConfig(mode="stereo"))
     for index in range(start, start + 14):
         frame = sequence[index]
         assert frame.right is not None

@@ -18,7 +18,7 @@ from loftr_ros.matches import Matches
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera
-from loftr_ros.odometry.geometry.normalized_matches import RayMatches
+from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.pose.relative_pose import relative_pose
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry, epipolar_errors
 
@@ -173,7 +173,7 @@ def test_a_point_behind_the_camera_is_as_far_off_as_its_vanishing_point() -> Non
     """A point 2 m ahead, 1 m to the right; the camera moves 1 m to the right, or is said to move to the left."""
     a, b = np.array([[0.5, 0.0]]), np.array([[0.0, 0.1]])
     unknown = np.full(1, np.nan)
-    rays = RayMatches(a, b, unknown, unknown)
+    rays = NormalizedMatches(a, b, unknown, unknown)
     right, left = se3.transform(np.eye(3), [1.0, 0.0, 0.0]), se3.transform(np.eye(3), [-1.0, 0.0, 0.0])
     assert epipolar_errors(right, rays) == pytest.approx(0.1)
     assert epipolar_errors(left, rays) == pytest.approx(np.hypot(0.5, 0.1))

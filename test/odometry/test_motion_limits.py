@@ -17,7 +17,7 @@ from loftr_ros.odometry.config import Mode, OdometryConfig
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.images.frame import Frame
-from loftr_ros.odometry.scale.metric_odometry import ScaledOdometry
+from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
 from loftr_ros.odometry.states import LostReason
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
@@ -98,7 +98,7 @@ def test_the_limit_of_speed_holds_for_a_single_camera_whose_scale_is_known(
     config = OdometryConfig(
         scale_source="camera_height", camera_height=1.6, camera_pitch=0.1, polish=False, max_speed=12.0
     )
-    estimates = run(world, world.frames(), config, ScaledOdometry(world, config))
+    estimates = run(world, world.frames(), config, MetricOdometry(world, config))
     assert estimates[19].scale_known
     assert estimates[20].lost_reason is LostReason.IMPOSSIBLE_MOTION
     assert_within_limits(estimates[15:], config)

@@ -3,7 +3,7 @@ from dataclasses import replace
 from typing import Any
 
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.odometry.scale.metric_odometry import ScaledOdometry
+from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
 from loftr_ros.odometry.states import LostReason, TrackingState
 
 
@@ -12,7 +12,7 @@ def test_a_limit_holds_from_the_next_frame_on_and_can_be_lifted(
 ) -> None:
     config = OdometryConfig(mode="stereo", polish=False, relocalization_keyframes=0)
     world = make_world(curve(6))
-    odometry: ScaledOdometry[Any] = ScaledOdometry(world, config)
+    odometry: MetricOdometry[Any] = MetricOdometry(world, config)
     frames = list(world.frames())
     found = [odometry.process(frame) for frame in frames[:3]]
     odometry.reconfigure(replace(config, max_speed=0.01))

@@ -23,10 +23,10 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 def run(frames: Iterable[Frame], mode: Mode, dark: set[int], max_pixels: int) -> list[OdometryEstimate]:
     """Run the odometry with the checkpoint of the package; some images are black."""
-    from loftr_ros.loftr.runtime.budget import Effort
+    from loftr_ros.loftr.runtime.budget import ComputeBudget
     from loftr_ros.loftr.runtime.matcher import load_matcher
 
-    odometry = VisualOdometry(load_matcher("compact", "cpu", Effort(max_pixels)), OdometryConfig(mode=mode))
+    odometry = VisualOdometry(load_matcher("compact", "cpu", ComputeBudget(max_pixels)), OdometryConfig(mode=mode))
     spoilt = (replace(f, image=np.zeros_like(f.image)) if i in dark else f for i, f in enumerate(frames))
     return [odometry.process(frame) for frame in spoilt]
 
@@ -82,7 +82,7 @@ def test_a_recorded_corridor(recorded: Callable[[str], Path]) -> None:
 
 def test_a_matcher_that_sees_fewer_pixels_and_more_again() -> None:
     """LoFTR does not match across a factor of four in pixels: the keyframe is seen anew."""
-    from loftr_ros.loftr.runtime.budget import Effort
+    from loftr_ros.loftr.runtime.budget import ComputeBudget
     from loftr_ros.loftr.runtime.matcher import load_matcher
 
     frames, truth = rendered(12)
@@ -91,8 +91,8 @@ def test_a_matcher_that_sees_fewer_pixels_and_more_again() -> None:
     found = []
     for index, frame in enumerate(frames):
         if index % 4 == 0:
-            matcher.effort = Effort(320 * 240 // (1 if index % 8 == 0 else 4))
-            odometry.see_anew()
+            matcher.effort = ComputeBudget(320 * 240 // (1 if index % 8 == 0 else 4))
+            odometry.invalidate_keyframe_features()
         found.append(odometry.process(frame))
     assert [estimate.state.value for estimate in found[1:]] == 11 * ["tracking"]
     assert evaluate(Trajectory.from_estimates(found), truth, False).ate_percent < 1

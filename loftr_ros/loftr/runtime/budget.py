@@ -8,7 +8,7 @@ from loftr_ros.loftr.network.config import MAX_PIXELS
 
 
 @dataclass(frozen=True)
-class Effort:
+class ComputeBudget:
     """What time and memory depend on; it may change from image to image.
 
     Attributes:
@@ -20,4 +20,4 @@ class Effort:
     max_matches: int = 0
 
 
-DEFAULT_EFFORT = Effort()
+DEFAULT_BUDGET = ComputeBudget()

@@ -22,7 +22,7 @@ _MOST_RECORDINGS = 16  # functions, sizes of images, with and without masks
 _WARM_UPS = 3  # libraries choose their algorithms in the first runs
 
 
-class Replays:
+class CudaGraphCache:
     """Calls functions of tensors; each is recorded for every new kind of arguments.
 
     A function must neither look at a value nor make a shape depend on one. Where it cannot be recorded it is called as

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from loftr_ros.loftr.network.model import FeatureMaps, LoFTR, NetworkMatches
 from loftr_ros.loftr.network.precision import rounded_factors
-from loftr_ros.loftr.runtime.cuda_graphs import Replays
+from loftr_ros.loftr.runtime.cuda_graphs import CudaGraphCache
 
 Table = NDArray[np.float32]
 
@@ -46,7 +46,7 @@ class Network:
 
         Args:
             a, b: features of this network.
-            max_matches: see `Effort`.
+            max_matches: see `ComputeBudget`.
 
         Returns:
             (M, 4): cell of a, x and y in the network's image b, confidence.
@@ -70,7 +70,7 @@ class FastNetwork(Network):
     def __init__(self, model: LoFTR, device: torch.device) -> None:
         """Copy a network to a device."""
         super().__init__(model, device, torch.float16)
-        self.replays = Replays(device)
+        self.replays = CudaGraphCache(device)
 
     def extract(self, image: Tensor, cells: Tensor | None, rows: int, columns: int) -> FeatureMaps:
         """Compute the features of an image, see `Network.extract`; nothing waits for the GPU."""

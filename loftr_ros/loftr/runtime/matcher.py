@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from loftr_ros.loftr.network.model import COARSE_STRIDE, FeatureMaps, LoFTR, cell_points
 from loftr_ros.loftr.network.precision import Precision, features_dtype
-from loftr_ros.loftr.runtime.budget import DEFAULT_EFFORT, Effort
+from loftr_ros.loftr.runtime.budget import DEFAULT_BUDGET, ComputeBudget
 from loftr_ros.loftr.runtime.device import MatcherError, OutOfMemory, find_device, limit_memory
 from loftr_ros.loftr.runtime.inference import FastNetwork, Network, Table
 from loftr_ros.loftr.runtime.self_check import disagreement, textured_pair
@@ -72,7 +72,7 @@ class LoftrMatcher:
         model: LoFTR,
         device: torch.device,
         checkpoint: str,
-        effort: Effort = DEFAULT_EFFORT,
+        effort: ComputeBudget = DEFAULT_BUDGET,
         precision: Precision = "auto",
     ) -> None:
         """Prepare a network for inference.
@@ -237,7 +237,7 @@ class LoftrMatcher:
 def load_matcher(
     checkpoint: str = "compact",
     device: str = "auto",
-    effort: Effort = DEFAULT_EFFORT,
+    effort: ComputeBudget = DEFAULT_BUDGET,
     precision: Precision = "auto",
     memory_limit_mib: int = 0,
 ) -> LoftrMatcher:

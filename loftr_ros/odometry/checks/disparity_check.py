@@ -17,7 +17,7 @@ from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.geometry.normalized_matches import triangulate
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.mapping.keyframe import Keyframe
-from loftr_ros.odometry.pose.estimator import Motion
+from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 
 # Figures are of so many motions, and said from so many on.
 _RECENT, _LEAST_MOTIONS = 9, 3
@@ -44,7 +44,9 @@ class DisparityCheck:
         self._offsets_px: deque[float] = deque(maxlen=_RECENT)
         self._keyframe_ns = -1  # of the last one
 
-    def add_motion(self, keyframe: Keyframe[object], frame: Frame, matches: Matches, motion: Motion) -> None:
+    def add_motion(
+        self, keyframe: Keyframe[object], frame: Frame, matches: Matches, motion: RelativePoseEstimate
+    ) -> None:
         """Take a motion that was measured with the depth of stereo pairs; one of each keyframe tells enough."""
         rig = keyframe.frame.rig
         if rig is None or keyframe.frame.stamp_ns == self._keyframe_ns:

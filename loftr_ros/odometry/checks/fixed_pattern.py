@@ -17,7 +17,7 @@ from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.geometry.normalized_matches import homogeneous
 from loftr_ros.odometry.mapping.keyframe import Keyframe
-from loftr_ros.odometry.pose.estimator import Motion
+from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 
 # A match that moved by less than this is fixed, and one that should have moved by more contradicts that, pixels: three
 # standard deviations of a polished match, and well beyond the largest error of an inlier.
@@ -39,7 +39,7 @@ class FixedPattern:
         self._size = (0, 0)
         self._told, self._fixed = np.zeros(0), np.zeros(0)
 
-    def add_motion(self, keyframe: Keyframe[Any], matches: Matches, motion: Motion) -> None:
+    def add_motion(self, keyframe: Keyframe[Any], matches: Matches, motion: RelativePoseEstimate) -> None:
         """Take a motion that was measured, with all matches."""
         camera = keyframe.frame.camera
         if self._size != (camera.width, camera.height):
@@ -72,7 +72,7 @@ class FixedPattern:
         return InputWarning(InputFault.FIXED_PATTERN, text)
 
 
-def _expected_motion(keyframe: Keyframe[Any], matches: Matches, motion: Motion) -> NDArray[np.float64]:
+def _expected_motion(keyframe: Keyframe[Any], matches: Matches, motion: RelativePoseEstimate) -> NDArray[np.float64]:
     """Return how far depth and motion, or rotation alone, move (N,) matches on the plane z = 1."""
     rays = keyframe.frame.camera.normalize(matches.points_a)
     rho, _ = keyframe.depths.at(matches.cell_a)

@@ -16,11 +16,11 @@ from loftr_ros.odometry.checks.repeated_images import RepeatedImages
 from loftr_ros.odometry.checks.row_check import RowCheck
 from loftr_ros.odometry.checks.stereo_check import StereoCheck
 from loftr_ros.odometry.checks.still_scene import StillScene
-from loftr_ros.odometry.geometry.normalized_matches import RayMatches
+from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.mapping.inverse_depth import CellDepths
 from loftr_ros.odometry.mapping.keyframe import Keyframe
-from loftr_ros.odometry.pose.estimator import Motion
+from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.states import TrackingState
 
 
@@ -65,7 +65,12 @@ class InputChecks:
         return self._stereo.gives_depth
 
     def add_motion(
-        self, keyframe: Keyframe[Any], frame: Frame, matches: Matches, rays: RayMatches, motion: Motion
+        self,
+        keyframe: Keyframe[Any],
+        frame: Frame,
+        matches: Matches,
+        rays: NormalizedMatches,
+        motion: RelativePoseEstimate,
     ) -> None:
         """Take a motion that was measured.
 

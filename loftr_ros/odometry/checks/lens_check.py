@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera
-from loftr_ros.odometry.geometry.normalized_matches import RayMatches
-from loftr_ros.odometry.pose.estimator import Motion
-from loftr_ros.odometry.pose.gauss_newton import Freedom
+from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
+from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
+from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 
 # The evidence of so many motions is kept, of about so many matches each.
 _MOTIONS, _MANY = 200, 500
@@ -55,18 +55,18 @@ class LensCheck:
         self._eligible = 0
         self.warning: InputWarning | None = None
 
-    def add_motion(self, rays: RayMatches, camera: Camera, motion: Motion) -> None:
+    def add_motion(self, rays: NormalizedMatches, camera: Camera, motion: RelativePoseEstimate) -> None:
         """Take a motion and its N matches; with another camera matrix, start anew."""
         if not np.array_equal(camera.K, self._K):
             self._information.clear()
             self._gradients.clear()
             self._K, self.warning = camera.K, None
-        if motion.freedom is Freedom.ROTATION or motion.parallax_px < _LEAST_PARALLAX_PX:
+        if motion.observable is ObservableDof.ROTATION_ONLY or motion.parallax_px < _LEAST_PARALLAX_PX:
             return
         self._eligible += 1
         if len(self._gradients) >= _SOON and self._eligible % _EVERY:
             return
-        inliers = rays.select(motion.inliers).thinned(_MANY)
+        inliers = rays.select(motion.inliers).subsampled(_MANY)
         H, g = normal_equations(inliers, motion.T_keyframe_camera, motion.noise_px / camera.focal)
         self._information.append(H)
         self._gradients.append(g)
@@ -109,7 +109,7 @@ def _judged(camera: Camera, value: NDArray[np.float64], sigma: NDArray[np.float6
 
 
 def normal_equations(
-    rays: RayMatches, T_a_b: NDArray[np.float64], noise: float
+    rays: NormalizedMatches, T_a_b: NDArray[np.float64], noise: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return (2, 2) information and (2,) gradient of (log f, k1), the pose eliminated.
 

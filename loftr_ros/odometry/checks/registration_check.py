@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
-from loftr_ros.odometry.geometry.normalized_matches import LEAST_NOISE_PX, RayMatches, triangulate
-from loftr_ros.odometry.pose.estimator import LARGEST_ERROR_PX, Motion
-from loftr_ros.odometry.pose.gauss_newton import Freedom, refine
+from loftr_ros.odometry.geometry.normalized_matches import LEAST_NOISE_PX, NormalizedMatches, triangulate
+from loftr_ros.odometry.pose.estimator import LARGEST_ERROR_PX, RelativePoseEstimate
+from loftr_ros.odometry.pose.gauss_newton import ObservableDof, refine_pose
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry, epipolar_errors
 
 # So many motions are looked at, at first one after the other and then every so many, which bounds the mean cost: one
@@ -56,10 +56,10 @@ class RegistrationCheck:
     def add_motion(
         self,
         points: NDArray[np.float32],
-        rays: RayMatches,
+        rays: NormalizedMatches,
         depth: NDArray[np.float32],
         focal: float,
-        motion: Motion,
+        motion: RelativePoseEstimate,
     ) -> None:
         """Take a motion.
 
@@ -70,7 +70,7 @@ class RegistrationCheck:
             focal: pixels.
             motion: between keyframe and frame.
         """
-        is_general = motion.freedom is not Freedom.ROTATION and motion.geometry is TwoViewGeometry.GENERAL
+        is_general = motion.observable is not ObservableDof.ROTATION_ONLY and motion.geometry is TwoViewGeometry.GENERAL
         if not is_general or motion.parallax_px < _LEAST_PARALLAX_PX:
             return
         self._eligible += 1
@@ -102,7 +102,7 @@ class RegistrationCheck:
 
 def _costs(
     points: NDArray[np.float32],
-    rays: RayMatches,
+    rays: NormalizedMatches,
     depth: NDArray[np.float32],
     focal: float,
     T_a_b: NDArray[np.float64],
@@ -136,14 +136,14 @@ def _costs(
 
 
 def _triangulated(
-    rays: RayMatches, focal: float, T_a_b: NDArray[np.float64]
+    rays: NormalizedMatches, focal: float, T_a_b: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]] | None:
     """Measure a pose again without depth; return matches, their inverse depths and standard deviations."""
     near = epipolar_errors(T_a_b, rays) < LARGEST_ERROR_PX / focal
     if near.sum() < _LEAST_POINTS:
         return None
-    few = rays.select(near).thinned(_MANY)
-    refined = refine(T_a_b, few, 0.3 / focal, LEAST_NOISE_PX / focal, Freedom.DIRECTION)
+    few = rays.select(near).subsampled(_MANY)
+    refined = refine_pose(T_a_b, few, 0.3 / focal, LEAST_NOISE_PX / focal, ObservableDof.UP_TO_SCALE)
     T, noise = refined.T_a_b.copy(), refined.noise
     value, sigma = triangulate(rays.a, rays.b, T, noise)
     if np.nanmedian(value[near] / sigma[near]) < 0:  # wrong depths may have reversed the translation

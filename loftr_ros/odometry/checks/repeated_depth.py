@@ -16,7 +16,7 @@ from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.checks.repeated_images import WINDOW, equal
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.mapping.keyframe import Keyframe
-from loftr_ros.odometry.pose.estimator import Motion
+from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 
 # Median difference of depth to what the motion makes of that of the keyframe, as a share: beyond that of a renderer
 # (under 0.2 %) and below what a sensor's noise alone does (1 %).
@@ -41,7 +41,7 @@ class RepeatedDepth:
         if last is not None and last.depth is not None and frame.depth is not None:
             self._is_equal = not is_image_equal and equal(frame.depth, last.depth)
 
-    def add_motion(self, keyframe: Keyframe[Any], frame: Frame, matches: Matches, motion: Motion) -> None:
+    def add_motion(self, keyframe: Keyframe[Any], frame: Frame, matches: Matches, motion: RelativePoseEstimate) -> None:
         """Take the motion that was measured at this frame."""
         self._faults.append(self._is_equal and _difference(keyframe, frame, matches, motion) > _LEAST_DIFFERENCE)
 
@@ -58,7 +58,7 @@ class RepeatedDepth:
         return InputWarning(InputFault.REPEATED_DEPTH_IMAGE, text)
 
 
-def _difference(keyframe: Keyframe[Any], frame: Frame, matches: Matches, motion: Motion) -> float:
+def _difference(keyframe: Keyframe[Any], frame: Frame, matches: Matches, motion: RelativePoseEstimate) -> float:
     """Return the median relative difference of the depth image to the depth that the motion predicts; 0 if unknown."""
     assert frame.depth is not None
     seen = matches.select(motion.inliers)

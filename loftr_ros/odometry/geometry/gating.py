@@ -11,7 +11,7 @@ from loftr_ros.odometry.geometry import se3
 _CHI2_6 = 22.46
 
 
-def is_foreseen(
+def within_mahalanobis_gate(
     T_measured: NDArray[np.float64],
     measured_covariance: NDArray[np.float64],
     T_predicted: NDArray[np.float64],

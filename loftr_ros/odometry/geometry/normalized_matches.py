@@ -13,14 +13,14 @@ LEAST_NOISE_PX = 0.03
 
 
 @dataclass(frozen=True)
-class RayMatches:
+class NormalizedMatches:
     """Matches as rays, and what is known of their depth.
 
     Attributes:
         a, b: (N, 2) undistorted points of the two images on the plane z = 1.
         inverse_depth: (N,) 1/z in camera a, NaN where unknown.
         sigma: (N,) its standard deviation, NaN where unknown.
-        spread: see `Matches.spread_b`.
+        spread: see `Matches.covariance_b`.
     """
 
     a: NDArray[np.float64]
@@ -56,10 +56,10 @@ class RayMatches:
         """(N,) where there is depth."""
         return np.asarray(np.isfinite(self.inverse_depth) & np.isfinite(self.sigma))
 
-    def select(self, mask: NDArray[np.bool_]) -> RayMatches:
+    def select(self, mask: NDArray[np.bool_]) -> NormalizedMatches:
         """Return the matches picked by a mask."""
         spread = None if self.spread is None else self.spread[mask]
-        return RayMatches(self.a[mask], self.b[mask], self.inverse_depth[mask], self.sigma[mask], spread)
+        return NormalizedMatches(self.a[mask], self.b[mask], self.inverse_depth[mask], self.sigma[mask], spread)
 
     def variance(self, directions: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (..., N) variances of b along (2, ..., N) unit vectors, as multiples of a typical one."""
@@ -75,18 +75,18 @@ class RayMatches:
         assert self.spread is not None
         return np.ascontiguousarray(self.spread.reshape(-1, 4)[:, [0, 1, 3]].T)
 
-    def thinned(self, count: int) -> RayMatches:
+    def subsampled(self, count: int) -> NormalizedMatches:
         """Return about `count` of the matches from all over the image; all if there are not so many."""
         return self.select(np.arange(len(self)) % max(len(self) // count, 1) == 0)
 
-    def shifted(self, offset: float) -> RayMatches:
+    def shifted(self, offset: float) -> NormalizedMatches:
         """Return the same matches with `offset` added to all inverse depths."""
         return replace(self, inverse_depth=self.inverse_depth + offset)
 
-    def without_depth(self) -> RayMatches:
+    def without_depth(self) -> NormalizedMatches:
         """Return the same matches with all depth unknown."""
         unknown = np.full(len(self), np.nan)
-        return RayMatches(self.a, self.b, unknown, unknown, self.spread)
+        return NormalizedMatches(self.a, self.b, unknown, unknown, self.spread)
 
 
 def homogeneous(rays: NDArray[np.float64]) -> NDArray[np.float64]:

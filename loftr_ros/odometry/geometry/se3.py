@@ -70,7 +70,7 @@ def _left_jacobian(w: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.eye(3) + (1 - np.cos(angle)) / angle**2 * W + (angle - np.sin(angle)) / angle**3 * W @ W)
 
 
-def moved(T: NDArray[np.float64], change: NDArray[np.float64]) -> NDArray[np.float64]:
+def retract(T: NDArray[np.float64], change: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return T with the (6,) small change of the convention above added to it."""
     return transform(exp_rotation(change[3:]) @ T[:3, :3], T[:3, 3] + change[:3])
 

@@ -19,7 +19,7 @@ _BAND = 8
 
 
 @dataclass(frozen=True)
-class SmoothFlow:
+class FlowField:
     """Where image a lies in image b.
 
     Attributes:
@@ -31,7 +31,7 @@ class SmoothFlow:
     shape: tuple[int, ...]
 
     @staticmethod
-    def of(points_a: NDArray[np.float32], points_b: NDArray[np.float32], shape: tuple[int, ...]) -> SmoothFlow:
+    def of(points_a: NDArray[np.float32], points_b: NDArray[np.float32], shape: tuple[int, ...]) -> FlowField:
         """Smooth the motion of matches.
 
         Their displacements are averaged by normalized convolution (Knutsson and Westin, CVPR 1993) with a Gaussian on
@@ -57,7 +57,7 @@ class SmoothFlow:
         places = np.asarray(cv2.copyMakeBorder(flow, 1, 1, 1, 1, cv2.BORDER_REPLICATE), np.float32)
         places[..., 0] += _CELL * (np.arange(columns + 2) - 0.5) - 0.5
         places[..., 1] += _CELL * (np.arange(rows + 2)[:, None] - 0.5) - 0.5
-        return SmoothFlow(places, shape)
+        return FlowField(places, shape)
 
     def at(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the places of (N, 2) points of image a in image b: bilinear, and finer than cv2.remap would be."""
@@ -70,7 +70,7 @@ class SmoothFlow:
         below = (1.0 - right) * places[first + columns] + right * places[first + columns + 1]
         return np.asarray((1.0 - down) * above + down * below, np.float32)
 
-    def brought_back(self, image_b: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def warp_to_a(self, image_b: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return image b in the shape of image a."""
         height, width = self.shape
         image: NDArray[np.uint8] = np.empty((height, width), np.uint8)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
-from loftr_ros.odometry.images.flow_field import SmoothFlow
+from loftr_ros.odometry.images.flow_field import FlowField
 from loftr_ros.odometry.images.structure_tensor import WINDOW, Texture
 
 _CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 8, 0.02)
@@ -34,7 +34,7 @@ def polish(
     two. A point agrees if it is found, walks no further than `max_shift_px`, and comes back to where it started when
     sought the other way; `both_ways=False` saves that where something else, like a known epipolar line, tells what is
     wrong. Where enough points agree the others are left out; where not, they stay what the matcher said. The result
-    carries `spread_b`.
+    carries `covariance_b`.
 
     Args:
         texture: that of image a.
@@ -45,8 +45,8 @@ def polish(
     if len(matches) == 0:
         return matches
     image_a = texture.image
-    flow = SmoothFlow.of(matches.points_a, matches.points_b, image_a.shape)
-    warped = flow.brought_back(image_b)
+    flow = FlowField.of(matches.points_a, matches.points_b, image_a.shape)
+    warped = flow.warp_to_a(image_b)
     start = matches.points_a + matches.points_b - flow.at(matches.points_a)
     found, succeeded = _seek(image_a, warped, matches.points_a, start)
     polished = flow.at(found)
@@ -59,7 +59,7 @@ def polish(
     matches = replace(matches, points_b=np.where(accepted[:, None], polished, matches.points_b))
     if agree.sum() >= _ENOUGH:
         matches = matches.select(agree)
-    return replace(matches, spread_b=texture.spread(matches.points_a))
+    return replace(matches, covariance_b=texture.spread(matches.points_a))
 
 
 def _seek(

@@ -105,7 +105,7 @@ class CellDepths:
         )
 
 
-class CarriedDepths:
+class PropagatedDepths:
     """Depth of an old keyframe seen from a new one, known at points that are not on the new grid.
 
     Inverse depth is linear in the image on a plane, so a plane through the nearest points, by least squares, is exact
@@ -187,7 +187,7 @@ def depths_from_stereo(matches: Matches, camera: Camera, rig: StereoRig, thresho
     slope = (rig.project(rays, start + small) - place) / small
     miss = matches.points_b - place
     across = np.abs(miss[:, 0] * slope[:, 1] - miss[:, 1] * slope[:, 0]) / np.linalg.norm(slope, axis=1)
-    spread = np.tile(np.eye(2), (len(rays), 1, 1)) if matches.spread_b is None else matches.spread_b
+    spread = np.tile(np.eye(2), (len(rays), 1, 1)) if matches.covariance_b is None else matches.covariance_b
     certainty = _products(slope, spread, slope)
     change = _products(slope, spread, miss) / certainty
     rest = miss - change[:, None] * slope
@@ -203,12 +203,12 @@ def _products(a: NDArray[np.float64], C: NDArray[np.float64], b: NDArray[np.floa
     return np.asarray((yy * a_x * b_x - xy * (a_x * b_y + a_y * b_x) + xx * a_y * b_y) / (xx * yy - xy * xy))
 
 
-def carry_over(
+def propagate(
     matches: Matches, camera: Camera, depths: CellDepths, T_a_b: NDArray[np.float64], drift: float = 0.0
-) -> CarriedDepths:
+) -> PropagatedDepths:
     """Move the depths of image a along the matches to image b, whose pose in a is known."""
     value, sigma = depths.at(matches.cell_a)
     in_b = (homogeneous(camera.normalize(matches.points_a)) - value[:, None] * T_a_b[:3, 3]) @ T_a_b[:3, :3]
     good = np.isfinite(value) & (in_b[:, 2] > 1e-3)
     z = in_b[good, 2]
-    return CarriedDepths(camera.normalize(matches.points_b[good]), value[good] / z, sigma[good] / z**2, drift)
+    return PropagatedDepths(camera.normalize(matches.points_b[good]), value[good] / z, sigma[good] / z**2, drift)

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from loftr_ros.matches import FeaturesT, Matches
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.geometry import se3
-from loftr_ros.odometry.geometry.normalized_matches import RayMatches
+from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.image_quality import ImageQuality
 from loftr_ros.odometry.mapping.depth_image import depths_from_image
-from loftr_ros.odometry.mapping.inverse_depth import CarriedDepths, CellDepths, carry_over, depths_from_motion
-from loftr_ros.odometry.pose.estimator import Motion
-from loftr_ros.odometry.pose.gauss_newton import Freedom
+from loftr_ros.odometry.mapping.inverse_depth import CellDepths, PropagatedDepths, depths_from_motion, propagate
+from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
+from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 
 # What each step from keyframe to keyframe adds to the standard deviation of a scale that is carried along, as a share.
 _DRIFT = 0.005
@@ -55,7 +55,7 @@ class Keyframe(View[FeaturesT]):
     T_odom_camera: NDArray[np.float64]
     covariance: NDArray[np.float64]
     depths: CellDepths
-    carried: CarriedDepths | None = None
+    carried: PropagatedDepths | None = None
     best_inliers: int = 0
     drift: float = 0.0
 
@@ -81,10 +81,10 @@ class Keyframe(View[FeaturesT]):
             depths: what was measured at the view itself.
         """
         pose = self.in_odom(T_keyframe_camera, covariance)
-        carried = carry_over(inliers, view.frame.camera, self.depths, T_keyframe_camera, self.drift + _DRIFT)
+        carried = propagate(inliers, view.frame.camera, self.depths, T_keyframe_camera, self.drift + _DRIFT)
         return Keyframe(view.frame, view.features, view.quality, *pose, depths, carried)
 
-    def converted(self, view: View[FeaturesT], seen: Matches | None, depths: CellDepths) -> Keyframe[FeaturesT]:
+    def resampled(self, view: View[FeaturesT], seen: Matches | None, depths: CellDepths) -> Keyframe[FeaturesT]:
         """Return the same keyframe in other pixels, whose cells are others.
 
         Args:
@@ -95,7 +95,7 @@ class Keyframe(View[FeaturesT]):
         carried = self.carried
         if seen is not None:
             same = replace(seen, points_b=seen.points_a)
-            carried = carry_over(same, self.frame.camera, self.depths, np.eye(4), self.drift)
+            carried = propagate(same, self.frame.camera, self.depths, np.eye(4), self.drift)
         return Keyframe(view.frame, view.features, view.quality, self.T_odom_camera, self.covariance, depths, carried)
 
     def in_odom(
@@ -106,14 +106,14 @@ class Keyframe(View[FeaturesT]):
             self.T_odom_camera, self.covariance, T_keyframe_camera, covariance
         )
 
-    def rays(self, matches: Matches) -> RayMatches:
+    def rays(self, matches: Matches) -> NormalizedMatches:
         """Return the matches with this keyframe as rays, with the depth of their cells."""
         camera = self.frame.camera
-        return RayMatches(
+        return NormalizedMatches(
             camera.normalize(matches.points_a),
             camera.normalize(matches.points_b),
             *self.depths.at(matches.cell_a),
-            matches.spread_b,
+            matches.covariance_b,
         )
 
     def distance(self, matches: Matches) -> float:
@@ -139,29 +139,33 @@ class Keyframe(View[FeaturesT]):
             depths = depths.completed(CellDepths.of(new.cell_a, *carried))
         return replace(self, depths=depths, drift=drift)
 
-    def learned(self, matches: Matches, motion: Motion | None, config: OdometryConfig) -> Keyframe[FeaturesT]:
+    def with_triangulated_depth(
+        self, matches: Matches, motion: RelativePoseEstimate | None, config: OdometryConfig
+    ) -> Keyframe[FeaturesT]:
         """Take what a measured motion says: of a single camera, the depth of the cells."""
         if motion is None:
             return self
         depths = self.depths
-        moved = motion.freedom is not Freedom.ROTATION and motion.parallax_px >= config.min_parallax_px
+        moved = motion.observable is not ObservableDof.ROTATION_ONLY and motion.parallax_px >= config.min_parallax_px
         if config.mode == "mono" and moved:
             seen = matches.select(motion.inliers)
             new = depths_from_motion(seen, self.frame.camera, motion.T_keyframe_camera, motion.noise_px)
             depths = depths.fused(new)
         return replace(self, depths=depths, best_inliers=max(self.best_inliers, int(motion.inliers.sum())))
 
-    def is_worn_out(self, matches: Matches, motion: Motion, config: OdometryConfig, patience: float = 1.0) -> bool:
+    def should_replace(
+        self, matches: Matches, motion: RelativePoseEstimate, config: OdometryConfig, tolerance_factor: float = 1.0
+    ) -> bool:
         """Tell whether the frame that was just matched should be the keyframe of the next.
 
-        With `patience` above 1 the keyframe is to bear that much more, because the frame makes a poor successor.
+        A `tolerance_factor` above 1 relaxes the thresholds, for a degraded image that makes a poor successor.
         """
-        if patience * motion.inliers.sum() < config.keyframe_min_inlier_ratio * self.best_inliers:
+        if tolerance_factor * motion.inliers.sum() < config.keyframe_min_inlier_ratio * self.best_inliers:
             return True
         # Repeated texture may make most matches say that the image hardly moved.
         seen = matches.select(motion.inliers)
         moved_px = max(image_motion(one.points_a, one.points_b) for one in (matches, seen))
-        return moved_px > patience * config.keyframe_parallax_px
+        return moved_px > tolerance_factor * config.keyframe_parallax_px
 
 
 def image_motion(points_a: NDArray[np.float32], points_b: NDArray[np.float32]) -> float:

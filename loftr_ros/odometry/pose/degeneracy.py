@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.odometry.geometry import se3
-from loftr_ros.odometry.geometry.normalized_matches import RayMatches
+from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.pose.pnp import perspective_pose
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry
 from loftr_ros.odometry.states import Degeneracy
@@ -22,7 +22,7 @@ _ROUGHLY = 0.1
 
 
 def degeneracies(
-    geometry: TwoViewGeometry, inliers: RayMatches, is_metric: bool, is_divided: bool
+    geometry: TwoViewGeometry, inliers: NormalizedMatches, is_metric: bool, is_divided: bool
 ) -> tuple[Degeneracy, ...]:
     """Name what is degenerate.
 
@@ -37,13 +37,13 @@ def degeneracies(
         Degeneracy.PURE_ROTATION: geometry is TwoViewGeometry.ROTATION,
         Degeneracy.PLANAR: geometry is TwoViewGeometry.PLANAR,
         Degeneracy.FEW_NEAR_POINTS: is_metric and near < _FEW * len(inliers),
-        Degeneracy.DIVIDED_MATCHES: is_divided,
+        Degeneracy.COMPETING_MOTION: is_divided,
     }
     return tuple(degeneracy for degeneracy, present in named.items() if present)
 
 
-def rival_covariance(
-    rays: RayMatches,
+def competing_motion_covariance(
+    rays: NormalizedMatches,
     inliers: NDArray[np.bool_],
     T_a_b: NDArray[np.float64],
     threshold: float,

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.odometry.geometry import se3
-from loftr_ros.odometry.geometry.normalized_matches import RayMatches, triangulate
-from loftr_ros.odometry.pose.gauss_newton import Freedom, RefinedPose, assess, refine
+from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, triangulate
+from loftr_ros.odometry.pose.gauss_newton import ObservableDof, RefinedPose, evaluate_covariance, refine_pose
 from loftr_ros.odometry.pose.two_view import MINIMUM_MATCHES, TwoViewPose, epipolar_cost, epipolar_errors, fit_rotation
 
 # Size of the subset of the inliers that each start is refined on.
@@ -19,7 +19,7 @@ _NEAR = 3.0
 
 def refine_direction(
     two_view: TwoViewPose,
-    rays: RayMatches,
+    rays: NormalizedMatches,
     baseline: float | None,
     noise: float,
     least_noise: float,
@@ -35,10 +35,10 @@ def refine_direction(
         two_view: what the essential matrix says.
         rays: N matches without depth.
         baseline: length of the translation; None: such that the median distance of the points is 1, the unit.
-        noise, least_noise: see `refine`.
+        noise, least_noise: see `refine_pose`.
         threshold: largest error of an inlier, on the plane z = 1.
     """
-    few = rays.select(two_view.inliers).thinned(_MANY)
+    few = rays.select(two_view.inliers).subsampled(_MANY)
     candidates = _candidates(two_view, few, noise, least_noise)
     candidates += [turned for T in candidates for turned in _along_the_lines(T, threshold)]
     best = min(candidates, key=lambda T: epipolar_cost(T, rays, threshold))
@@ -46,16 +46,18 @@ def refine_direction(
     near = epipolar_errors(best, rays) < _NEAR * threshold
     if near.sum() < MINIMUM_MATCHES:
         near[:] = True
-    refined = refine(best, rays.select(near), noise, least_noise, Freedom.DIRECTION)
-    return assess(refined.T_a_b, rays, refined.noise, Freedom.DIRECTION)
+    refined = refine_pose(best, rays.select(near), noise, least_noise, ObservableDof.UP_TO_SCALE)
+    return evaluate_covariance(refined.T_a_b, rays, refined.noise, ObservableDof.UP_TO_SCALE)
 
 
-def _candidates(two_view: TwoViewPose, few: RayMatches, noise: float, least_noise: float) -> list[NDArray[np.float64]]:
+def _candidates(
+    two_view: TwoViewPose, few: NormalizedMatches, noise: float, least_noise: float
+) -> list[NDArray[np.float64]]:
     """(4, 4) poses with a translation of length 1: the essential matrix's, the refined starts, and their opposites."""
     essential = se3.transform(two_view.R_a_b, two_view.direction)
     R_a_b = fit_rotation(few.a, few.b, noise)
     starts = [essential, *(se3.transform(R_a_b, axis) for axis in np.eye(3))]
-    refined = [refine(start, few, noise, least_noise, Freedom.DIRECTION).T_a_b for start in starts]
+    refined = [refine_pose(start, few, noise, least_noise, ObservableDof.UP_TO_SCALE).T_a_b for start in starts]
     # The epipolar lines of a translation and its opposite are the same.
     opposites = [se3.transform(T[:3, :3], -T[:3, 3]) for T in (essential, *refined)]
     return [essential, *refined, *opposites]
@@ -71,7 +73,7 @@ def _along_the_lines(T_a_b: NDArray[np.float64], threshold: float) -> list[NDArr
     return [se3.transform(se3.exp_rotation(k * axis) @ T_a_b[:3, :3], T_a_b[:3, 3]) for k in (-2, -1, 1, 2)]
 
 
-def _unit(T_a_b: NDArray[np.float64], rays: RayMatches) -> float:
+def _unit(T_a_b: NDArray[np.float64], rays: NormalizedMatches) -> float:
     """Return what a translation has to be multiplied with to make the median distance 1."""
     inverse_depth, _ = triangulate(rays.a, rays.b, T_a_b, 1.0)
     in_front = inverse_depth[inverse_depth > 0]

@@ -16,7 +16,7 @@ _DRIFT = 1 / 150
 
 
 @dataclass(frozen=True)
-class DisparityOffset:
+class DisparityBias:
     """What is known of it (a Kalman filter of one state).
 
     Attributes:
@@ -30,11 +30,11 @@ class DisparityOffset:
     sigma: float
 
     @staticmethod
-    def unknown(sigma: float) -> DisparityOffset:
+    def unknown(sigma: float) -> DisparityBias:
         """Start from what a calibration usually leaves: `sigma` as inverse depth, 1/m."""
-        return DisparityOffset(sigma, 0.0, sigma)
+        return DisparityBias(sigma, 0.0, sigma)
 
-    def updated(self, measured: float) -> DisparityOffset:
+    def updated(self, measured: float) -> DisparityBias:
         """Take what one more frame says the offset is."""
         if self.initial_sigma == 0:
             return self
@@ -45,4 +45,4 @@ class DisparityOffset:
         )
 
 
-NO_OFFSET = DisparityOffset.unknown(0.0)
+NO_BIAS = DisparityBias.unknown(0.0)

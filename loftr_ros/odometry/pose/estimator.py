@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.geometry import se3
-from loftr_ros.odometry.geometry.normalized_matches import LEAST_NOISE_PX, RayMatches, triangulate
+from loftr_ros.odometry.geometry.normalized_matches import LEAST_NOISE_PX, NormalizedMatches, triangulate
 from loftr_ros.odometry.pose.baseline_length import length_ratio
-from loftr_ros.odometry.pose.degeneracy import degeneracies, rival_covariance
+from loftr_ros.odometry.pose.degeneracy import competing_motion_covariance, degeneracies
 from loftr_ros.odometry.pose.direction import refine_direction
-from loftr_ros.odometry.pose.disparity_bias import NO_OFFSET, DisparityOffset
-from loftr_ros.odometry.pose.gauss_newton import Freedom, RefinedPose, assess, refine
+from loftr_ros.odometry.pose.disparity_bias import NO_BIAS, DisparityBias
+from loftr_ros.odometry.pose.gauss_newton import ObservableDof, RefinedPose, evaluate_covariance, refine_pose
 from loftr_ros.odometry.pose.initialization import start_with_depth, translated
 from loftr_ros.odometry.pose.residuals import Linearization
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry, two_view_geometry, two_view_pose
@@ -40,16 +40,16 @@ _USUAL_SHARE = 2 / 3
 
 
 @dataclass(frozen=True)
-class Motion:
+class RelativePoseEstimate:
     """Pose of the camera relative to the keyframe, measured.
 
     Attributes:
         T_keyframe_camera: (4, 4).
         covariance: (6, 6) in the axes of the keyframe (see `se3`), positive definite.
-        depth_gains: (N, 6) how errors of the depths got into the pose, see `gauss_newton.RefinedPose`.
+        depth_sensitivity: (N, 6) how errors of the depths got into the pose, see `gauss_newton.RefinedPose`.
         inliers: (N,) bool, matches that agree with the pose.
         parallax_px: median image motion that rotation does not explain, pixels.
-        freedom: what the matches determined.
+        observable: what the matches determined.
         geometry: what they look like without any depth.
         degeneracies: what makes the pose less than it seems.
         noise_px: standard deviation of the inliers' coordinates that the residuals show, pixels.
@@ -59,14 +59,14 @@ class Motion:
 
     T_keyframe_camera: NDArray[np.float64]
     covariance: NDArray[np.float64]
-    depth_gains: NDArray[np.float64]
+    depth_sensitivity: NDArray[np.float64]
     inliers: NDArray[np.bool_]
     parallax_px: float
-    freedom: Freedom
+    observable: ObservableDof
     geometry: TwoViewGeometry
     degeneracies: tuple[Degeneracy, ...]
     noise_px: float
-    offset: DisparityOffset
+    offset: DisparityBias
     doubt: NDArray[np.float64]
 
     @property
@@ -79,41 +79,41 @@ class Motion:
         """(6, 6) covariance if the inliers show the world and not a moving object."""
         return self.covariance - self.doubt
 
-    def doubted(self, doubt: NDArray[np.float64]) -> Motion:
+    def doubted(self, doubt: NDArray[np.float64]) -> RelativePoseEstimate:
         """Return the same with a (6, 6) doubt that is at least this one, and the remark."""
-        named = dict.fromkeys((*self.degeneracies, Degeneracy.DIVIDED_MATCHES))
+        named = dict.fromkeys((*self.degeneracies, Degeneracy.COMPETING_MOTION))
         more = doubt if np.trace(doubt) > np.trace(self.doubt) else self.doubt
         return replace(self, covariance=self.undoubted + more, doubt=more, degeneracies=tuple(named))
 
-    def with_scale_sigma(self, sigma: float) -> Motion:
+    def with_scale_sigma(self, sigma: float) -> RelativePoseEstimate:
         """Return the same measured with depths whose common scale has this standard deviation, as a share."""
-        if sigma == 0.0 or self.freedom is not Freedom.POSE:
+        if sigma == 0.0 or self.observable is not ObservableDof.FULL:
             return self
         error = np.append(sigma * self.T_keyframe_camera[:3, 3], np.zeros(3))
         covariance = self.covariance + np.outer(error, error)
-        return replace(self, covariance=covariance, degeneracies=(*self.degeneracies, Degeneracy.CARRIED_DEPTH))
+        return replace(self, covariance=covariance, degeneracies=(*self.degeneracies, Degeneracy.PROPAGATED_DEPTH))
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """What `Motion` is made of; the attributes are those of it."""
+    """What `RelativePoseEstimate` is made of; the attributes are those of it."""
 
     refined: RefinedPose
-    freedom: Freedom
+    observable: ObservableDof
     geometry: TwoViewGeometry
     parallax_px: float
-    offset: DisparityOffset
+    offset: DisparityBias
 
 
-def estimate_motion(
-    rays: RayMatches,
+def estimate_relative_pose(
+    rays: NormalizedMatches,
     focal: float,
     position: NDArray[np.float64],
     baseline: float | None,
     config: OdometryConfig,
-    offset: DisparityOffset = NO_OFFSET,
+    offset: DisparityBias = NO_BIAS,
     T_expected: NDArray[np.float64] | None = None,
-) -> Motion | None:
+) -> RelativePoseEstimate | None:
     """Measure the motion between keyframe (image a) and frame (image b).
 
     Args:
@@ -133,12 +133,12 @@ def estimate_motion(
     rays = rays.shifted(offset.value)
     fit = None
     if T_expected is not None:
-        fit = _followed(T_expected, rays, focal, config, offset)
+        fit = _fit_from_prior(T_expected, rays, focal, config, offset)
     if fit is None:
-        fit = _searched(rays, focal, position, baseline, config, offset)
+        fit = _fit_from_scratch(rays, focal, position, baseline, config, offset)
     if fit is None:
         return None
-    refined, freedom, offset = fit.refined, fit.freedom, fit.offset
+    refined, observable, offset = fit.refined, fit.observable, fit.offset
     # All matches have their say in the refinement, which is robust; those that only a rough start left out come back.
     tolerance = np.clip(3.0 * refined.noise, config.ransac_threshold_px / focal, LARGEST_ERROR_PX / focal)
     inliers = np.asarray(refined.errors < tolerance)
@@ -150,16 +150,18 @@ def estimate_motion(
     inflation = max(1.0, _USUAL_SHARE / float(inliers.mean())) ** 2
     covariance = inflation * refined.covariance + COVARIANCE_FLOOR
     unseen = config.min_parallax_px / focal if baseline is None else baseline
-    covariance += _undetermined(freedom, refined.T_a_b[:3, 3], unseen)
-    doubt = rival_covariance(rays, inliers, refined.T_a_b, config.ransac_threshold_px / focal, config.min_inliers)
-    is_metric = freedom is Freedom.POSE and config.mode != "mono"
-    return Motion(
+    covariance += _undetermined(observable, refined.T_a_b[:3, 3], unseen)
+    doubt = competing_motion_covariance(
+        rays, inliers, refined.T_a_b, config.ransac_threshold_px / focal, config.min_inliers
+    )
+    is_metric = observable is ObservableDof.FULL and config.mode != "mono"
+    return RelativePoseEstimate(
         refined.T_a_b,
         covariance if doubt is None else covariance + doubt,
-        refined.depth_gains,
+        refined.depth_sensitivity,
         inliers,
         fit.parallax_px,
-        freedom,
+        observable,
         fit.geometry,
         degeneracies(fit.geometry, rays.select(inliers), is_metric, doubt is not None),
         focal * refined.noise,
@@ -168,11 +170,15 @@ def estimate_motion(
     )
 
 
-def _followed(
-    T_expected: NDArray[np.float64], rays: RayMatches, focal: float, config: OdometryConfig, offset: DisparityOffset
+def _fit_from_prior(
+    T_expected: NDArray[np.float64],
+    rays: NormalizedMatches,
+    focal: float,
+    config: OdometryConfig,
+    offset: DisparityBias,
 ) -> _Fit | None:
     """Start at the expected pose; None if it is far off, or leaves more matches unexplained than a few."""
-    few = rays.thinned(_MANY)
+    few = rays.subsampled(_MANY)
     if few.known.sum() < config.min_inliers:
         return None
     noise, start = config.match_noise_px / focal, T_expected
@@ -186,16 +192,16 @@ def _followed(
     if inliers.mean() < _MOST:
         return None
     seen = two_view_geometry(rays, inliers, focal, config.ransac_threshold_px, config.min_parallax_px)
-    return _Fit(refined, Freedom.POSE, *seen, offset)
+    return _Fit(refined, ObservableDof.FULL, *seen, offset)
 
 
-def _searched(
-    rays: RayMatches,
+def _fit_from_scratch(
+    rays: NormalizedMatches,
     focal: float,
     position: NDArray[np.float64],
     baseline: float | None,
     config: OdometryConfig,
-    offset: DisparityOffset,
+    offset: DisparityBias,
 ) -> _Fit | None:
     """Start at what the matches tell without any depth."""
     two_view = two_view_pose(rays, focal, config.ransac_threshold_px, config.min_parallax_px, config.min_inliers)
@@ -204,52 +210,52 @@ def _searched(
     noise, least_noise = config.match_noise_px / focal, LEAST_NOISE_PX / focal
     threshold = config.ransac_threshold_px / focal
     if rays.known[two_view.inliers].sum() >= config.min_inliers:
-        freedom = Freedom.POSE
+        observable = ObservableDof.FULL
         start = start_with_depth(two_view, rays, noise, threshold)
         refined, offset = _refined_with_depth(start, rays, focal, config, offset)
     else:
-        freedom, depthless = Freedom.DIRECTION, rays.without_depth()
+        observable, depthless = ObservableDof.UP_TO_SCALE, rays.without_depth()
         if two_view.geometry is TwoViewGeometry.ROTATION:
-            freedom = Freedom.ROTATION
-            refined = refine(se3.transform(two_view.R_a_b, position), depthless, noise, least_noise, freedom)
+            observable = ObservableDof.ROTATION_ONLY
+            refined = refine_pose(se3.transform(two_view.R_a_b, position), depthless, noise, least_noise, observable)
         else:
             refined = refine_direction(two_view, depthless, baseline, noise, least_noise, threshold)
-    return _Fit(refined, freedom, two_view.geometry, two_view.parallax_px, offset)
+    return _Fit(refined, observable, two_view.geometry, two_view.parallax_px, offset)
 
 
 def _refined_with_depth(
-    start: NDArray[np.float64], rays: RayMatches, focal: float, config: OdometryConfig, offset: DisparityOffset
-) -> tuple[RefinedPose, DisparityOffset]:
+    start: NDArray[np.float64], rays: NormalizedMatches, focal: float, config: OdometryConfig, offset: DisparityBias
+) -> tuple[RefinedPose, DisparityBias]:
     noise, least_noise = config.match_noise_px / focal, LEAST_NOISE_PX / focal
     if config.mode == "mono":
         return _refine_with_own_depth(start, rays, noise, least_noise), offset
-    refined = refine(start, rays, noise, least_noise, offset_sigma=offset.sigma)
+    refined = refine_pose(start, rays, noise, least_noise, offset_sigma=offset.sigma)
     learned = offset.updated(offset.value + refined.depth_offset)
     return refined.with_offset(learned.value - offset.value, learned.sigma), learned
 
 
 def _refine_with_own_depth(
-    start: NDArray[np.float64], rays: RayMatches, noise: float, least_noise: float
+    start: NDArray[np.float64], rays: NormalizedMatches, noise: float, least_noise: float
 ) -> RefinedPose:
     """Refine a pose with depth that comes from the camera's own motion: not too trusting, and keeping the scale.
 
     What such depth adds was in the poses before, and errs with them. So its part in the covariance is the length alone.
     """
-    refined = refine(start, rays, noise, least_noise, least_depth_sigma=_OWN_DEPTH_SIGMA)
+    refined = refine_pose(start, rays, noise, least_noise, least_depth_sigma=_OWN_DEPTH_SIGMA)
     measured = triangulate(rays.a, rays.b, refined.T_a_b, refined.noise)
     ratio = length_ratio(rays.inverse_depth, rays.sigma, *measured)
     T = se3.transform(refined.T_a_b[:3, :3], ratio * refined.T_a_b[:3, 3])
     along = T[:3, 3] / max(float(np.linalg.norm(T[:3, 3])), 1e-9)
-    covariance = assess(T, rays.without_depth(), refined.noise, Freedom.DIRECTION).covariance
+    covariance = evaluate_covariance(T, rays.without_depth(), refined.noise, ObservableDof.UP_TO_SCALE).covariance
     covariance[:3, :3] += along @ refined.covariance[:3, :3] @ along * np.outer(along, along)
-    return replace(refined, T_a_b=T, covariance=covariance, depth_gains=np.zeros_like(refined.depth_gains))
+    return replace(refined, T_a_b=T, covariance=covariance, depth_sensitivity=np.zeros_like(refined.depth_sensitivity))
 
 
-def _undetermined(freedom: Freedom, position: NDArray[np.float64], baseline: float) -> NDArray[np.float64]:
+def _undetermined(observable: ObservableDof, position: NDArray[np.float64], baseline: float) -> NDArray[np.float64]:
     """(6, 6) covariance of the part of the translation that the matches do not determine: as large as itself."""
     covariance = np.zeros((6, 6))
-    if freedom is Freedom.DIRECTION:
+    if observable is ObservableDof.UP_TO_SCALE:
         covariance[:3, :3] = np.outer(position, position)
-    elif freedom is Freedom.ROTATION:
+    elif observable is ObservableDof.ROTATION_ONLY:
         covariance[:3, :3] = baseline**2 * np.eye(3)
     return covariance

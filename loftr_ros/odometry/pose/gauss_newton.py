@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.odometry.geometry import se3
-from loftr_ros.odometry.geometry.normalized_matches import RayMatches
-from loftr_ros.odometry.pose.residuals import Linearization, Scales
+from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
+from loftr_ros.odometry.pose.residuals import Linearization, NoiseScales
 
 _MAX_STEPS = 8
 # The cost grows by 1/2 one standard deviation away from its minimum; twice that, and a share of the noise.
@@ -24,14 +24,14 @@ _OUTLIER = 3.0
 _LEAST_SLOPE = 0.05
 
 
-class Freedom(Enum):
+class ObservableDof(Enum):
     """Which part of the pose the matches determine."""
 
-    POSE = "pose"
+    FULL = "full"
     """All six: there is depth."""
-    DIRECTION = "direction"
+    UP_TO_SCALE = "up to scale"
     """Rotation and direction of translation; its length is kept."""
-    ROTATION = "rotation"
+    ROTATION_ONLY = "rotation only"
     """Rotation; the translation is kept."""
 
 
@@ -43,9 +43,9 @@ class RefinedPose:
         T_a_b: (4, 4) pose of camera b in camera a.
         covariance: (6, 6) of (x, y, z, rot_x, rot_y, rot_z) in the axes of a (see `se3`); singular where a part of the
             pose is not determined.
-        depth_gains: (N, 6) how far an error of one standard deviation of each depth moves the pose: the part of the
-            covariance that all poses measured with the same depths have in common, so their sum of outer products is
-            never larger than it. Zero where the depth is unknown.
+        depth_sensitivity: (N, 6) how far an error of one standard deviation of each depth moves the pose: the part of
+            the covariance that all poses measured with the same depths have in common, so their sum of outer products
+            is never larger than it. Zero where the depth is unknown.
         errors: (N,) distance of each match from where the pose puts it, on the plane z = 1: across the epipolar line
             only where the depth is unknown, and the less along it the less the depth is certain.
         noise: robust standard deviation of the matches that the residuals show, on the plane z = 1.
@@ -57,7 +57,7 @@ class RefinedPose:
 
     T_a_b: NDArray[np.float64]
     covariance: NDArray[np.float64]
-    depth_gains: NDArray[np.float64]
+    depth_sensitivity: NDArray[np.float64]
     errors: NDArray[np.float64]
     noise: float
     depth_offset: float
@@ -71,21 +71,21 @@ class RefinedPose:
         covariance = self.covariance + (sigma**2 - self.offset_variance) * np.outer(self.by_offset, self.by_offset)
         return replace(
             self,
-            T_a_b=se3.moved(self.T_a_b, change),
+            T_a_b=se3.retract(self.T_a_b, change),
             covariance=covariance,
-            depth_gains=self.depth_gains - np.outer(self.offset_gains, self.by_offset),
+            depth_sensitivity=self.depth_sensitivity - np.outer(self.offset_gains, self.by_offset),
             depth_offset=offset,
             offset_gains=np.zeros_like(self.offset_gains),
             offset_variance=sigma**2,
         )
 
 
-def refine(
+def refine_pose(
     T_a_b: NDArray[np.float64],
-    rays: RayMatches,
+    rays: NormalizedMatches,
     noise: float,
     least_noise: float,
-    freedom: Freedom = Freedom.POSE,
+    observable: ObservableDof = ObservableDof.FULL,
     least_depth_sigma: float = 0.0,
     offset_sigma: float = 0.0,
 ) -> RefinedPose:
@@ -96,20 +96,20 @@ def refine(
         rays: N matches.
         noise: standard deviation of one coordinate of a match, to start from, on the plane z = 1.
         least_noise: matches are never taken to be more exact than this.
-        freedom: which part of the pose is free.
+        observable: which part of the pose is free.
         least_depth_sigma: depths are never taken to be more exact than this share of them, because of errors that they
             have in common.
         offset_sigma: standard deviation of an error that all inverse depths have in common, and that is sought with the
             pose; 0: there is none.
     """
-    T, scales, offset = T_a_b, Scales(noise), 0.0
+    T, scales, offset = T_a_b, NoiseScales(noise), 0.0
     depth_sigma = np.maximum(rays.sigma, least_depth_sigma * rays.inverse_depth)
     for _ in range(_MAX_STEPS):
-        problem = Linearization.at(T, rays, depth_sigma, scales, freedom is Freedom.ROTATION, offset)
-        basis = _basis(freedom, T[:3, 3], offset_sigma)
+        problem = Linearization.at(T, rays, depth_sigma, scales, observable is ObservableDof.ROTATION_ONLY, offset)
+        basis = _basis(observable, T[:3, 3], offset_sigma)
         step, gain = _step(problem, basis, offset)
-        T, offset = se3.moved(T, step[:6]), offset + step[6]
-        if freedom is Freedom.DIRECTION:
+        T, offset = se3.retract(T, step[:6]), offset + step[6]
+        if observable is ObservableDof.UP_TO_SCALE:
             T[:3, 3] *= np.linalg.norm(T_a_b[:3, 3]) / np.linalg.norm(T[:3, 3])
         before, scales = scales, problem.rescaled(least_noise)
         if gain < _COST_TOLERANCE and abs(scales.noise - before.noise) < _NOISE_TOLERANCE * before.noise:
@@ -118,10 +118,12 @@ def refine(
     return _refined(T, problem, basis, scales.noise, offset)
 
 
-def assess(T_a_b: NDArray[np.float64], rays: RayMatches, noise: float, freedom: Freedom) -> RefinedPose:
-    """Return what `refine` says about a pose, without refining it."""
-    problem = Linearization.at(T_a_b, rays, rays.sigma, Scales(noise), freedom is Freedom.ROTATION)
-    return _refined(T_a_b, problem, _basis(freedom, T_a_b[:3, 3], 0.0), noise, 0.0)
+def evaluate_covariance(
+    T_a_b: NDArray[np.float64], rays: NormalizedMatches, noise: float, observable: ObservableDof
+) -> RefinedPose:
+    """Return what `refine_pose` says about a pose, without refining it."""
+    problem = Linearization.at(T_a_b, rays, rays.sigma, NoiseScales(noise), observable is ObservableDof.ROTATION_ONLY)
+    return _refined(T_a_b, problem, _basis(observable, T_a_b[:3, 3], 0.0), noise, 0.0)
 
 
 def _refined(
@@ -132,7 +134,7 @@ def _refined(
     return RefinedPose(
         T_a_b=T,
         covariance=covariance[:6, :6],
-        depth_gains=gains[:, :6],
+        depth_sensitivity=gains[:, :6],
         errors=problem.errors_at(T),
         noise=noise,
         depth_offset=offset,
@@ -152,11 +154,11 @@ def _step(problem: Linearization, basis: NDArray[np.float64], offset: float) -> 
     step = -np.linalg.lstsq(H, gradient, rcond=None)[0]
     gain = float(step @ H @ step)
     if gain < _NEAR * len(weight):
-        step *= _lengthening(problem, weight)
+        step *= _over_relaxation(problem, weight)
     return basis @ step, gain
 
 
-def _lengthening(problem: Linearization, weight: NDArray[np.float64]) -> float:
+def _over_relaxation(problem: Linearization, weight: NDArray[np.float64]) -> float:
     """By how much a step is too short: the weights stand for a curvature of the loss that is larger than the true."""
     curvature = max(float(_curvature(problem).sum()), 1e-9)
     return min(float(np.sum(weight * problem.used)) / curvature, _LONGEST)
@@ -195,14 +197,14 @@ def _prior(basis: NDArray[np.float64]) -> NDArray[np.float64]:
     return prior
 
 
-def _basis(freedom: Freedom, translation: NDArray[np.float64], offset_sigma: float) -> NDArray[np.float64]:
+def _basis(observable: ObservableDof, translation: NDArray[np.float64], offset_sigma: float) -> NDArray[np.float64]:
     """(7, k + 1) free directions of (dp, dtheta, offset): k of the pose, and the offset in units of its deviation."""
-    if freedom is Freedom.POSE:
+    if observable is ObservableDof.FULL:
         return np.diag([*np.ones(6), offset_sigma])
     basis = np.zeros((7, 6))
     basis[3:6, 2:5] = np.eye(3)
     basis[6, 5] = offset_sigma
-    if freedom is Freedom.ROTATION:
+    if observable is ObservableDof.ROTATION_ONLY:
         return basis[:, 2:]
     basis[:3, :2] = np.linalg.svd(translation[None])[2][1:].T
     return basis

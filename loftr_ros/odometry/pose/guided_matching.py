@@ -14,11 +14,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from loftr_ros.odometry.geometry.gating import is_foreseen
-from loftr_ros.odometry.geometry.normalized_matches import RayMatches, homogeneous
+from loftr_ros.odometry.geometry.gating import within_mahalanobis_gate
+from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, homogeneous
 from loftr_ros.odometry.pose.degeneracy import matters, mixture_covariance
-from loftr_ros.odometry.pose.estimator import Motion
-from loftr_ros.odometry.pose.gauss_newton import Freedom
+from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
+from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 
 # A motion that fewer of the matches agree with asks for a second look.
 _SURE_SHARE = 1 / 2
@@ -31,18 +31,20 @@ _ENOUGH, _SAME = 1 / 2, 1 / 2
 _ENOUGH_IF_SUDDEN = 1 / 8
 
 
-def is_doubtful(motion: Motion | None, T_predicted: NDArray[np.float64], covariance: NDArray[np.float64]) -> bool:
+def needs_guided_pass(
+    motion: RelativePoseEstimate | None, T_predicted: NDArray[np.float64], covariance: NDArray[np.float64]
+) -> bool:
     """Return whether to look again: there is no motion, its inlier ratio is low, or it is not foreseen.
 
     What a competing motion adds to the covariance excuses none: it is there because one of the two may be of an object.
     """
     if motion is None or motion.inliers.mean() < _SURE_SHARE:
         return True
-    return not is_foreseen(motion.T_keyframe_camera, motion.undoubted, T_predicted, covariance)
+    return not within_mahalanobis_gate(motion.T_keyframe_camera, motion.undoubted, T_predicted, covariance)
 
 
-def expected_matches(
-    rays: RayMatches, T_a_b: NDArray[np.float64], covariance: NDArray[np.float64], tolerance: float
+def gated_matches(
+    rays: NormalizedMatches, T_a_b: NDArray[np.float64], covariance: NDArray[np.float64], tolerance: float
 ) -> NDArray[np.bool_]:
     """Tell which of N matches are where a predicted pose lets expect them; none without any depth.
 
@@ -65,14 +67,17 @@ def expected_matches(
     return np.asarray(distance < tolerance + _EXPECTED * np.hypot(rho * shift, turn))
 
 
-def is_expected(motion: Motion | None, expected: NDArray[np.bool_]) -> bool:
+def fits_gated(motion: RelativePoseEstimate | None, expected: NDArray[np.bool_]) -> bool:
     """Tell whether most of the matches that agree with a motion are expected ones; then these tell nothing new."""
     return motion is not None and bool(expected[motion.inliers].mean() >= _SAME)
 
 
-def reconsidered(
-    motion: Motion | None, again: Motion | None, expected: NDArray[np.bool_], is_sudden: bool = False
-) -> Motion | None:
+def selected(
+    motion: RelativePoseEstimate | None,
+    again: RelativePoseEstimate | None,
+    expected: NDArray[np.bool_],
+    is_sudden: bool = False,
+) -> RelativePoseEstimate | None:
     """Choose between the motion of all matches and that of the expected ones, if this is another one.
 
     The one that is not chosen is named as a competing motion, and widens the covariance unless it was unlikely anyway.
@@ -83,7 +88,7 @@ def reconsidered(
         expected: (N,) bool, which M.
         is_sudden: `motion` is an acceleration that no camera survives: that of a moving object, most likely.
     """
-    if again is None or again.freedom is not Freedom.POSE:
+    if again is None or again.observable is not ObservableDof.FULL:
         return motion
     again = _of_all(again, expected)
     if motion is None:
@@ -99,8 +104,8 @@ def reconsidered(
     return motion.doubted(mixture_covariance(motion.T_keyframe_camera, again.T_keyframe_camera, probability))
 
 
-def _of_all(motion: Motion, heard: NDArray[np.bool_]) -> Motion:
+def _of_all(motion: RelativePoseEstimate, heard: NDArray[np.bool_]) -> RelativePoseEstimate:
     """Say of all matches what a motion says of those that were heard."""
     inliers, gains = np.zeros(len(heard), bool), np.zeros((len(heard), 6))
-    inliers[heard], gains[heard] = motion.inliers, motion.depth_gains
-    return replace(motion, inliers=inliers, depth_gains=gains)
+    inliers[heard], gains[heard] = motion.inliers, motion.depth_sensitivity
+    return replace(motion, inliers=inliers, depth_sensitivity=gains)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.odometry.geometry import se3
-from loftr_ros.odometry.geometry.normalized_matches import RayMatches, triangulate
+from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, triangulate
 from loftr_ros.odometry.pose.pnp import perspective_pose
 from loftr_ros.odometry.pose.residuals import Linearization
 from loftr_ros.odometry.pose.two_view import TwoViewPose
@@ -19,7 +19,9 @@ _MANY = 300
 _NEARLY_ALL = 0.9
 
 
-def start_with_depth(two_view: TwoViewPose, rays: RayMatches, noise: float, threshold: float) -> NDArray[np.float64]:
+def start_with_depth(
+    two_view: TwoViewPose, rays: NormalizedMatches, noise: float, threshold: float
+) -> NDArray[np.float64]:
     """Find the (4, 4) pose that N matches with depth ask for, where their essential matrix is known.
 
     A pose by random samples is only tried where the others do not explain what the essential matrix does.
@@ -30,16 +32,20 @@ def start_with_depth(two_view: TwoViewPose, rays: RayMatches, noise: float, thre
         noise: standard deviation of a match, on the plane z = 1.
         threshold: largest error of an inlier, on the plane z = 1.
     """
-    few, agreeing = rays.thinned(_MANY), rays.select(two_view.inliers & rays.known).thinned(_MANY)
+    few, agreeing = rays.subsampled(_MANY), rays.select(two_view.inliers & rays.known).subsampled(_MANY)
     best = translated(se3.transform(two_view.R_a_b, two_view.direction), agreeing, few, noise)
     if (best.errors_at(best.T) < threshold).mean() < _NEARLY_ALL * two_view.inliers.mean():
-        perspective = perspective_pose(rays.select(rays.inverse_depth > _NEAR * rays.sigma).thinned(_MANY), threshold)
+        perspective = perspective_pose(
+            rays.select(rays.inverse_depth > _NEAR * rays.sigma).subsampled(_MANY), threshold
+        )
         if perspective is not None:
             best = min(best, Linearization.rough(perspective[0], few, noise), key=lambda start: start.cost)
     return best.T
 
 
-def translated(T_a_b: NDArray[np.float64], agreeing: RayMatches, few: RayMatches, noise: float) -> Linearization:
+def translated(
+    T_a_b: NDArray[np.float64], agreeing: NormalizedMatches, few: NormalizedMatches, noise: float
+) -> Linearization:
     """Give a pose the translation that the depths ask for: the better of two.
 
     One is along the direction that it has, as long as the median of the depths says, which no outlier spoils; the other
@@ -61,7 +67,7 @@ def translated(T_a_b: NDArray[np.float64], agreeing: RayMatches, few: RayMatches
     return min((Linearization.rough(T, few, noise) for T in starts), key=lambda start: start.cost)
 
 
-def position_from_depth(R_a_b: NDArray[np.float64], rays: RayMatches, noise: float) -> NDArray[np.float64]:
+def position_from_depth(R_a_b: NDArray[np.float64], rays: NormalizedMatches, noise: float) -> NDArray[np.float64]:
     """Return the (3,) position of camera b in a, its rotation being known, from matches with depth.
 
     With u = R^T x_a and q = R^T p the image of the point is (u - rho q), so the two equations of each match are linear

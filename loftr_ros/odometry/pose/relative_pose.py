@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.geometry.camera import Camera
-from loftr_ros.odometry.geometry.normalized_matches import RayMatches
-from loftr_ros.odometry.pose.estimator import estimate_motion
+from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
+from loftr_ros.odometry.pose.estimator import estimate_relative_pose
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry
 
 # Two images that have little in common are what one asks about; nothing goes on from a wrong answer.
@@ -54,14 +54,18 @@ def relative_pose(
     camera_b, config = camera_b or camera_a, config or _CONFIG
     focal = (camera_a.focal + camera_b.focal) / 2
     rays = _rays(matches, camera_a, camera_b)
-    motion = estimate_motion(rays, focal, np.zeros(3), 1.0, config)
+    motion = estimate_relative_pose(rays, focal, np.zeros(3), 1.0, config)
     if motion is None:
         return None
     return RelativePose(motion.geometry, motion.T_keyframe_camera, motion.inliers, motion.parallax_px, motion.noise_px)
 
 
-def _rays(matches: Matches, camera_a: Camera, camera_b: Camera) -> RayMatches:
+def _rays(matches: Matches, camera_a: Camera, camera_b: Camera) -> NormalizedMatches:
     unknown = np.full(len(matches), np.nan)
-    return RayMatches(
-        camera_a.normalize(matches.points_a), camera_b.normalize(matches.points_b), unknown, unknown, matches.spread_b
+    return NormalizedMatches(
+        camera_a.normalize(matches.points_a),
+        camera_b.normalize(matches.points_b),
+        unknown,
+        unknown,
+        matches.covariance_b,
     )

@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from loftr_ros.odometry.geometry.normalized_matches import RayMatches, inverse_depths
+from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, inverse_depths
 
 # Residuals beyond this many standard deviations have nothing to do with the noise.
 _OUTLIER = 3.0
@@ -41,7 +41,7 @@ _NEAREST = 0.1
 
 
 @dataclass(frozen=True)
-class Scales:
+class NoiseScales:
     """How large the noise is.
 
     Attributes:
@@ -74,7 +74,7 @@ class Linearization:
     """
 
     T: NDArray[np.float64]
-    scales: Scales
+    scales: NoiseScales
     points: NDArray[np.float64]
     rays_b: NDArray[np.float64]
     rho: NDArray[np.float64]
@@ -88,9 +88,9 @@ class Linearization:
     @staticmethod
     def at(
         T: NDArray[np.float64],
-        rays: RayMatches,
+        rays: NormalizedMatches,
         depth_sigma: NDArray[np.float64],
-        scales: Scales,
+        scales: NoiseScales,
         at_infinity: bool = False,
         offset: float = 0.0,
     ) -> Linearization:
@@ -135,9 +135,9 @@ class Linearization:
         )
 
     @staticmethod
-    def rough(T: NDArray[np.float64], rays: RayMatches, noise: float) -> Linearization:
+    def rough(T: NDArray[np.float64], rays: NormalizedMatches, noise: float) -> Linearization:
         """Fix them by noise that is guessed and depths as they are, which is enough to compare poses."""
-        return Linearization.at(T, rays, rays.sigma, Scales(noise))
+        return Linearization.at(T, rays, rays.sigma, NoiseScales(noise))
 
     @property
     def used(self) -> NDArray[np.bool_]:
@@ -192,7 +192,7 @@ class Linearization:
         across, along = self._distances(T) * self.used
         return np.sqrt(across**2 + (1.0 - self.depth_share) * along**2)
 
-    def rescaled(self, least_noise: float) -> Scales:
+    def rescaled(self, least_noise: float) -> NoiseScales:
         """Return the scales that the residuals show, outliers left out: the likeliest variances, by fixed point."""
         used = self.used
         size = np.abs(self.residuals[used])
@@ -202,7 +202,7 @@ class Linearization:
         noise = self.scales.noise * np.sqrt(np.sum((1.0 - share) * squared) / max(np.sum(1.0 - share), 1e-9))
         shown = self.scales.depth**2 * np.sum(share * squared)
         depth = np.sqrt((shown + _PRIOR_COUNT) / (np.sum(share) + _PRIOR_COUNT))
-        return Scales(max(float(noise), least_noise), min(float(depth), _LARGEST_DEPTH_FACTOR))
+        return NoiseScales(max(float(noise), least_noise), min(float(depth), _LARGEST_DEPTH_FACTOR))
 
     def _distances(self, T: NDArray[np.float64]) -> NDArray[np.float64]:
         """(2, N) distances of the matches from their places, across and along their epipolar lines."""

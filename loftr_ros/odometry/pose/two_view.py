@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.odometry.geometry import se3
-from loftr_ros.odometry.geometry.normalized_matches import RayMatches, homogeneous, rotate, triangulate
+from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, homogeneous, rotate, triangulate
 
 MINIMUM_MATCHES = 8
 _PROBABILITY = 0.999
@@ -58,7 +58,7 @@ class TwoViewPose:
 
 
 def two_view_pose(
-    rays: RayMatches,
+    rays: NormalizedMatches,
     focal: float,
     threshold_px: float,
     min_parallax_px: float,
@@ -78,7 +78,7 @@ def two_view_pose(
     """
     if len(rays) < max(MINIMUM_MATCHES, min_inliers):
         return None
-    turned = _Turned.of(rays, focal, threshold_px, min_parallax_px)
+    turned = _RotationOnlyModel.of(rays, focal, threshold_px, min_parallax_px)
     essential = _essential(rays, focal, threshold_px)
     inliers = essential[1] if essential else turned.explained
     if max(turned.explained.sum(), inliers.sum()) < max(min_inliers, _LEAST_SHARE * len(rays)):
@@ -86,27 +86,27 @@ def two_view_pose(
     parallax = turned.parallax_px(inliers)
     if essential is None or turned.is_all(inliers):
         return TwoViewPose(TwoViewGeometry.ROTATION, turned.R_a_b, np.zeros(3), turned.explained, parallax)
-    few = rays.select(inliers).thinned(_MANY)
+    few = rays.select(inliers).subsampled(_MANY)
     R_a_b, direction = _decompose(essential[0], few, threshold_px / focal)
     return TwoViewPose(_general_or_planar(few, focal, threshold_px), R_a_b, direction, inliers, parallax)
 
 
 def two_view_geometry(
-    rays: RayMatches, inliers: NDArray[np.bool_], focal: float, threshold_px: float, min_parallax_px: float
+    rays: NormalizedMatches, inliers: NDArray[np.bool_], focal: float, threshold_px: float, min_parallax_px: float
 ) -> tuple[TwoViewGeometry, float]:
     """Return what N matches can tell without their depth, and `parallax_px`, where it is known which agree on a motion.
 
     The arguments are those of `two_view_pose`.
     """
-    turned = _Turned.of(rays, focal, threshold_px, min_parallax_px)
+    turned = _RotationOnlyModel.of(rays, focal, threshold_px, min_parallax_px)
     parallax = turned.parallax_px(inliers)
     if turned.is_all(inliers):
         return TwoViewGeometry.ROTATION, parallax
-    return _general_or_planar(rays.select(inliers).thinned(_MANY), focal, threshold_px), parallax
+    return _general_or_planar(rays.select(inliers).subsampled(_MANY), focal, threshold_px), parallax
 
 
 @dataclass(frozen=True)
-class _Turned:
+class _RotationOnlyModel:
     """What a rotation alone explains.
 
     Attributes:
@@ -122,11 +122,11 @@ class _Turned:
     min_parallax_px: float
 
     @staticmethod
-    def of(rays: RayMatches, focal: float, threshold_px: float, min_parallax_px: float) -> _Turned:
-        few = rays.thinned(_MANY)
+    def of(rays: NormalizedMatches, focal: float, threshold_px: float, min_parallax_px: float) -> _RotationOnlyModel:
+        few = rays.subsampled(_MANY)
         R_a_b = fit_rotation(few.a, few.b, threshold_px / focal)
         error_px = focal * np.linalg.norm(rotate(rays.a, R_a_b.T) - rays.b, axis=1)
-        return _Turned(R_a_b, error_px, error_px < max(threshold_px, min_parallax_px), min_parallax_px)
+        return _RotationOnlyModel(R_a_b, error_px, error_px < max(threshold_px, min_parallax_px), min_parallax_px)
 
     def parallax_px(self, inliers: NDArray[np.bool_]) -> float:
         return float(np.median(self.error_px[inliers]))
@@ -165,7 +165,7 @@ def _unit(rays: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _essential(
-    rays: RayMatches, focal: float, threshold_px: float
+    rays: NormalizedMatches, focal: float, threshold_px: float
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
     """Essential matrix of the surest matches by MAGSAC++ (Barath et al., CVPR 2020), and the inliers of all."""
     sure = rays.sure
@@ -191,7 +191,7 @@ def _essential(
     return first, np.asarray(focal * _sampson_distance(first, rays) < threshold_px)
 
 
-def _sampson_distance(E: NDArray[np.float64], rays: RayMatches) -> NDArray[np.float64]:
+def _sampson_distance(E: NDArray[np.float64], rays: NormalizedMatches) -> NDArray[np.float64]:
     """(N,) first-order distances of matches from satisfying b' E a = 0 (Hartley and Zisserman, equation 11.9)."""
     a, b = homogeneous(rays.a), homogeneous(rays.b)
     line_b, line_a = a @ E.T, b @ E
@@ -200,7 +200,7 @@ def _sampson_distance(E: NDArray[np.float64], rays: RayMatches) -> NDArray[np.fl
 
 
 def _decompose(
-    E: NDArray[np.float64], rays: RayMatches, threshold: float
+    E: NDArray[np.float64], rays: NormalizedMatches, threshold: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Of the four poses that E stands for, the one of the lowest `epipolar_cost`, which knows what is in front."""
     R_1, R_2, t = cv2.decomposeEssentialMat(E)  # x_b = R x_a + t
@@ -209,7 +209,7 @@ def _decompose(
     return T_a_b[:3, :3], T_a_b[:3, 3]
 
 
-def epipolar_cost(T_a_b: NDArray[np.float64], rays: RayMatches, threshold: float) -> float:
+def epipolar_cost(T_a_b: NDArray[np.float64], rays: NormalizedMatches, threshold: float) -> float:
     """Return the MSAC score of a pose: the squared `epipolar_errors` of N matches, truncated at the threshold, summed.
 
     An outlier costs as much under every pose, so outliers do not decide between a translation and its opposite.
@@ -217,11 +217,11 @@ def epipolar_cost(T_a_b: NDArray[np.float64], rays: RayMatches, threshold: float
     return float(np.minimum((epipolar_errors(T_a_b, rays) / threshold) ** 2, 1.0).sum())
 
 
-def epipolar_errors(T_a_b: NDArray[np.float64], rays: RayMatches) -> NDArray[np.float64]:
+def epipolar_errors(T_a_b: NDArray[np.float64], rays: NormalizedMatches) -> NDArray[np.float64]:
     """Return the (N,) reprojection errors in image b, on the plane z = 1, of points triangulated in front of camera a.
 
     That is the distance from the epipolar line, or from its vanishing point (infinite depth) for a match that would be
-    behind camera a; infinite for one behind camera b. `RayMatches.spread` scales them to those of a typical match.
+    behind camera a; infinite for one behind camera b. `spread` scales them to those of a typical match.
     """
     inverse_depth, _ = triangulate(rays.a, rays.b, T_a_b, 1.0)
     x, y, z = T_a_b[:3, :3].T @ (rays.columns_a - np.maximum(inverse_depth, 0.0) * T_a_b[:3, 3:])
@@ -232,7 +232,7 @@ def epipolar_errors(T_a_b: NDArray[np.float64], rays: RayMatches) -> NDArray[np.
     return np.where(np.isfinite(errors), errors, np.inf)
 
 
-def _general_or_planar(few: RayMatches, focal: float, threshold_px: float) -> TwoViewGeometry:
+def _general_or_planar(few: NormalizedMatches, focal: float, threshold_px: float) -> TwoViewGeometry:
     planar = _explained_by_plane(focal * few.a, focal * few.b, threshold_px)
     return TwoViewGeometry.PLANAR if planar else TwoViewGeometry.GENERAL
 

@@ -20,7 +20,7 @@ from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.scale.filter import KeyframeStep, Scale, ScaleFilter, ScaleSource
 from loftr_ros.odometry.scale.ground_plane import GroundScale
-from loftr_ros.odometry.scale.wheel_scale import WheelOdometry, WheelScale
+from loftr_ros.odometry.scale.wheel_scale import PositionBuffer, WheelScale
 from loftr_ros.odometry.stage_clock import StageClock
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
@@ -75,7 +75,7 @@ class _Keyframe:
         return KeyframeStep(estimate, self.stamp_ns, T, se3.positive_part(own))
 
 
-class ScaledOdometry(Generic[FeaturesT]):
+class MetricOdometry(Generic[FeaturesT]):
     """`VisualOdometry` with the scale that `scale_source` asks for; with "none" it is the same. Not thread-safe.
 
     `OdometryEstimate.scale_known` tells whether lengths are metres. Until they are, they are guesses: units of the
@@ -83,12 +83,12 @@ class ScaledOdometry(Generic[FeaturesT]):
     """
 
     def __init__(
-        self, matcher: Matcher[FeaturesT], config: OdometryConfig | None = None, wheels: WheelOdometry | None = None
+        self, matcher: Matcher[FeaturesT], config: OdometryConfig | None = None, wheels: PositionBuffer | None = None
     ) -> None:
         """Start at the origin of odom. `wheels` are read for the scale source "odometry"; who has them adds to them."""
         self._config = config or OdometryConfig()
         self._odometry = VisualOdometry(matcher, self._config)
-        self._wheels = wheels or WheelOdometry()
+        self._wheels = wheels or PositionBuffer()
         self.reset()
 
     def reset(self) -> None:
@@ -104,9 +104,9 @@ class ScaledOdometry(Generic[FeaturesT]):
         self._config = config
         self._odometry.reconfigure(config)
 
-    def see_anew(self) -> None:
+    def invalidate_keyframe_features(self) -> None:
         """Show the matcher the keyframe again with the next frame, because from then on it sees images otherwise."""
-        self._odometry.see_anew()
+        self._odometry.invalidate_keyframe_features()
 
     def process(self, frame: Frame) -> OdometryEstimate:
         """Estimate the pose of the next frame. Raises what `VisualOdometry.process` does."""
@@ -136,7 +136,7 @@ class ScaledOdometry(Generic[FeaturesT]):
             self._filter.add(sample)
 
 
-def _source(config: OdometryConfig, wheels: WheelOdometry) -> ScaleSource | None:
+def _source(config: OdometryConfig, wheels: PositionBuffer) -> ScaleSource | None:
     if config.scale_source == "odometry":
         return WheelScale(wheels)
     return GroundScale(config) if config.scale_source == "camera_height" else None

@@ -29,7 +29,7 @@ _LARGEST_LAG = 20
 _TINY = 1e-9
 
 
-class WheelOdometry:
+class PositionBuffer:
     """Positions by time. One thread may add while another reads."""
 
     def __init__(self, remembered: int = _REMEMBERED) -> None:
@@ -71,17 +71,17 @@ class WheelOdometry:
 
 
 @dataclass(frozen=True)
-class _Way:
+class _TravelledSegment:
     """What camera and wheels did since a keyframe: pose and covariance in units, and where the wheels were then."""
 
     start: NDArray[np.float64]
     T: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
     covariance: NDArray[np.float64] = field(default_factory=lambda: np.zeros((6, 6)))
 
-    def extended(self, step: KeyframeStep) -> _Way:
+    def extended(self, step: KeyframeStep) -> _TravelledSegment:
         """Go one keyframe further."""
         motion = step.T_keyframe_camera, step.covariance
-        return _Way(
+        return _TravelledSegment(
             self.start, self.T @ step.T_keyframe_camera, se3.composed_covariance(self.T, self.covariance, *motion)
         )
 
@@ -110,11 +110,11 @@ class WheelScale:
 
     common_sigma = _COMMON_SIGMA
 
-    def __init__(self, wheels: WheelOdometry) -> None:
+    def __init__(self, wheels: PositionBuffer) -> None:
         """Take the positions of the wheels, which may come late."""
         self._wheels = wheels
         self._waiting: deque[KeyframeStep] = deque(maxlen=_LARGEST_LAG)
-        self._way: _Way | None = None
+        self._way: _TravelledSegment | None = None
 
     def samples(self, step: KeyframeStep) -> list[ScaleSample]:
         """Measure what the positions of the wheels now allow for."""
@@ -131,10 +131,10 @@ class WheelScale:
             self._way = None
             return []
         if self._way is None or step.has_new_unit:
-            self._way = _Way(position)
+            self._way = _TravelledSegment(position)
             return []
         way = self._way.extended(step)
         sample = way.sample(position)
         is_certain = sample.sigma < _WANTED_SIGMA
-        self._way = _Way(position) if is_certain or way.turn > _LARGEST_TURN else way
+        self._way = _TravelledSegment(position) if is_certain or way.turn > _LARGEST_TURN else way
         return [sample] if is_certain else []

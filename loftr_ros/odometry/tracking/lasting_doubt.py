@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.odometry.pose.degeneracy import mixture_covariance
-from loftr_ros.odometry.pose.estimator import Motion
+from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 
 # Doubt begins anew after so long without any, seconds; and what fills the view may do so for as long.
 _MEMORY_S, _SUDDEN_MEMORY_S = 1.0, 3.0
@@ -25,17 +25,19 @@ class LastingDoubt:
         self._onset_ns = self._last_ns = self._until_ns = -1
         self._rate = np.zeros((6, 6))  # variance per squared second
 
-    def suddenly(self, motion: Motion, T_predicted: NDArray[np.float64], before_ns: int, stamp_ns: int) -> None:
+    def suddenly(
+        self, motion: RelativePoseEstimate, T_predicted: NDArray[np.float64], before_ns: int, stamp_ns: int
+    ) -> None:
         """Take a motion that no camera makes: what fills the view, and what comes next of it, may be an object."""
-        self._begin(before_ns, stamp_ns)
+        self._initialize(before_ns, stamp_ns)
         self._until_ns = stamp_ns + round(1e9 * _SUDDEN_MEMORY_S)
         jump = mixture_covariance(motion.T_keyframe_camera, T_predicted, 0.5)
         self._rate = jump / (1e-9 * (stamp_ns - before_ns)) ** 2
 
-    def of(self, motion: Motion, keyframe_ns: int, before_ns: int, stamp_ns: int) -> Motion:
+    def of(self, motion: RelativePoseEstimate, keyframe_ns: int, before_ns: int, stamp_ns: int) -> RelativePoseEstimate:
         """Return a motion from the keyframe, measured after the frame `before_ns`, with the doubt that it deserves."""
         if motion.doubt.any():
-            self._begin(before_ns, stamp_ns)
+            self._initialize(before_ns, stamp_ns)
             rate = motion.doubt / (1e-9 * (stamp_ns - keyframe_ns)) ** 2
             self._rate = max(rate, self._rate, key=np.trace) if stamp_ns <= self._until_ns else rate
         elif stamp_ns > self._until_ns:
@@ -43,7 +45,7 @@ class LastingDoubt:
         now, then = (1e-9 * max(time_ns - self._onset_ns, 0) for time_ns in (stamp_ns, keyframe_ns))
         return motion.doubted(self._rate * (now**2 - then**2))
 
-    def _begin(self, before_ns: int, stamp_ns: int) -> None:
+    def _initialize(self, before_ns: int, stamp_ns: int) -> None:
         if self._onset_ns < 0 or (stamp_ns - self._last_ns > 1e9 * _MEMORY_S and stamp_ns > self._until_ns):
             self._onset_ns = before_ns
         self._last_ns = stamp_ns

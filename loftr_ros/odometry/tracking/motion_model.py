@@ -30,7 +30,7 @@ _STAMP_ERROR, _LEAST_STAMP_ERROR_S = 0.5, 1 / 15
 
 
 @dataclass(frozen=True)
-class Velocity:
+class ConstantVelocityModel:
     """A velocity that was measured.
 
     Attributes:
@@ -78,7 +78,7 @@ class Velocity:
         return max(1e-9 * (stamp_ns - self.stamp_ns), 0.0)
 
 
-def is_physical(
+def within_motion_limits(
     step: NDArray[np.float64], seconds: float, top_speed: float, unit_m: float | None, config: OdometryConfig
 ) -> bool:
     """Check a motion against the limits of speed and angular velocity.
@@ -102,7 +102,7 @@ def is_sudden(
     T_measured: NDArray[np.float64],
     measured_covariance: NDArray[np.float64],
     T_predicted: NDArray[np.float64],
-    velocity: Velocity,
+    velocity: ConstantVelocityModel,
     seconds: float,
 ) -> bool:
     """Return whether a motion takes an acceleration that no camera has, beyond 3 standard deviations of its position.

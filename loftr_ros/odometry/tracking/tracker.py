@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.geometry import se3
-from loftr_ros.odometry.geometry.gating import is_foreseen
-from loftr_ros.odometry.pose.estimator import Motion
-from loftr_ros.odometry.pose.gauss_newton import Freedom
+from loftr_ros.odometry.geometry.gating import within_mahalanobis_gate
+from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
+from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 from loftr_ros.odometry.states import LostReason, TrackingState
-from loftr_ros.odometry.tracking.motion_model import Velocity, is_physical, is_sudden
+from loftr_ros.odometry.tracking.motion_model import ConstantVelocityModel, is_sudden, within_motion_limits
 
 # Rows and columns of parts of the image, how many matches one must have to be asked, and a share of them.
 _TILES, _ENOUGH, _NEARLY_ALL = 4, 8, 0.9
@@ -42,15 +42,15 @@ _UNKNOWN_LOST = np.diag([10.0, 10.0, 10.0, 1.0, 1.0, 1.0]) ** 2
 
 
 @dataclass(frozen=True)
-class Fix:
+class TrackedPose:
     """Where the camera is at one frame, relative to the keyframe, and how it moves.
 
     Attributes:
         state: how this came about.
-        T_keyframe_camera, covariance: pose, see `estimator.Motion`.
+        T_keyframe_camera, covariance: pose, see `estimator.RelativePoseEstimate`.
         twist, twist_covariance: see `estimate.OdometryEstimate`.
         inliers: (N,) bool, matches that agree with it.
-        parallax_px: see `estimator.Motion`.
+        parallax_px: see `estimator.RelativePoseEstimate`.
         motion: what was measured; None if the pose is held or predicted.
         lost_reason: why nothing was measured, in the state LOST.
         undoubted: covariances of pose and twist without the doubt of a competing motion; None: there was none.
@@ -63,7 +63,7 @@ class Fix:
     twist_covariance: NDArray[np.float64]
     inliers: NDArray[np.bool_]
     parallax_px: float
-    motion: Motion | None = None
+    motion: RelativePoseEstimate | None = None
     lost_reason: LostReason | None = None
     undoubted: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
@@ -74,7 +74,7 @@ class Fix:
 
 
 @dataclass(frozen=True)
-class _Anchor:
+class _ReferencePose:
     """What the next frame is judged against: the last measured pose, or a keyframe that was started while lost.
 
     Attributes:
@@ -85,12 +85,12 @@ class _Anchor:
     """
 
     stamp_ns: int
-    fix: Fix
+    fix: TrackedPose
     matches: Matches | None
-    velocity: Velocity
+    velocity: ConstantVelocityModel
 
 
-class Track:
+class Tracker:
     """Remembers the last measured pose and judges each new frame against it."""
 
     def __init__(self, config: OdometryConfig) -> None:
@@ -100,10 +100,10 @@ class Track:
         self._speed: float | None = None  # of the last translation whose length was measured, per second
         self._length_ns = -np.inf  # when depth last told a length
         self._top_speed = 0.0  # largest of late
-        first = Fix(
+        first = TrackedPose(
             TrackingState.INITIALIZING, np.eye(4), np.zeros((6, 6)), np.zeros(6), _UNKNOWN, np.zeros(0, bool), 0.0
         )
-        self._anchor = _Anchor(0, first, None, self._velocity(0, first))
+        self._reference_pose = _ReferencePose(0, first, None, self._velocity(0, first))
         self._is_predicting = self._was_measured = False
         self.unit_m: float | None = None if config.mode == "mono" else 1.0  # metres in a unit of length, where known
         self.lost_frames = 0  # in a row, of those that could have been matched
@@ -113,28 +113,28 @@ class Track:
         self._config = config
 
     @property
-    def last(self) -> Fix:
+    def last(self) -> TrackedPose:
         """The last fix that is not a prediction, or the keyframe itself."""
-        return self._anchor.fix
+        return self._reference_pose.fix
 
     @property
     def stamp_ns(self) -> int:
         """Of that fix."""
-        return self._anchor.stamp_ns
+        return self._reference_pose.stamp_ns
 
     @property
     def last_matches(self) -> Matches | None:
         """Matches of that fix; None if it is the keyframe itself."""
-        return self._anchor.matches
+        return self._reference_pose.matches
 
     def baseline(self, seconds: float) -> float | None:
         """Length that a translation of unknown length is given: that of the last speed; None: no speed is known yet."""
         return None if self._speed is None else max(self._speed * seconds, 1e-3)
 
-    def has_length(self, stamp_ns: int, motion: Motion) -> bool:
+    def has_length(self, stamp_ns: int, motion: RelativePoseEstimate) -> bool:
         """Return whether the length of a motion is known: in units, from depth, or for a short time the last speed."""
         is_recent = stamp_ns - self._length_ns <= 1e9 * self._config.max_prediction_s
-        return self._config.mode == "mono" or motion.freedom is Freedom.POSE or is_recent
+        return self._config.mode == "mono" or motion.observable is ObservableDof.FULL or is_recent
 
     def still_px(self, matches: Matches) -> float | None:
         """Tell how far the image is from where it was at the last measured pose, pixels; None if the camera moves.
@@ -148,7 +148,7 @@ class Track:
         motion_px = smooth_motion(then[seen], matches.points_b[seen])
         return motion_px if motion_px < self._config.stationary_px else None
 
-    def hold(self, stamp_ns: int, matches: Matches, angle: float, distance: float) -> Fix:
+    def hold_stationary(self, stamp_ns: int, matches: Matches, angle: float, distance: float) -> TrackedPose:
         """Keep the last measured pose of a camera that stands still.
 
         Args:
@@ -161,34 +161,34 @@ class Track:
         shift = np.linalg.norm(matches.points_b - self._points_then(matches), axis=1)
         inliers = np.asarray(shift < self._config.ransac_threshold_px)  # NaN, a new cell, is none
         fix = replace(
-            self._anchor.fix,
+            self._reference_pose.fix,
             state=TrackingState.STATIONARY,
             twist=np.zeros(6),
-            twist_covariance=_STILL + np.diag((unseen / (1e-9 * (stamp_ns - self._anchor.stamp_ns))) ** 2),
+            twist_covariance=_STILL + np.diag((unseen / (1e-9 * (stamp_ns - self._reference_pose.stamp_ns))) ** 2),
             inliers=inliers,
             motion=None,
             undoubted=None,
         )
-        self._measured(stamp_ns, fix, self._anchor.matches)
+        self._measured(stamp_ns, fix, self._reference_pose.matches)
         return replace(fix, covariance=fix.covariance + np.diag(unseen**2))
 
-    def is_possible(self, stamp_ns: int, motion: Motion) -> bool:
+    def is_possible(self, stamp_ns: int, motion: RelativePoseEstimate) -> bool:
         """Tell whether a camera can have moved so since the last measured pose, and a lost one got to this place."""
-        seconds = 1e-9 * (stamp_ns - self._anchor.stamp_ns)
+        seconds = 1e-9 * (stamp_ns - self._reference_pose.stamp_ns)
         step = se3.inverse(self.last.T_keyframe_camera) @ motion.T_keyframe_camera
-        if not self.is_physical(step, seconds):
+        if not self.within_motion_limits(step, seconds):
             return False
-        return not self._is_predicting or is_foreseen(*motion.pose, *self.predicted(stamp_ns).pose)
+        return not self._is_predicting or within_mahalanobis_gate(*motion.pose, *self.predicted(stamp_ns).pose)
 
-    def is_physical(self, step: NDArray[np.float64], seconds: float) -> bool:
+    def within_motion_limits(self, step: NDArray[np.float64], seconds: float) -> bool:
         """Check a motion `step` (4, 4) of this duration against the limits of motion."""
-        return is_physical(step, seconds, self._top_speed, self.unit_m, self._config)
+        return within_motion_limits(step, seconds, self._top_speed, self.unit_m, self._config)
 
-    def advance(self, stamp_ns: int, matches: Matches, motion: Motion) -> Fix:
+    def update(self, stamp_ns: int, matches: Matches, motion: RelativePoseEstimate) -> TrackedPose:
         """Take a measured motion."""
-        if stamp_ns - self._anchor.stamp_ns > 1e9 * self._config.max_gap_s:
-            return self.retake(stamp_ns, matches, motion)
-        before, seconds = self._anchor.fix, 1e-9 * (stamp_ns - self._anchor.stamp_ns)
+        if stamp_ns - self._reference_pose.stamp_ns > 1e9 * self._config.max_gap_s:
+            return self.reacquire(stamp_ns, matches, motion)
+        before, seconds = self._reference_pose.fix, 1e-9 * (stamp_ns - self._reference_pose.stamp_ns)
         step = se3.inverse(before.T_keyframe_camera) @ motion.T_keyframe_camera
         gains = self._common_gains(matches, motion)
         covariance = se3.step_covariance(*before.pose, *motion.pose, *gains)
@@ -197,7 +197,7 @@ class Track:
             certain = before.undoubted[0] if before.undoubted else before.covariance
             poses = before.T_keyframe_camera, certain, motion.T_keyframe_camera, motion.undoubted
             undoubted = motion.undoubted, se3.step_covariance(*poses, *gains) / seconds**2
-        fix = Fix(
+        fix = TrackedPose(
             self._moving_state(motion),
             motion.T_keyframe_camera,
             motion.covariance,
@@ -208,22 +208,22 @@ class Track:
             motion,
             undoubted=undoubted,
         )
-        if motion.freedom is Freedom.POSE:
+        if motion.observable is ObservableDof.FULL:
             self._speed = float(np.linalg.norm(fix.twist[:3]))
             self._top_speed = max(self._speed, self._top_speed * float(np.exp(-seconds / _MEMORY_S)))
         return self._measured(stamp_ns, fix, matches)
 
-    def is_sudden(self, stamp_ns: int, motion: Motion | None) -> bool:
+    def is_sudden(self, stamp_ns: int, motion: RelativePoseEstimate | None) -> bool:
         """Return whether a motion is an acceleration that no camera has, where it is in meters and the speed known."""
         if motion is None or self._config.mode == "mono" or not self._was_measured or self._is_predicting:
             return False
-        seconds, velocity = 1e-9 * (stamp_ns - self._anchor.stamp_ns), self._anchor.velocity
+        seconds, velocity = 1e-9 * (stamp_ns - self._reference_pose.stamp_ns), self._reference_pose.velocity
         if self.last.undoubted:
             velocity = replace(velocity, covariance=self.last.undoubted[1])
         T_predicted = self.predicted(stamp_ns).T_keyframe_camera
         return is_sudden(motion.T_keyframe_camera, motion.undoubted, T_predicted, velocity, seconds)
 
-    def retake(self, stamp_ns: int, matches: Matches, motion: Motion) -> Fix:
+    def reacquire(self, stamp_ns: int, matches: Matches, motion: RelativePoseEstimate) -> TrackedPose:
         """Take a measured pose that tells nothing about the velocity: after a long gap, or in another keyframe."""
         fix = replace(
             self.predicted(stamp_ns),
@@ -236,18 +236,18 @@ class Track:
         )
         return self._measured(stamp_ns, fix, matches)
 
-    def predicted(self, stamp_ns: int, doubted: bool = True) -> Fix:
+    def predicted(self, stamp_ns: int, doubted: bool = True) -> TrackedPose:
         """Return where the camera is by its last velocity, without any matches.
 
         `doubted=False` assumes that no moving object was taken for the world, else the next one would be foreseen.
         """
-        anchor, before, velocity = self._anchor, self._anchor.fix, self._anchor.velocity
+        anchor, before, velocity = self._reference_pose, self._reference_pose.fix, self._reference_pose.velocity
         if before.undoubted and not doubted:
             covariance, twist_covariance = before.undoubted
             before, velocity = replace(before, covariance=covariance), replace(velocity, covariance=twist_covariance)
         step = velocity.step(anchor.stamp_ns, stamp_ns)
         growth = velocity.growth(anchor.stamp_ns, stamp_ns)
-        return Fix(
+        return TrackedPose(
             TrackingState.LOST,
             before.T_keyframe_camera @ step,
             se3.composed_covariance(before.T_keyframe_camera, before.covariance, step, growth),
@@ -257,56 +257,62 @@ class Track:
             0.0,
         )
 
-    def lose(self, stamp_ns: int, matches: Matches, reason: LostReason, hopeless: bool = False) -> Fix:
+    def predict_lost(self, stamp_ns: int, matches: Matches, reason: LostReason, hopeless: bool = False) -> TrackedPose:
         """Go by the prediction, with matches of which none is believed; a hopeless image could not have had any."""
         self._is_predicting = True
         self.lost_frames += not hopeless
         if self._config.mode != "mono" and not self._was_measured:
-            self._anchor = replace(self._anchor, velocity=replace(self._anchor.velocity, covariance=_UNKNOWN_LOST))
+            self._reference_pose = replace(
+                self._reference_pose, velocity=replace(self._reference_pose.velocity, covariance=_UNKNOWN_LOST)
+            )
         return replace(self.predicted(stamp_ns), inliers=np.zeros(len(matches), bool), lost_reason=reason)
 
-    def rebase(self, stamp_ns: int, fix: Fix) -> None:
+    def switch_keyframe(self, stamp_ns: int, fix: TrackedPose) -> None:
         """Start from a new keyframe at the frame of `fix`."""
-        velocity = self._anchor.velocity if fix.state is TrackingState.LOST else self._velocity(stamp_ns, fix)
+        velocity = self._reference_pose.velocity if fix.state is TrackingState.LOST else self._velocity(stamp_ns, fix)
         zero = np.zeros((6, 6))
         undoubted = (zero, fix.undoubted[1]) if fix.undoubted else None
         start = replace(fix, T_keyframe_camera=np.eye(4), covariance=zero, undoubted=undoubted)
         fix = replace(start, parallax_px=0.0, lost_reason=None)
-        self._anchor = _Anchor(stamp_ns, fix, None, velocity)
+        self._reference_pose = _ReferencePose(stamp_ns, fix, None, velocity)
         self._is_predicting, self.lost_frames = False, 0
 
     def forget_cells(self) -> None:
         """Keep the pose: the keyframe is the same but its cells are not."""
-        self._anchor = replace(self._anchor, matches=Matches.empty())
+        self._reference_pose = replace(self._reference_pose, matches=Matches.empty())
 
-    def _measured(self, stamp_ns: int, fix: Fix, matches: Matches | None) -> Fix:
-        self._has_moved |= fix.motion is not None and fix.motion.freedom is not Freedom.ROTATION
-        if fix.motion is not None and fix.motion.freedom is Freedom.POSE:
+    def _measured(self, stamp_ns: int, fix: TrackedPose, matches: Matches | None) -> TrackedPose:
+        self._has_moved |= fix.motion is not None and fix.motion.observable is not ObservableDof.ROTATION_ONLY
+        if fix.motion is not None and fix.motion.observable is ObservableDof.FULL:
             self._length_ns = stamp_ns
-        self._anchor = _Anchor(stamp_ns, fix, matches, self._velocity(stamp_ns, fix))
+        self._reference_pose = _ReferencePose(stamp_ns, fix, matches, self._velocity(stamp_ns, fix))
         self._is_predicting, self._was_measured, self.lost_frames = False, True, 0
         return fix
 
-    def _velocity(self, stamp_ns: int, fix: Fix) -> Velocity:
-        return Velocity(stamp_ns, fix.twist, fix.twist_covariance, self._top_speed, self._config.max_prediction_s)
+    def _velocity(self, stamp_ns: int, fix: TrackedPose) -> ConstantVelocityModel:
+        return ConstantVelocityModel(
+            stamp_ns, fix.twist, fix.twist_covariance, self._top_speed, self._config.max_prediction_s
+        )
 
-    def _common_gains(self, matches: Matches, motion: Motion) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _common_gains(
+        self, matches: Matches, motion: RelativePoseEstimate
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(K, 6) each: how the depths of the K common cells err in the last measured pose and in this one."""
-        before, matches_before = self._anchor.fix.motion, self._anchor.matches
+        before, matches_before = self._reference_pose.fix.motion, self._reference_pose.matches
         if before is None or matches_before is None:
             return np.zeros((0, 6)), np.zeros((0, 6))
         _, then, now = np.intersect1d(matches_before.cell_a, matches.cell_a, return_indices=True)
-        return before.depth_gains[then], motion.depth_gains[now]
+        return before.depth_sensitivity[then], motion.depth_sensitivity[now]
 
-    def _moving_state(self, motion: Motion) -> TrackingState:
+    def _moving_state(self, motion: RelativePoseEstimate) -> TrackingState:
         """A single camera that has only turned so far has no translation yet."""
-        if motion.freedom is Freedom.ROTATION and self._config.mode == "mono" and not self._has_moved:
+        if motion.observable is ObservableDof.ROTATION_ONLY and self._config.mode == "mono" and not self._has_moved:
             return TrackingState.INITIALIZING
         return TrackingState.TRACKING
 
     def _points_then(self, matches: Matches) -> NDArray[np.float32]:
         """(N, 2) where the cells of matches were in the image at the last measured pose; NaN where not seen then."""
-        then = self._anchor.matches
+        then = self._reference_pose.matches
         if then is None:
             return matches.points_a
         points = np.full_like(matches.points_b, np.nan)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.loftr.runtime.budget import ComputeBudget
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.states import TrackingState
 from loftr_ros.ros.budget.rate_control import RateControl
@@ -14,10 +14,10 @@ from loftr_ros.ros.parameters.table import VoParameters, allowed_effort
 class Adjustable(Protocol):
     """What works with an effort that may be set at any time."""
 
-    effort: Effort
+    effort: ComputeBudget
 
 
-class EffortControl:
+class BudgetController:
     """The worker sets and learns; any thread may ask for what the diagnostics show."""
 
     def __init__(self, matcher: Adjustable, parameters: VoParameters) -> None:
@@ -44,7 +44,7 @@ class EffortControl:
         if estimate.state is not TrackingState.LOST and estimate.num_matches:
             self._rate.frame_took(seconds)
 
-    def give_way(self, reason: str) -> None:
+    def back_off(self, reason: str) -> None:
         """Take what the matcher left of its effort when it ran out of memory as the limit, until parameters change.
 
         The odometry has to start anew, because its keyframe is too large.
@@ -72,5 +72,5 @@ class EffortControl:
         self._reason = None
 
 
-def _wishes(parameters: VoParameters) -> tuple[Effort, float]:
+def _wishes(parameters: VoParameters) -> tuple[ComputeBudget, float]:
     return allowed_effort(parameters), parameters.target_rate

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.loftr.runtime.budget import ComputeBudget
 
 # Steps of the ladder, as shares of the pixels and of the matches. Each has 0.7 times the pixels of the one before.
 _SHARES = (1.0, 0.7, 0.5, 0.35, 0.25)
@@ -19,14 +19,14 @@ _PIXELS_OF_A_CELL = 8 * 8  # which has one match at most
 _FEW_MATCHES = 300
 _MEAN_OF = 10  # frames
 _LATE_AFTER = 4  # frames that are too slow, on the whole
-_PATIENCE, _LONGEST_PATIENCE = 30, 480  # frames with time to spare before a step up
+_DEGRADED_TOLERANCE, _LONGEST_PATIENCE = 30, 480  # frames with time to spare before a step up
 _HEADROOM = 0.85  # share of the time that the step up is to take, if time is in proportion to pixels
 
 
 class RateControl:
     """Goes up and down a ladder of efforts, of which the highest is the limit."""
 
-    def __init__(self, limit: Effort, target_rate: float) -> None:
+    def __init__(self, limit: ComputeBudget, target_rate: float) -> None:
         """Start with all that is allowed.
 
         Args:
@@ -35,17 +35,17 @@ class RateControl:
         """
         self._limit = limit
         self._target_rate = target_rate
-        self._ladder: tuple[Effort, ...] = (limit,)
-        self._rung = 0
+        self._ladder: tuple[ComputeBudget, ...] = (limit,)
+        self._level = 0
         self._times: deque[float] = deque(maxlen=_MEAN_OF)
-        self._patience = _PATIENCE
+        self._patience = _DEGRADED_TOLERANCE
         self._on_trial = False
         self._rest(0)
 
-    def effort(self, pixels: int) -> Effort:
+    def effort(self, pixels: int) -> ComputeBudget:
         """Return what the next frame may cost, whose images have so many pixels."""
         self._ladder = _ladder(self._limit, pixels)
-        return self._ladder[self._rung]
+        return self._ladder[self._level]
 
     def frame_took(self, seconds: float) -> None:
         """Learn what a frame with that effort took; tell only of frames that were matched, others say nothing."""
@@ -57,16 +57,16 @@ class RateControl:
         self._mean = _mean_without_largest(self._times)
         spared = self._frames > self._patience
         if self._on_trial and spared:
-            self._on_trial, self._patience = False, _PATIENCE
+            self._on_trial, self._patience = False, _DEGRADED_TOLERANCE
         if self._is_late:
             self._lower()
-        elif spared and self._rung and self._expected(self._rung - 1) * self._target_rate <= _HEADROOM:
+        elif spared and self._level and self._expected(self._level - 1) * self._target_rate <= _HEADROOM:
             self._on_trial = True
-            self._rest(self._rung - 1)
+            self._rest(self._level - 1)
 
     def problem(self) -> str | None:
         """Say in one sentence that the least effort is too much, or None."""
-        if self._rung + 1 < len(_SHARES) or not self._is_late:
+        if self._level + 1 < len(_SHARES) or not self._is_late:
             return None
         least, milliseconds = self._ladder[-1], 1e3 * self._mean
         return (
@@ -81,35 +81,35 @@ class RateControl:
     def _lower(self) -> None:
         """Go down at once as far as seems needed, and remember if that takes back a step up."""
         lowest = len(_SHARES) - 1
-        if self._rung == lowest:
+        if self._level == lowest:
             return
         if self._on_trial:
             self._on_trial, self._patience = False, min(2 * self._patience, _LONGEST_PATIENCE)
-        fits = (rung for rung in range(self._rung + 1, lowest) if self._expected(rung) * self._target_rate <= 1)
+        fits = (level for level in range(self._level + 1, lowest) if self._expected(level) * self._target_rate <= 1)
         self._rest(next(fits, lowest))
 
-    def _expected(self, rung: int) -> float:
+    def _expected(self, level: int) -> float:
         """Seconds of a frame with another effort, if time is in proportion to pixels."""
-        return self._mean * _SHARES[rung] / _SHARES[self._rung]
+        return self._mean * _SHARES[level] / _SHARES[self._level]
 
-    def _rest(self, rung: int) -> None:
+    def _rest(self, level: int) -> None:
         """Stay with an effort until its times are known."""
-        self._rung = rung
+        self._level = level
         self._frames = 0
         self._times.clear()
         self._mean = 0.0
 
 
-def _ladder(limit: Effort, pixels: int) -> tuple[Effort, ...]:
+def _ladder(limit: ComputeBudget, pixels: int) -> tuple[ComputeBudget, ...]:
     """Return efforts from the limit down, for images of so many pixels."""
     whole = min(limit.max_pixels, pixels)
     return (limit, *(_step(limit, round(share * whole), share) for share in _SHARES[1:]))
 
 
-def _step(limit: Effort, pixels: int, share: float) -> Effort:
+def _step(limit: ComputeBudget, pixels: int, share: float) -> ComputeBudget:
     """Return an effort of so many pixels, and of this share of the matches that are allowed or possible."""
     allowed = limit.max_matches or pixels // _PIXELS_OF_A_CELL
-    return Effort(pixels, max(round(share * allowed), min(allowed, _FEW_MATCHES)))
+    return ComputeBudget(pixels, max(round(share * allowed), min(allowed, _FEW_MATCHES)))
 
 
 def _mean_without_largest(times: deque[float]) -> float:

@@ -36,10 +36,10 @@ _ABOUT_A_PAIR_NS = 50_000_000
 _TF_S = 2.0  # static transforms arrive within this time
 
 # Takes frames in order of time and their mode: the short look by the odometry.
-Motion = Callable[[list[Frame], Mode], list[Finding]]
+RelativePoseEstimate = Callable[[list[Frame], Mode], list[Finding]]
 
 
-def check_topics(mode: Mode | None, seconds: float, keep: int, motion: Motion | None) -> Report:
+def check_topics(mode: Mode | None, seconds: float, keep: int, motion: RelativePoseEstimate | None) -> Report:
     """Listen to the camera that publishes, and judge what comes. ROS must be up.
 
     Args:
@@ -100,7 +100,7 @@ class _LiveCheck:
         self._parameters = replace(heard.parameters, input_timeout=SEARCH_S)
         self._mode: Mode = heard.parameters.mode
 
-    def findings(self, motion: Motion | None) -> list[Finding]:
+    def findings(self, motion: RelativePoseEstimate | None) -> list[Finding]:
         """Return all findings, and with `motion` those of the odometry if nothing keeps it from running."""
         findings, heard = self._topics(), self._heard
         if not all(map(len, (*heard.images.values(), *heard.infos.values()))):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from loftr_ros.loftr.network.config import MAX_PIXELS
-from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.loftr.runtime.budget import ComputeBudget
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.ros.parameters.spec import ParameterError, ParameterSpec, row, specs
 
@@ -279,6 +279,6 @@ def odometry_config(parameters: VoParameters, camera_pitch: float | None = None)
     )
 
 
-def allowed_effort(parameters: VoParameters) -> Effort:
+def allowed_effort(parameters: VoParameters) -> ComputeBudget:
     """Return the most work that the node's parameters allow for a frame."""
-    return Effort(parameters.max_pixels, parameters.max_matches)
+    return ComputeBudget(parameters.max_pixels, parameters.max_matches)

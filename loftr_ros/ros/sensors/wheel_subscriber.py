@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 
-from loftr_ros.odometry.scale.wheel_scale import WheelOdometry
+from loftr_ros.odometry.scale.wheel_scale import PositionBuffer
 from loftr_ros.ros.messages.time import nanoseconds, pose_matrix
 from loftr_ros.ros.parameters.table import VoParameters
 
@@ -28,7 +28,7 @@ class WheelInput:
 
     def __init__(self, node: Node, parameters: VoParameters) -> None:
         """Subscribe."""
-        self.positions = WheelOdometry()
+        self.positions = PositionBuffer()
         self._node = node
         self._timeout = parameters.input_timeout
         self._waiting: deque[tuple[int, NDArray[np.float64]]] = deque(maxlen=_WAITING)

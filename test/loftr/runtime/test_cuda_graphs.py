@@ -8,21 +8,21 @@ import torch
 from torch import Tensor
 
 from loftr_ros.loftr.runtime import cuda_graphs as replay
-from loftr_ros.loftr.runtime.cuda_graphs import Replays
+from loftr_ros.loftr.runtime.cuda_graphs import CudaGraphCache
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def replays() -> Replays:
-    return Replays(CPU)
+def replays() -> CudaGraphCache:
+    return CudaGraphCache(CPU)
 
 
 def affine(x: Tensor, y: Tensor | None, factor: float) -> list[Tensor]:
     return [factor * x, x if y is None else x + y]
 
 
-def test_results_stay_as_they_were(replays: Replays) -> None:
+def test_results_stay_as_they_were(replays: CudaGraphCache) -> None:
     """A replay writes to the same memory, and a result may be what was given."""
     given = [torch.full((3,), float(i)) for i in range(4)]
     results = [replays(affine, [x, None], 2.0) for x in given]
@@ -31,7 +31,7 @@ def test_results_stay_as_they_were(replays: Replays) -> None:
         assert twice.tolist() == [2 * i] * 3
 
 
-def test_every_kind_of_arguments_has_its_own_recording(replays: Replays) -> None:
+def test_every_kind_of_arguments_has_its_own_recording(replays: CudaGraphCache) -> None:
     recorded: list[Sequence[int]] = []
 
     def work(x: Tensor, y: Tensor | None, factor: float) -> list[Tensor]:
@@ -48,7 +48,7 @@ def test_every_kind_of_arguments_has_its_own_recording(replays: Replays) -> None
     assert len(replays._recordings) == len(kinds)
 
 
-def test_recordings_are_few_and_the_oldest_go(replays: Replays, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recordings_are_few_and_the_oldest_go(replays: CudaGraphCache, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay, "_MOST_RECORDINGS", 2)
     for length in (1, 2, 1, 3):
         replays(affine, [torch.ones(length), None], 1.0)
@@ -58,7 +58,7 @@ def test_recordings_are_few_and_the_oldest_go(replays: Replays, monkeypatch: pyt
 
 
 def test_what_cannot_be_recorded_runs_as_it_is(
-    replays: Replays, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    replays: CudaGraphCache, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(work: object) -> None:
         raise RuntimeError("operation not permitted when stream is capturing")
@@ -71,7 +71,7 @@ def test_what_cannot_be_recorded_runs_as_it_is(
     assert "not permitted when stream is capturing" in record.getMessage()
 
 
-def test_lack_of_memory_is_no_reason_to_give_up(replays: Replays) -> None:
+def test_lack_of_memory_is_no_reason_to_give_up(replays: CudaGraphCache) -> None:
     def work(x: Tensor) -> list[Tensor]:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 

@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from loftr_ros.loftr.network.model import LoFTR
-from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.loftr.runtime.budget import ComputeBudget
 from loftr_ros.loftr.runtime.device import MatcherError, find_device
 from loftr_ros.loftr.runtime.inference import _network_image
 from loftr_ros.loftr.runtime.matcher import LoftrMatcher, _to_original, network_size
@@ -138,7 +138,7 @@ def test_network_size(size: tuple[int, int], budget: int, expected: tuple[int, i
 
 
 def test_large_image_is_matched_within_the_budget(tiny_model: LoFTR, texture: Gray) -> None:
-    matcher = LoftrMatcher(tiny_model, torch.device("cpu"), "tiny", Effort(100 * 160))
+    matcher = LoftrMatcher(tiny_model, torch.device("cpu"), "tiny", ComputeBudget(100 * 160))
     features = matcher.extract(texture)
     assert 8 * features.maps.grid[0] * 8 * features.maps.grid[1] <= 1.1 * 100 * 160
     found = matcher.match(features, features)

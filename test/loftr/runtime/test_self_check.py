@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.loftr.runtime.budget import ComputeBudget
 from loftr_ros.loftr.runtime.device import MatcherError, OutOfMemory
 from loftr_ros.loftr.runtime.inference import FastNetwork, Network, Table
 from loftr_ros.loftr.runtime.matcher import LoftrMatcher
@@ -125,7 +125,7 @@ def test_a_sound_fast_path_stays(
     monkeypatch.setattr(Network, "match", lambda *arguments: plain_runs.append(1) or match(*arguments))
     mask = np.ones(SIZE, np.uint8)
     mask[:, 120:] = 0
-    fast.effort = Effort(max_matches=max_matches)
+    fast.effort = ComputeBudget(max_matches=max_matches)
     assert fast.warm_up(*SIZE, mask if masked else None) > 0
     a, b = textured_pair(*SIZE)
     found = fast.match(fast.extract(a), fast.extract(b))

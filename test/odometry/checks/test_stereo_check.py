@@ -238,10 +238,10 @@ def covered(image: Image) -> Image:
 
 @pytest.fixture(scope="module")
 def matcher() -> Any:
-    from loftr_ros.loftr.runtime.budget import Effort
+    from loftr_ros.loftr.runtime.budget import ComputeBudget
     from loftr_ros.loftr.runtime.matcher import load_matcher
 
-    return load_matcher("compact", "cpu", Effort(120_000, 2000))
+    return load_matcher("compact", "cpu", ComputeBudget(120_000, 2000))
 
 
 @pytest.mark.usefixtures("one_torch_thread")

@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from loftr_ros.odometry.images.flow_field import SmoothFlow
+from loftr_ros.odometry.images.flow_field import FlowField
 
 SHAPE = (123, 170)
 MATRIX = np.array([[1.2, 0.04, -9.0], [-0.03, 1.1, 5.0]])
@@ -22,7 +22,7 @@ def everywhere() -> NDArray[np.float32]:
 
 
 def largest_error(points_a: NDArray[np.float32], points_b: NDArray[np.float32], margin: int = 36) -> float:
-    found = SmoothFlow.of(points_a, points_b, SHAPE).at(everywhere().reshape(-1, 2)).reshape(*SHAPE, 2)
+    found = FlowField.of(points_a, points_b, SHAPE).at(everywhere().reshape(-1, 2)).reshape(*SHAPE, 2)
     error = np.linalg.norm(found - moved(everywhere().reshape(-1, 2)).reshape(*SHAPE, 2), axis=2)
     return float(error[margin:-margin, margin:-margin].max())
 
@@ -44,7 +44,7 @@ def test_a_gap_is_filled_from_further_away() -> None:
 
 def test_points_at_the_border_and_a_single_one() -> None:
     points = np.array([[169.4, 122.4]], np.float32)
-    flow = SmoothFlow.of(points, points + 5, SHAPE)
+    flow = FlowField.of(points, points + 5, SHAPE)
     np.testing.assert_allclose(flow.at(np.array([[160, 110]], np.float32)), [[165, 115]], atol=1e-4)
     assert np.isfinite(flow.at(everywhere().reshape(-1, 2))).all()
 
@@ -54,9 +54,9 @@ def test_an_image_is_brought_back_pixel_by_pixel() -> None:
     shape = (200, 150)
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     points = np.column_stack([x[::8, ::8].ravel(), y[::8, ::8].ravel()])
-    flow = SmoothFlow.of(points, points + np.array([3.4, -2.6], np.float32), shape)
+    flow = FlowField.of(points, points + np.array([3.4, -2.6], np.float32), shape)
     for axis, grey in enumerate((x, y)):
         expected = flow.at(np.dstack([x, y]).reshape(-1, 2))[:, axis].clip(0, grey.max()).reshape(shape)
-        back = flow.brought_back(grey.astype(np.uint8))
+        back = flow.warp_to_a(grey.astype(np.uint8))
         assert back.shape == shape
         np.testing.assert_allclose(back, expected, atol=0.6)

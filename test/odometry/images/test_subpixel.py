@@ -95,7 +95,7 @@ def test_along_an_edge_a_point_is_less_certain_than_across_it() -> None:
     image = cv2.GaussianBlur(image, (0, 0), 1.0).astype(np.uint8)
     points = np.array([[120, 100]] * 3, np.float32)
     matches = Matches(points, points, np.ones(3, np.float32), np.arange(3))
-    spread = polish(Texture(image), image, matches, max_shift_px=3.0).spread_b
+    spread = polish(Texture(image), image, matches, max_shift_px=3.0).covariance_b
     assert spread is not None
     assert spread[0, 1, 1] > 100 * spread[0, 0, 0]
     assert np.trace(spread[0]) == pytest.approx(2.0)

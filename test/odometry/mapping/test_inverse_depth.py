@@ -14,11 +14,11 @@ from loftr_ros.odometry.geometry.normalized_matches import LEAST_NOISE_PX
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.odometry.mapping.depth_image import depths_from_image
 from loftr_ros.odometry.mapping.inverse_depth import (
-    CarriedDepths,
     CellDepths,
-    carry_over,
+    PropagatedDepths,
     depths_from_motion,
     depths_from_stereo,
+    propagate,
 )
 from loftr_ros.odometry.pose.baseline_length import length_ratio
 
@@ -260,7 +260,7 @@ def test_depth_carries_over_to_the_next_grid(make_world: MakeWorld, curve: Curve
     T_0_1 = se3.inverse(world.poses[0]) @ world.poses[1]
     matches = world.match((0, 0), (1, 0))
     known = depths_from_motion(matches, world.camera, T_0_1, 0.2)
-    carried = carry_over(matches, world.camera, known, T_0_1)
+    carried = propagate(matches, world.camera, known, T_0_1)
     later = world.match((1, 0), (2, 0))
     value, sigma = carried.at(world.camera.normalize(later.points_a))
     seen = np.isfinite(value)
@@ -274,7 +274,7 @@ def test_depth_carries_over_to_the_next_grid(make_world: MakeWorld, curve: Curve
 @pytest.mark.parametrize("count", [0, 2, 5])
 def test_nothing_to_interpolate_between(count: int) -> None:
     on_a_line = np.column_stack([np.arange(count), np.arange(count)]).astype(float)
-    value, sigma = CarriedDepths(on_a_line, np.ones(count), np.ones(count)).at(np.zeros((3, 2)))
+    value, sigma = PropagatedDepths(on_a_line, np.ones(count), np.ones(count)).at(np.zeros((3, 2)))
     assert np.isnan(value).all()
     assert np.isnan(sigma).all()
 

@@ -11,7 +11,7 @@ from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.mapping.inverse_depth import CellDepths
 from loftr_ros.odometry.mapping.landmarks import Landmarks
-from loftr_ros.odometry.scale.metric_odometry import ScaledOdometry
+from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
 
 CAMERA = Camera(640, 480, np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]))
 
@@ -41,7 +41,7 @@ def test_the_points_of_the_odometry_project_to_their_matches(
     make_world: Callable[..., Any], curve: Callable[..., Any], mode: str
 ) -> None:
     world = make_world(curve(6))
-    odometry: ScaledOdometry[Any] = ScaledOdometry(world, OdometryConfig(mode=mode, polish=False))  # type: ignore[arg-type]
+    odometry: MetricOdometry[Any] = MetricOdometry(world, OdometryConfig(mode=mode, polish=False))  # type: ignore[arg-type]
     estimates = [odometry.process(frame) for frame in world.frames()]
     assert estimates[0].landmarks is None
     last = estimates[-1]

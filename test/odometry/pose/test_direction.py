@@ -8,10 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from loftr_ros.odometry.geometry import se3
-from loftr_ros.odometry.geometry.normalized_matches import RayMatches, triangulate
+from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, triangulate
 from loftr_ros.odometry.pose.direction import refine_direction
-from loftr_ros.odometry.pose.gauss_newton import Freedom, refine
-from loftr_ros.odometry.pose.residuals import Linearization, Scales
+from loftr_ros.odometry.pose.gauss_newton import ObservableDof, refine_pose
+from loftr_ros.odometry.pose.residuals import Linearization, NoiseScales
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry, TwoViewPose
 
 MakeWorld = Callable[..., Any]
@@ -22,37 +22,37 @@ STEP = se3.transform(se3.exp_rotation([0.003, 0.001, -0.002]), [0.06, 0.03, 0.0]
 
 
 @pytest.fixture
-def rays(make_world: MakeWorld) -> RayMatches:
+def rays(make_world: MakeWorld) -> NormalizedMatches:
     """Matches of two views of a room that are near together."""
     world = make_world([START, START @ STEP], noise_px=0.3, outliers=0.0)
     first, second = (world.extract(frame.image) for frame in world.frames())
     matches = world.match(first, second)
     unknown = np.full(len(matches), np.nan)
     a, b = (world.camera.normalize(points) for points in (matches.points_a, matches.points_b))
-    return RayMatches(a, b, unknown, unknown)
+    return NormalizedMatches(a, b, unknown, unknown)
 
 
-def refined_from(R: NDArray[np.float64], direction: Any, rays: RayMatches, baseline: float | None) -> Any:
+def refined_from(R: NDArray[np.float64], direction: Any, rays: NormalizedMatches, baseline: float | None) -> Any:
     two_view = TwoViewPose(TwoViewGeometry.GENERAL, R, np.asarray(direction, np.float64), np.ones(len(rays), bool), 1.0)
     return refine_direction(two_view, rays, baseline, NOISE, NOISE / 10, 1 / 250)
 
 
-def cost(T: NDArray[np.float64], rays: RayMatches) -> float:
-    return Linearization.at(T, rays, rays.sigma, Scales(NOISE)).cost
+def cost(T: NDArray[np.float64], rays: NormalizedMatches) -> float:
+    return Linearization.at(T, rays, rays.sigma, NoiseScales(NOISE)).cost
 
 
 @pytest.mark.parametrize("turn", [0.0, 0.008, -0.008])
 @pytest.mark.parametrize("direction", [(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, 0, 1)])
-def test_a_wrong_essential_matrix_does_no_harm(rays: RayMatches, direction: Any, turn: float) -> None:
+def test_a_wrong_essential_matrix_does_no_harm(rays: NormalizedMatches, direction: Any, turn: float) -> None:
     """The rotation that it says takes the place of most of the translation, which a single start does not undo."""
     R = STEP[:3, :3] @ se3.exp_rotation([turn, -turn, 0.0])
     found = refined_from(R, direction, rays, 1.0)
-    best = refine(STEP, rays, NOISE, NOISE / 10, Freedom.DIRECTION)
+    best = refine_pose(STEP, rays, NOISE, NOISE / 10, ObservableDof.UP_TO_SCALE)
     assert cost(found.T_a_b, rays) < 1.02 * cost(best.T_a_b, rays)
     assert found.T_a_b[:3, 3] @ STEP[:3, 3] > 0
 
 
-def test_length(rays: RayMatches) -> None:
+def test_length(rays: NormalizedMatches) -> None:
     assert np.linalg.norm(refined_from(np.eye(3), (1, 0, 0), rays, 0.7).T_a_b[:3, 3]) == pytest.approx(0.7)
     T = refined_from(np.eye(3), (1, 0, 0), rays, None).T_a_b
     inverse_depth, _ = triangulate(rays.a, rays.b, T, 1e-3)

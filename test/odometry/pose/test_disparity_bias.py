@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.odometry.pose.disparity_bias import NO_OFFSET, DisparityOffset
+from loftr_ros.odometry.pose.disparity_bias import NO_BIAS, DisparityBias
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 STEP = (0.03, 0.0, 0.12, 0.0, 0.02, 0.004)
@@ -41,7 +41,7 @@ def test_a_perfect_calibration_stays_one(
 
 
 def test_the_filter_goes_from_what_a_calibration_leaves_to_the_mean_of_what_was_seen() -> None:
-    offset = DisparityOffset.unknown(0.3)
+    offset = DisparityBias.unknown(0.3)
     seen = 0.2 + 0.1 * np.random.default_rng(0).standard_normal(100)
     for value in seen:
         offset = offset.updated(value)
@@ -50,4 +50,4 @@ def test_the_filter_goes_from_what_a_calibration_leaves_to_the_mean_of_what_was_
 
 
 def test_no_offset_stays_none() -> None:
-    assert NO_OFFSET.updated(1.0) == NO_OFFSET
+    assert NO_BIAS.updated(1.0) == NO_BIAS

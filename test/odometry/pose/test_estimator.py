@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.geometry import se3
-from loftr_ros.odometry.geometry.normalized_matches import RayMatches, homogeneous
-from loftr_ros.odometry.pose.estimator import Motion, estimate_motion
-from loftr_ros.odometry.pose.gauss_newton import Freedom
+from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, homogeneous
+from loftr_ros.odometry.pose.estimator import RelativePoseEstimate, estimate_relative_pose
+from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 from loftr_ros.odometry.pose.two_view import two_view_pose
 
 FOCAL = 700.0
@@ -17,7 +17,7 @@ FORWARD = se3.transform(se3.exp_rotation([0.0, 0.01, 0.0]), [0.1, 0.0, 6.0])
 SIGMA = 0.3 / (FOCAL * 0.5)
 
 
-def road(T_a_b: NDArray[np.float64], count: int = 150, wrong_depth: float = 0.15) -> RayMatches:
+def road(T_a_b: NDArray[np.float64], count: int = 150, wrong_depth: float = 0.15) -> NormalizedMatches:
     """Mostly far points; some have the depth of something much nearer."""
     rng = np.random.default_rng(0)
     a = rng.uniform((-0.8, -0.25), (0.8, 0.25), (count, 2))
@@ -27,19 +27,21 @@ def road(T_a_b: NDArray[np.float64], count: int = 150, wrong_depth: float = 0.15
     measured = rho + SIGMA * rng.normal(size=count)
     wrong = rng.random(count) < wrong_depth
     measured[wrong] = rng.uniform(0.2, 1.0, wrong.sum())
-    return RayMatches(a, b, measured, np.full(count, SIGMA))
+    return NormalizedMatches(a, b, measured, np.full(count, SIGMA))
 
 
-def solve(rays: RayMatches, mode: str = "stereo", position: tuple[float, ...] = (0.0, 0.0, 0.0)) -> Motion | None:
+def solve(
+    rays: NormalizedMatches, mode: str = "stereo", position: tuple[float, ...] = (0.0, 0.0, 0.0)
+) -> RelativePoseEstimate | None:
     config = OdometryConfig(mode=mode)  # type: ignore[arg-type]
-    return estimate_motion(rays, FOCAL, np.array(position), 2.0, config)
+    return estimate_relative_pose(rays, FOCAL, np.array(position), 2.0, config)
 
 
 @pytest.mark.parametrize("mode", ["stereo", "mono"])
 def test_wrong_depths_do_not_hold_the_camera_back(mode: str) -> None:
     motion = solve(road(FORWARD), mode)
     assert motion is not None
-    assert motion.freedom is Freedom.POSE
+    assert motion.observable is ObservableDof.FULL
     np.testing.assert_allclose(motion.T_keyframe_camera[:3, 3], FORWARD[:3, 3], atol=0.3)
 
 
@@ -47,14 +49,14 @@ def test_depth_makes_a_pure_rotation_a_measured_pose() -> None:
     turn = se3.transform(se3.exp_rotation([0.0, 0.05, 0.0]), np.zeros(3))
     motion = solve(road(turn))
     assert motion is not None
-    assert motion.freedom is Freedom.POSE
+    assert motion.observable is ObservableDof.FULL
     assert np.linalg.norm(motion.T_keyframe_camera[:3, 3]) < 0.1
 
 
 def test_without_depth_the_length_is_what_was_asked_for() -> None:
     motion = solve(road(FORWARD).without_depth())
     assert motion is not None
-    assert motion.freedom is Freedom.DIRECTION
+    assert motion.observable is ObservableDof.UP_TO_SCALE
     assert np.linalg.norm(motion.T_keyframe_camera[:3, 3]) == pytest.approx(2.0)
     along = motion.T_keyframe_camera[:3, 3] / 2.0
     across = np.linalg.svd(along[None])[2][1]
@@ -67,7 +69,7 @@ def test_without_depth_a_pure_rotation_keeps_the_position() -> None:
     turn = se3.transform(se3.exp_rotation([0.0, 0.05, 0.0]), np.zeros(3))
     motion = solve(road(turn).without_depth(), position=(1.0, 2.0, 3.0))
     assert motion is not None
-    assert motion.freedom is Freedom.ROTATION
+    assert motion.observable is ObservableDof.ROTATION_ONLY
     np.testing.assert_array_equal(motion.T_keyframe_camera[:3, 3], [1.0, 2.0, 3.0])
     assert np.linalg.norm(se3.log_rotation(motion.T_keyframe_camera[:3, :3].T @ turn[:3, :3])) < 1e-3
 
@@ -87,9 +89,9 @@ def test_a_pose_that_few_of_the_matches_agree_with_is_none(right: float) -> None
     assert (solve(rays) is None) == (right < 1 / 3)
 
 
-def followed(rays: RayMatches, T_expected: NDArray[np.float64], mode: str = "stereo") -> Motion:
+def followed(rays: NormalizedMatches, T_expected: NDArray[np.float64], mode: str = "stereo") -> RelativePoseEstimate:
     config = OdometryConfig(mode=mode)  # type: ignore[arg-type]
-    motion = estimate_motion(rays, FOCAL, np.zeros(3), 2.0, config, T_expected=T_expected)
+    motion = estimate_relative_pose(rays, FOCAL, np.zeros(3), 2.0, config, T_expected=T_expected)
     assert motion is not None
     return motion
 
@@ -100,7 +102,7 @@ def test_an_expected_pose_saves_the_search_and_changes_nothing(mode: str, monkey
     searched = solve(rays, mode)
     assert searched is not None
     monkeypatch.setattr("loftr_ros.odometry.pose.estimator.two_view_pose", None)
-    near = se3.moved(FORWARD, np.array([0.02, 0.0, 0.05, 0.0, 0.001, 0.0]))
+    near = se3.retract(FORWARD, np.array([0.02, 0.0, 0.05, 0.0, 0.001, 0.0]))
     motion = followed(rays, near, mode)
     np.testing.assert_allclose(motion.T_keyframe_camera, searched.T_keyframe_camera, atol=2e-3)
     assert motion.geometry is searched.geometry
@@ -110,15 +112,15 @@ def test_an_expected_pose_saves_the_search_and_changes_nothing(mode: str, monkey
 
 @pytest.mark.parametrize("mode", ["stereo", "mono"])
 def test_from_far_off_the_search_is_better(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    searches: list[RayMatches] = []
+    searches: list[NormalizedMatches] = []
 
-    def spy(rays: RayMatches, *rest: Any) -> Any:
+    def spy(rays: NormalizedMatches, *rest: Any) -> Any:
         searches.append(rays)
         return two_view_pose(rays, *rest)
 
     monkeypatch.setattr("loftr_ros.odometry.pose.estimator.two_view_pose", spy)
     rays = road(FORWARD, wrong_depth=0.0)
-    motion = followed(rays, se3.moved(FORWARD, np.array([0.0, 0.0, 0.0, 0.0, 0.02, 0.0])), mode)
+    motion = followed(rays, se3.retract(FORWARD, np.array([0.0, 0.0, 0.0, 0.0, 0.02, 0.0])), mode)
     assert len(searches) == 1
     np.testing.assert_allclose(motion.T_keyframe_camera[:3, 3], FORWARD[:3, 3], atol=0.3)
 
@@ -128,7 +130,7 @@ def test_what_is_expected_does_not_outweigh_what_is_seen() -> None:
     otherwise = se3.transform(se3.exp_rotation([0.0, 0.02, 0.0]), [0.4, 0.0, 3.0])
     rays, others = road(FORWARD, wrong_depth=0.0), road(otherwise, wrong_depth=0.0)
     as_expected = np.arange(len(rays)) % 3 == 0
-    rays = RayMatches(rays.a, np.where(as_expected[:, None], rays.b, others.b), rays.inverse_depth, rays.sigma)
+    rays = NormalizedMatches(rays.a, np.where(as_expected[:, None], rays.b, others.b), rays.inverse_depth, rays.sigma)
     motion = followed(rays, FORWARD)
     np.testing.assert_allclose(motion.T_keyframe_camera[:3, 3], otherwise[:3, 3], atol=0.3)
     assert motion.inliers[~as_expected].mean() > 0.9

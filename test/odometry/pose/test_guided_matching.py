@@ -9,9 +9,9 @@ from loftr_ros.odometry import visual_odometry
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry import se3
-from loftr_ros.odometry.geometry.normalized_matches import RayMatches, homogeneous
-from loftr_ros.odometry.pose.estimator import Motion, estimate_motion
-from loftr_ros.odometry.pose.guided_matching import expected_matches, is_doubtful, is_expected, reconsidered
+from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, homogeneous
+from loftr_ros.odometry.pose.estimator import RelativePoseEstimate, estimate_relative_pose
+from loftr_ros.odometry.pose.guided_matching import fits_gated, gated_matches, needs_guided_pass, selected
 from loftr_ros.odometry.states import Degeneracy, TrackingState
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
@@ -22,99 +22,99 @@ CERTAIN = np.diag([0.1] * 3 + [0.01] * 3) ** 2
 FORWARD = (0.03, 0.0, 0.12, 0.0, 0.02, 0.004)
 
 
-def seen(count: int, T_a_b: NDArray[np.float64], seed: int) -> RayMatches:
+def seen(count: int, T_a_b: NDArray[np.float64], seed: int) -> NormalizedMatches:
     """Points 1 to 3 m away, whose depth is known to 1 %."""
     rng = np.random.default_rng(seed)
     a = rng.uniform((-0.5, -0.4), (0.5, 0.4), (count, 2))
     rho = 1.0 / rng.uniform(1.0, 3.0, count)
     in_b = (homogeneous(a) - rho[:, None] * T_a_b[:3, 3]) @ T_a_b[:3, :3]
     b = in_b[:, :2] / in_b[:, 2:] + 0.3 * PIXEL * rng.normal(size=(count, 2))
-    return RayMatches(a, b, rho, 0.01 * rho)
+    return NormalizedMatches(a, b, rho, 0.01 * rho)
 
 
-def together(*parts: RayMatches) -> RayMatches:
-    return RayMatches(
+def together(*parts: NormalizedMatches) -> NormalizedMatches:
+    return NormalizedMatches(
         *(np.concatenate([getattr(part, name) for part in parts]) for name in ("a", "b", "inverse_depth", "sigma"))
     )
 
 
-def measured(rays: RayMatches) -> Motion | None:
-    return estimate_motion(rays, FOCAL, np.zeros(3), 1.0, OdometryConfig(mode="rgbd"))
+def measured(rays: NormalizedMatches) -> RelativePoseEstimate | None:
+    return estimate_relative_pose(rays, FOCAL, np.zeros(3), 1.0, OdometryConfig(mode="rgbd"))
 
 
 def test_matches_one_panel_off_are_not_expected() -> None:
     rays = together(seen(80, STEP, 0), seen(120, PANEL, 1))
-    expected = expected_matches(rays, STEP, CERTAIN, 3 * PIXEL)
+    expected = gated_matches(rays, STEP, CERTAIN, 3 * PIXEL)
     assert expected[:80].all()
     assert expected[80:].mean() < 0.1
 
 
 def test_the_less_certain_the_prediction_the_more_is_expected() -> None:
     rays = together(seen(80, STEP, 0), seen(120, PANEL, 1))
-    shares = [expected_matches(rays, STEP, size * CERTAIN, 3 * PIXEL).mean() for size in (1.0, 100.0, 1e4)]
+    shares = [gated_matches(rays, STEP, size * CERTAIN, 3 * PIXEL).mean() for size in (1.0, 100.0, 1e4)]
     assert shares[0] <= shares[1] < shares[2] == 1.0
 
 
 def test_nothing_is_expected_without_depth_and_the_middle_depth_where_it_is_missing() -> None:
     rays = seen(80, STEP, 0)
-    assert not expected_matches(rays.without_depth(), STEP, CERTAIN, 3 * PIXEL).any()
+    assert not gated_matches(rays.without_depth(), STEP, CERTAIN, 3 * PIXEL).any()
     rays.inverse_depth[::2] = np.nan
-    assert expected_matches(rays, STEP, CERTAIN, 10 * PIXEL)[::2].mean() > 0.7
+    assert gated_matches(rays, STEP, CERTAIN, 10 * PIXEL)[::2].mean() > 0.7
 
 
 def test_the_expected_motion_is_chosen_before_that_of_more_matches() -> None:
     rays = together(seen(60, STEP, 0), seen(80, PANEL, 1), seen(60, se3.exp(np.array([2, 1, 0, 0.5, 0, 0])), 2))
-    motion, expected = measured(rays), expected_matches(rays, STEP, CERTAIN, 3 * PIXEL)
+    motion, expected = measured(rays), gated_matches(rays, STEP, CERTAIN, 3 * PIXEL)
     assert motion is not None
-    assert is_doubtful(motion, STEP, CERTAIN)
-    assert not is_expected(motion, expected)
+    assert needs_guided_pass(motion, STEP, CERTAIN)
+    assert not fits_gated(motion, expected)
     np.testing.assert_allclose(motion.T_keyframe_camera, PANEL, atol=0.05)
-    chosen = reconsidered(motion, measured(rays.select(expected)), expected)
+    chosen = selected(motion, measured(rays.select(expected)), expected)
     assert chosen is not None
     np.testing.assert_allclose(chosen.T_keyframe_camera, STEP, atol=0.01)
     assert chosen.inliers[:60].mean() > 0.9
     assert not chosen.inliers[60:].any()
-    assert (chosen.depth_gains[:60] != 0).any()
-    assert chosen.depth_gains.shape == (200, 6)
+    assert (chosen.depth_sensitivity[:60] != 0).any()
+    assert chosen.depth_sensitivity.shape == (200, 6)
 
 
 def test_a_jump_that_most_matches_agree_with_is_believed() -> None:
     rays = together(seen(40, STEP, 0), seen(120, PANEL, 1))
-    motion, expected = measured(rays), expected_matches(rays, STEP, CERTAIN, 3 * PIXEL)
+    motion, expected = measured(rays), gated_matches(rays, STEP, CERTAIN, 3 * PIXEL)
     again = measured(rays.select(expected))
     assert motion is not None
     assert again is not None
-    assert reconsidered(motion, None, expected) is motion
-    believed = reconsidered(motion, again, expected)
+    assert selected(motion, None, expected) is motion
+    believed = selected(motion, again, expected)
     assert believed is not None
     assert believed.T_keyframe_camera is motion.T_keyframe_camera
     error = STEP[:3, 3] - PANEL[:3, 3]  # if the few are right
     assert error @ np.linalg.inv(believed.covariance[:3, :3]) @ error < 9
-    assert Degeneracy.DIVIDED_MATCHES in believed.degeneracies
+    assert Degeneracy.COMPETING_MOTION in believed.degeneracies
 
 
 def test_a_sudden_jump_is_that_of_an_object_if_some_matches_agree_with_the_prediction() -> None:
     rays = together(seen(40, STEP, 0), seen(120, PANEL, 1))
-    motion, expected = measured(rays), expected_matches(rays, STEP, CERTAIN, 3 * PIXEL)
-    chosen = reconsidered(motion, measured(rays.select(expected)), expected, is_sudden=True)
+    motion, expected = measured(rays), gated_matches(rays, STEP, CERTAIN, 3 * PIXEL)
+    chosen = selected(motion, measured(rays.select(expected)), expected, is_sudden=True)
     assert chosen is not None
     np.testing.assert_allclose(chosen.T_keyframe_camera, STEP, atol=0.01)
-    assert Degeneracy.DIVIDED_MATCHES in chosen.degeneracies
+    assert Degeneracy.COMPETING_MOTION in chosen.degeneracies
 
 
 def test_a_motion_of_few_matches_or_one_that_is_not_foreseen_is_doubtful() -> None:
     clean, dirty = seen(100, STEP, 0), together(seen(60, STEP, 0), seen(80, PANEL, 1))
-    assert not is_doubtful(measured(clean), STEP, CERTAIN)
-    assert is_doubtful(measured(clean), PANEL, CERTAIN)
-    assert is_doubtful(measured(dirty), PANEL, 100 * CERTAIN) is False
-    assert is_doubtful(None, STEP, CERTAIN)
+    assert not needs_guided_pass(measured(clean), STEP, CERTAIN)
+    assert needs_guided_pass(measured(clean), PANEL, CERTAIN)
+    assert needs_guided_pass(measured(dirty), PANEL, 100 * CERTAIN) is False
+    assert needs_guided_pass(None, STEP, CERTAIN)
 
 
 def test_the_same_motion_of_fewer_matches_is_not_taken() -> None:
     rays = seen(100, STEP, 0)
     motion = measured(rays)
-    assert is_expected(motion, expected_matches(rays, STEP, CERTAIN, 3 * PIXEL))
-    assert reconsidered(motion, measured(rays.select(np.arange(100) < 90)), np.arange(100) < 90) is motion
+    assert fits_gated(motion, gated_matches(rays, STEP, CERTAIN, 3 * PIXEL))
+    assert selected(motion, measured(rays.select(np.arange(100) < 90)), np.arange(100) < 90) is motion
 
 
 def misled(world: Any, first: int) -> list[OdometryEstimate]:
@@ -136,7 +136,7 @@ def test_equal_panels_do_not_mislead_a_camera_in_motion(
 ) -> None:
     world = make_world(curve(10, FORWARD), period_px=(60.0, 0.0), outliers=0.25)
     if not has_second_look:
-        monkeypatch.setattr(visual_odometry, "is_doubtful", lambda *_: False)
+        monkeypatch.setattr(visual_odometry, "needs_guided_pass", lambda *_: False)
     estimates = misled(world, 5)
     truth = se3.inverse(world.poses[0]) @ world.poses[-1]
     error = np.linalg.norm(estimates[-1].T_odom_camera[:3, 3] - truth[:3, 3])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from loftr_ros.odometry.geometry import se3
-from loftr_ros.odometry.geometry.normalized_matches import RayMatches, homogeneous, triangulate
+from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, homogeneous, triangulate
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry, TwoViewPose, fit_rotation, two_view_pose
 
 FOCAL = 400.0
@@ -30,7 +30,11 @@ def scene(T_a_b: NDArray[np.float64], plane: bool = False, noise_px: float = 0.3
 def solve(rays: Rays, min_inliers: int = 25) -> TwoViewPose | None:
     unknown = np.full(len(rays[0]), np.nan)
     return two_view_pose(
-        RayMatches(*rays, unknown, unknown), FOCAL, threshold_px=1.0, min_parallax_px=1.0, min_inliers=min_inliers
+        NormalizedMatches(*rays, unknown, unknown),
+        FOCAL,
+        threshold_px=1.0,
+        min_parallax_px=1.0,
+        min_inliers=min_inliers,
     )
 
 

@@ -11,8 +11,8 @@ from loftr_ros.odometry.config import OdometryConfig, OdometryConfigError
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.images.frame import Frame
-from loftr_ros.odometry.scale.metric_odometry import ScaledOdometry
-from loftr_ros.odometry.scale.wheel_scale import WheelOdometry
+from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
+from loftr_ros.odometry.scale.wheel_scale import PositionBuffer
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 MakeWorld = Callable[..., Any]
@@ -45,10 +45,10 @@ def frames(world: Any) -> list[Frame]:
     return found
 
 
-def rolled(poses: list[Array], noise: float = 0.0, slip: dict[int, float] | None = None) -> WheelOdometry:
+def rolled(poses: list[Array], noise: float = 0.0, slip: dict[int, float] | None = None) -> PositionBuffer:
     """What the wheels say at 10 Hz, like the camera: noise as a share of each step, slip by frame."""
     rng = np.random.default_rng(4)
-    wheels, x = WheelOdometry(), 0.0
+    wheels, x = PositionBuffer(), 0.0
     axle = [T[:3, 3] - T[:3, :3] @ LEVER for T in poses]
     for index, place in enumerate(axle):
         x += float(np.linalg.norm(place - axle[max(index - 1, 0)])) * (1 + noise * rng.standard_normal())
@@ -57,9 +57,9 @@ def rolled(poses: list[Array], noise: float = 0.0, slip: dict[int, float] | None
     return wheels
 
 
-def run(world: Any, wheels: WheelOdometry | None = None, **settings: Any) -> list[OdometryEstimate]:
+def run(world: Any, wheels: PositionBuffer | None = None, **settings: Any) -> list[OdometryEstimate]:
     config = OdometryConfig(mode="mono", polish=False, **settings)
-    odometry: ScaledOdometry[tuple[int, int]] = ScaledOdometry(world, config, wheels)
+    odometry: MetricOdometry[tuple[int, int]] = MetricOdometry(world, config, wheels)
     estimates = [odometry.process(frame) for frame in frames(world)]
     for estimate in estimates:
         assert_valid(estimate)
@@ -219,7 +219,7 @@ def test_a_loss_does_not_end_the_scale(make_world: MakeWorld) -> None:
 
 
 def test_a_reset_forgets_the_scale(hall: Any) -> None:
-    odometry: ScaledOdometry[tuple[int, int]] = ScaledOdometry(
+    odometry: MetricOdometry[tuple[int, int]] = MetricOdometry(
         hall, OdometryConfig(mode="mono", polish=False, **BY_HEIGHT)
     )
     assert [odometry.process(frame) for frame in frames(hall)[:12]][-1].scale_known
@@ -234,7 +234,7 @@ def test_without_a_source_it_is_the_plain_odometry(make_world: MakeWorld, mode: 
     worlds = [make_world(driven(*3 * [DRIVE]), size=HALL) for _ in range(2)]
     config = OdometryConfig(mode=mode, polish=False)
     plain: VisualOdometry[tuple[int, int]] = VisualOdometry(worlds[0], config)
-    scaled: ScaledOdometry[tuple[int, int]] = ScaledOdometry(worlds[1], config)
+    scaled: MetricOdometry[tuple[int, int]] = MetricOdometry(worlds[1], config)
     for index in range(4):
         expected, found = plain.process(worlds[0].frame(index)), scaled.process(worlds[1].frame(index))
         np.testing.assert_array_equal(found.T_odom_camera, expected.T_odom_camera)

@@ -10,7 +10,7 @@ from loftr_ros.matches import Matches
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.scale.filter import KeyframeStep, ScaleSample
-from loftr_ros.odometry.scale.wheel_scale import WheelOdometry, WheelScale
+from loftr_ros.odometry.scale.wheel_scale import PositionBuffer, WheelScale
 from loftr_ros.odometry.states import TrackingState
 
 SCALE = 0.4  # metres per unit
@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 
 def test_positions_are_interpolated() -> None:
-    wheels = WheelOdometry()
+    wheels = PositionBuffer()
     for stamp, x in ((0, 0.0), (100, 1.0), (200, 3.0)):
         wheels.add(stamp, np.array([x, 0, 0]))
     for stamp, x in ((0, 0.0), (50, 0.5), (100, 1.0), (175, 2.5), (200, 3.0)):
@@ -30,7 +30,7 @@ def test_positions_are_interpolated() -> None:
 
 
 def test_nothing_is_made_up_before_after_and_in_gaps() -> None:
-    wheels = WheelOdometry()
+    wheels = PositionBuffer()
     assert wheels.position(0) is None
     assert not wheels.reaches(0)
     for stamp in (10, 20, 10**10):
@@ -43,7 +43,7 @@ def test_nothing_is_made_up_before_after_and_in_gaps() -> None:
 
 
 def test_the_oldest_positions_are_forgotten() -> None:
-    wheels = WheelOdometry(remembered=3)
+    wheels = PositionBuffer(remembered=3)
     for stamp in range(5):
         wheels.add(stamp, np.zeros(3))
     assert wheels.position(1) is None
@@ -51,7 +51,7 @@ def test_the_oldest_positions_are_forgotten() -> None:
 
 
 def test_time_that_jumps_back_starts_anew() -> None:
-    wheels = WheelOdometry()
+    wheels = PositionBuffer()
     for stamp in (100, 200, 50):
         wheels.add(stamp, np.full(3, stamp))
     assert wheels.position(150) is None
@@ -73,15 +73,15 @@ def driven(steps: list[tuple[float, ...]], states: dict[int, TrackingState] | No
     return found
 
 
-def rolled(distances: list[float]) -> WheelOdometry:
+def rolled(distances: list[float]) -> PositionBuffer:
     """Wheels that go straight on, known at the times of the keyframes."""
-    wheels = WheelOdometry()
+    wheels = PositionBuffer()
     for index, x in enumerate(np.cumsum([0.0, *distances])):
         wheels.add(index * PERIOD_NS, np.array([x, 0.0, 0.0]))
     return wheels
 
 
-def measured(wheels: WheelOdometry, steps: list[KeyframeStep]) -> list[ScaleSample]:
+def measured(wheels: PositionBuffer, steps: list[KeyframeStep]) -> list[ScaleSample]:
     source = WheelScale(wheels)
     return [sample for step in steps for sample in source.samples(step)]
 
@@ -132,7 +132,7 @@ def test_an_uncertain_camera_needs_a_longer_way() -> None:
 
 
 def test_positions_that_come_late_are_waited_for() -> None:
-    wheels, steps = WheelOdometry(), driven(6 * [FORWARD])
+    wheels, steps = PositionBuffer(), driven(6 * [FORWARD])
     source = WheelScale(wheels)
     assert [source.samples(step) for step in steps[:5]] == 5 * [[]]
     for index in range(7):

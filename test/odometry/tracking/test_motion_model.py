@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.geometry import se3
-from loftr_ros.odometry.geometry.gating import is_foreseen
-from loftr_ros.odometry.tracking.motion_model import GROWTH_S, Velocity, is_physical
+from loftr_ros.odometry.geometry.gating import within_mahalanobis_gate
+from loftr_ros.odometry.tracking.motion_model import GROWTH_S, ConstantVelocityModel, within_motion_limits
 
 TWIST = np.array([0.3, 0.0, 1.2, 0.0, 0.2, 0.0])
-VELOCITY = Velocity(10**9, TWIST, np.eye(6) * 1e-4, top_speed=1.24, kept_s=0.5)
+VELOCITY = ConstantVelocityModel(10**9, TWIST, np.eye(6) * 1e-4, top_speed=1.24, kept_s=0.5)
 
 
 def ns(seconds: float) -> int:
@@ -49,14 +49,14 @@ def test_a_camera_that_stops_or_speeds_up_is_foreseen(share: float) -> None:
     for seconds in (0.2, 1.0, 5.0):
         truth = se3.exp(seconds * share * TWIST)
         step, growth = VELOCITY.step(ns(0), ns(seconds)), VELOCITY.growth(ns(0), ns(seconds))
-        assert is_foreseen(truth, np.eye(6) * 1e-6, step, growth)
+        assert within_mahalanobis_gate(truth, np.eye(6) * 1e-6, step, growth)
 
 
 def test_another_place_is_not_foreseen() -> None:
     step, growth = VELOCITY.step(ns(0), ns(0.3)), VELOCITY.growth(ns(0), ns(0.3))
     for off in ([3.0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 1.5, 0]):
-        assert not is_foreseen(step @ se3.exp(np.array(off)), np.eye(6) * 1e-6, step, growth)
-        assert is_foreseen(step @ se3.exp(np.array(off)), np.eye(6), step, growth)  # measured as badly
+        assert not within_mahalanobis_gate(step @ se3.exp(np.array(off)), np.eye(6) * 1e-6, step, growth)
+        assert within_mahalanobis_gate(step @ se3.exp(np.array(off)), np.eye(6), step, growth)  # measured as badly
 
 
 def moved(z: float, turn: float = 0.0) -> NDArray[np.float64]:
@@ -65,22 +65,22 @@ def moved(z: float, turn: float = 0.0) -> NDArray[np.float64]:
 
 def test_what_a_body_can_do() -> None:
     metric = OdometryConfig(mode="stereo", max_speed=2.0, max_angular_velocity=3.0)
-    assert is_physical(moved(0.19), 0.1, 0.0, 1.0, metric)
-    assert not is_physical(moved(0.21), 0.1, 0.0, 1.0, metric)
-    assert is_physical(moved(0.21), 0.2, 0.0, 1.0, metric)
-    assert is_physical(moved(0.0, 0.29), 0.1, 0.0, 1.0, metric)
-    assert not is_physical(moved(0.0, -0.31), 0.1, 0.0, 1.0, metric)
-    assert is_physical(moved(0.01), 1e-6, 0.0, 1.0, metric)  # two stamps by jitter almost the same
+    assert within_motion_limits(moved(0.19), 0.1, 0.0, 1.0, metric)
+    assert not within_motion_limits(moved(0.21), 0.1, 0.0, 1.0, metric)
+    assert within_motion_limits(moved(0.21), 0.2, 0.0, 1.0, metric)
+    assert within_motion_limits(moved(0.0, 0.29), 0.1, 0.0, 1.0, metric)
+    assert not within_motion_limits(moved(0.0, -0.31), 0.1, 0.0, 1.0, metric)
+    assert within_motion_limits(moved(0.01), 1e-6, 0.0, 1.0, metric)  # two stamps by jitter almost the same
 
 
 def test_a_speed_of_unknown_scale_is_judged_by_those_of_late() -> None:
     mono = OdometryConfig(mode="mono", max_speed=2.0, max_speed_ratio=10.0)
-    assert is_physical(moved(1e6), 0.1, 0.0, None, mono)  # nothing is known yet
-    assert is_physical(moved(0.9), 0.1, 1.0, None, mono)
-    assert not is_physical(moved(1.1), 0.1, 1.0, None, mono)
-    assert not is_physical(moved(0.0, 2.0), 0.1, 1.0, None, mono)
+    assert within_motion_limits(moved(1e6), 0.1, 0.0, None, mono)  # nothing is known yet
+    assert within_motion_limits(moved(0.9), 0.1, 1.0, None, mono)
+    assert not within_motion_limits(moved(1.1), 0.1, 1.0, None, mono)
+    assert not within_motion_limits(moved(0.0, 2.0), 0.1, 1.0, None, mono)
 
 
 def test_a_slow_camera_may_set_out() -> None:
     still = replace(VELOCITY, twist=np.zeros(6), top_speed=0.0)
-    assert is_foreseen(moved(0.1), np.eye(6) * 1e-6, np.eye(4), still.growth(ns(0), ns(0.5)))
+    assert within_mahalanobis_gate(moved(0.1), np.eye(6) * 1e-6, np.eye(4), still.growth(ns(0), ns(0.5)))

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.loftr.runtime.budget import ComputeBudget
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.states import LostReason, TrackingState
-from loftr_ros.ros.budget.effort_control import EffortControl
+from loftr_ros.ros.budget.effort_control import BudgetController
 from loftr_ros.ros.parameters.table import VoParameters
 
 VGA = 640 * 480
@@ -17,7 +17,7 @@ VGA = 640 * 480
 
 @pytest.fixture
 def matcher():
-    return SimpleNamespace(effort=Effort())
+    return SimpleNamespace(effort=ComputeBudget())
 
 
 def estimate(state, matches):
@@ -40,16 +40,16 @@ def learned(control, matcher, seconds, frames=20, state=TrackingState.TRACKING, 
 
 
 def test_the_matcher_works_as_the_parameters_say(matcher):
-    control = EffortControl(matcher, VoParameters(max_pixels=200_000, max_matches=500))
-    assert learned(control, matcher, 9.0) == Effort(200_000, 500)
+    control = BudgetController(matcher, VoParameters(max_pixels=200_000, max_matches=500))
+    assert learned(control, matcher, 9.0) == ComputeBudget(200_000, 500)
     control.reconfigure(VoParameters(max_pixels=100_000))
-    assert learned(control, matcher, 9.0) == Effort(100_000, 0)
+    assert learned(control, matcher, 9.0) == ComputeBudget(100_000, 0)
     values = {"target rate (Hz)": "none", "effort (pixels)": "at most 100000", "effort (matches)": "all"}
     assert control.values() == values
 
 
 def test_it_tells_when_the_network_sees_fewer_or_more_pixels(matcher):
-    control = EffortControl(matcher, VoParameters())
+    control = BudgetController(matcher, VoParameters())
     assert not control.set_for(VGA)
     for parameters, changed in (
         ({"max_pixels": 400_000}, False),
@@ -64,8 +64,8 @@ def test_it_tells_when_the_network_sees_fewer_or_more_pixels(matcher):
 
 def test_the_target_rate_is_followed_and_shown_and_forgotten_when_it_changes(matcher):
     parameters = VoParameters(target_rate=10.0, max_matches=800)
-    control = EffortControl(matcher, parameters)
-    assert learned(control, matcher, 0.5) == Effort(VGA // 4, 300)
+    control = BudgetController(matcher, parameters)
+    assert learned(control, matcher, 0.5) == ComputeBudget(VGA // 4, 300)
     values = {"target rate (Hz)": "10", "effort (pixels)": "at most 76800", "effort (matches)": "at most 300"}
     assert control.values() == values
     assert "target_rate is 10 Hz but a frame takes 500 ms" in control.problem()
@@ -73,27 +73,27 @@ def test_the_target_rate_is_followed_and_shown_and_forgotten_when_it_changes(mat
     control.set_for(VGA)
     assert matcher.effort.max_pixels == VGA // 4, "nothing that concerns it has changed"
     control.reconfigure(VoParameters(max_matches=800))
-    assert learned(control, matcher, 0.5, frames=6) == Effort(VoParameters().max_pixels, 800)
+    assert learned(control, matcher, 0.5, frames=6) == ComputeBudget(VoParameters().max_pixels, 800)
     assert control.problem() is None
 
 
 @pytest.mark.parametrize(("state", "matches"), [(TrackingState.LOST, 9), (TrackingState.INITIALIZING, 0)])
 def test_frames_that_tell_nothing_about_the_time_are_passed_over(matcher, state, matches):
-    control = EffortControl(matcher, VoParameters(target_rate=10.0))
-    assert learned(control, matcher, 0.5, state=state, matches=matches) == Effort()
+    control = BudgetController(matcher, VoParameters(target_rate=10.0))
+    assert learned(control, matcher, 0.5, state=state, matches=matches) == ComputeBudget()
 
 
 def test_memory_that_ran_out_is_a_limit_until_the_parameters_change(matcher):
     parameters = VoParameters(target_rate=10.0)
-    control = EffortControl(matcher, parameters)
+    control = BudgetController(matcher, parameters)
     control.set_for(VGA)
-    matcher.effort = Effort(VGA // 2)  # as the matcher does by itself
-    control.give_way("too little memory")
+    matcher.effort = ComputeBudget(VGA // 2)  # as the matcher does by itself
+    control.back_off("too little memory")
     assert control.problem() == "too little memory"
-    assert learned(control, matcher, 0.01, frames=200) == Effort(VGA // 2)
-    assert learned(control, matcher, 0.5) == Effort(VGA // 8, 300)
+    assert learned(control, matcher, 0.01, frames=200) == ComputeBudget(VGA // 2)
+    assert learned(control, matcher, 0.5) == ComputeBudget(VGA // 8, 300)
     control.reconfigure(parameters)
     assert control.problem() == "too little memory"
     control.reconfigure(VoParameters())
-    assert learned(control, matcher, 0.5, frames=6) == Effort()
+    assert learned(control, matcher, 0.5, frames=6) == ComputeBudget()
     assert control.problem() is None

@@ -6,19 +6,21 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from loftr_ros.loftr.runtime.budget import Effort
+from loftr_ros.loftr.runtime.budget import ComputeBudget
 from loftr_ros.ros.budget.rate_control import RateControl
 
 VGA = 640 * 480
-LIMIT = Effort(1_000_000, 2000)
+LIMIT = ComputeBudget(1_000_000, 2000)
 
 
-def machine(seconds: float, power: float = 1.0, fixed: float = 0.0) -> Callable[[Effort], float]:
+def machine(seconds: float, power: float = 1.0, fixed: float = 0.0) -> Callable[[ComputeBudget], float]:
     """Make a machine that takes so long for all pixels of a VGA image, of which a share is the same for any effort."""
     return lambda effort: seconds * (fixed + (1 - fixed) * (min(effort.max_pixels, VGA) / VGA) ** power)
 
 
-def simulated(control: RateControl, takes: Callable[[Effort], float], frames: int, noise: float = 0.05) -> list[Effort]:
+def simulated(
+    control: RateControl, takes: Callable[[ComputeBudget], float], frames: int, noise: float = 0.05
+) -> list[ComputeBudget]:
     """Return the efforts of so many frames, whose times vary."""
     rng = np.random.default_rng(0)
     efforts = []
@@ -28,7 +30,7 @@ def simulated(control: RateControl, takes: Callable[[Effort], float], frames: in
     return efforts
 
 
-def changes(efforts: list[Effort]) -> int:
+def changes(efforts: list[ComputeBudget]) -> int:
     return sum(a != b for a, b in itertools.pairwise(efforts))
 
 
@@ -59,13 +61,13 @@ def test_the_rate_is_reached_in_a_few_frames_and_kept(seconds: float, fixed: flo
 def test_no_more_is_given_up_than_needed():
     control = RateControl(LIMIT, 10.0)
     effort = simulated(control, machine(0.13, power=2.0), 500)[-1]
-    assert effort == Effort(round(0.7 * VGA), 1400)
+    assert effort == ComputeBudget(round(0.7 * VGA), 1400)
 
 
 def test_a_target_that_cannot_be_reached_ends_at_the_least_effort_and_is_told():
     control = RateControl(LIMIT, 30.0)
     efforts = simulated(control, machine(0.5), 200)
-    assert set(efforts[20:]) == {Effort(VGA // 4, 500)}
+    assert set(efforts[20:]) == {ComputeBudget(VGA // 4, 500)}
     problem = control.problem()
     assert problem is not None
     assert "target_rate is 30 Hz but a frame takes 12" in problem
@@ -102,9 +104,15 @@ def test_dear_keyframes_count():
 
 
 @pytest.mark.parametrize(
-    "limit", [Effort(100_000, 0), Effort(100_000, 200), Effort(5_000_000, 0), Effort(5_000_000, 900)]
+    "limit",
+    [
+        ComputeBudget(100_000, 0),
+        ComputeBudget(100_000, 200),
+        ComputeBudget(5_000_000, 0),
+        ComputeBudget(5_000_000, 900),
+    ],
 )
-def test_the_limit_is_never_exceeded_and_every_step_is_less(limit: Effort):
+def test_the_limit_is_never_exceeded_and_every_step_is_less(limit: ComputeBudget):
     control = RateControl(limit, 1000.0)
     efforts = list(dict.fromkeys(simulated(control, machine(0.0011, fixed=1.0), 100, noise=0.0)))
     assert efforts[0] == limit
@@ -117,7 +125,7 @@ def test_the_limit_is_never_exceeded_and_every_step_is_less(limit: Effort):
 
 
 def test_the_steps_are_of_the_image_where_that_has_fewer_pixels():
-    control = RateControl(Effort(1_000_000), 10.0)
+    control = RateControl(ComputeBudget(1_000_000), 10.0)
     for _ in range(10):
         control.frame_took(1.0)
     assert control.effort(VGA).max_pixels == VGA // 4

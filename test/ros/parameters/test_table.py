@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from loftr_ros.loftr.network.precision import Precision
-from loftr_ros.loftr.runtime.budget import DEFAULT_EFFORT, Effort
+from loftr_ros.loftr.runtime.budget import DEFAULT_BUDGET, ComputeBudget
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.ros.parameters.spec import ParameterError
 from loftr_ros.ros.parameters.table import PARAMETERS, VoParameters, allowed_effort, odometry_config, validated
@@ -99,8 +99,8 @@ def test_the_odometry_is_set_by_the_table_and_by_default_as_elsewhere():
 
 
 def test_the_effort_is_set_by_the_table_and_by_default_as_elsewhere():
-    assert allowed_effort(VoParameters()) == DEFAULT_EFFORT
-    assert allowed_effort(VoParameters(max_pixels=5000, max_matches=7)) == Effort(5000, 7)
+    assert allowed_effort(VoParameters()) == DEFAULT_BUDGET
+    assert allowed_effort(VoParameters(max_pixels=5000, max_matches=7)) == ComputeBudget(5000, 7)
 
 
 def test_the_precisions_are_those_of_the_network():
