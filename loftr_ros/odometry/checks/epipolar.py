@@ -18,9 +18,9 @@ from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 
 # Rows of the derivatives.
 LENS, POSE = slice(0, 2), slice(2, 8)
-# Steps end when one is shorter than this, in standard deviations; the loss after the fifth is 0.5 % above that after
+# Steps end when one is shorter than this, in standard deviations; the loss after the fourth is 1 % above that after
 # the eighth (mean of 62 motions of the corridor, with its depth images and wrong ones).
-_STEPS, _CONVERGED = 5, 0.3
+_STEPS, _CONVERGED = 4, 0.3
 # Steps are too short by about this, because the weights of a Cauchy loss stand for more curvature than it has.
 _LENGTHENED = 1.5
 # Keeps the normal equations regular, as a share of their trace, where the points leave a part of the pose open.
