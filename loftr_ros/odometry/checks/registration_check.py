@@ -21,7 +21,7 @@ from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry, epipolar_errors
 
 # So many motions are looked at, the first ones one after the other and then every so many, which bounds the mean cost:
-# one takes about 2 ms.
+# one takes 2 to 3 ms.
 _MOTIONS, _LEAST_MOTIONS, _SOON, _EVERY = 40, 6, 8, 15
 # With at least this median parallax, pixels, and so many triangulated points that have depth, of so many matches.
 _LEAST_PARALLAX_PX, _LEAST_POINTS, _MANY = 2.0, 30, 300
