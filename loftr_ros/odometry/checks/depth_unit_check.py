@@ -13,7 +13,7 @@ from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 # Smallest and largest on record: 0.37 m (corridor) and 5 m (corridor, simulated).
 _USUAL_MEDIAN = (0.1, 200.0)
 # The median of so many frames, of each every so many pixels.
-_FRAMES, _LEAST_FRAMES, _EVERY = 9, 3, 16
+_FRAMES, _LEAST_FRAMES, _EVERY = 9, 3, 32
 
 
 class DepthUnitCheck:

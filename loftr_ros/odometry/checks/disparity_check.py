@@ -12,9 +12,9 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
-from loftr_ros.odometry.geometry.normalized_matches import triangulate
+from loftr_ros.odometry.checks.thinning import thinned
+from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, triangulate
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.mapping.keyframe import Keyframe
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
@@ -31,7 +31,8 @@ _LEAST_PARALLAX = 10.0
 # and 2.2 where cx of the right camera is off by 2. Odometry learns a part (`OdometryConfig.disparity_offset_px`): its
 # path is then too long by 1 %.
 _LARGEST_OFFSET_PX, _SURE = 1.5, 5.0
-_ITERATIONS, _LOSS_SCALE = 6, 2.0
+# Iterations end when the line moves by less than this share of the inverse depths.
+_ITERATIONS, _CONVERGED, _LOSS_SCALE = 6, 1e-3, 2.0
 # What is said of the noise of depths is this far off, as a share: so is the slope where the noise makes up the spread.
 _NOISE_UNSURE = 0.5
 
@@ -45,25 +46,22 @@ class DisparityCheck:
         self._keyframe_ns = -1  # of the last one
 
     def add_motion(
-        self, keyframe: Keyframe[object], frame: Frame, matches: Matches, motion: RelativePoseEstimate
+        self, keyframe: Keyframe[object], frame: Frame, rays: NormalizedMatches, motion: RelativePoseEstimate
     ) -> None:
         """Take a motion that was measured with the depth of stereo pairs; one of each keyframe tells enough."""
         rig = keyframe.frame.rig
         if rig is None or keyframe.frame.stamp_ns == self._keyframe_ns:
             return
         camera = frame.camera
-        value, sigma = keyframe.depths.at(matches.cell_a)
-        some = np.flatnonzero(motion.inliers & np.isfinite(value))
+        some = rays.select(thinned(motion.inliers & rays.known, _ENOUGH))
         if len(some) < _FEW:
             return
-        some = some[:: max(len(some) // _ENOUGH, 1)]
-        rays_a, rays_b = camera.normalize(matches.points_a[some]), camera.normalize(matches.points_b[some])
-        seen, seen_sigma = triangulate(rays_a, rays_b, motion.T_keyframe_camera, motion.noise_px / camera.focal)
+        seen, seen_sigma = triangulate(some.a, some.b, motion.T_keyframe_camera, motion.noise_px / camera.focal)
         good = np.isfinite(seen) & np.isfinite(seen_sigma)
         if good.sum() < _FEW or np.median(seen[good] / seen_sigma[good]) < _LEAST_PARALLAX:
             return
         per_px = 1.0 / (rig.right.focal * rig.baseline)
-        offset, offset_sigma = _intercept(seen[good], seen_sigma[good], value[some][good], sigma[some][good])
+        offset, offset_sigma = _intercept(seen[good], seen_sigma[good], some.inverse_depth[good], some.sigma[good])
         if offset_sigma < max(_LARGEST_SIGMA_PX * per_px, abs(offset) / _SURE):
             self._offsets_px.append(offset / per_px)
             self._keyframe_ns = keyframe.frame.stamp_ns
@@ -102,7 +100,9 @@ def _intercept(
         dx, dy = x - x_mean, y - y_mean
         nearest = (dx * y_sigma**2 + slope * dy * x_sigma**2) / variance
         slope = float((weights * nearest) @ dy / ((weights * nearest) @ dx))
-        intercept = float(y_mean - slope * x_mean)
+        before, intercept = intercept, float(y_mean - slope * x_mean)
+        if abs(intercept - before) < _CONVERGED * y_mean:
+            break
     of_noise, spread = float(weights @ x_sigma**2), float(weights @ dx**2)
     if not of_noise < spread:
         return intercept, np.inf

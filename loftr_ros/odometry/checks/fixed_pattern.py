@@ -8,15 +8,13 @@ fixed does it in the same cells of the image frame after frame.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
-from loftr_ros.odometry.geometry.normalized_matches import homogeneous
-from loftr_ros.odometry.mapping.keyframe import Keyframe
+from loftr_ros.odometry.geometry.camera import Camera
+from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 
 # A match that moved by less than this is fixed, and one that should have moved by more contradicts that, pixels: three
@@ -27,7 +25,7 @@ _TIMES, _MOST = 3, 0.5
 # ... and the pattern is there if this share of the cells that could tell, and so many, are. On the recorded sequences
 # none is; behind a hood or dots 15 to 35 % are.
 _LEAST_SHARE, _LEAST_CELLS = 0.03, 10
-# Counts of earlier frames fade by this factor a frame, so that what is cleaned is forgotten.
+# Counts of earlier motions fade by this factor with each that is taken, so that what is cleaned is forgotten.
 _FADING = 0.98
 
 
@@ -39,14 +37,15 @@ class FixedPattern:
         self._size = (0, 0)
         self._told, self._fixed = np.zeros(0), np.zeros(0)
 
-    def add_motion(self, keyframe: Keyframe[Any], matches: Matches, motion: RelativePoseEstimate) -> None:
-        """Take a motion that was measured, with all matches."""
-        camera = keyframe.frame.camera
+    def add_motion(
+        self, camera: Camera, matches: Matches, rays: NormalizedMatches, motion: RelativePoseEstimate
+    ) -> None:
+        """Take a motion that was measured: the camera, all matches, and the same with depth."""
         if self._size != (camera.width, camera.height):
             self._size, self._told, self._fixed = (camera.width, camera.height), np.zeros(0), np.zeros(0)
-        expected_px = camera.focal * _expected_motion(keyframe, matches, motion)
-        tells = expected_px > _MOVING_PX
-        stays = tells & (np.linalg.norm(matches.points_b - matches.points_a, axis=1) < _FIXED_PX)
+        tells = _expected_motion(rays, motion) > (_MOVING_PX / camera.focal) ** 2
+        moved_x, moved_y = (matches.points_b - matches.points_a).T
+        stays = tells & (moved_x**2 + moved_y**2 < _FIXED_PX**2)
         size = max(len(self._told), int(matches.cell_a.max(initial=-1)) + 1)
         self._told, self._fixed = (
             _faded(counts, matches.cell_a[mask], size) for counts, mask in ((self._told, tells), (self._fixed, stays))
@@ -72,13 +71,12 @@ class FixedPattern:
         return InputWarning(InputFault.FIXED_PATTERN, text)
 
 
-def _expected_motion(keyframe: Keyframe[Any], matches: Matches, motion: RelativePoseEstimate) -> NDArray[np.float64]:
-    """Return how far depth and motion, or rotation alone, move (N,) matches on the plane z = 1."""
-    rays = keyframe.frame.camera.normalize(matches.points_a)
-    rho, _ = keyframe.depths.at(matches.cell_a)
-    T = motion.T_keyframe_camera
-    in_b = (homogeneous(rays) - np.nan_to_num(rho)[:, None] * T[:3, 3]) @ T[:3, :3]
-    return np.asarray(np.linalg.norm(in_b[:, :2] / np.maximum(in_b[:, 2:], 1e-3) - rays, axis=1))
+def _expected_motion(rays: NormalizedMatches, motion: RelativePoseEstimate) -> NDArray[np.float64]:
+    """Return by how much depth and motion, or rotation alone, move (N,) matches on the plane z = 1, squared."""
+    T, a = motion.T_keyframe_camera, rays.columns_a
+    x, y, z = T[:3, :3].T @ (a - np.nan_to_num(rays.inverse_depth) * T[:3, 3:])
+    z = np.maximum(z, 1e-3)
+    return np.asarray((x / z - a[0]) ** 2 + (y / z - a[1]) ** 2)
 
 
 def _faded(counts: NDArray[np.float64], cells: NDArray[np.int64], size: int) -> NDArray[np.float64]:

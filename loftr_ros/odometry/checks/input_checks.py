@@ -23,6 +23,10 @@ from loftr_ros.odometry.mapping.keyframe import Keyframe
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.states import TrackingState
 
+# What accumulates evidence takes it from each of the first so many frames and motions, and then from every so many, in
+# turns: a fault is found as soon as ever at the start, and later within seconds.
+_SOON, _EVERY = 12, 3
+
 
 class InputChecks:
     """Accumulates evidence over frames.
@@ -40,13 +44,16 @@ class InputChecks:
         self._depth_unit, self._repeated_depth = DepthUnitCheck(), RepeatedDepth()
         self._registration = RegistrationCheck()
         self._lens = LensCheck()
+        self._frames = self._motions = 0
 
     def add_frame(self, frame: Frame, state: TrackingState | None) -> None:
         """Take the images of a frame, before anything is computed from them, and the state that the last one led to."""
         self.repeated.add(frame, state)
         self._repeated_depth.add_frame(frame, self.repeated.is_equal)
-        self._rows.add_frame(frame.image)
-        if frame.depth is not None:
+        self._frames += 1
+        if _is_due(self._frames, 0):
+            self._rows.add_frame(frame.image)
+        if frame.depth is not None and _is_due(self._frames, 1):
             self._depth_unit.add_depth(frame.depth)
 
     def add_pair(self, frame: Frame, matches: Matches, depths: CellDepths) -> None:
@@ -82,10 +89,12 @@ class InputChecks:
             motion: what they say.
         """
         self._repeated_depth.add_motion(keyframe, frame, matches, motion)
-        self._fixed_pattern.add_motion(keyframe, matches, motion)
+        self._motions += 1
+        if _is_due(self._motions, 0):
+            self._fixed_pattern.add_motion(frame.camera, matches, rays, motion)
         self._still_scene.add_motion()
-        if self._stereo.has_pairs:
-            self._disparity.add_motion(keyframe, frame, matches, motion)
+        if self._stereo.has_pairs and _is_due(self._motions, 1):
+            self._disparity.add_motion(keyframe, frame, rays, motion)
         self._lens.add_motion(rays, frame.camera, motion)
         if keyframe.frame.depth is not None:
             self._registration.add_motion(matches.points_a, rays, keyframe.frame.depth, frame.camera.focal, motion)
@@ -108,3 +117,7 @@ class InputChecks:
             self._lens.warning,
         )
         return tuple(warning for warning in found if warning is not None)
+
+
+def _is_due(count: int, turn: int) -> bool:
+    return count <= _SOON or count % _EVERY == turn

@@ -1,15 +1,10 @@
 """Focal length and radial distortion that the epipolar geometry of many motions asks for.
 
 A wrong lens leaves epipolar residuals that no pose explains: near the center they agree with one pose, in the corners
-with another. With the line l = E a in image b, the line m = E' b in image a, and both points on them, the residual
-l . b / |l_xy| changes by
-
-- (l_z + m_z) / |l_xy| per unit of the logarithm of the focal length,
-- -(|b|^2 l_z + |a|^2 m_z) / |l_xy| per unit of k1, where x (1 + k1 |x|^2) are the undistorted points,
-
-so one step of a robust Gauss-Newton over the pose of each frame, which is eliminated (Schur complement), and the two
-numbers, which all frames have in common, estimates them: self-calibration (Faugeras, Luong and Maybank, ECCV 1992) with
-two unknowns. Straight driving tells no focal length, and pure rotation tells neither.
+with another. `epipolar` tells how the focal length and the distortion change the residuals, so one step of a robust
+Gauss-Newton over the pose of each frame, which is eliminated (Schur complement), and the two numbers, which all frames
+have in common, estimates them: self-calibration (Faugeras, Luong and Maybank, ECCV 1992) with two unknowns. Straight
+driving tells no focal length, and pure rotation tells neither.
 """
 
 from __future__ import annotations
@@ -19,24 +14,25 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.odometry.checks.epipolar import LENS, POSE, linearized, with_fixed_length
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
-from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.checks.thinning import thinned
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 
-# The evidence of so many motions is kept, of about so many matches each.
+# The evidence of so many motions is kept, of so many matches each.
 _MOTIONS, _MANY = 200, 500
 # Beyond so many every third motion is looked at, which bounds the cost: one takes 0.4 ms.
-_SOON, _EVERY = 20, 3
+_SOON, _EVERY = 12, 3
 # At least so many motions, with at least this median parallax, pixels: less has no epipolar lines.
 _LEAST_MOTIONS, _LEAST_PARALLAX_PX = 5, 2.0
 # Standard deviations of both numbers before anything was seen.
 _PRIOR = np.array([0.5, 0.3])
 # A fault is at least this far off, and so many standard deviations. On all prefixes of the corridor, kitchen, desk,
 # KITTI 06 and rendered room at strides 1 to 5, the smaller share of both limits is at most 0.71 (focal length, kitchen)
-# and 0.73 (distortion, KITTI, whose calibration is known to be a little off: -6 % at 4.6 standard deviations).
+# and 0.78 (distortion, KITTI, whose calibration is known to be a little off: -6 % at 4.6 standard deviations).
 _LEAST_LOG_FOCAL = 0.12
 _LEAST_CORNER_SHIFT = 0.09  # of half the diagonal
 _SIGNIFICANT = 4.0
@@ -66,7 +62,7 @@ class LensCheck:
         self._eligible += 1
         if len(self._gradients) >= _SOON and self._eligible % _EVERY:
             return
-        inliers = rays.select(motion.inliers).subsampled(_MANY)
+        inliers = rays.select(thinned(motion.inliers, _MANY))
         H, g = normal_equations(inliers, motion.T_keyframe_camera, motion.noise_px / camera.focal)
         self._information.append(H)
         self._gradients.append(g)
@@ -118,33 +114,12 @@ def normal_equations(
         T_a_b: (4, 4).
         noise: standard deviation of a coordinate of a match, on the plane z = 1.
     """
-    R, baseline = T_a_b[:3, :3], se3.skew(T_a_b[:3, 3])
-    a, b = rays.columns_a, np.vstack([rays.columns_b, np.ones(len(rays))])
-    normal = baseline @ a  # of the epipolar planes, in the axes of a
-    line_b = R.T @ normal
-    length = np.maximum(np.sqrt(line_b[0] ** 2 + line_b[1] ** 2), 1e-12)
-    line_b, normal = line_b / length, normal / length
-    sigma = noise * np.sqrt(rays.variance(line_b[:2]))
-    error = (line_b * b).sum(axis=0)
-    b[:2] -= error * line_b[:2]  # the nearest point of the line: residuals must not be in their own derivatives
-    b_in_a = R @ b
-    line_a = -(baseline @ b_in_a) / length
-    J = np.empty((8, len(rays)))
-    J[0] = line_b[2] + line_a[2]
-    J[1] = -((b[:2] ** 2).sum(axis=0) * line_b[2] + (a[:2] ** 2).sum(axis=0) * line_a[2])
-    J[2:5] = _cross(a, b_in_a) / length  # by the position of the camera
-    J[5:] = _cross(b_in_a, normal)  # by its rotation
-    J /= sigma
-    residual = error / sigma
+    residual, J = linearized(rays, T_a_b)
+    residual, J = residual / noise, J / noise
     weight = 1.0 / (1.0 + residual**2)
     weighted = J * weight
     H, g = weighted @ J.T, -(weighted @ residual)
     curvature = float(((1.0 - residual**2) * weight**2).sum() / weight.sum())
     H *= max(curvature, _LEAST_CURVATURE)  # else the step would be too short
-    pose = H[:2, 2:] @ np.linalg.pinv(H[2:, 2:], rcond=1e-9, hermitian=True)
-    return H[:2, :2] - pose @ H[2:, :2], g[:2] - pose @ g[2:]
-
-
-def _cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(3, N) cross products of (3, N) vectors."""
-    return np.stack([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
+    pose = np.linalg.solve(with_fixed_length(H[POSE, POSE], T_a_b[:3, 3]), H[POSE, LENS]).T
+    return H[LENS, LENS] - pose @ H[POSE, LENS], g[LENS] - pose @ g[POSE]

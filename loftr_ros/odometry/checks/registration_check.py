@@ -12,16 +12,18 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.odometry.checks.epipolar import refined
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
+from loftr_ros.odometry.checks.thinning import thinned
 from loftr_ros.odometry.geometry.normalized_matches import LEAST_NOISE_PX, NormalizedMatches, triangulate
 from loftr_ros.odometry.pose.estimator import LARGEST_ERROR_PX, RelativePoseEstimate
-from loftr_ros.odometry.pose.gauss_newton import ObservableDof, refine_pose
+from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry, epipolar_errors
 
-# So many motions are looked at, at first one after the other and then every so many, which bounds the mean cost: one
-# takes about 4 ms.
-_MOTIONS, _LEAST_MOTIONS, _EVERY = 40, 6, 20
-# With at least this median parallax, pixels, and so many triangulated points that have depth; about so many are used.
+# So many motions are looked at, the first ones one after the other and then every so many, which bounds the mean cost:
+# one takes 2 to 3 ms.
+_MOTIONS, _LEAST_MOTIONS, _SOON, _EVERY = 40, 6, 8, 15
+# With at least this median parallax, pixels, and so many triangulated points that have depth, of so many matches.
 _LEAST_PARALLAX_PX, _LEAST_POINTS, _MANY = 2.0, 30, 300
 # Points are used whose triangulated inverse depth is this certain, as a share of the median ...
 _LARGEST_SIGMA = 0.3
@@ -34,11 +36,11 @@ _AGREES = 2.25
 _ITERATIONS = 4
 # A fault costs more than the first, and a plane explains the triangulated depth nearly as well as the depth image does,
 # and as both together do; or a turned depth image costs less than such a share; or it costs more than the last, per
-# point. Clean (corridor, kitchen and desk at strides 1, 3 and 5, from six motions on): cost <= 3.2 of at most 9,
-# plane / depth >= 1.35, plane / both >= 1.35, turned >= 1.4; all three at most 0.8 of the way. Depth of another camera
-# (1.12 or 1.3 times the focal length), mirrored, upside down, shifted by 40 px, constant or inverted: cost >= 2.9,
+# point. Clean (corridor, kitchen and desk at strides 1, 3 and 5, from six motions on): cost <= 3.4 of at most 9,
+# plane / depth >= 1.1, plane / both >= 1.6, turned >= 1.6; all three at most 0.8 of the way. Depth of another camera
+# (1.12 or 1.3 times the focal length), mirrored, upside down, shifted by 40 px, constant or inverted: cost >= 2.6,
 # plane / depth <= 0.85, plane / both <= 1.2.
-_LEAST_COST, _LEAST_GAIN, _LEAST_AFFINE_GAIN, _EXPLAINED, _LARGE_COST = 2.6, 1.1, 1.4, 0.6, 4.2
+_LEAST_COST, _LEAST_GAIN, _LEAST_AFFINE_GAIN, _EXPLAINED, _LARGE_COST = 2.3, 1.1, 1.4, 0.6, 4.2
 # Once found, a fault remains until a limit is missed by this factor.
 _HYSTERESIS = 1.15
 _TURNS = (("", 1, 1), ("mirrored", -1, 1), ("upside down", 1, -1), ("turned by 180 degrees", -1, -1))
@@ -74,9 +76,10 @@ class RegistrationCheck:
         if not is_general or motion.parallax_px < _LEAST_PARALLAX_PX:
             return
         self._eligible += 1
-        if len(self._costs) >= 2 * _LEAST_MOTIONS and self._eligible % _EVERY:
+        if len(self._costs) >= _SOON and self._eligible % _EVERY:
             return
-        costs = _costs(points, rays.without_depth(), depth, focal, motion.T_keyframe_camera)
+        some = thinned(np.ones(len(rays), bool), _MANY)
+        costs = _costs(points[some], rays.select(some).without_depth(), depth, focal, motion.T_keyframe_camera)
         if costs is not None:
             self._costs.append(costs)
             self.warning = self._judged()
@@ -115,17 +118,17 @@ def _costs(
     triangulated = _triangulated(rays, focal, T_a_b)
     if triangulated is None:
         return None
-    index, value, sigma = triangulated
+    certain, value, sigma = triangulated
     height, width = depth.shape
-    pixels = np.rint(points[index]).astype(int)
+    pixels = np.rint(points[certain]).astype(int)
     x, y = np.clip(pixels, 0, (width - 1, height - 1)).T
     seen = np.stack([depth[::v, ::u][y, x] for _, u, v in _TURNS]).astype(np.float64)
     good = ((seen > 0) & np.isfinite(seen)).all(axis=0)
     if good.sum() < _LEAST_POINTS:
         return None
     rho, value, sigma = 1.0 / seen[:, good], value[good], np.hypot(sigma, _DEPTH_SIGMA * value)[good]
-    plane = np.vstack([np.ones(len(value)), rays.columns_a[:2, index[good]]])
-    deviations = [_deviations(one[None], value, sigma) for one in rho]
+    plane = np.vstack([np.ones(len(value)), rays.columns_a[:2, certain][:, good]])
+    deviations = _deviations_from_multiples(rho, value, sigma)
     models = [
         _deviations(plane, value, sigma),
         _deviations(np.vstack([plane, rho[0]]), value, sigma),
@@ -137,14 +140,12 @@ def _costs(
 
 def _triangulated(
     rays: NormalizedMatches, focal: float, T_a_b: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]] | None:
-    """Measure a pose again without depth; return matches, their inverse depths and standard deviations."""
+) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]] | None:
+    """Measure a pose again without depth; return a mask of matches, their inverse depths and standard deviations."""
     near = epipolar_errors(T_a_b, rays) < LARGEST_ERROR_PX / focal
     if near.sum() < _LEAST_POINTS:
         return None
-    few = rays.select(near).subsampled(_MANY)
-    refined = refine_pose(T_a_b, few, 0.3 / focal, LEAST_NOISE_PX / focal, ObservableDof.UP_TO_SCALE)
-    T, noise = refined.T_a_b.copy(), refined.noise
+    T, noise = refined(T_a_b, rays.select(near), LEAST_NOISE_PX / focal)
     value, sigma = triangulate(rays.a, rays.b, T, noise)
     if np.nanmedian(value[near] / sigma[near]) < 0:  # wrong depths may have reversed the translation
         T[:3, 3] *= -1
@@ -153,9 +154,7 @@ def _triangulated(
     if not good.any():
         return None
     good &= sigma < _LARGEST_SIGMA * np.median(np.abs(value[good]))
-    index = np.flatnonzero(good)
-    index = index[:: max(len(index) // _MANY, 1)]
-    return index, value[index], sigma[index]
+    return good, value[good], sigma[good]
 
 
 def _deviations(
@@ -168,5 +167,19 @@ def _deviations(
         weighted = columns * weight
         factors = np.linalg.lstsq(weighted @ columns.T, weighted @ value, rcond=None)[0]
         squared = (value - factors @ columns) ** 2 * certainty
+        weight = certainty / (1.0 + squared / 4.0)
+    return np.asarray(squared)
+
+
+def _deviations_from_multiples(
+    columns: NDArray[np.float64], value: NDArray[np.float64], sigma: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(k, N) likewise from the best multiple of each of (k, N) columns."""
+    certainty = sigma**-2.0
+    weight = np.broadcast_to(certainty, columns.shape)
+    for _ in range(_ITERATIONS):
+        weighted = columns * weight
+        factors = (weighted @ value) / (weighted * columns).sum(axis=1)
+        squared = (value - factors[:, None] * columns) ** 2 * certainty
         weight = certainty / (1.0 + squared / 4.0)
     return np.asarray(squared)

@@ -36,8 +36,8 @@ _SIGMAS_OF_CALIBRATION = np.array([0.05, 0.05, 0.02, 0.02])
 _SIGMAS_OF_POSE = np.array([0.1, 0.1, 0.1, 3.0, 3.0])
 # Steps end when one is shorter than this, in standard deviations: after 4 for a good pair.
 _ITERATIONS, _CONVERGED = 12, 0.3
-# So many matches are enough.
-_ENOUGH = 300
+# No more matches than so many are used.
+_ENOUGH = 400
 # Residuals beyond this many standard deviations lose their say.
 _LOSS_SCALE = 2.0
 # Matches are never taken to be more exact than this, pixels: their errors have much in common from cell to cell.
@@ -86,7 +86,7 @@ class RigDeviation:
     @staticmethod
     def of(matches: Matches, camera: Camera, rig: StereoRig) -> RigDeviation:
         """Take the matches of a pair (a left, b right), outliers included; at least one."""
-        few = slice(None, None, max(len(matches) // _ENOUGH, 1))
+        few = evenly(len(matches))
         R_left, R_right = rig.rectification()
         left = _rectified(camera, matches.points_a[few], R_left)
         right = _rectified(rig.right, matches.points_b[few], R_right)
@@ -126,6 +126,11 @@ class RigDeviation:
         """(N,) angles by distances along y on the plane z = 1, which grow without bounds in a fisheye's view."""
         x, y, _ = self.right
         return np.asarray(np.sqrt(1.0 + x * x) / (1.0 + x * x + y * y))
+
+
+def evenly(count: int) -> slice:
+    """Return the slice of so many matches that is used."""
+    return slice(None, None, max(-(-count // _ENOUGH), 1))
 
 
 def _fitted(

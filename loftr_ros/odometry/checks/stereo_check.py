@@ -9,13 +9,14 @@ import numpy as np
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
-from loftr_ros.odometry.checks.rig_deviation import PITCH, ROLL, SCALE, SLANT, RigDeviation
+from loftr_ros.odometry.checks.rig_deviation import PITCH, ROLL, SCALE, SLANT, RigDeviation, evenly
 from loftr_ros.odometry.checks.turned_image import how_turned
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.image_quality import ImageQuality
 
-# Pairs are of keyframes. The fault of most of these many is that of the input.
-_RECENT = 9
+# Pairs are of keyframes. The fault of most of these many is that of the input. Beyond so many, only every fifth pair is
+# looked at for a small misalignment, which is nothing that a pair has alone.
+_RECENT, _EVERY = 9, 5
 # The figures below: median of the pairs of KITTI 06, EuRoC V1_01 and the rendered room, and the same with the fault.
 # A pair has this many matches: EuRoC at a sixth of its pixels 370; a black or mirrored right image fewer than 20.
 _FEW_MATCHES = 30
@@ -56,21 +57,26 @@ class StereoCheck:
     def __init__(self) -> None:
         """Start with no evidence."""
         self._recent: deque[_Verdict | None] = deque(maxlen=_RECENT)
+        self._last: _Verdict | None = None
+        self._pairs = 0
 
     def add_pair(self, frame: Frame, matches: Matches) -> None:
         """Take a stereo pair and its matches, left to right, outliers included."""
-        self._recent.append(_judge(frame, matches))
+        self._pairs += 1
+        is_due = self._pairs <= _RECENT or self._pairs % _EVERY == 0
+        self._last = _judge(frame, matches, thoroughly=is_due)
+        if is_due or self._last is not None:
+            self._recent.append(self._last)
 
     @property
     def has_pairs(self) -> bool:
         """Whether there is any stereo pair."""
-        return len(self._recent) > 0
+        return self._pairs > 0
 
     @property
     def gives_depth(self) -> bool:
         """Whether the disparities of the last pair may be depth; those of a swapped or later image are not."""
-        last = self._recent[-1] if self._recent else None
-        return last is None or last.warning.fault not in _NO_DEPTH
+        return self._last is None or self._last.warning.fault not in _NO_DEPTH
 
     @property
     def warning(self) -> InputWarning | None:
@@ -84,13 +90,15 @@ class StereoCheck:
         return same[len(same) // 2].warning
 
 
-def _judge(frame: Frame, matches: Matches) -> _Verdict | None:
-    """Name the fault of a pair; None if it is as calibrated."""
+def _judge(frame: Frame, matches: Matches, thoroughly: bool) -> _Verdict | None:
+    """Name the fault of a pair; None if it is as calibrated. Small misalignments are only sought if `thoroughly`."""
     assert frame.right is not None
     assert frame.rig is not None
     if len(matches) < _FEW_MATCHES:
         return _unmatched(frame, f"left and right image have only {len(matches)} matches", len(matches))
-    moved_px = float(np.percentile(np.abs(matches.points_b - matches.points_a).max(axis=1), 80))
+    few = evenly(len(matches))
+    distances = np.sort(np.abs(matches.points_b[few] - matches.points_a[few]).max(axis=1))
+    moved_px = float(distances[int(0.8 * len(distances))])
     if moved_px < _SAME_PX:
         text = (
             f"left and right are the same image (80 % of the points are within {moved_px:.2f} px of each other): check "
@@ -99,9 +107,9 @@ def _judge(frame: Frame, matches: Matches) -> _Verdict | None:
         return _Verdict(InputWarning(InputFault.STEREO_SAME, text), moved_px)
     deviation = RigDeviation.of(matches, frame.camera, frame.rig)
     share = deviation.as_calibrated.share_within(_ON_CURVE_PX)
-    named = (
-        _swapped(deviation, frame, matches) or _of_two_times(deviation, frame.rig.baseline) or _misaligned(deviation)
-    )
+    named = _swapped(deviation, frame, matches) or _of_two_times(deviation, frame.rig.baseline)
+    if named is None and (thoroughly or share < _LEAST_SHARE):
+        named = _misaligned(deviation)
     if named is None and share < _LEAST_SHARE:
         return _unmatched(frame, f"only {share:.0%} of the left-right matches fit the calibration", share)
     return named

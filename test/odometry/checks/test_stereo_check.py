@@ -282,3 +282,25 @@ def test_recorded_pairs(
     found.add_pair(frame, polish(frame.texture, right, matches, 3.0, both_ways=False))
     assert (found.warning and found.warning.fault) == fault
     assert found.warning is None or text in found.warning.text
+
+
+@pytest.mark.parametrize("pitch", [0.012, 0.0055])
+def test_pairs_are_judged_however_many_there_were(make_world: MakeWorld, curve: Curve, pitch: float) -> None:
+    """Later ones of another time give no depth; a misalignment that comes about is found after some time."""
+    world = make_world(curve(6), size=HALL, noise_px=0.1, depth_images=False)
+    bent = make_world(
+        curve(6), size=HALL, noise_px=0.1, rig=turned(world.rig, 0, 0, 0, pitch, 0, 0), depth_images=False
+    )
+    found = StereoCheck()
+    for _ in range(20):
+        found.add_pair(world.frame(3), world.match((3, 0), (3, 1)))
+    for _ in range(2):
+        found.add_pair(world.frame(3), world.match((3, 0), (0, 1)))
+        assert not found.gives_depth
+        found.add_pair(world.frame(3), world.match((3, 0), (3, 1)))
+        assert found.gives_depth
+    assert found.warning is None
+    for _ in range(60):
+        found.add_pair(world.frame(3), bent.match((3, 0), (3, 1)))
+    assert found.warning is not None
+    assert found.warning.fault is InputFault.STEREO_MISALIGNED
