@@ -26,8 +26,9 @@ from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 _MOTIONS, _MANY = 200, 500
 # Beyond so many every third motion is looked at, which bounds the cost: one takes 0.4 ms.
 _SOON, _EVERY = 12, 3
-# At least so many motions, with at least this median parallax, pixels: less has no epipolar lines.
-_LEAST_MOTIONS, _LEAST_PARALLAX_PX = 5, 2.0
+# At least so many motions: the scatter of fewer is too small (1.36 times the focal length at 6.8 standard deviations
+# after five in the kitchen). With at least this median parallax, pixels: less has no epipolar lines.
+_LEAST_MOTIONS, _LEAST_PARALLAX_PX = 10, 2.0
 # Standard deviations of both numbers before anything was seen.
 _PRIOR = np.array([0.5, 0.3])
 # A fault is at least this far off, and so many standard deviations. On all prefixes of the corridor, kitchen, desk,

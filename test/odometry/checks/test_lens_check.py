@@ -18,7 +18,7 @@ from loftr_ros.odometry.visual_odometry import VisualOdometry
 MakeWorld = Callable[..., Any]
 Curve = Callable[..., list[NDArray[np.float64]]]
 STEP = (0.15, 0.05, 0.1, 0.01, 0.0, 0.02)
-FRAMES = 12
+FRAMES = 18
 IDEAL = Camera(320, 240, np.array([[200.0, 0, 159.5], [0, 200, 119.5], [0, 0, 1]]))
 BARREL = replace(IDEAL, distortion_model="plumb_bob", distortion=np.array([-0.1, 0, 0, 0]))
 
