@@ -12,7 +12,7 @@ from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 # Median depths of frames, metres. Depth cameras for close range begin at 0.07 m; beyond 200 m none sees anything.
 # Smallest and largest on record: 0.37 m (corridor) and 5 m (corridor, simulated).
 _USUAL_MEDIAN = (0.1, 200.0)
-# The median of so many frames, of each every so many pixels.
+# Sliding window of frames for the median, the least number of them, and the pixel stride.
 _FRAMES, _LEAST_FRAMES, _EVERY = 9, 3, 32
 
 

@@ -19,9 +19,9 @@ from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.mapping.keyframe import Keyframe
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 
-# Figures are of so many motions, and said from so many on.
+# Sliding window of motions, and the least number of them for a warning.
 _RECENT, _LEAST_MOTIONS = 9, 3
-# So many matches with depth tell the line; no more than this are needed.
+# Least and largest number of matches with depth for the line fit.
 _FEW, _ENOUGH = 50, 200
 # Frames that the camera hardly moved between have depths without a difference: their line has no certain end.
 _LARGEST_SIGMA_PX = 0.3

@@ -20,12 +20,12 @@ from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 # A match that moved by less than this is fixed, and one that should have moved by more contradicts that, pixels: three
 # standard deviations of a polished match, and well beyond the largest error of an inlier.
 _FIXED_PX, _MOVING_PX = 0.5, 4.0
-# A cell is fixed if so many of its matches were, and most of them ...
+# A cell is fixed if at least this number of its matches were, and this share of them.
 _TIMES, _MOST = 3, 0.5
-# ... and the pattern is there if this share of the cells that could tell, and so many, are. On the recorded sequences
-# none is; behind a hood or dots 15 to 35 % are.
+# Least share and number of fixed cells for a warning, among the cells with evidence. On the recorded sequences no cell
+# is fixed; behind a hood or dots 15 to 35 % are.
 _LEAST_SHARE, _LEAST_CELLS = 0.03, 10
-# Counts of earlier motions fade by this factor with each that is taken, so that what is cleaned is forgotten.
+# Exponential forgetting of the counts per motion, so that the warning ends once the lens is cleaned.
 _FADING = 0.98
 
 

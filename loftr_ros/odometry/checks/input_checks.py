@@ -23,8 +23,8 @@ from loftr_ros.odometry.mapping.keyframe import Keyframe
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.states import TrackingState
 
-# What accumulates evidence takes it from each of the first so many frames and motions, and then from every so many, in
-# turns: a fault is found as soon as ever at the start, and later within seconds.
+# Checks that accumulate evidence run on each of the first frames and motions, then on every third, in turns: faults are
+# found without delay at the start, and within seconds later.
 _SOON, _EVERY = 12, 3
 
 

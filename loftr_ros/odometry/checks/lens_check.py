@@ -22,16 +22,16 @@ from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 
-# The evidence of so many motions is kept, of so many matches each.
+# Sliding window of motions, and matches used of each.
 _MOTIONS, _MANY = 200, 500
-# Beyond so many every third motion is looked at, which bounds the cost: one takes 0.4 ms.
+# After this number of motions only every third is used, which bounds the cost: one takes 0.4 ms.
 _SOON, _EVERY = 12, 3
-# At least so many motions: the scatter of fewer is too small (1.36 times the focal length at 6.8 standard deviations
-# after five in the kitchen). With at least this median parallax, pixels: less has no epipolar lines.
+# Least number of motions for a warning: the sandwich covariance of fewer is too small (five motions of the kitchen gave
+# 1.36 times the focal length at 6.8 sigma). Least median parallax of a motion, pixels: below, epipolar lines are noise.
 _LEAST_MOTIONS, _LEAST_PARALLAX_PX = 10, 2.0
-# Standard deviations of both numbers before anything was seen.
+# Prior standard deviations of log f and k1.
 _PRIOR = np.array([0.5, 0.3])
-# A fault is at least this far off, and so many standard deviations. On all prefixes of the corridor, kitchen, desk,
+# A fault exceeds these limits and this number of standard deviations. On all prefixes of the corridor, kitchen, desk,
 # KITTI 06 and rendered room at strides 1 to 5, the smaller share of both limits is at most 0.71 (focal length, kitchen)
 # and 0.78 (distortion, KITTI, whose calibration is known to be a little off: -6 % at 4.6 standard deviations).
 _LEAST_LOG_FOCAL = 0.12
@@ -53,7 +53,7 @@ class LensCheck:
         self.warning: InputWarning | None = None
 
     def add_motion(self, rays: NormalizedMatches, camera: Camera, motion: RelativePoseEstimate) -> None:
-        """Take a motion and its N matches; with another camera matrix, start anew."""
+        """Take a motion and its N matches; another camera matrix discards the evidence."""
         if not np.array_equal(camera.K, self._K):
             self._information.clear()
             self._gradients.clear()

@@ -20,16 +20,16 @@ from loftr_ros.odometry.pose.estimator import LARGEST_ERROR_PX, RelativePoseEsti
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry, epipolar_errors
 
-# So many motions are looked at, the first ones one after the other and then every so many, which bounds the mean cost:
-# one takes 2 to 3 ms.
+# Sliding window of motions, the least number for a warning, and the cadence: each of the first eight, then every
+# fifteenth, which bounds the mean cost, because one takes 2 to 3 ms.
 _MOTIONS, _LEAST_MOTIONS, _SOON, _EVERY = 40, 6, 8, 15
-# With at least this median parallax, pixels, and so many triangulated points that have depth, of so many matches.
+# Least median parallax, pixels, least number of triangulated points with depth, and matches used.
 _LEAST_PARALLAX_PX, _LEAST_POINTS, _MANY = 2.0, 30, 300
-# Points are used whose triangulated inverse depth is this certain, as a share of the median ...
+# Gate on the standard deviation of a triangulated inverse depth, as a share of the median.
 _LARGEST_SIGMA = 0.3
-# ... and depth images may err by this share; so may the triangulation, where the shutter rolls.
+# Relative error of depth images, and of triangulation under a rolling shutter.
 _DEPTH_SIGMA = 0.05
-# Squared deviations, in standard deviations, count this much at most; so does what does not fit at all.
+# Truncation of the squared residuals in sigma units, as in MSAC.
 _LARGEST_COST = 9.0
 # A point agrees with the depth image up to this, one and a half standard deviations.
 _AGREES = 2.25
@@ -41,7 +41,7 @@ _ITERATIONS = 4
 # (1.12 or 1.3 times the focal length), mirrored, upside down, shifted by 40 px, constant or inverted: cost >= 2.6,
 # plane / depth <= 0.85, plane / both <= 1.2.
 _LEAST_COST, _LEAST_GAIN, _LEAST_AFFINE_GAIN, _EXPLAINED, _LARGE_COST = 2.3, 1.1, 1.4, 0.6, 4.2
-# Once found, a fault remains until a limit is missed by this factor.
+# Hysteresis: a warning ends when a limit is missed by this factor.
 _HYSTERESIS = 1.15
 _TURNS = (("", 1, 1), ("mirrored", -1, 1), ("upside down", 1, -1), ("turned by 180 degrees", -1, -1))
 

@@ -21,7 +21,7 @@ from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 # Median difference of depth to what the motion makes of that of the keyframe, as a share: beyond that of a renderer
 # (under 0.2 %) and below what a sensor's noise alone does (1 %).
 _LEAST_DIFFERENCE = 0.005
-# So many cells tell it, and so many frames.
+# Least number of cells for a comparison, and of frames for a warning.
 _ENOUGH_CELLS, _ENOUGH = 25, 2
 
 

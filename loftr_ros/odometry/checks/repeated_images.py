@@ -17,11 +17,11 @@ from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.states import TrackingState
 
-# Every so many rows are compared first, which tells images apart in microseconds.
+# Row stride of the first comparison, which tells images apart in microseconds.
 _STEP = 64
 # Frames over which repeated images are counted: 3 to 10 seconds.
 WINDOW = 100
-# At rest a camera has no noise if so many images (1/3 to 1 s) and this share of all were equal to the one before. A
+# A camera at rest is noise-free if this number (1/3 to 1 s) and share of its images equal their predecessors. A
 # driver that sends a camera of 10 Hz at 60 Hz reaches five sixths.
 _NOISE_FREE_IMAGES, _NOISE_FREE_SHARE = 10, 0.9
 # A right image may come out equal by chance where it shows nothing, so a single one is no evidence.

@@ -30,17 +30,17 @@ from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 # what remains of the lens; mainly it moves points along them.
 PITCH, ROLL, SCALE, YAW = range(4)
 TURN, SLANT = slice(0, 3), slice(3, 5)
-# Their standard deviations beforehand, radians and shares. So wide that they only decide what a flat scene, in which
-# some of the unknowns look alike, leaves open.
+# Prior standard deviations, radians and shares: weak, they only regularize a planar scene, in which some unknowns are
+# not observable.
 _SIGMAS_OF_CALIBRATION = np.array([0.05, 0.05, 0.02, 0.02])
 _SIGMAS_OF_POSE = np.array([0.1, 0.1, 0.1, 3.0, 3.0])
-# Steps end when one is shorter than this, in standard deviations: after 4 for a good pair.
+# Gauss-Newton stops at a step below this, standard deviations: after 4 steps for a good pair.
 _ITERATIONS, _CONVERGED = 12, 0.3
-# No more matches than so many are used.
+# Largest number of matches used.
 _ENOUGH = 400
-# Residuals beyond this many standard deviations lose their say.
+# Scale of the Cauchy loss, standard deviations.
 _LOSS_SCALE = 2.0
-# Matches are never taken to be more exact than this, pixels: their errors have much in common from cell to cell.
+# Noise floor of a match, pixels: errors are correlated between neighboring cells.
 _LEAST_NOISE_PX = 0.2
 
 
@@ -129,7 +129,7 @@ class RigDeviation:
 
 
 def evenly(count: int) -> slice:
-    """Return the slice of so many matches that is used."""
+    """Return the slice that thins `count` matches evenly."""
     return slice(None, None, max(-(-count // _ENOUGH), 1))
 
 

@@ -14,7 +14,7 @@ from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 # TartanAir, 0.84 in 400 photos, 1.0 in noise; with the odd rows of the image before, at the median 1.1 (a slow turn of
 # 7-Scenes at 30 Hz) to 2.7; Bayer mosaics of colored rooms have 1.3 to 2.5, in columns 1.9 to 3.2.
 MAX_RATIO = 1.2
-FRAMES, LEAST = 10, 3  # that are looked back on; of which so many, and half of them, must show it
+FRAMES, LEAST = 10, 3  # sliding window; least number, besides half of them, for a warning
 LINES = 80  # columns or rows that are compared
 
 

@@ -14,11 +14,11 @@ from loftr_ros.odometry.checks.turned_image import how_turned
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.image_quality import ImageQuality
 
-# Pairs are of keyframes. The fault of most of these many is that of the input. Beyond so many, only every fifth pair is
-# looked at for a small misalignment, which is nothing that a pair has alone.
+# Sliding window of pairs, of which most must show a fault. Once it is full, small misalignments, which do not change,
+# are sought in every fifth pair only.
 _RECENT, _EVERY = 9, 5
 # The figures below: median of the pairs of KITTI 06, EuRoC V1_01 and the rendered room, and the same with the fault.
-# A pair has this many matches: EuRoC at a sixth of its pixels 370; a black or mirrored right image fewer than 20.
+# Least number of matches of a pair: EuRoC at a sixth of its pixels has 370; a black or mirrored right image under 20.
 _FEW_MATCHES = 30
 # Shares of matches within 1 px of their epipolar curve: good pairs have 0.77 and more, those of two places 0.1. Of less
 # than 1/3 no depth is used (`OdometryConfig.min_inlier_share`).
@@ -26,16 +26,16 @@ _ON_CURVE_PX, _LEAST_SHARE = 1.0, 0.5
 # Vertical error that a calibration causes, at the border of the image, pixels: good rigs have up to 0.24. From 1 px on
 # matches leave their epipolar curve by more than an inlier may.
 _LARGEST_MISALIGNMENT_PX, _SURE = 0.8, 5.0
-# The baseline is off its direction by this tangent: good rigs have up to 0.02, images half a frame apart 0.65. A
-# calibration is wrong by a few degrees at most.
+# Tangent of the angle between measured and calibrated baseline: up to 0.02 for good rigs, 0.65 for images half a frame
+# apart. A calibration is wrong by a few degrees at most.
 _LARGEST_SLANT, _SURE_SLANT = 0.15, 10.0
-# ... and the slant leaves this share of the residuals that turns of the right camera leave: a tenth of two times.
+# Largest ratio of the residuals of that fit to those of a pure rotation of the right camera: 0.1 for two times.
 _RESIDUALS_LEFT = 0.8
-# ... and explains this share of the matches: 0.8 of those a frame apart, a third of three frames apart.
+# Least inlier ratio of that fit: 0.8 for images one frame apart, a third for three frames.
 _LEAST_EXPLAINED = 0.25
-# Residuals of this median, pixels, are those of good rigs, as calibrated and turned: not worth looking into.
+# Median residuals of good rigs, pixels, as calibrated and rotated: below them no other fit is tried.
 _FINE_PX, _FINE_TURNED_PX = 0.5, 0.12
-# Share of the matches that are on their curve and in front of the cameras: 0.01 of a swapped pair, and 0.77 exchanged.
+# Share of the matches near their epipolar curve with positive disparity: 0.01 for a swapped pair, 0.77 once exchanged.
 _FEW_IN_FRONT, _NO_DISPARITY_PX = 0.25, 0.5
 # 80 % of the points of one image given twice agree within 0.02 to 0.08 px, within 0.21 px after noise or JPEG at 60 %.
 # A pair whose disparities are no larger tells no depth.

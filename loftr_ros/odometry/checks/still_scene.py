@@ -26,15 +26,14 @@ _LEAST_CONTRAST = 4.0
 # A part below this correlation has changed, and so has the image if this share of its parts has. Recorded standing
 # cameras stay at 0, and a person covers less; a camera that moves behind dots comes to 0.7 within a second.
 _LEAST_CORRELATION, _CHANGED = 0.8, 0.5
-# Fewer parts with contrast do not tell.
+# Least number of parts with contrast.
 _LEAST_PARTS = 12
-# Where matches cover less than the rest of the image, the parts in which there are any, so many, are left out: the body
-# of the robot may be all that matches. A person covers less.
+# Parts with this number of matches are left out if matches cover less than this share of the image: the body of the
+# robot may be all that matches. A person covers less.
 _MATCHED, _UNMATCHED_SHARE = 2, 0.6
-# Earlier images are kept at this interval, seconds, and so many of them, because sunlight moves. Fewer do not tell what
-# passes by.
+# Interval of the reference images, seconds, their number (short, because sunlight moves), and the least number.
 _INTERVAL_S, _KEPT, _LEAST_KEPT = 0.5, 6, 2
-# So many frames in a row are no flash of light.
+# Least number of frames in a row: not a flash of light.
 _FRAMES = 3
 
 

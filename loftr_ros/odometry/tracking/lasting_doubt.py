@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from loftr_ros.odometry.pose.degeneracy import mixture_covariance
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 
-# Doubt begins anew after so long without any, seconds; and what fills the view may do so for as long.
+# Seconds without a competing motion that end the doubt, and seconds for which a sudden motion is remembered.
 _MEMORY_S, _SUDDEN_MEMORY_S = 1.0, 3.0
 
 

@@ -92,7 +92,7 @@ def _chosen(node: Node, camera: Camera) -> Finding:
 
 
 class _LiveCheck:
-    """Judges what was heard of one camera."""
+    """Makes findings from the messages of one camera."""
 
     def __init__(self, node: Node, listener: Listener, heard: Heard) -> None:
         self._node, self._listener = node, listener
