@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loftr_ros.commands.arguments import add_matcher_arguments, counts_per_metre, positive, positive_int
+from loftr_ros.commands.arguments import add_matcher_arguments, positive, positive_int
+from loftr_ros.commands.sequence_input import add_format_arguments
 from loftr_ros.errors import LoftrRosError
 
 if TYPE_CHECKING:
@@ -34,13 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mode", choices=("mono", "stereo", "rgbd"), help="the cameras to use (default: the best there is)"
     )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON instead of a page")
-    parser.add_argument("--fps", type=positive, default=30.0, help="of images whose names are no stamps (default: 30)")
-    parser.add_argument(
-        "--depth-scale",
-        type=counts_per_metre,
-        metavar="N",
-        help="counts of an integer depth image in a meter: 1000 for millimeters (default: depth_scale.txt, or 5000)",
-    )
+    add_format_arguments(parser)
     motion = parser.add_argument_group("a short look by the odometry")
     motion.add_argument(
         "--frames", type=positive_int, default=20, metavar="N", help="run it over the first N frames (default: 20)"

@@ -24,6 +24,11 @@ def add_sequence_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
     parser.add_argument(
         "--stride", type=positive_int, default=1, metavar="N", help=f"{verb} every Nth frame (default: 1)"
     )
+    add_format_arguments(parser)
+
+
+def add_format_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what files do not always tell: the frame rate, and the unit of depth images."""
     parser.add_argument("--fps", type=positive, default=30.0, help="of images whose names are no stamps (default: 30)")
     parser.add_argument(
         "--depth-scale",
