@@ -23,9 +23,10 @@ from report import Report, network_machine, rich_table
 from loftr_ros import OdometryConfig, VisualOdometry, load_matcher, open_sequence
 from loftr_ros.commands.arguments import positive_int
 from loftr_ros.odometry.checks import input_checks
+from loftr_ros.odometry.config import Mode
 
 PROGRAM = "checks.py"
-MODES = {"kitti06": "stereo", "corridor": "rgbd", "kitchen": "rgbd"}
+MODES: dict[str, Mode] = {"kitti06": "stereo", "corridor": "rgbd", "kitchen": "rgbd"}
 CHECKS = "loftr_ros.odometry.checks"  # the package
 
 
