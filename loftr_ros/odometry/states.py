@@ -40,6 +40,8 @@ class Degeneracy(Enum):
     """The matches show no translation; only depth that is known beforehand gives one."""
     PLANAR = "planar scene"
     """One plane explains the matches; without depth, two motions do."""
+    AMBIGUOUS_DIRECTION = "ambiguous direction"
+    """Without depth, translations of different directions explain the matches nearly equally well."""
     FEW_NEAR_POINTS = "few near points"
     """Hardly any point is near enough for its depth to be well known: the length of the motion rests on few."""
     COMPETING_MOTION = "competing motion"

@@ -22,7 +22,7 @@ _ROUGHLY = 0.1
 
 
 def degeneracies(
-    geometry: TwoViewGeometry, inliers: NormalizedMatches, is_metric: bool, is_divided: bool
+    geometry: TwoViewGeometry, inliers: NormalizedMatches, is_metric: bool, is_divided: bool, is_ambiguous: bool
 ) -> tuple[Degeneracy, ...]:
     """Name what is degenerate.
 
@@ -31,11 +31,13 @@ def degeneracies(
         inliers: the matches that agree with the motion, with their depth.
         is_metric: whether the depth was measured, and not found by the motion itself.
         is_divided: whether there is a rival motion.
+        is_ambiguous: whether there is a rival direction of the translation.
     """
     near = (inliers.inverse_depth > _NEAR * inliers.sigma).sum()
     named = {
         Degeneracy.PURE_ROTATION: geometry is TwoViewGeometry.ROTATION,
         Degeneracy.PLANAR: geometry is TwoViewGeometry.PLANAR,
+        Degeneracy.AMBIGUOUS_DIRECTION: is_ambiguous,
         Degeneracy.FEW_NEAR_POINTS: is_metric and near < _FEW * len(inliers),
         Degeneracy.COMPETING_MOTION: is_divided,
     }

@@ -163,7 +163,7 @@ def estimate_relative_pose(
         fit.parallax_px,
         observable,
         fit.geometry,
-        degeneracies(fit.geometry, rays.select(inliers), is_metric, doubt is not None),
+        degeneracies(fit.geometry, rays.select(inliers), is_metric, doubt is not None, refined.is_ambiguous),
         focal * refined.noise,
         offset,
         np.zeros((6, 6)) if doubt is None else doubt,

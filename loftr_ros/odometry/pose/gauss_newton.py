@@ -53,6 +53,8 @@ class RefinedPose:
         offset_gains: (N,) likewise for `depth_offset`.
         by_offset: (6,) change of the pose by that of the offset, if this is known better from elsewhere.
         offset_variance: of `depth_offset`, which is part of `covariance`.
+        is_ambiguous: whether another direction of the translation explains the matches nearly as well; `covariance`
+            then covers both.
     """
 
     T_a_b: NDArray[np.float64]
@@ -64,6 +66,7 @@ class RefinedPose:
     offset_gains: NDArray[np.float64]
     by_offset: NDArray[np.float64]
     offset_variance: float
+    is_ambiguous: bool = False
 
     def with_offset(self, offset: float, sigma: float) -> RefinedPose:
         """Return the pose that goes with another `depth_offset`, not learned from these depths, and its covariance."""

@@ -52,6 +52,23 @@ def test_a_wrong_essential_matrix_does_no_harm(rays: NormalizedMatches, directio
     assert found.T_a_b[:3, 3] @ STEP[:3, 3] > 0
 
 
+@pytest.mark.parametrize(("step_m", "is_ambiguous"), [(0.015, True), (0.4, False)])
+def test_an_ambiguous_direction_is_named_and_covered(make_world: MakeWorld, step_m: float, is_ambiguous: bool) -> None:
+    """Half a pixel of parallax tells no direction between noise and rotation; ten pixels do."""
+    step = se3.transform(np.eye(3), [step_m, 0.0, 0.0])
+    world = make_world([START, START @ step], noise_px=0.5, outliers=0.0)
+    first, second = (world.extract(frame.image) for frame in world.frames())
+    matches = world.match(first, second)
+    matches = matches.select(np.arange(0, len(matches), 5))
+    unknown = np.full(len(matches), np.nan)
+    points = (world.camera.normalize(points) for points in (matches.points_a, matches.points_b))
+    found = refined_from(np.eye(3), (1, 0, 0), NormalizedMatches(*points, unknown, unknown), step_m)
+    assert found.is_ambiguous is is_ambiguous
+    error = found.T_a_b[:3, 3] - step[:3, 3]
+    across = error - error @ step[:3, 3] * step[:3, 3] / step_m**2
+    assert np.linalg.norm(across) < 3.0 * np.sqrt(np.trace(found.covariance[:3, :3]))
+
+
 def test_length(rays: NormalizedMatches) -> None:
     assert np.linalg.norm(refined_from(np.eye(3), (1, 0, 0), rays, 0.7).T_a_b[:3, 3]) == pytest.approx(0.7)
     T = refined_from(np.eye(3), (1, 0, 0), rays, None).T_a_b
