@@ -65,7 +65,7 @@ _MODULES = {
     "RelativePose": "odometry.pose.relative_pose",
     "Sequence": "sequences.sequence",
     "StereoRig": "odometry.geometry.stereo_rig",
-    "TrackingState": "odometry.estimate",
+    "TrackingState": "odometry.states",
     "Trajectory": "evaluation.trajectory",
     "VisualOdometry": "odometry.visual_odometry",
     "load_matcher": "loftr.runtime.matcher",
