@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,7 +16,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 _TRIES = 5
 _DTYPES = ("float32", "bfloat16", "float16")
-_SIDE = {"cpu": 2048, "cuda": 8192}  # of the matrices that are multiplied
+_LEAST_SIDE, _SIDE = 128, {"cpu": 2048, "cuda": 8192}  # of the matrices that are multiplied
+_LIMIT_S = 1.0
 _COPIED = 2**28  # bytes, more than any cache
 
 
@@ -86,9 +88,14 @@ def _size(tensor: Tensor) -> int:
 
 
 def _product_rate(device: torch.device, dtype: torch.dtype) -> float:
-    side = _SIDE[device.type]
-    a, b = torch.randn(2, side, side, device=device).to(dtype)
-    return 2 * side**3 / _least_seconds(lambda: a @ b)
+    """Return the FLOP/s of the largest product that takes a second at most: some processors emulate bfloat16."""
+    side = _LEAST_SIDE
+    while True:
+        a, b = torch.randn(2, side, side, device=device).to(dtype)
+        seconds = _least_seconds(partial(torch.matmul, a, b))
+        if side >= _SIDE[device.type] or 8 * seconds > _LIMIT_S:
+            return 2 * side**3 / seconds
+        side *= 2
 
 
 def _least_seconds(call: Callable[[], object]) -> float:
