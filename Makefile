@@ -9,6 +9,8 @@
 
 PYTHON ?= python3
 ROS ?= kilted
+# Folders or files to test; all if empty.
+TESTS ?=
 BIN := .venv/bin
 # One thread for each of the tests that run side by side.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --no-header
@@ -23,7 +25,7 @@ demo: venv
 
 # Types are checked on Kilted only: the oldest NumPy, OpenCV and rclpy have few of them.
 test: $(if $(filter jazzy,$(ROS)),venv,lint)
-	@$(PYTEST)
+	@$(PYTEST) $(TESTS)
 
 quick: venv
 	@$(STEP) "ruff check" $(BIN)/ruff check .
