@@ -31,7 +31,7 @@ def test_the_ekf_reads_the_velocity_of_the_node_and_nothing_else():
 
 
 def test_the_topics_are_those_that_the_program_publishes():
-    source = (ROOT / "loftr_ros" / "ros" / "outputs.py").read_text()
+    source = (ROOT / "loftr_ros" / "ros" / "publishers" / "outputs.py").read_text()
     assert {
         f"/loftr/{name}" for name in re.findall(r'create_lifecycle_publisher\(\w+, "(\w+)"', source)
     } == PUBLISHED - {"/diagnostics"}
