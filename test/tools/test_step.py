@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 STEP = ROOT / "tools" / "step.py"
 SAY_MUCH = "#!/bin/sh\nseq 300\n"
-LINTERS = ("ruff check", "ruff format --check", "mypy", "mypy bench")
+LINTERS = ("ruff check", "ruff format --check", "mypy", "mypy bench", "mypy examples")
 
 
 def step(*command: str) -> "subprocess.CompletedProcess[str]":
