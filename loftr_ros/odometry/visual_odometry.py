@@ -282,7 +282,7 @@ class VisualOdometry(Generic[FeaturesT]):
         matches = self._matcher.match(features, self._matcher.extract(frame.right)).finite()
         matches = self._polish(frame, frame.right, matches, both_ways=False)
         depths = depths_from_stereo(matches, frame.camera, frame.rig, self._config.ransac_threshold_px)
-        self._checks.add_pair(frame, matches, depths)
+        self._checks.add_pair(frame, matches)
         # Of a pair that shows other things, or is calibrated otherwise, a few matches happen to have a depth.
         fits = len(depths) >= self._config.min_inlier_share * len(matches) > 0
         self._pair_fits = fits and self._checks.pair_gives_depth

@@ -18,7 +18,6 @@ from loftr_ros.odometry.checks.stereo_check import StereoCheck
 from loftr_ros.odometry.checks.still_scene import StillScene
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.images.frame import Frame
-from loftr_ros.odometry.mapping.inverse_depth import CellDepths
 from loftr_ros.odometry.mapping.keyframe import Keyframe
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.states import TrackingState
@@ -56,13 +55,12 @@ class InputChecks:
         if frame.depth is not None and _is_due(self._frames, 1):
             self._depth_unit.add_depth(frame.depth)
 
-    def add_pair(self, frame: Frame, matches: Matches, depths: CellDepths) -> None:
+    def add_pair(self, frame: Frame, matches: Matches) -> None:
         """Take a stereo pair.
 
         Args:
             frame: whose left and right image were matched.
             matches: left to right, polished, outliers included.
-            depths: of those that fit the rig.
         """
         self._stereo.add_pair(frame, matches)
 

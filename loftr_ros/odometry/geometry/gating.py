@@ -17,7 +17,7 @@ def within_mahalanobis_gate(
     T_predicted: NDArray[np.float64],
     predicted_covariance: NDArray[np.float64],
 ) -> bool:
-    """Tell whether two (4, 4) poses of the camera, in one frame, agree within 99.9 % of their (6, 6) covariances."""
+    """Mahalanobis gate, 99.9 %: two (4, 4) poses of the camera in one frame, with their (6, 6) covariances."""
     turn = se3.log_rotation(T_measured[:3, :3] @ T_predicted[:3, :3].T)
     surprise = np.concatenate([T_measured[:3, 3] - T_predicted[:3, 3], turn])
     covariance = se3.well_conditioned(measured_covariance + predicted_covariance)

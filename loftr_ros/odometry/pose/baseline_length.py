@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-# Deviations beyond this many standard deviations lose their say.
+# Scale of the Cauchy loss, standard deviations.
 _LOSS_SCALE = 2.0
 # A baseline that is already a robust fit is corrected by this at most.
 _LARGEST_LOG_RATIO = 0.1

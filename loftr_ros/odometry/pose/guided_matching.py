@@ -26,7 +26,7 @@ _SURE_SHARE = 1 / 2
 _EXPECTED = 0.5
 # What is expected needs this share of the votes for what is not, and is another motion if fewer have voted for both.
 _ENOUGH, _SAME = 1 / 2, 1 / 2
-# What is expected against a sudden motion needs only so much: so many matches do not agree on the prediction by chance,
+# Inlier ratio that the predicted motion needs against a sudden one: this many do not agree on a prediction by chance,
 # and the other motion is of something that fills the view.
 _ENOUGH_IF_SUDDEN = 1 / 8
 
