@@ -90,7 +90,10 @@ def test_time_that_jumps_back(session, ros, program, rendered):
     variances = [m["pose_covariance"][0] for m in first + second]
     assert variances[12] >= variances[11] > variances[0]
     assert_positions(third, way)
-    assert [m["poses"] for m in found["path"]][-13:] == [24, *range(1, 13)]
+    # The path starts over with the odometry, once; a slow subscriber may miss one in the middle.
+    sizes = np.array([m["poses"] for m in found["path"]])
+    assert (np.count_nonzero(np.diff(sizes) < 0), sizes[-1]) == (1, 12)
+    assert sizes.max() >= 23
 
     values = found["diagnostics"][-1]["values"]
     assert (values["received"], values["processed"]) == ("36", "36")
