@@ -15,7 +15,7 @@ _ABOVE_ZERO = (
     "ransac_threshold_px",
     "match_noise_px",
     "keyframe_parallax_px",
-    "polish_max_shift_px",
+    "subpixel_max_shift_px",
     "max_speed",
     "max_speed_ratio",
     "max_angular_velocity",
@@ -51,8 +51,8 @@ class OdometryConfig:
         min_inliers: fewer than this many inliers and the frame is lost.
         min_inlier_share: fewer than this share of the matches and the frame is lost; repeated texture makes some of
             them agree on anything.
-        polish: refine each match on the images by Lucas-Kanade, which buys most of the sub-pixel accuracy.
-        polish_max_shift_px: a polished match that walked further than this is put back, pixels.
+        subpixel_refinement: refine each match on the images by Lucas-Kanade (KLT): most of the sub-pixel accuracy.
+        subpixel_max_shift_px: largest accepted shift of that refinement; beyond it the match stays unrefined, pixels.
         stationary_px: image motion below which the camera stands still, pixels; noise of single matches averaged out.
         min_parallax_px: median parallax (image motion left after removing rotation) below which no translation
             and no depth can be had without known depth, pixels.
@@ -78,8 +78,8 @@ class OdometryConfig:
     ransac_threshold_px: float = 1.0
     min_inliers: int = 25
     min_inlier_share: float = 1 / 3
-    polish: bool = True
-    polish_max_shift_px: float = 3.0
+    subpixel_refinement: bool = True
+    subpixel_max_shift_px: float = 3.0
     stationary_px: float = 1.0
     min_parallax_px: float = 1.0
     keyframe_parallax_px: float = 12.0

@@ -290,9 +290,9 @@ class VisualOdometry(Generic[FeaturesT]):
         return depths if self._pair_fits and is_depth else CellDepths.empty()
 
     def _polish(self, frame: Frame, image_b: NDArray[np.uint8], matches: Matches, both_ways: bool = True) -> Matches:
-        if not self._config.polish:
+        if not self._config.subpixel_refinement:
             return matches
-        return polish(frame.texture, image_b, matches, self._config.polish_max_shift_px, both_ways)
+        return polish(frame.texture, image_b, matches, self._config.subpixel_max_shift_px, both_ways)
 
     def _report(
         self,

@@ -28,7 +28,7 @@ AROUND = se3.transform(se3.exp_rotation([0.0, np.pi, 0.0]), [0.0, 0.0, 0.0])
 
 def run(world: Any, frames: Iterable[Frame], mode: Mode = "stereo", **settings: Any) -> list[OdometryEstimate]:
     """Run the odometry, and check what every estimate must be in every state."""
-    odometry = VisualOdometry(world, OdometryConfig(mode=mode, polish=False, **settings))
+    odometry = VisualOdometry(world, OdometryConfig(mode=mode, subpixel_refinement=False, **settings))
     estimates = [odometry.process(frame) for frame in frames]
     for estimate in estimates:
         R = estimate.T_odom_camera[:3, :3]

@@ -19,7 +19,9 @@ def length_error(
     """By how much a path of 30 frames comes out too long, as a share, with and without looking for an offset."""
     known = world.pop("disparity_offset_px")
     scene = make_world(curve(30), **world)
-    odometry = VisualOdometry(scene, OdometryConfig(mode="stereo", polish=False, disparity_offset_px=known))
+    odometry = VisualOdometry(
+        scene, OdometryConfig(mode="stereo", subpixel_refinement=False, disparity_offset_px=known)
+    )
     estimates = [odometry.process(frame) for frame in scene.frames()]
     steps = np.diff([estimate.T_odom_camera[:3, 3] for estimate in estimates], axis=0)
     return float(np.linalg.norm(steps, axis=1).sum() / (29 * np.linalg.norm(STEP[:3])) - 1.0)
