@@ -193,7 +193,7 @@ def test_a_lost_camera_goes_on_for_a_while_and_recovers(make_world: MakeWorld, c
 
 def test_a_camera_that_stays_lost_stops(make_world: MakeWorld, curve: Curve) -> None:
     world = make_world(curve(40), blind=frozenset(range(8, 40)))
-    estimates = run(world, "stereo", max_prediction_s=0.5)
+    estimates = run(world, "stereo", max_prediction=0.5)
     positions = np.array([estimate.T_odom_camera[:3, 3] for estimate in estimates])
     np.testing.assert_allclose(positions[20:], positions[20:21].repeat(20, axis=0), atol=1e-9)
     assert not estimates[-1].twist.any()
@@ -296,7 +296,7 @@ def test_stamps_must_increase_and_a_refused_frame_changes_nothing(
         {"max_speed": 0.0},
         {"max_speed_ratio": float("nan")},
         {"max_angular_velocity": 0.0},
-        {"max_gap_s": 0.0},
+        {"max_gap": 0.0},
     ],
 )
 def test_settings_out_of_range_are_named(setting: dict[str, Any]) -> None:

@@ -142,7 +142,7 @@ def estimate_relative_pose(
     # All matches have their say in the refinement, which is robust; those that only a rough start left out come back.
     tolerance = np.clip(3.0 * refined.noise, config.ransac_threshold_px / focal, LARGEST_ERROR_PX / focal)
     inliers = np.asarray(refined.errors < tolerance)
-    enough = max(config.min_inliers, config.min_inlier_share * len(rays))
+    enough = max(config.min_inliers, config.min_inlier_ratio * len(rays))
     finite = np.isfinite(refined.T_a_b).all() and np.isfinite(refined.covariance).all()
     if inliers.sum() < enough or not finite:
         return None

@@ -15,7 +15,7 @@ from loftr_ros.odometry.pose.estimator import estimate_relative_pose
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry
 
 # Two images that have little in common are what one asks about; nothing goes on from a wrong answer.
-_CONFIG = OdometryConfig(min_inlier_share=0.1)
+_CONFIG = OdometryConfig(min_inlier_ratio=0.1)
 
 
 @dataclass(frozen=True)
