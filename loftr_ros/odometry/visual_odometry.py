@@ -85,7 +85,7 @@ class VisualOdometry(Generic[FeaturesT]):
         self._is_metric, self._pair_fits = False, True
 
     def reconfigure(self, config: OdometryConfig) -> None:
-        """Go by other limits of motion (`max_...`) from the next frame on; nothing else may differ."""
+        """Apply changed settings from the next frame on; only those that `OdometryConfig` marks `runtime` may differ."""
         self._config = config
         self._track.reconfigure(config)
 
