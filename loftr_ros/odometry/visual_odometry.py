@@ -85,7 +85,7 @@ class VisualOdometry(Generic[FeaturesT]):
         self._is_metric, self._pair_fits = False, True
 
     def reconfigure(self, config: OdometryConfig) -> None:
-        """Apply changed settings from the next frame on; only those that `OdometryConfig` marks `runtime` may differ."""
+        """Apply changed settings from the next frame on; only `runtime` fields of `OdometryConfig` may differ."""
         self._config = config
         self._track.reconfigure(config)
 

@@ -100,7 +100,7 @@ class MetricOdometry(Generic[FeaturesT]):
         self._keyframe = _Keyframe(-1, np.eye(4), np.zeros((6, 6)), origin, Scale())
 
     def reconfigure(self, config: OdometryConfig) -> None:
-        """Apply changed settings from the next frame on; only those that `OdometryConfig` marks `runtime` may differ."""
+        """Apply changed settings from the next frame on; only `runtime` fields of `OdometryConfig` may differ."""
         self._config = config
         self._odometry.reconfigure(config)
 
