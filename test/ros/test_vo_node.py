@@ -228,7 +228,7 @@ def test_a_node_that_cannot_start_says_why_in_one_sentence(ros, parameters, sent
         (
             "stereo",
             {
-                "no-baseline": "nothing tells the distance of the cameras",
+                "no-baseline": "the stereo baseline is unknown",
                 "sizes": "160x96",
                 "gap": "the closest are 30.0 ms apart: set sync to approximate and sync_slop to more than 0.0300",
             },
