@@ -12,6 +12,7 @@ from typing import Generic
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.matches import FeaturesT, Matcher, Matches
 from loftr_ros.odometry.checks.input_checks import InputChecks
 from loftr_ros.odometry.config import OdometryConfig
@@ -200,8 +201,8 @@ class VisualOdometry(Generic[FeaturesT]):
         keyframe: Keyframe[FeaturesT],
         frame: Frame,
         rays: NormalizedMatches,
-        position: NDArray[np.float64],
-        T_expected: NDArray[np.float64] | None = None,
+        position: Array,
+        T_expected: Array | None = None,
     ) -> RelativePoseEstimate | None:
         baseline = self._track.baseline(1e-9 * (frame.stamp_ns - keyframe.frame.stamp_ns))
         focal, config, offset = frame.camera.focal, self._config, self._offset
@@ -220,9 +221,7 @@ class VisualOdometry(Generic[FeaturesT]):
         within_limits = self._is_within_limits(keyframe, stamp_ns, motion.T_keyframe_camera)
         return within_limits and self._track.is_possible(stamp_ns, motion)
 
-    def _is_within_limits(
-        self, keyframe: Keyframe[FeaturesT], stamp_ns: int, T_keyframe_camera: NDArray[np.float64]
-    ) -> bool:
+    def _is_within_limits(self, keyframe: Keyframe[FeaturesT], stamp_ns: int, T_keyframe_camera: Array) -> bool:
         """Check the step from the last estimate, which may be a prediction, against the limits of motion."""
         step = se3.inverse(self._last_pose) @ keyframe.T_odom_camera @ T_keyframe_camera
         return self._track.within_motion_limits(step, 1e-9 * (stamp_ns - self._last_stamp_ns))

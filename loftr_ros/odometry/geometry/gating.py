@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
 
 # 99.9 % of a chi-square distribution of six degrees of freedom.
@@ -12,10 +12,10 @@ _CHI2_6 = 22.46
 
 
 def within_mahalanobis_gate(
-    T_measured: NDArray[np.float64],
-    measured_covariance: NDArray[np.float64],
-    T_predicted: NDArray[np.float64],
-    predicted_covariance: NDArray[np.float64],
+    T_measured: Array,
+    measured_covariance: Array,
+    T_predicted: Array,
+    predicted_covariance: Array,
 ) -> bool:
     """Mahalanobis gate, 99.9 %: two (4, 4) poses of the camera in one frame, with their (6, 6) covariances."""
     turn = se3.log_rotation(T_measured[:3, :3] @ T_predicted[:3, :3].T)

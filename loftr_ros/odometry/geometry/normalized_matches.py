@@ -8,6 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
+
 # Matches are never taken to be more exact than this, pixels.
 LEAST_NOISE_PX = 0.03
 
@@ -23,22 +25,22 @@ class NormalizedMatches:
         spread: see `Matches.covariance_b`.
     """
 
-    a: NDArray[np.float64]
-    b: NDArray[np.float64]
-    inverse_depth: NDArray[np.float64]
-    sigma: NDArray[np.float64]
-    spread: NDArray[np.float64] | None = None
+    a: Array
+    b: Array
+    inverse_depth: Array
+    sigma: Array
+    spread: Array | None = None
 
     def __len__(self) -> int:
         return len(self.a)
 
     @cached_property
-    def columns_a(self) -> NDArray[np.float64]:
+    def columns_a(self) -> Array:
         """(3, N) points of a with z = 1; a coordinate of all of them lies in one piece of memory."""
         return np.ascontiguousarray(homogeneous(self.a).T)
 
     @cached_property
-    def columns_b(self) -> NDArray[np.float64]:
+    def columns_b(self) -> Array:
         """(2, N) points of b."""
         return np.ascontiguousarray(self.b.T)
 
@@ -61,7 +63,7 @@ class NormalizedMatches:
         spread = None if self.spread is None else self.spread[mask]
         return NormalizedMatches(self.a[mask], self.b[mask], self.inverse_depth[mask], self.sigma[mask], spread)
 
-    def variance(self, directions: NDArray[np.float64]) -> NDArray[np.float64]:
+    def variance(self, directions: Array) -> Array:
         """Return (..., N) variances of b along (2, ..., N) unit vectors, as multiples of a typical one."""
         if self.spread is None:
             return np.ones(directions.shape[1:])
@@ -70,7 +72,7 @@ class NormalizedMatches:
         return np.asarray(x * x * xx + 2.0 * x * y * xy + y * y * yy)
 
     @cached_property
-    def _moments(self) -> NDArray[np.float64]:
+    def _moments(self) -> Array:
         """(3, N) the numbers xx, xy, yy of the spreads, which are there."""
         assert self.spread is not None
         return np.ascontiguousarray(self.spread.reshape(-1, 4)[:, [0, 1, 3]].T)
@@ -89,20 +91,18 @@ class NormalizedMatches:
         return NormalizedMatches(self.a, self.b, unknown, unknown, self.spread)
 
 
-def homogeneous(rays: NDArray[np.float64]) -> NDArray[np.float64]:
+def homogeneous(rays: Array) -> Array:
     """Append z = 1 to (N, 2) rays."""
     return np.column_stack([rays, np.ones(len(rays))])
 
 
-def rotate(rays: NDArray[np.float64], R: NDArray[np.float64]) -> NDArray[np.float64]:
+def rotate(rays: Array, R: Array) -> Array:
     """Turn (N, 2) rays and bring them back to the plane z = 1; those that end up behind it become very far off."""
     turned = homogeneous(rays) @ R.T
     return np.asarray(turned[:, :2] / np.maximum(turned[:, 2:], 1e-6))
 
 
-def triangulate(
-    rays_a: NDArray[np.float64], rays_b: NDArray[np.float64], T_a_b: NDArray[np.float64], noise: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def triangulate(rays_a: Array, rays_b: Array, T_a_b: Array, noise: float) -> tuple[Array, Array]:
     """Return (N,) inverse depths in camera a, and standard deviations, of rays seen from two known poses.
 
     The inverse depth rho puts the image of the point, R^T (x_a - rho p), nearest to its match in image b, whose noise
@@ -113,9 +113,7 @@ def triangulate(
     return inverse_depths(to_axes_of_b @ homogeneous(rays_a).T, to_axes_of_b @ T_a_b[:3, 3], rays_b.T, noise)
 
 
-def inverse_depths(
-    at_infinity: NDArray[np.float64], baseline: NDArray[np.float64], rays_b: NDArray[np.float64], noise: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def inverse_depths(at_infinity: Array, baseline: Array, rays_b: Array, noise: float) -> tuple[Array, Array]:
     """Triangulate what is already turned to the axes of b: (3, N) rays of a and (3,) position of b; `rays_b` (2, N)."""
     (x, y, z), (b_x, b_y) = at_infinity, rays_b
     slope_x, slope_y = baseline[0] - b_x * baseline[2], baseline[1] - b_y * baseline[2]

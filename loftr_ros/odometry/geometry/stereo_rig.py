@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera, CameraError
 from loftr_ros.odometry.geometry.normalized_matches import homogeneous
@@ -22,7 +22,7 @@ class StereoRig:
     """
 
     right: Camera
-    T_left_right: NDArray[np.float64]
+    T_left_right: Array
 
     def __post_init__(self) -> None:
         """Raise CameraError for a transform that is none, or two cameras in one place."""
@@ -55,9 +55,7 @@ class StereoRig:
         return StereoRig(right, se3.transform(np.eye(3), [baseline, 0.0, 0.0]))
 
     @staticmethod
-    def from_rectification(
-        right: Camera, R_left: NDArray[np.float64], R_right: NDArray[np.float64], baseline: float
-    ) -> StereoRig:
+    def from_rectification(right: Camera, R_left: Array, R_right: Array, baseline: float) -> StereoRig:
         """Return the rig of a raw pair that ROS has calibrated.
 
         Args:
@@ -73,7 +71,7 @@ class StereoRig:
         """Distance of the cameras, metres."""
         return float(np.linalg.norm(self.T_left_right[:3, 3]))
 
-    def rectification(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def rectification(self) -> tuple[Array, Array]:
         """Return (R_left, R_right) as in `from_rectification`: x along the baseline, z between both optical axes."""
         R, p = self.T_left_right[:3, :3], self.T_left_right[:3, 3]
         x = p / self.baseline
@@ -82,7 +80,7 @@ class StereoRig:
         R_left = np.stack([x, y, np.cross(x, y)])
         return R_left, R_left @ R
 
-    def project(self, rays: NDArray[np.float64], inverse_depth: NDArray[np.float64]) -> NDArray[np.float64]:
+    def project(self, rays: Array, inverse_depth: Array) -> Array:
         """Return (N, 2) pixels of the right image for points on (N, 2) rays of the left camera, z = 1, at (N,) 1/z."""
         R, p = self.T_left_right[:3, :3], self.T_left_right[:3, 3]
         return self.right.project((homogeneous(rays) - inverse_depth[:, None] * p) @ R)

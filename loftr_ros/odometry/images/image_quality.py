@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.images.structure_tensor import halved
 from loftr_ros.odometry.states import LostReason
 
@@ -38,7 +39,7 @@ class ImageQuality:
     dark: float
     bright: float
     contrast: float
-    sharpness: NDArray[np.float64]
+    sharpness: Array
 
     @staticmethod
     def of(image: NDArray[np.uint8]) -> ImageQuality:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.images.frame import Frame
 
@@ -34,7 +35,7 @@ def as_seen_by(frame: Frame, now: Frame) -> Frame:
     return Frame(frame.stamp_ns, image, now.camera, right, depth, now.rig)
 
 
-def _to_old(old: Camera, new: Camera) -> NDArray[np.float64]:
+def _to_old(old: Camera, new: Camera) -> Array:
     """(3, 3) pixels of the new camera to those of the old one, of images without distortion or with the same lens."""
     return np.asarray(old.K @ np.linalg.inv(new.K))
 
@@ -46,6 +47,6 @@ def _grey(image: NDArray[np.uint8], old: Camera, new: Camera) -> NDArray[np.uint
     return np.asarray(_warp(smooth, to_old, new, cv2.INTER_LINEAR), np.uint8)
 
 
-def _warp(image: NDArray[Any], to_old: NDArray[np.float64], camera: Camera, interpolation: int) -> Any:
+def _warp(image: NDArray[Any], to_old: Array, camera: Camera, interpolation: int) -> Any:
     size = (camera.width, camera.height)
     return cv2.warpAffine(image, to_old[:2], size, flags=interpolation | cv2.WARP_INVERSE_MAP)

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
+
 WINDOW = 17  # pixels, side of the patches that are compared; 15 take longer, because processors work in eights
 # Differences between two images of one patch, grey levels; neighbouring pixels err together, in blocks of so many.
 _GREY_NOISE, _COMMON_PIXELS = 2.0, 9.0
@@ -22,7 +24,7 @@ class Texture:
 
     image: NDArray[np.uint8]
 
-    def spread(self, points: NDArray[np.float32]) -> NDArray[np.float64]:
+    def spread(self, points: NDArray[np.float32]) -> Array:
         """Return the covariance (N, 2, 2) of patches sought by their grey values, as a multiple of the median one.
 
         It is the inverse of the structure tensor, times the noise of the grey values.

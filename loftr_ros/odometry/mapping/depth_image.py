@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.mapping.inverse_depth import CellDepths, interpolated
 
@@ -44,9 +45,7 @@ def depths_from_image(matches: Matches, depth: NDArray[np.float32]) -> CellDepth
     return CellDepths.of(matches.cell_a, value, sigma)
 
 
-def _between_holes(
-    points: NDArray[np.float32], depth: NDArray[np.float32], around: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _between_holes(points: NDArray[np.float32], depth: NDArray[np.float32], around: Array) -> tuple[Array, Array]:
     """(N,) inverse depths at (N, 2) points, and standard deviations; NaN where unknown.
 
     From each of the four sides the nearest known pixel is taken. Neither they nor what is known of the (N, 9) pixels

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from loftr_ros.arrays import Array
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.geometry.normalized_matches import LEAST_NOISE_PX, homogeneous, triangulate
@@ -38,8 +39,8 @@ class CellDepths:
     """
 
     cells: NDArray[np.int64]
-    value: NDArray[np.float64]
-    sigma: NDArray[np.float64]
+    value: Array
+    sigma: Array
 
     @staticmethod
     def empty() -> CellDepths:
@@ -47,7 +48,7 @@ class CellDepths:
         return CellDepths(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
 
     @staticmethod
-    def of(cells: NDArray[np.int64], value: NDArray[np.float64], sigma: NDArray[np.float64]) -> CellDepths:
+    def of(cells: NDArray[np.int64], value: Array, sigma: Array) -> CellDepths:
         """Keep what is finite and may be in front of the camera; of a cell given twice, the more certain.
 
         Noise makes some far points negative. Without those, the others would be too near on average.
@@ -69,7 +70,7 @@ class CellDepths:
         """Number of cells that are surely nearer than infinity."""
         return int((self.value > _GATE * self.sigma).sum())
 
-    def at(self, cells: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def at(self, cells: NDArray[np.int64]) -> tuple[Array, Array]:
         """Return (N,) inverse depths and standard deviations of cells; NaN where unknown."""
         value, sigma = np.full(len(cells), np.nan), np.full(len(cells), np.nan)
         if len(self) > 0:
@@ -112,9 +113,7 @@ class PropagatedDepths:
     there; between points of different depth it is as uncertain as they differ.
     """
 
-    def __init__(
-        self, rays: NDArray[np.float64], value: NDArray[np.float64], sigma: NDArray[np.float64], drift: float = 0.0
-    ) -> None:
+    def __init__(self, rays: Array, value: Array, sigma: Array, drift: float = 0.0) -> None:
         """Take (N, 2) rays of the new keyframe, their inverse depths and standard deviations, all finite.
 
         `drift` is the standard deviation of the scale that they have in common, as a share.
@@ -125,7 +124,7 @@ class PropagatedDepths:
     def _tree(self) -> cKDTree:
         return cKDTree(self._rays)
 
-    def at(self, rays: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def at(self, rays: Array) -> tuple[Array, Array]:
         """Return (N,) inverse depths and standard deviations; NaN where the nearest points are all on one side."""
         if len(self._rays) < _NEIGHBOURS:
             return np.full(len(rays), np.nan), np.full(len(rays), np.nan)
@@ -133,9 +132,7 @@ class PropagatedDepths:
         return interpolated(self._rays[index] - rays[:, None], self._value[index], self._sigma[index])
 
 
-def interpolated(
-    places: NDArray[np.float64], values: NDArray[np.float64], sigmas: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def interpolated(places: Array, values: Array, sigmas: Array) -> tuple[Array, Array]:
     """(N,) inverse depths at the origins of (N, K, 2) places, and standard deviations, by what is known at the places.
 
     The latter are (N, K) values and standard deviations. NaN where all places are on one side of the origin.
@@ -148,7 +145,7 @@ def interpolated(
     return np.where(inside, value, np.nan), np.where(inside, sigma, np.nan)
 
 
-def _weights_at_origin(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+def _weights_at_origin(x: Array, y: Array) -> Array:
     """(K, N) weights of K values at places (x, y) that make the value at the origin.
 
     The value is that of the plane of least squares in which the nearest places count most (moving least squares,
@@ -165,7 +162,7 @@ def _weights_at_origin(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArra
         return np.asarray(near * (1.0 - slope))
 
 
-def depths_from_motion(matches: Matches, camera: Camera, T_a_b: NDArray[np.float64], noise_px: float) -> CellDepths:
+def depths_from_motion(matches: Matches, camera: Camera, T_a_b: Array, noise_px: float) -> CellDepths:
     """Triangulate the matches of a keyframe and a later frame whose relative pose is known."""
     rays_a, rays_b = camera.normalize(matches.points_a), camera.normalize(matches.points_b)
     return CellDepths.of(matches.cell_a, *triangulate(rays_a, rays_b, T_a_b, noise_px / camera.focal))
@@ -197,14 +194,14 @@ def depths_from_stereo(matches: Matches, camera: Camera, rig: StereoRig, thresho
     return CellDepths.of(matches.cell_a, np.where(on_curve, start + change, np.nan), sigma)
 
 
-def _products(a: NDArray[np.float64], C: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+def _products(a: Array, C: Array, b: Array) -> Array:
     """(N,) products a' C^-1 b of (N, 2) vectors and (N, 2, 2) covariances."""
     (a_x, a_y), (b_x, b_y), (xx, xy, _, yy) = a.T, b.T, C.reshape(-1, 4).T
     return np.asarray((yy * a_x * b_x - xy * (a_x * b_y + a_y * b_x) + xx * a_y * b_y) / (xx * yy - xy * xy))
 
 
 def propagate(
-    matches: Matches, camera: Camera, depths: CellDepths, T_a_b: NDArray[np.float64], drift: float = 0.0
+    matches: Matches, camera: Camera, depths: CellDepths, T_a_b: Array, drift: float = 0.0
 ) -> PropagatedDepths:
     """Move the depths of image a along the matches to image b, whose pose in a is known."""
     value, sigma = depths.at(matches.cell_a)

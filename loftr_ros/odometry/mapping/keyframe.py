@@ -8,6 +8,7 @@ from typing import Generic
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.matches import FeaturesT, Matches
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.geometry import se3
@@ -52,8 +53,8 @@ class Keyframe(View[FeaturesT]):
             from keyframe to keyframe without any new depth.
     """
 
-    T_odom_camera: NDArray[np.float64]
-    covariance: NDArray[np.float64]
+    T_odom_camera: Array
+    covariance: Array
     depths: CellDepths
     carried: PropagatedDepths | None = None
     best_inliers: int = 0
@@ -65,12 +66,7 @@ class Keyframe(View[FeaturesT]):
         return Keyframe(view.frame, view.features, view.quality, np.eye(4), np.zeros((6, 6)), depths)
 
     def successor(
-        self,
-        view: View[FeaturesT],
-        T_keyframe_camera: NDArray[np.float64],
-        covariance: NDArray[np.float64],
-        inliers: Matches,
-        depths: CellDepths,
+        self, view: View[FeaturesT], T_keyframe_camera: Array, covariance: Array, inliers: Matches, depths: CellDepths
     ) -> Keyframe[FeaturesT]:
         """Make a view the next keyframe.
 
@@ -98,9 +94,7 @@ class Keyframe(View[FeaturesT]):
             carried = propagate(same, self.frame.camera, self.depths, np.eye(4), self.drift)
         return Keyframe(view.frame, view.features, view.quality, self.T_odom_camera, self.covariance, depths, carried)
 
-    def in_odom(
-        self, T_keyframe_camera: NDArray[np.float64], covariance: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def in_odom(self, T_keyframe_camera: Array, covariance: Array) -> tuple[Array, Array]:
         """Return the pose in odom and its (6, 6) covariance of what has this pose in the keyframe."""
         return self.T_odom_camera @ T_keyframe_camera, se3.composed_covariance(
             self.T_odom_camera, self.covariance, T_keyframe_camera, covariance

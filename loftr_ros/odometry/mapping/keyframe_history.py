@@ -6,8 +6,8 @@ from collections import deque
 from typing import Generic
 
 import numpy as np
-from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.matches import FeaturesT
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.mapping.keyframe import Keyframe
@@ -60,9 +60,7 @@ class RecentKeyframes(Generic[FeaturesT]):
         self._moved_px, self._tried = np.inf, 0
 
 
-def seen_from(
-    keyframe: Keyframe[FeaturesT], T_odom_camera: NDArray[np.float64], covariance: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def seen_from(keyframe: Keyframe[FeaturesT], T_odom_camera: Array, covariance: Array) -> tuple[Array, Array]:
     """Return a pose in odom and its (6, 6) covariance relative to an earlier keyframe of the same path.
 
     The covariance accumulated along the path from the keyframe on; what came before is common to both poses.

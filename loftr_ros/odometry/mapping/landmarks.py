@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera
@@ -32,10 +32,10 @@ class Landmarks:
     camera: Camera
     matches: Matches
     depths: CellDepths
-    T_keyframe_camera: NDArray[np.float64]
+    T_keyframe_camera: Array
     unit: float = 1.0
 
-    def points(self) -> NDArray[np.float64]:
+    def points(self) -> Array:
         """Return (N, 3) points in the camera frame of the frame, one a match; NaN where the depth is not known."""
         value, sigma = self.depths.at(self.matches.cell_a)
         value[~(sigma < _LEAST_CERTAINTY * value)] = np.nan

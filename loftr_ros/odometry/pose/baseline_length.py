@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
+
+from loftr_ros.arrays import Array
 
 # Scale of the Cauchy loss, standard deviations.
 _LOSS_SCALE = 2.0
@@ -13,10 +14,10 @@ _LARGEST_LOG_RATIO = 0.1
 
 
 def length_ratio(
-    known: NDArray[np.float64],
-    known_sigma: NDArray[np.float64],
-    measured: NDArray[np.float64],
-    measured_sigma: NDArray[np.float64],
+    known: Array,
+    known_sigma: Array,
+    measured: Array,
+    measured_sigma: Array,
 ) -> float:
     """Return by how much a baseline must grow for the (N,) inverse depths triangulated with it to fit the known ones.
 

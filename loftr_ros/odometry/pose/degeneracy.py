@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.pose.pnp import perspective_pose
@@ -47,10 +48,10 @@ def degeneracies(
 def competing_motion_covariance(
     rays: NormalizedMatches,
     inliers: NDArray[np.bool_],
-    T_a_b: NDArray[np.float64],
+    T_a_b: Array,
     threshold: float,
     min_inliers: int,
-) -> NDArray[np.float64] | None:
+) -> Array | None:
     """Return the doubt that matches cast which agree on another motion than the others do.
 
     Which of the two groups is the world and which moves by itself, the matches do not say; each motion is given the
@@ -83,9 +84,7 @@ def matters(votes: int, num_matches: int) -> bool:
     return votes >= _MATTERS * num_matches
 
 
-def mixture_covariance(
-    T_a_b: NDArray[np.float64], T_rival: NDArray[np.float64], probability: float
-) -> NDArray[np.float64]:
+def mixture_covariance(T_a_b: Array, T_rival: Array, probability: float) -> Array:
     """Return the (6, 6) covariance about a motion if another one is the true one with this probability."""
     turn = se3.log_rotation(T_rival[:3, :3] @ T_a_b[:3, :3].T)
     shift = T_rival[:3, 3] - T_a_b[:3, 3]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, triangulate
 from loftr_ros.odometry.pose.degeneracy import mixture_covariance
@@ -65,9 +65,7 @@ def refine_direction(
     return replace(evaluated, covariance=evaluated.covariance + doubt, is_ambiguous=True)
 
 
-def _competing(
-    candidates: list[NDArray[np.float64]], costs: NDArray[np.float64]
-) -> tuple[NDArray[np.float64] | None, float]:
+def _competing(candidates: list[Array], costs: Array) -> tuple[Array | None, float]:
     """Return the cheapest pose of another direction than the best one, None if it is much worse, and its probability.
 
     The probability falls from 1/2 at equal costs to 0 at the margin.
@@ -84,9 +82,7 @@ def _competing(
     return candidates[rival].copy(), float(0.5 * (1.0 - excess / _COST_MARGIN))
 
 
-def _candidates(
-    two_view: TwoViewPose, few: NormalizedMatches, noise: float, least_noise: float
-) -> list[NDArray[np.float64]]:
+def _candidates(two_view: TwoViewPose, few: NormalizedMatches, noise: float, least_noise: float) -> list[Array]:
     """(4, 4) poses with a translation of length 1: the essential matrix's, the refined starts, and their opposites."""
     essential = se3.transform(two_view.R_a_b, two_view.direction)
     R_a_b = fit_rotation(few.a, few.b, noise)
@@ -97,7 +93,7 @@ def _candidates(
     return [essential, *refined, *opposites]
 
 
-def _along_the_lines(T_a_b: NDArray[np.float64], threshold: float) -> list[NDArray[np.float64]]:
+def _along_the_lines(T_a_b: Array, threshold: float) -> list[Array]:
     """(4, 4) poses whose rotation moves the points along their epipolar lines, by one and two thresholds.
 
     The epipolar error hardly changes by it, but at little parallax it decides which points are in front.
@@ -107,7 +103,7 @@ def _along_the_lines(T_a_b: NDArray[np.float64], threshold: float) -> list[NDArr
     return [se3.transform(se3.exp_rotation(k * axis) @ T_a_b[:3, :3], T_a_b[:3, 3]) for k in (-2, -1, 1, 2)]
 
 
-def _unit(T_a_b: NDArray[np.float64], rays: NormalizedMatches) -> float:
+def _unit(T_a_b: Array, rays: NormalizedMatches) -> float:
     """Return what a translation has to be multiplied with to make the median distance 1."""
     inverse_depth, _ = triangulate(rays.a, rays.b, T_a_b, 1.0)
     in_front = inverse_depth[inverse_depth > 0]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.normalized_matches import LEAST_NOISE_PX, NormalizedMatches, triangulate
@@ -57,9 +58,9 @@ class RelativePoseEstimate:
         doubt: (6, 6) the part of the covariance that a competing motion of other matches adds.
     """
 
-    T_keyframe_camera: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    depth_sensitivity: NDArray[np.float64]
+    T_keyframe_camera: Array
+    covariance: Array
+    depth_sensitivity: Array
     inliers: NDArray[np.bool_]
     parallax_px: float
     observable: ObservableDof
@@ -67,19 +68,19 @@ class RelativePoseEstimate:
     degeneracies: tuple[Degeneracy, ...]
     noise_px: float
     offset: DisparityBias
-    doubt: NDArray[np.float64]
+    doubt: Array
 
     @property
-    def pose(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def pose(self) -> tuple[Array, Array]:
         """T_keyframe_camera and its covariance."""
         return self.T_keyframe_camera, self.covariance
 
     @property
-    def undoubted(self) -> NDArray[np.float64]:
+    def undoubted(self) -> Array:
         """(6, 6) covariance if the inliers show the world and not a moving object."""
         return self.covariance - self.doubt
 
-    def doubted(self, doubt: NDArray[np.float64]) -> RelativePoseEstimate:
+    def doubted(self, doubt: Array) -> RelativePoseEstimate:
         """Return the same with a (6, 6) doubt that is at least this one, and the remark."""
         named = dict.fromkeys((*self.degeneracies, Degeneracy.COMPETING_MOTION))
         more = doubt if np.trace(doubt) > np.trace(self.doubt) else self.doubt
@@ -108,11 +109,11 @@ class _Fit:
 def estimate_relative_pose(
     rays: NormalizedMatches,
     focal: float,
-    position: NDArray[np.float64],
+    position: Array,
     baseline: float | None,
     config: OdometryConfig,
     offset: DisparityBias = NO_BIAS,
-    T_expected: NDArray[np.float64] | None = None,
+    T_expected: Array | None = None,
 ) -> RelativePoseEstimate | None:
     """Measure the motion between keyframe (image a) and frame (image b).
 
@@ -171,7 +172,7 @@ def estimate_relative_pose(
 
 
 def _fit_from_prior(
-    T_expected: NDArray[np.float64],
+    T_expected: Array,
     rays: NormalizedMatches,
     focal: float,
     config: OdometryConfig,
@@ -198,7 +199,7 @@ def _fit_from_prior(
 def _fit_from_scratch(
     rays: NormalizedMatches,
     focal: float,
-    position: NDArray[np.float64],
+    position: Array,
     baseline: float | None,
     config: OdometryConfig,
     offset: DisparityBias,
@@ -224,7 +225,7 @@ def _fit_from_scratch(
 
 
 def _refined_with_depth(
-    start: NDArray[np.float64], rays: NormalizedMatches, focal: float, config: OdometryConfig, offset: DisparityBias
+    start: Array, rays: NormalizedMatches, focal: float, config: OdometryConfig, offset: DisparityBias
 ) -> tuple[RefinedPose, DisparityBias]:
     noise, least_noise = config.match_noise_px / focal, LEAST_NOISE_PX / focal
     if config.mode == "mono":
@@ -234,9 +235,7 @@ def _refined_with_depth(
     return refined.with_offset(learned.value - offset.value, learned.sigma), learned
 
 
-def _refine_with_own_depth(
-    start: NDArray[np.float64], rays: NormalizedMatches, noise: float, least_noise: float
-) -> RefinedPose:
+def _refine_with_own_depth(start: Array, rays: NormalizedMatches, noise: float, least_noise: float) -> RefinedPose:
     """Refine a pose with depth that comes from the camera's own motion: not too trusting, and keeping the scale.
 
     What such depth adds was in the poses before, and errs with them. So its part in the covariance is the length alone.
@@ -251,7 +250,7 @@ def _refine_with_own_depth(
     return replace(refined, T_a_b=T, covariance=covariance, depth_sensitivity=np.zeros_like(refined.depth_sensitivity))
 
 
-def _undetermined(observable: ObservableDof, position: NDArray[np.float64], baseline: float) -> NDArray[np.float64]:
+def _undetermined(observable: ObservableDof, position: Array, baseline: float) -> Array:
     """(6, 6) covariance of the part of the translation that the matches do not determine: as large as itself."""
     covariance = np.zeros((6, 6))
     if observable is ObservableDof.UP_TO_SCALE:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
-from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.pose.residuals import Linearization, NoiseScales
@@ -57,14 +57,14 @@ class RefinedPose:
             then covers both.
     """
 
-    T_a_b: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    depth_sensitivity: NDArray[np.float64]
-    errors: NDArray[np.float64]
+    T_a_b: Array
+    covariance: Array
+    depth_sensitivity: Array
+    errors: Array
     noise: float
     depth_offset: float
-    offset_gains: NDArray[np.float64]
-    by_offset: NDArray[np.float64]
+    offset_gains: Array
+    by_offset: Array
     offset_variance: float
     is_ambiguous: bool = False
 
@@ -84,7 +84,7 @@ class RefinedPose:
 
 
 def refine_pose(
-    T_a_b: NDArray[np.float64],
+    T_a_b: Array,
     rays: NormalizedMatches,
     noise: float,
     least_noise: float,
@@ -121,17 +121,13 @@ def refine_pose(
     return _refined(T, problem, basis, scales.noise, offset)
 
 
-def evaluate_covariance(
-    T_a_b: NDArray[np.float64], rays: NormalizedMatches, noise: float, observable: ObservableDof
-) -> RefinedPose:
+def evaluate_covariance(T_a_b: Array, rays: NormalizedMatches, noise: float, observable: ObservableDof) -> RefinedPose:
     """Return what `refine_pose` says about a pose, without refining it."""
     problem = Linearization.at(T_a_b, rays, rays.sigma, NoiseScales(noise), observable is ObservableDof.ROTATION_ONLY)
     return _refined(T_a_b, problem, _basis(observable, T_a_b[:3, 3], 0.0), noise, 0.0)
 
 
-def _refined(
-    T: NDArray[np.float64], problem: Linearization, basis: NDArray[np.float64], noise: float, offset: float
-) -> RefinedPose:
+def _refined(T: Array, problem: Linearization, basis: Array, noise: float, offset: float) -> RefinedPose:
     covariance, gains = _covariance(problem, basis)
     by_offset = covariance[:6, 6] / max(covariance[6, 6], 1e-300)
     return RefinedPose(
@@ -147,7 +143,7 @@ def _refined(
     )
 
 
-def _step(problem: Linearization, basis: NDArray[np.float64], offset: float) -> tuple[NDArray[np.float64], float]:
+def _step(problem: Linearization, basis: Array, offset: float) -> tuple[Array, float]:
     """Return the (7,) change that makes the reweighted residuals least, and twice how much less that is."""
     J, weight = problem.jacobian(), 1.0 / (1.0 + problem.squared)
     weighted = (J * weight).reshape(7, -1)
@@ -161,19 +157,19 @@ def _step(problem: Linearization, basis: NDArray[np.float64], offset: float) -> 
     return basis @ step, gain
 
 
-def _over_relaxation(problem: Linearization, weight: NDArray[np.float64]) -> float:
+def _over_relaxation(problem: Linearization, weight: Array) -> float:
     """By how much a step is too short: the weights stand for a curvature of the loss that is larger than the true."""
     curvature = max(float(_curvature(problem).sum()), 1e-9)
     return min(float(np.sum(weight * problem.used)) / curvature, _LONGEST)
 
 
-def _curvature(problem: Linearization) -> NDArray[np.float64]:
+def _curvature(problem: Linearization) -> Array:
     """(N,) second derivatives of the Cauchy loss by the residuals of each match, their sum."""
     count, squared = problem.used.sum(axis=0), problem.squared
     return np.asarray((count + (count - 2.0) * squared) / (1.0 + squared) ** 2)
 
 
-def _covariance(problem: Linearization, basis: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _covariance(problem: Linearization, basis: Array) -> tuple[Array, Array]:
     """(7, 7) covariance of a robust fit (Huber and Ronchetti, Robust Statistics, section 7.6), and (N, 7) depth gains.
 
     That of least squares, times the correction E[psi^2] / E[psi']^2 of an M-estimator. What two fits have in common is
@@ -193,14 +189,14 @@ def _covariance(problem: Linearization, basis: NDArray[np.float64]) -> tuple[NDA
     return factor * least_squares, gains.T
 
 
-def _prior(basis: NDArray[np.float64]) -> NDArray[np.float64]:
+def _prior(basis: Array) -> Array:
     """(k + 1, k + 1) what is known before: the offset is zero give or take one unit, its standard deviation."""
     prior = np.zeros((basis.shape[1], basis.shape[1]))
     prior[-1, -1] = 1.0
     return prior
 
 
-def _basis(observable: ObservableDof, translation: NDArray[np.float64], offset_sigma: float) -> NDArray[np.float64]:
+def _basis(observable: ObservableDof, translation: Array, offset_sigma: float) -> Array:
     """(7, k + 1) free directions of (dp, dtheta, offset): k of the pose, and the offset in units of its deviation."""
     if observable is ObservableDof.FULL:
         return np.diag([*np.ones(6), offset_sigma])

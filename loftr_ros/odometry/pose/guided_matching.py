@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry.gating import within_mahalanobis_gate
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, homogeneous
 from loftr_ros.odometry.pose.degeneracy import matters, mixture_covariance
@@ -31,9 +32,7 @@ _ENOUGH, _SAME = 1 / 2, 1 / 2
 _ENOUGH_IF_SUDDEN = 1 / 8
 
 
-def needs_guided_pass(
-    motion: RelativePoseEstimate | None, T_predicted: NDArray[np.float64], covariance: NDArray[np.float64]
-) -> bool:
+def needs_guided_pass(motion: RelativePoseEstimate | None, T_predicted: Array, covariance: Array) -> bool:
     """Return whether to look again: there is no motion, its inlier ratio is low, or it is not foreseen.
 
     What a competing motion adds to the covariance excuses none: it is there because one of the two may be of an object.
@@ -43,9 +42,7 @@ def needs_guided_pass(
     return not within_mahalanobis_gate(motion.T_keyframe_camera, motion.undoubted, T_predicted, covariance)
 
 
-def gated_matches(
-    rays: NormalizedMatches, T_a_b: NDArray[np.float64], covariance: NDArray[np.float64], tolerance: float
-) -> NDArray[np.bool_]:
+def gated_matches(rays: NormalizedMatches, T_a_b: Array, covariance: Array, tolerance: float) -> NDArray[np.bool_]:
     """Tell which of N matches are where a predicted pose lets expect them; none without any depth.
 
     Args:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, triangulate
 from loftr_ros.odometry.pose.pnp import perspective_pose
@@ -19,9 +19,7 @@ _MANY = 300
 _NEARLY_ALL = 0.9
 
 
-def start_with_depth(
-    two_view: TwoViewPose, rays: NormalizedMatches, noise: float, threshold: float
-) -> NDArray[np.float64]:
+def start_with_depth(two_view: TwoViewPose, rays: NormalizedMatches, noise: float, threshold: float) -> Array:
     """Find the (4, 4) pose that N matches with depth ask for, where their essential matrix is known.
 
     A pose by random samples is only tried where the others do not explain what the essential matrix does.
@@ -43,9 +41,7 @@ def start_with_depth(
     return best.T
 
 
-def translated(
-    T_a_b: NDArray[np.float64], agreeing: NormalizedMatches, few: NormalizedMatches, noise: float
-) -> Linearization:
+def translated(T_a_b: Array, agreeing: NormalizedMatches, few: NormalizedMatches, noise: float) -> Linearization:
     """Give a pose the translation that the depths ask for: the better of two.
 
     One is along the direction that it has, as long as the median of the depths says, which no outlier spoils; the other
@@ -67,7 +63,7 @@ def translated(
     return min((Linearization.rough(T, few, noise) for T in starts), key=lambda start: start.cost)
 
 
-def position_from_depth(R_a_b: NDArray[np.float64], rays: NormalizedMatches, noise: float) -> NDArray[np.float64]:
+def position_from_depth(R_a_b: Array, rays: NormalizedMatches, noise: float) -> Array:
     """Return the (3,) position of camera b in a, its rotation being known, from matches with depth.
 
     With u = R^T x_a and q = R^T p the image of the point is (u - rho q), so the two equations of each match are linear
@@ -79,8 +75,8 @@ def position_from_depth(R_a_b: NDArray[np.float64], rays: NormalizedMatches, noi
     nothing = np.zeros_like(rho)
     A = np.stack([np.append(rho, nothing), np.append(nothing, rho), -np.tile(rho, 2) * b.ravel()])
     y = (u[:2] - b * u[2]).ravel()
-    weights: NDArray[np.float64] = np.ones(len(rho))
-    q: NDArray[np.float64] = np.zeros(3)
+    weights: Array = np.ones(len(rho))
+    q: Array = np.zeros(3)
     for _ in range(5):
         weighted = A * np.tile(weights, 2)
         q = np.linalg.lstsq(weighted @ A.T, weighted @ y, rcond=None)[0]

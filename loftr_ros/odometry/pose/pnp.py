@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, homogeneous
 
@@ -13,7 +13,7 @@ _ITERATIONS = 100
 _MINIMUM = 8
 
 
-def perspective_pose(near: NormalizedMatches, threshold: float) -> tuple[NDArray[np.float64], int] | None:
+def perspective_pose(near: NormalizedMatches, threshold: float) -> tuple[Array, int] | None:
     """Return the (4, 4) T_a_b that most of the matches agree with, and how many: three points each (AP3P) and RANSAC.
 
     Args:

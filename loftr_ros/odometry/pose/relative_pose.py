@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.geometry.camera import Camera
@@ -31,7 +32,7 @@ class RelativePose:
     """
 
     geometry: TwoViewGeometry
-    T_a_b: NDArray[np.float64]
+    T_a_b: Array
     inliers: NDArray[np.bool_]
     parallax_px: float
     noise_px: float

@@ -19,6 +19,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, inverse_depths
 
 # Residuals beyond this many standard deviations have nothing to do with the noise.
@@ -73,23 +74,23 @@ class Linearization:
         by_depth: (N,) derivatives of the residuals along by the known inverse depths.
     """
 
-    T: NDArray[np.float64]
+    T: Array
     scales: NoiseScales
-    points: NDArray[np.float64]
-    rays_b: NDArray[np.float64]
-    rho: NDArray[np.float64]
-    rho_sigma: NDArray[np.float64]
-    slide: NDArray[np.float64]
-    axes: NDArray[np.float64]
-    sigma: NDArray[np.float64]
-    depth_share: NDArray[np.float64]
-    by_depth: NDArray[np.float64]
+    points: Array
+    rays_b: Array
+    rho: Array
+    rho_sigma: Array
+    slide: Array
+    axes: Array
+    sigma: Array
+    depth_share: Array
+    by_depth: Array
 
     @staticmethod
     def at(
-        T: NDArray[np.float64],
+        T: Array,
         rays: NormalizedMatches,
-        depth_sigma: NDArray[np.float64],
+        depth_sigma: Array,
         scales: NoiseScales,
         at_infinity: bool = False,
         offset: float = 0.0,
@@ -135,7 +136,7 @@ class Linearization:
         )
 
     @staticmethod
-    def rough(T: NDArray[np.float64], rays: NormalizedMatches, noise: float) -> Linearization:
+    def rough(T: Array, rays: NormalizedMatches, noise: float) -> Linearization:
         """Fix them by noise that is guessed and depths as they are, which is enough to compare poses."""
         return Linearization.at(T, rays, rays.sigma, NoiseScales(noise))
 
@@ -145,7 +146,7 @@ class Linearization:
         return np.isfinite(self.sigma)
 
     @cached_property
-    def squared(self) -> NDArray[np.float64]:
+    def squared(self) -> Array:
         """(N,) sums of the squares of the residuals of each match: a match is wrong as a whole, or not."""
         across, along = self.residuals
         return np.asarray(across**2 + along**2)
@@ -156,15 +157,15 @@ class Linearization:
         return float(np.log1p(self.squared).sum())
 
     @cached_property
-    def residuals(self) -> NDArray[np.float64]:
+    def residuals(self) -> Array:
         """(2, N) residuals in standard deviations, at T; zero where there is none."""
         return self.residuals_at(self.T)
 
-    def residuals_at(self, T: NDArray[np.float64]) -> NDArray[np.float64]:
+    def residuals_at(self, T: Array) -> Array:
         """Return what they are at another pose, the lines and weights being the same."""
         return self._distances(T) / self.sigma
 
-    def jacobian(self, informative: bool = False) -> NDArray[np.float64]:
+    def jacobian(self, informative: bool = False) -> Array:
         """Return the (7, 2, N) derivative of `residuals` by the change of T and by an offset of all inverse depths.
 
         Args:
@@ -187,7 +188,7 @@ class Linearization:
         J[6, 1] = self.by_depth
         return J
 
-    def errors_at(self, T: NDArray[np.float64]) -> NDArray[np.float64]:
+    def errors_at(self, T: Array) -> Array:
         """Return the (N,) distances of the matches from where a pose puts them, depth errors discounted."""
         across, along = self._distances(T) * self.used
         return np.sqrt(across**2 + (1.0 - self.depth_share) * along**2)
@@ -204,7 +205,7 @@ class Linearization:
         depth = np.sqrt((shown + _PRIOR_COUNT) / (np.sum(share) + _PRIOR_COUNT))
         return NoiseScales(max(float(noise), least_noise), min(float(depth), _LARGEST_DEPTH_FACTOR))
 
-    def _distances(self, T: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _distances(self, T: Array) -> Array:
         """(2, N) distances of the matches from their places, across and along their epipolar lines."""
         in_b = _in_b(T, self.points, self.rho)
         miss = in_b[:2] / _positive(in_b[2]) - self.rays_b
@@ -215,12 +216,12 @@ class Linearization:
 
 def _likeliest_depth(
     known: NDArray[np.bool_],
-    told: NDArray[np.float64],
-    told_sigma: NDArray[np.float64],
-    seen: NDArray[np.float64],
-    seen_sigma: NDArray[np.float64],
+    told: Array,
+    told_sigma: Array,
+    seen: Array,
+    seen_sigma: Array,
     at_infinity: bool,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[Array, Array]:
     """(N,) inverse depths at which to linearize, and standard deviations: by depth and match together, or by one alone.
 
     A depth that is not known is likely to be as those of the other matches, as the pose shows them. At the known depths
@@ -241,17 +242,17 @@ def _likeliest_depth(
     return np.maximum(value + shift, 0.0), np.sqrt(1.0 - share) * sigma
 
 
-def _slope(in_b: NDArray[np.float64], baseline: NDArray[np.float64]) -> NDArray[np.float64]:
+def _slope(in_b: Array, baseline: Array) -> Array:
     """(2, N) derivative of the projected points by their inverse depth: along the epipolar line."""
     z = _positive(in_b[2])
     return np.asarray((in_b[:2] / z * baseline[2] - baseline[:2, None]) / z)
 
 
-def _in_b(T_a_b: NDArray[np.float64], points: NDArray[np.float64], rho: NDArray[np.float64]) -> NDArray[np.float64]:
+def _in_b(T_a_b: Array, points: Array, rho: Array) -> Array:
     """Points (3, N) of camera a at inverse depth rho, in camera b, up to their (positive) scale."""
     return np.asarray(T_a_b[:3, :3].T @ (points - rho * T_a_b[:3, 3:]))
 
 
-def _positive(z: NDArray[np.float64]) -> NDArray[np.float64]:
+def _positive(z: Array) -> Array:
     """Keep the projection finite for points that a wrong pose puts behind the camera."""
     return np.maximum(z, 1e-3)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, homogeneous, rotate, triangulate
 
@@ -51,8 +52,8 @@ class TwoViewPose:
     """
 
     geometry: TwoViewGeometry
-    R_a_b: NDArray[np.float64]
-    direction: NDArray[np.float64]
+    R_a_b: Array
+    direction: Array
     inliers: NDArray[np.bool_]
     parallax_px: float
 
@@ -116,8 +117,8 @@ class _RotationOnlyModel:
         min_parallax_px: see `two_view_pose`.
     """
 
-    R_a_b: NDArray[np.float64]
-    error_px: NDArray[np.float64]
+    R_a_b: Array
+    error_px: Array
     explained: NDArray[np.bool_]
     min_parallax_px: float
 
@@ -138,7 +139,7 @@ class _RotationOnlyModel:
         return bool(little and explained >= _EXPLAINED * max(explained, inliers.sum()))
 
 
-def fit_rotation(rays_a: NDArray[np.float64], rays_b: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+def fit_rotation(rays_a: Array, rays_b: Array, scale: float) -> Array:
     """Return the (3, 3) R_a_b that turns the (N, 2) rays of b onto those of a best.
 
     Kabsch's solution, reweighted with Cauchy weights whose scale shrinks to `scale` (on the plane z = 1), so that
@@ -158,15 +159,13 @@ def fit_rotation(rays_a: NDArray[np.float64], rays_b: NDArray[np.float64], scale
     return R
 
 
-def _unit(rays: NDArray[np.float64]) -> NDArray[np.float64]:
+def _unit(rays: Array) -> Array:
     """(3, N) directions of (N, 2) rays."""
     points = homogeneous(rays).T
     return np.asarray(points / np.sqrt((points**2).sum(axis=0)))
 
 
-def _essential(
-    rays: NormalizedMatches, focal: float, threshold_px: float
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
+def _essential(rays: NormalizedMatches, focal: float, threshold_px: float) -> tuple[Array, NDArray[np.bool_]] | None:
     """Essential matrix of the surest matches by MAGSAC++ (Barath et al., CVPR 2020), and the inliers of all."""
     sure = rays.sure
     if sure.sum() < _ENOUGH:
@@ -187,11 +186,11 @@ def _essential(
     # OpenCV returns None when it finds nothing, and several solutions stacked when five points have more than one.
     if E is None or mask is None or E.shape[0] < 3 or not np.isfinite(E[:3]).all():
         return None
-    first: NDArray[np.float64] = np.array(E[:3], np.float64)
+    first: Array = np.array(E[:3], np.float64)
     return first, np.asarray(focal * _sampson_distance(first, rays) < threshold_px)
 
 
-def _sampson_distance(E: NDArray[np.float64], rays: NormalizedMatches) -> NDArray[np.float64]:
+def _sampson_distance(E: Array, rays: NormalizedMatches) -> Array:
     """(N,) first-order distances of matches from satisfying b' E a = 0 (Hartley and Zisserman, equation 11.9)."""
     a, b = homogeneous(rays.a), homogeneous(rays.b)
     line_b, line_a = a @ E.T, b @ E
@@ -199,9 +198,7 @@ def _sampson_distance(E: NDArray[np.float64], rays: NormalizedMatches) -> NDArra
     return np.asarray(np.abs((b * line_b).sum(axis=1)) / np.maximum(length, 1e-12))
 
 
-def _decompose(
-    E: NDArray[np.float64], rays: NormalizedMatches, threshold: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _decompose(E: Array, rays: NormalizedMatches, threshold: float) -> tuple[Array, Array]:
     """Of the four poses that E stands for, the one of the lowest `epipolar_cost`, which knows what is in front."""
     R_1, R_2, t = cv2.decomposeEssentialMat(E)  # x_b = R x_a + t
     poses = [se3.inverse(se3.transform(R, sign * t.ravel())) for R in (R_1, R_2) for sign in (1.0, -1.0)]
@@ -209,7 +206,7 @@ def _decompose(
     return T_a_b[:3, :3], T_a_b[:3, 3]
 
 
-def epipolar_cost(T_a_b: NDArray[np.float64], rays: NormalizedMatches, threshold: float) -> float:
+def epipolar_cost(T_a_b: Array, rays: NormalizedMatches, threshold: float) -> float:
     """Return the MSAC score of a pose: the squared `epipolar_errors` of N matches, truncated at the threshold, summed.
 
     An outlier costs as much under every pose, so outliers do not decide between a translation and its opposite.
@@ -217,7 +214,7 @@ def epipolar_cost(T_a_b: NDArray[np.float64], rays: NormalizedMatches, threshold
     return float(np.minimum((epipolar_errors(T_a_b, rays) / threshold) ** 2, 1.0).sum())
 
 
-def epipolar_errors(T_a_b: NDArray[np.float64], rays: NormalizedMatches) -> NDArray[np.float64]:
+def epipolar_errors(T_a_b: Array, rays: NormalizedMatches) -> Array:
     """Return the (N,) reprojection errors in image b, on the plane z = 1, of points triangulated in front of camera a.
 
     That is the distance from the epipolar line, or from its vanishing point (infinite depth) for a match that would be
@@ -237,7 +234,7 @@ def _general_or_planar(few: NormalizedMatches, focal: float, threshold_px: float
     return TwoViewGeometry.PLANAR if planar else TwoViewGeometry.GENERAL
 
 
-def _explained_by_plane(points_a: NDArray[np.float64], points_b: NDArray[np.float64], threshold_px: float) -> bool:
+def _explained_by_plane(points_a: Array, points_b: Array, threshold_px: float) -> bool:
     """Tell whether one homography moves the (N, 2) points of an ideal camera, pixels, to their matches."""
     H: NDArray[Any] | None = cv2.findHomography(
         np.ascontiguousarray(points_a), np.ascontiguousarray(points_b), cv2.USAC_MAGSAC, threshold_px, maxIters=100
