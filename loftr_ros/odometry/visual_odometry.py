@@ -30,14 +30,10 @@ from loftr_ros.odometry.mapping.keyframe import Keyframe, View, image_motion
 from loftr_ros.odometry.mapping.keyframe_history import RecentKeyframes, seen_from
 from loftr_ros.odometry.mapping.landmarks import Landmarks
 from loftr_ros.odometry.pose.disparity_bias import NO_BIAS, DisparityBias
-from loftr_ros.odometry.pose.estimator import (
-    COVARIANCE_FLOOR,
-    LARGEST_ERROR_PX,
-    RelativePoseEstimate,
-    estimate_relative_pose,
-)
+from loftr_ros.odometry.pose.estimator import COVARIANCE_FLOOR, RelativePoseEstimate, estimate_relative_pose
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 from loftr_ros.odometry.pose.guided_matching import fits_gated, gated_matches, needs_guided_pass, selected
+from loftr_ros.odometry.pose.hypotheses import LARGEST_ERROR_PX
 from loftr_ros.odometry.stage_clock import StageClock
 from loftr_ros.odometry.states import LostReason, TrackingState
 from loftr_ros.odometry.tracking.lasting_doubt import LastingDoubt
@@ -187,7 +183,7 @@ class VisualOdometry(Generic[FeaturesT]):
                 again = self._motion(keyframe, view.frame, rays.select(expected), position)
                 motion = selected(motion, again, expected, track.is_sudden(stamp_ns, motion))
         if motion and track.has_length(stamp_ns, motion) and self._is_possible(keyframe, stamp_ns, motion):
-            self._offset = motion.offset
+            self._offset = motion.disparity_bias
             if track.is_sudden(stamp_ns, motion):
                 self._doubt.suddenly(motion, predicted[0], track.stamp_ns, stamp_ns)
             motion = self._doubt.of(motion, keyframe.frame.stamp_ns, track.stamp_ns, stamp_ns)
