@@ -151,7 +151,7 @@ def _run(args: argparse.Namespace, command: str) -> Report:
 
 def _cost(frames: list[Frame], matcher: ReplayMatcher, mode: Mode, polish: bool, profiled: bool) -> Cost:
     """Drive once to make the matches, and then `ROUNDS` times with the clock running."""
-    config = OdometryConfig(mode=mode, polish=polish)
+    config = OdometryConfig(mode=mode, subpixel_refinement=polish)
     _drive(frames, matcher, config)
     profile = cProfile.Profile(process_time)
     with profile if profiled else nullcontext():

@@ -103,7 +103,7 @@ def _measure(matched: _Matched, pair: Pair, recipe: Recipe) -> Measurement:
 
 def _polished(image_a: NDArray[np.uint8], image_b: NDArray[np.uint8], matches: Matches) -> Matches:
     """Polish as the odometry does."""
-    return polish(Texture(image_a), image_b, matches, CONFIG.polish_max_shift_px)
+    return polish(Texture(image_a), image_b, matches, CONFIG.subpixel_max_shift_px)
 
 
 def _row(name: str, measured: Sequence[Measurement], thresholds: Sequence[float], unit: str) -> Row:

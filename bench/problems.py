@@ -17,7 +17,7 @@ from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.pose.relative_pose import relative_pose
 
 # The odometry's settings, but an answer is asked for however few matches there are and however little they move.
-CONFIG = OdometryConfig(min_inliers=8, min_inlier_share=0.1, min_parallax_px=0.0)
+CONFIG = OdometryConfig(min_inliers=8, min_inlier_ratio=0.1, min_parallax_px=0.0)
 HOMOGRAPHY_THRESHOLD_PX = 3.0
 _PROBABILITY = 0.999
 # The direction of a shorter translation means nothing, metres.

@@ -147,7 +147,7 @@ def _match(
     times.append(perf_counter())
     if polished:
         image_a, image_b = _of_one_size(image_a, image_b)
-        matches = polish(Texture(image_a), image_b, matches, OdometryConfig().polish_max_shift_px)
+        matches = polish(Texture(image_a), image_b, matches, OdometryConfig().subpixel_max_shift_px)
     times.append(perf_counter())
     milliseconds = (1e3 * np.diff(times)).round(1).tolist()
     return matches, dict(zip(("extract", "match", "polish"), milliseconds, strict=True))

@@ -15,22 +15,22 @@ _ABOVE_ZERO = (
     "ransac_threshold_px",
     "match_noise_px",
     "keyframe_parallax_px",
-    "polish_max_shift_px",
+    "subpixel_max_shift_px",
     "max_speed",
     "max_speed_ratio",
     "max_angular_velocity",
-    "max_gap_s",
+    "max_gap",
 )
 _NOT_NEGATIVE = (
     "stationary_px",
     "min_parallax_px",
-    "disparity_offset_px",
-    "max_prediction_s",
+    "disparity_bias_px",
+    "max_prediction",
     "relocalization_keyframes",
 )
 
 
-_SHARES = ("min_inlier_share", "keyframe_min_inlier_ratio")
+_SHARES = ("min_inlier_ratio", "keyframe_min_inlier_ratio")
 
 
 class OdometryConfigError(LoftrRosError):
@@ -49,26 +49,26 @@ class OdometryConfig:
         camera_pitch: of the camera from level, positive looks down, radians; likewise. Its roll is zero.
         ransac_threshold_px: largest distance of an inlier from its epipolar line, pixels.
         min_inliers: fewer than this many inliers and the frame is lost.
-        min_inlier_share: fewer than this share of the matches and the frame is lost; repeated texture makes some of
+        min_inlier_ratio: fewer than this share of the matches and the frame is lost; repeated texture makes some of
             them agree on anything.
-        polish: refine each match on the images by Lucas-Kanade, which buys most of the sub-pixel accuracy.
-        polish_max_shift_px: a polished match that walked further than this is put back, pixels.
+        subpixel_refinement: refine each match on the images by Lucas-Kanade (KLT): most of the sub-pixel accuracy.
+        subpixel_max_shift_px: largest accepted shift of that refinement; beyond it the match stays unrefined, pixels.
         stationary_px: image motion below which the camera stands still, pixels; noise of single matches averaged out.
         min_parallax_px: median parallax (image motion left after removing rotation) below which no translation
             and no depth can be had without known depth, pixels.
         keyframe_parallax_px: median image motion since the keyframe that asks for a new one, pixels.
         keyframe_min_inlier_ratio: inliers, as a share of the keyframe's best count so far, below which a new one
             is taken.
-        disparity_offset_px: standard deviation of the error that all disparities of a stereo rig have in common because
+        disparity_bias_px: standard deviation of the error that all disparities of a stereo rig have in common because
             its calibration is not exact, pixels; it is learned while driving. 0: the calibration is perfect.
         match_noise_px: standard deviation of one coordinate of a match to start from, pixels; each frame's is measured.
-        max_prediction_s: how long a lost camera is assumed to keep its velocity, seconds; then it is held.
+        max_prediction: how long a lost camera is assumed to keep its velocity, seconds; then it is held.
         lost_frames_to_restart: lost frames in a row after which matching starts afresh from a new keyframe.
         relocalization_keyframes: earlier keyframes that a lost frame is tried against, one a frame; 0 tries none.
         max_speed: a faster motion is not believed, m/s, where the scale is known.
         max_speed_ratio: a motion this many times faster than any of late is not believed, where the scale is unknown.
         max_angular_velocity: a faster turn is not believed, rad/s.
-        max_gap_s: a motion over more than this time tells the pose but no velocity, seconds.
+        max_gap: a motion over more than this time tells the pose but no velocity, seconds.
     """
 
     mode: Mode = "mono"
@@ -77,22 +77,22 @@ class OdometryConfig:
     camera_pitch: float = 0.0
     ransac_threshold_px: float = 1.0
     min_inliers: int = 25
-    min_inlier_share: float = 1 / 3
-    polish: bool = True
-    polish_max_shift_px: float = 3.0
+    min_inlier_ratio: float = 1 / 3
+    subpixel_refinement: bool = True
+    subpixel_max_shift_px: float = 3.0
     stationary_px: float = 1.0
     min_parallax_px: float = 1.0
     keyframe_parallax_px: float = 12.0
     keyframe_min_inlier_ratio: float = 0.7
-    disparity_offset_px: float = 0.2
+    disparity_bias_px: float = 0.2
     match_noise_px: float = 0.3
-    max_prediction_s: float = 0.5
+    max_prediction: float = 0.5
     lost_frames_to_restart: int = 3
     relocalization_keyframes: int = 3
     max_speed: float = 100.0
     max_speed_ratio: float = 100.0
     max_angular_velocity: float = 10.0
-    max_gap_s: float = 5.0
+    max_gap: float = 5.0
 
     def __post_init__(self) -> None:
         """Raise OdometryConfigError for a value outside its range."""

@@ -136,7 +136,7 @@ class VisualOdometry(Generic[FeaturesT]):
             self._keyframe = Keyframe.first(view, self._measured_depths(view.frame, view.features))
         if self._config.mode == "stereo" and view.frame.rig is not None:
             per_pixel = 1.0 / (view.frame.camera.focal * view.frame.rig.baseline)
-            self._offset = DisparityBias.unknown(self._config.disparity_offset_px * per_pixel)
+            self._offset = DisparityBias.unknown(self._config.disparity_bias_px * per_pixel)
         fix = self._track.last
         self._track.switch_keyframe(view.frame.stamp_ns, fix)
         return self._report(view.frame, self._keyframe, Matches.empty(), fix, True, clock)
@@ -279,15 +279,15 @@ class VisualOdometry(Generic[FeaturesT]):
         depths = depths_from_stereo(matches, frame.camera, frame.rig, self._config.ransac_threshold_px)
         self._checks.add_pair(frame, matches)
         # Of a pair that shows other things, or is calibrated otherwise, a few matches happen to have a depth.
-        fits = len(depths) >= self._config.min_inlier_share * len(matches) > 0
+        fits = len(depths) >= self._config.min_inlier_ratio * len(matches) > 0
         self._pair_fits = fits and self._checks.pair_gives_depth
         is_depth = depths.num_finite >= max(self._config.min_inliers, _LEAST_DEPTH * len(matches))
         return depths if self._pair_fits and is_depth else CellDepths.empty()
 
     def _polish(self, frame: Frame, image_b: NDArray[np.uint8], matches: Matches, both_ways: bool = True) -> Matches:
-        if not self._config.polish:
+        if not self._config.subpixel_refinement:
             return matches
-        return polish(frame.texture, image_b, matches, self._config.polish_max_shift_px, both_ways)
+        return polish(frame.texture, image_b, matches, self._config.subpixel_max_shift_px, both_ways)
 
     def _report(
         self,

@@ -37,7 +37,7 @@ MOTIONS = {
     "backward and left": (-1, 0.2, -1),
 }
 PAIRS = 250  # of each motion
-CONFIG = OdometryConfig(ransac_threshold_px=0.7, min_inlier_share=0.1)
+CONFIG = OdometryConfig(ransac_threshold_px=0.7, min_inlier_ratio=0.1)
 CLEAR = 2.0  # standard deviations of a match, median parallax
 PERIOD = 10  # frames between the recorded pairs
 

@@ -107,7 +107,7 @@ def estimate_relative_pose(
         T_predicted: (4, 4) predicted pose; if most matches fit a pose near it, no other is searched.
 
     Returns:
-        None without a consensus: fewer inliers than `min_inliers` or `min_inlier_share`.
+        None without a consensus: fewer inliers than `min_inliers` or `min_inlier_ratio`.
     """
     problem = PoseProblem(matches.shifted(bias.value), focal, position, baseline, config, bias)
     fit = fit_from_prior(problem, T_predicted) if T_predicted is not None else None
@@ -131,7 +131,7 @@ def _inliers(problem: PoseProblem, refined: RefinedPose) -> NDArray[np.bool_]:
 
 def _has_consensus(problem: PoseProblem, refined: RefinedPose, inliers: NDArray[np.bool_]) -> bool:
     config = problem.config
-    least = max(config.min_inliers, config.min_inlier_share * len(problem.matches))
+    least = max(config.min_inliers, config.min_inlier_ratio * len(problem.matches))
     finite = np.isfinite(refined.T_a_b).all() and np.isfinite(refined.covariance).all()
     return bool(inliers.sum() >= least and finite)
 

@@ -16,7 +16,7 @@ from loftr_ros.odometry.pose.estimator import estimate_relative_pose
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry
 
 # Image pairs with little overlap are the usual case, and a wrong pose has no consequences for later frames.
-_CONFIG = OdometryConfig(min_inlier_share=0.1)
+_CONFIG = OdometryConfig(min_inlier_ratio=0.1)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@
 | any | TRACKING | a motion is measured, and possible | measured | over the time since the last measured pose |
 | (mono) any | INITIALIZING | only turns were measured so far | measured | likewise |
 | any | LOST | no motion is measured, an impossible one, or one without a length | predicted | as it was, then zero |
-| LOST | TRACKING | measured against an earlier keyframe, or after `max_gap_s` | measured | predicted |
+| LOST | TRACKING | measured against an earlier keyframe, or after `max_gap` | measured | predicted |
 | LOST | LOST | `lost_frames_to_restart` frames: this one becomes the keyframe, where it is predicted | predicted | ~ |
 
 The odometry frame stays continuous. A velocity is never computed across a correction. A pose measured after a loss is
@@ -133,7 +133,7 @@ class Tracker:
 
     def has_length(self, stamp_ns: int, motion: RelativePoseEstimate) -> bool:
         """Return whether the length of a motion is known: in units, from depth, or for a short time the last speed."""
-        is_recent = stamp_ns - self._length_ns <= 1e9 * self._config.max_prediction_s
+        is_recent = stamp_ns - self._length_ns <= 1e9 * self._config.max_prediction
         return self._config.mode == "mono" or motion.observable is ObservableDof.FULL or is_recent
 
     def still_px(self, matches: Matches) -> float | None:
@@ -186,7 +186,7 @@ class Tracker:
 
     def update(self, stamp_ns: int, matches: Matches, motion: RelativePoseEstimate) -> TrackedPose:
         """Take a measured motion."""
-        if stamp_ns - self._reference_pose.stamp_ns > 1e9 * self._config.max_gap_s:
+        if stamp_ns - self._reference_pose.stamp_ns > 1e9 * self._config.max_gap:
             return self.reacquire(stamp_ns, matches, motion)
         before, seconds = self._reference_pose.fix, 1e-9 * (stamp_ns - self._reference_pose.stamp_ns)
         step = se3.inverse(before.T_keyframe_camera) @ motion.T_keyframe_camera
@@ -291,7 +291,7 @@ class Tracker:
 
     def _velocity(self, stamp_ns: int, fix: TrackedPose) -> ConstantVelocityModel:
         return ConstantVelocityModel(
-            stamp_ns, fix.twist, fix.twist_covariance, self._top_speed, self._config.max_prediction_s
+            stamp_ns, fix.twist, fix.twist_covariance, self._top_speed, self._config.max_prediction
         )
 
     def _common_gains(

@@ -275,7 +275,7 @@ def odometry_config(parameters: VoParameters, camera_pitch: float | None = None)
         camera_pitch=parameters.camera_pitch if camera_pitch is None else camera_pitch,
         max_speed=parameters.max_speed,
         max_angular_velocity=parameters.max_angular_velocity,
-        max_prediction_s=parameters.max_prediction,
+        max_prediction=parameters.max_prediction,
     )
 
 

@@ -185,7 +185,9 @@ class WithFault:
 
 
 def run(world: Any, late: int = 0, right_px: float = 0.0) -> list[OdometryEstimate]:
-    odometry = VisualOdometry(WithFault(world, late, right_px), OdometryConfig(mode="stereo", polish=False))
+    odometry = VisualOdometry(
+        WithFault(world, late, right_px), OdometryConfig(mode="stereo", subpixel_refinement=False)
+    )
     return [odometry.process(frame) for frame in world.frames()]
 
 
@@ -220,7 +222,7 @@ def test_disparities_that_motion_contradicts_are_named(make_world: MakeWorld, cu
 def test_a_late_right_image_gives_no_depth(make_world: MakeWorld, curve: Curve) -> None:
     """The first pair is of one time, because nothing was before; its depth is carried along as long as it lasts."""
     world = make_world(curve(14, (0.0, 0.0, 0.15, 0.0, 0.0, 0.0)), size=HALL, noise_px=0.1, depth_images=False)
-    odometry = VisualOdometry(WithFault(world, late=1), OdometryConfig(mode="stereo", polish=False))
+    odometry = VisualOdometry(WithFault(world, late=1), OdometryConfig(mode="stereo", subpixel_refinement=False))
     estimates = [odometry.process(world.frame(index)) for index in range(1, 14)]
     assert faults(estimates) == {InputFault.STEREO_TIMES}
     assert {estimate.lost_reason for estimate in estimates[1:]} == {LostReason.NO_STEREO}

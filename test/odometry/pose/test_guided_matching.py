@@ -119,7 +119,9 @@ def test_the_same_motion_of_fewer_matches_is_not_taken() -> None:
 
 def misled(world: Any, first: int) -> list[OdometryEstimate]:
     """Run the odometry; from frame `first` on more than half of the view is matched one panel off."""
-    odometry: VisualOdometry[tuple[int, int]] = VisualOdometry(world, OdometryConfig(mode="rgbd", polish=False))
+    odometry: VisualOdometry[tuple[int, int]] = VisualOdometry(
+        world, OdometryConfig(mode="rgbd", subpixel_refinement=False)
+    )
     estimates = []
     for index, frame in enumerate(world.frames()):
         world.repeated = 0.6 if index >= first else 0.0

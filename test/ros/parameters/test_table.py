@@ -92,7 +92,7 @@ def test_what_is_not_given_is_the_default():
 def test_the_odometry_is_set_by_the_table_and_by_default_as_elsewhere():
     assert odometry_config(VoParameters()) == OdometryConfig()
     changed = odometry_config(VoParameters(mode="stereo", max_speed=2.0, max_angular_velocity=3.0, max_prediction=4.0))
-    assert changed == OdometryConfig(mode="stereo", max_speed=2.0, max_angular_velocity=3.0, max_prediction_s=4.0)
+    assert changed == OdometryConfig(mode="stereo", max_speed=2.0, max_angular_velocity=3.0, max_prediction=4.0)
     metric = {"scale_source": "camera_height", "camera_height": 0.5, "camera_pitch": 0.2}
     assert odometry_config(validated(metric)) == OdometryConfig(**metric)
     assert odometry_config(validated(metric), 0.3).camera_pitch == 0.3
