@@ -22,12 +22,12 @@ from loftr_ros.odometry.geometry.gating import within_mahalanobis_gate
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.image_quality import ImageQuality
-from loftr_ros.odometry.images.resampling import as_seen_by, same_pixels
-from loftr_ros.odometry.images.subpixel import polish
+from loftr_ros.odometry.images.resampling import resampled_to, same_pixels
+from loftr_ros.odometry.images.subpixel import refine_subpixel
 from loftr_ros.odometry.images.validation import check_frame
 from loftr_ros.odometry.mapping.inverse_depth import CellDepths, depths_from_stereo
 from loftr_ros.odometry.mapping.keyframe import Keyframe, View, image_motion
-from loftr_ros.odometry.mapping.keyframe_history import RecentKeyframes, seen_from
+from loftr_ros.odometry.mapping.keyframe_history import RecentKeyframes, relative_to
 from loftr_ros.odometry.mapping.landmarks import Landmarks
 from loftr_ros.odometry.pose.disparity_bias import NO_BIAS, DisparityBias
 from loftr_ros.odometry.pose.estimator import COVARIANCE_FLOOR, RelativePoseEstimate, estimate_relative_pose
@@ -146,7 +146,7 @@ class VisualOdometry(Generic[FeaturesT]):
         if same_pixels(keyframe.frame.camera, now.camera) and not self._features_are_stale:
             return keyframe
         self._features_are_stale = False
-        frame = as_seen_by(keyframe.frame, now)
+        frame = resampled_to(keyframe.frame, now)
         view = View(frame, self._matcher.extract(frame.image), ImageQuality.of(frame.image))
         keyframe = keyframe.resampled(view, self._track.last_matches, self._measured_depths(frame, view.features))
         self._track.forget_cells()
@@ -160,7 +160,7 @@ class VisualOdometry(Generic[FeaturesT]):
         with clock("match"):
             matches = self._matcher.match(keyframe.features, view.features).finite()
         with clock("polish"):
-            matches = self._polish(keyframe.frame, view.frame.image, matches)
+            matches = self._refined(keyframe.frame, view.frame.image, matches)
         with clock("pose"):
             keyframe = keyframe.with_depth_of(matches, self._config)
             return _Observation(keyframe, matches, self._locate(keyframe, view, matches))
@@ -172,9 +172,9 @@ class VisualOdometry(Generic[FeaturesT]):
         if still_px is not None and self._is_within_limits(keyframe, stamp_ns, track.last.T_keyframe_camera):
             self._checks.add_still(view.frame, matches)
             return track.hold_stationary(
-                stamp_ns, matches, still_px / view.frame.camera.focal, keyframe.distance(matches)
+                stamp_ns, matches, still_px / view.frame.camera.focal, keyframe.median_depth(matches)
             )
-        rays, position = keyframe.rays(matches), track.last.T_keyframe_camera[:3, 3]
+        rays, position = keyframe.normalized(matches), track.last.T_keyframe_camera[:3, 3]
         predicted = track.predicted(stamp_ns, doubted=False).pose
         motion = self._motion(keyframe, view.frame, rays, position, predicted[0])
         if needs_guided_pass(motion, *predicted):
@@ -228,10 +228,10 @@ class VisualOdometry(Generic[FeaturesT]):
         if earlier is None:
             return lost
         matches = self._matcher.match(earlier.features, view.features).finite()
-        matches = self._polish(earlier.frame, view.frame.image, matches)
+        matches = self._refined(earlier.frame, view.frame.image, matches)
         keyframe = earlier.with_depth_of(matches, self._config)
-        T_predicted, covariance = seen_from(keyframe, *lost.keyframe.in_odom(*lost.fix.pose))
-        motion = self._motion(keyframe, view.frame, keyframe.rays(matches), T_predicted[:3, 3])
+        T_predicted, covariance = relative_to(keyframe, *lost.keyframe.in_odom(*lost.fix.pose))
+        motion = self._motion(keyframe, view.frame, keyframe.normalized(matches), T_predicted[:3, 3])
         if motion is None or motion.observable is not ObservableDof.FULL:
             return lost
         if not self._is_within_limits(keyframe, view.frame.stamp_ns, motion.T_keyframe_camera):
@@ -275,7 +275,7 @@ class VisualOdometry(Generic[FeaturesT]):
         if self._checks.repeated.is_right_repeated:  # of another time than the left one
             return CellDepths.empty()
         matches = self._matcher.match(features, self._matcher.extract(frame.right)).finite()
-        matches = self._polish(frame, frame.right, matches, both_ways=False)
+        matches = self._refined(frame, frame.right, matches, forward_backward=False)
         depths = depths_from_stereo(matches, frame.camera, frame.rig, self._config.ransac_threshold_px)
         self._checks.add_pair(frame, matches)
         # Of a pair that shows other things, or is calibrated otherwise, a few matches happen to have a depth.
@@ -284,10 +284,14 @@ class VisualOdometry(Generic[FeaturesT]):
         is_depth = depths.num_finite >= max(self._config.min_inliers, _LEAST_DEPTH * len(matches))
         return depths if self._pair_fits and is_depth else CellDepths.empty()
 
-    def _polish(self, frame: Frame, image_b: NDArray[np.uint8], matches: Matches, both_ways: bool = True) -> Matches:
+    def _refined(
+        self, frame: Frame, image_b: NDArray[np.uint8], matches: Matches, forward_backward: bool = True
+    ) -> Matches:
         if not self._config.subpixel_refinement:
             return matches
-        return polish(frame.texture, image_b, matches, self._config.subpixel_max_shift_px, both_ways)
+        return refine_subpixel(
+            frame.structure_tensor, image_b, matches, self._config.subpixel_max_shift_px, forward_backward
+        )
 
     def _report(
         self,
