@@ -87,7 +87,7 @@ def test_warm_up_finds_no_fault(model: LoFTR, gpu: torch.device, caplog: pytest.
             matcher.warm_up(height, width, mask)
             assert matcher.fallback is None
             assert isinstance(matcher.network, FastNetwork)
-            assert matcher.network.replays.enabled
+            assert matcher.network.graphs.enabled
     assert not caplog.records
 
 
@@ -115,7 +115,7 @@ def test_replayed_is_the_same_as_called(model: LoFTR, pair: tuple[Gray, Gray], g
     fast, called = LoftrMatcher(model, gpu, ""), LoftrMatcher(model, gpu, "")
     assert isinstance(fast.network, FastNetwork)
     assert isinstance(called.network, FastNetwork)
-    called.network.replays.enabled = False
+    called.network.graphs.enabled = False
     small = tuple(np.ascontiguousarray(image[:240, :320]) for image in pair)
     mask = np.ones(pair[0].shape, np.uint8)
     mask[:, :100] = 0
@@ -126,7 +126,7 @@ def test_replayed_is_the_same_as_called(model: LoFTR, pair: tuple[Gray, Gray], g
             matcher.effort = ComputeBudget(max_matches=max_matches)
             results.append(matcher.match(matcher.extract(images[0], used), matcher.extract(images[1])))
         found, expected = results
-        assert fast.network.replays.enabled, "recording works"
+        assert fast.network.graphs.enabled, "recording works"
         assert len(expected) > 100
         _, i, j = np.intersect1d(found.cell_a, expected.cell_a, return_indices=True)
         # Which of nearly equal confidences are among the largest hangs on the last bit.

@@ -64,17 +64,17 @@ class FastNetwork(Network):
     more in common than float16 could tell from their differences.
 
     Attributes:
-        replays: what is recorded.
+        graphs: the recorded CUDA graphs.
     """
 
     def __init__(self, model: LoFTR, device: torch.device) -> None:
         """Copy a network to a device."""
         super().__init__(model, device, torch.float16)
-        self.replays = CudaGraphCache(device)
+        self.graphs = CudaGraphCache(device)
 
     def extract(self, image: Tensor, cells: Tensor | None, rows: int, columns: int) -> FeatureMaps:
         """Compute the features of an image, see `Network.extract`; nothing waits for the GPU."""
-        coarse, fine = self.replays(self._extract, [self._pinned(image)], rows, columns)
+        coarse, fine = self.graphs(self._extract, [self._pinned(image)], rows, columns)
         mask = None if cells is None else self._pinned(cells).to(self.device, non_blocking=True)
         return FeatureMaps(coarse, fine, mask)
 
@@ -83,12 +83,12 @@ class FastNetwork(Network):
 
         Rows with confidence zero hold no match. What is no finite number is a number that float16 cannot hold.
         """
-        (table,) = self.replays(self._match, [a.coarse, a.fine, a.mask, b.coarse, b.fine, b.mask], max_matches)
+        (table,) = self.graphs(self._match, [a.coarse, a.fine, a.mask, b.coarse, b.fine, b.mask], max_matches)
         return table.cpu().numpy()
 
     def forget(self) -> None:
         """Free the recordings."""
-        self.replays.forget()
+        self.graphs.forget()
 
     def _pinned(self, tensor: Tensor) -> Tensor:
         """Copy to where the GPU can fetch it by itself, when it comes to it."""
