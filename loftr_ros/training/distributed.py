@@ -84,10 +84,10 @@ def joined(device: torch.device) -> Iterator[Workers]:
         dist.destroy_process_group()
 
 
-def synchronize_normalisation(model: torch.nn.Module, workers: Workers, device: torch.device) -> None:
-    """Let batch normalisation inside a network see the batches of all processes, which PyTorch can do on GPUs only.
+def synchronize_normalization(model: torch.nn.Module, workers: Workers, device: torch.device) -> None:
+    """Let batch normalization inside a network see the batches of all processes, which PyTorch can do on GPUs only.
 
-    Elsewhere each process normalises by its own batch, and only the running statistics are averaged.
+    Elsewhere each process normalizes by its own batch, and only the running statistics are averaged.
     """
     if workers.count > 1 and device.type == "cuda":
         torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)

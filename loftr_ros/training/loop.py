@@ -23,7 +23,7 @@ from loftr_ros.training.data.augmentation import photometric
 from loftr_ros.training.data.random import Draw
 from loftr_ros.training.data.sources import open_sources
 from loftr_ros.training.data.textures import TextureAtlas, line_atlas, pattern_atlas, photo_atlas
-from loftr_ros.training.distributed import ALONE, Workers, synchronize_normalisation
+from loftr_ros.training.distributed import ALONE, Workers, synchronize_normalization
 from loftr_ros.training.log import RunLog
 from loftr_ros.training.state import ResumeError, changes, read_state, replace_file
 from loftr_ros.training.step import StepResult, train_step
@@ -48,8 +48,8 @@ class Trainer:
         self.device = device
         self.workers = workers
         # The published weights count pixels from the corner of the image; the ground truth here does not.
-        self.model = LoFTR(replace(preset(config.preset), pixel_centre=0.0)).to(device).train()
-        synchronize_normalisation(self.model, workers, device)
+        self.model = LoFTR(replace(preset(config.preset), pixel_center=0.0)).to(device).train()
+        synchronize_normalization(self.model, workers, device)
         self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.average), use_buffers=True)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
@@ -77,7 +77,7 @@ class Trainer:
             interrupted: asked before every step whether to stop; then the last validation is left out.
 
         Raises:
-            OutputError: the folder cannot be made.
+            OutputError: the folder cannot be created.
         """
         make_folder(output)
         deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
@@ -118,7 +118,7 @@ class Trainer:
         if norm.isfinite():
             self.optimizer.step()
             self.average.update_parameters(self.model)
-        else:  # a step with an overflow is skipped, and what it did to the statistics of normalisation undone
+        else:  # a step with an overflow is skipped, and what it did to the statistics of normalization undone
             for buffer, before in zip(self.model.buffers(), statistics, strict=True):
                 buffer.copy_(before)
         self.step += 1

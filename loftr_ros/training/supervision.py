@@ -20,7 +20,7 @@ class TrueMatches:
     Attributes:
         batch: (M,) int64, index of the pair.
         cell_a, cell_b: (M,) int64, row-major indices into the coarse grids.
-        point_b: (M, 2) float32, pixel of image b that shows the centre of cell_a.
+        point_b: (M, 2) float32, pixel of image b that shows the center of cell_a.
     """
 
     batch: Tensor
@@ -37,7 +37,7 @@ def warp(depth_a: Tensor, depth_b: Tensor, K_a: Tensor, K_b: Tensor, T_b_a: Tens
     """Take the coarse cells of image a to image b.
 
     Args:
-        depth_a, depth_b: (B, H, W) metres along the optical axis; 0 or not finite where unknown.
+        depth_a, depth_b: (B, H, W) meters along the optical axis; 0 or not finite where unknown.
         K_a, K_b: (B, 3, 3) camera matrices.
         T_b_a: (B, 4, 4).
 
@@ -55,7 +55,7 @@ def warp(depth_a: Tensor, depth_b: Tensor, K_a: Tensor, K_b: Tensor, T_b_a: Tens
     pixels = projected[..., :2] / distance.clamp(min=1e-6)[..., None]
 
     limit = torch.tensor([depth_b.shape[2] - 1, depth_b.shape[1] - 1], device=pixels.device)
-    # A pixel reaches half a pixel beyond its centre; rounding alone moves points of the first row out by 1e-6.
+    # A pixel reaches half a pixel beyond its center; rounding alone moves points of the first row out by 1e-6.
     inside = ((pixels >= -0.5) & (pixels <= limit + 0.5)).all(dim=2) & (distance > 1e-3)
     nearest = pixels.clamp(torch.zeros_like(limit), limit).round().long()
     seen = depth_b.flatten(1).gather(1, nearest[..., 1] * depth_b.shape[2] + nearest[..., 0])
@@ -65,7 +65,7 @@ def warp(depth_a: Tensor, depth_b: Tensor, K_a: Tensor, K_b: Tensor, T_b_a: Tens
 
 @torch.no_grad()
 def true_matches(depth_a: Tensor, depth_b: Tensor, K_a: Tensor, K_b: Tensor, T_b_a: Tensor) -> TrueMatches:
-    """Mutual nearest neighbours of the coarse cells under reprojection; arguments as for `warp`."""
+    """Mutual nearest neighbors of the coarse cells under reprojection; arguments as for `warp`."""
     grid_a, grid_b = (tuple(-(-side // COARSE_STRIDE) for side in depth.shape[1:]) for depth in (depth_a, depth_b))
     pixels_b, valid_a = warp(depth_a, depth_b, K_a, K_b, T_b_a)
     pixels_a, valid_b = warp(depth_b, depth_a, K_b, K_a, torch.linalg.inv(T_b_a))

@@ -33,10 +33,10 @@ def _glare(draw: Draw, images: Tensor) -> Tensor:
     y = torch.linspace(0, 1, height, device=images.device).view(1, height, 1)
     x = torch.linspace(0, 1, width, device=images.device).view(1, 1, width)
     for _ in range(SPOTS):
-        centre_x, centre_y = draw.uniform(0, 1, 2, batch, 1, 1)
+        center_x, center_y = draw.uniform(0, 1, 2, batch, 1, 1)
         radius_x, radius_y = draw.log_uniform(0.02, 0.2, 2, batch, 1, 1)
         strength = draw.uniform(0.1, 0.8, batch, 1, 1) * draw.chance(0.2, batch, 1, 1)
-        spot = torch.exp(-((x - centre_x) ** 2) / radius_x**2) * torch.exp(-((y - centre_y) ** 2) / radius_y**2)
+        spot = torch.exp(-((x - center_x) ** 2) / radius_x**2) * torch.exp(-((y - center_y) ** 2) / radius_y**2)
         images = images + (strength * spot)[:, None]
     return images
 

@@ -13,8 +13,8 @@ from loftr_ros.training.data.rendering import Scene, render
 from loftr_ros.training.data.scenes import ViewPair, random_cameras, rotation
 from loftr_ros.training.data.textures import TextureAtlas
 
-BEHIND = 1.001  # metres from the origin to the wall; the picture hangs at one metre
-WALL = 30.0  # metres, half its size
+BEHIND = 1.001  # meters from the origin to the wall; the picture hangs at one meter
+WALL = 30.0  # meters, half its size
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,18 @@ class Homographies:
 
 
 def _picture_on_wall(draw: Draw, textures: int, K: Tensor, size: tuple[int, int]) -> Scene:
-    """One picture that fills the image from one metre, and a wall behind it, so close that both are one plane."""
+    """One picture that fills the image from one meter, and a wall behind it, so close that both are one plane."""
     batch, device = len(K), draw.device
     half_width, half_height = size[1] / 2 / K[:, 0, 0], size[0] / 2 / K[:, 1, 1]
     wall = torch.full_like(half_width, WALL)
     x, y, _ = torch.eye(3, device=device)
     longest = torch.maximum(half_width, half_height)[:, None]
     return Scene(
-        centre=torch.tensor([[0, 0, 1.0], [0, 0, BEHIND]], device=device).repeat(batch, 1, 1),
+        center=torch.tensor([[0, 0, 1.0], [0, 0, BEHIND]], device=device).repeat(batch, 1, 1),
         right=torch.stack([half_width, wall], dim=1)[..., None] * x,
         up=torch.stack([half_height, wall], dim=1)[..., None] * -y,
         texture=draw.integers(textures, batch, 2),
-        repeats_per_metre=draw.log_uniform(0.5, 2, batch, 2) / (2 * longest),
+        repeats_per_meter=draw.log_uniform(0.5, 2, batch, 2) / (2 * longest),
         contrast=draw.log_uniform(0.3, 1.2, batch, 2),
         shade=draw.uniform(0.25, 0.75, batch, 2),
         moving=torch.zeros(batch, 2, dtype=torch.bool, device=device),
@@ -59,7 +59,7 @@ def _in_front(draw: Draw, batch: int, tilt: float, roll: float, nearest: float, 
         draw: random numbers.
         batch: B.
         tilt, roll: largest angles between optical axis and normal, and about the optical axis, degrees.
-        nearest, farthest: bounds of the distance, metres.
+        nearest, farthest: bounds of the distance, meters.
     """
     flat = torch.tensor([1.0, 1.0, 0.0], device=draw.device)
     axis = torch.nn.functional.normalize(draw.direction(batch) * flat, dim=1)

@@ -92,7 +92,7 @@ class MegaDepth:
                 f"{image.shape[1]}x{image.shape[0]}: take the images of Undistorted_SfM and the depths of phoenix"
             )
         K = np.array(scene.intrinsics[index], np.float64).reshape(3, 3)
-        K[:2, 2] -= 0.5  # from the corner of the top-left pixel to its centre
+        K[:2, 2] -= 0.5  # from the corner of the top-left pixel to its center
         return PosedImage(image, depth, K, np.linalg.inv(np.array(scene.poses[index], np.float64)))
 
 

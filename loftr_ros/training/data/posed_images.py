@@ -25,9 +25,9 @@ class PosedImage:
     """An image of a camera without distortion.
 
     Attributes:
-        image: (H, W) uint8 grey.
-        depth: (H, W) float32 metres (or the unit of the pose) along the optical axis; 0 where unknown.
-        K: (3, 3) camera matrix; the centre of the top-left pixel is (0, 0).
+        image: (H, W) uint8 gray.
+        depth: (H, W) float32 meters (or the unit of the pose) along the optical axis; 0 where unknown.
+        K: (3, 3) camera matrix; the center of the top-left pixel is (0, 0).
         T_world_camera: (4, 4), optical frame.
     """
 
@@ -82,7 +82,7 @@ def load_pairs(
     image = torch.from_numpy(np.stack([entry.image for entry in images])).to(device)[:, None].float() / 255
     depth, K = stacked([entry.depth for entry in images]), stacked([entry.K for entry in images])
     half = len(first)
-    # In double precision: far from the origin of the world single precision loses centimetres.
+    # In double precision: far from the origin of the world single precision loses centimeters.
     poses = [entry.T_world_camera for entry in images]
     T_b_a = stacked([np.linalg.inv(b) @ a for a, b in zip(poses[:half], poses[half:], strict=True)])
     return ViewPair(View(image[:half], depth[:half]), View(image[half:], depth[half:]), K[:half], T_b_a, K[half:])

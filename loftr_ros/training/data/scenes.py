@@ -13,7 +13,7 @@ from loftr_ros.training.data.rendering import Scene, View, render
 from loftr_ros.training.data.textures import TextureAtlas
 
 BOXES, PANELS = 2, 5  # furniture (five faces each) and free rectangles in every room
-MARGIN = 0.3  # metres that a camera keeps from the walls
+MARGIN = 0.3  # meters that a camera keeps from the walls
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def random_pairs(draw: Draw, atlas: TextureAtlas, batch: int, size: tuple[int, i
 
 
 def random_rooms(draw: Draw, textures: int, half_size: Tensor) -> Scene:
-    """Fill rooms of half sizes (B, 3), metres (x right, y down, z along the room), with boxes and panels."""
+    """Fill rooms of half sizes (B, 3), meters (x right, y down, z along the room), with boxes and panels."""
     walls = box_faces(torch.zeros_like(half_size)[:, None], half_size[:, None], torch.eye(3, device=draw.device), 6)
     batch = len(half_size)
     place = half_size[:, None] * draw.uniform(-0.85, 0.85, batch, BOXES + PANELS, 3)
@@ -65,20 +65,20 @@ def random_rooms(draw: Draw, textures: int, half_size: Tensor) -> Scene:
     boxes = box_faces(place[:, :BOXES], extent[:, :BOXES], rotation_y(draw.uniform(0, math.pi, batch, BOXES)), 5)
     turn = rotation(draw.direction(batch, PANELS) * draw.uniform(0, math.pi, batch, PANELS, 1))
     panels = (place[:, BOXES:], turn[..., 0] * extent[:, BOXES:, :1], turn[..., 1] * extent[:, BOXES:, 1:2])
-    centre, right, up = (torch.cat(parts, dim=1) for parts in zip(walls, boxes, panels, strict=True))
+    center, right, up = (torch.cat(parts, dim=1) for parts in zip(walls, boxes, panels, strict=True))
 
-    count = centre.shape[1]
+    count = center.shape[1]
     longest = torch.maximum(right.norm(dim=2), up.norm(dim=2))
-    # From one photo over the whole surface to many repetitions; never so many that a texel is under a millimetre.
+    # From one photo over the whole surface to many repetitions; never so many that a texel is under a millimeter.
     repeats = (draw.log_uniform(0.7, 14, batch, count) / (2 * longest)).clamp(max=4.0)
     plain = draw.chance(0.3, batch, 1)  # rooms with hardly any texture, like white corridors
     contrast = torch.where(plain, draw.log_uniform(0.04, 0.5, batch, count), draw.log_uniform(0.3, 1.2, batch, count))
     return Scene(
-        centre=centre,
+        center=center,
         right=right,
         up=up,
         texture=draw.integers(textures, batch, count),
-        repeats_per_metre=repeats,
+        repeats_per_meter=repeats,
         contrast=contrast,
         shade=draw.uniform(0.25, 0.75, batch, count),
         moving=_on_the_move(draw, batch, count),
@@ -96,7 +96,7 @@ def _stirred(draw: Draw, scene: Scene) -> Scene:
     """Return the scene a moment later: what moves has gone by up to its own size."""
     size = torch.maximum(scene.right.norm(dim=2), scene.up.norm(dim=2))
     step = draw.direction(*size.shape) * (size * draw.uniform(0.05, 1, *size.shape))[..., None]
-    return replace(scene, centre=scene.centre + torch.where(scene.moving[..., None], step, 0.0))
+    return replace(scene, center=scene.center + torch.where(scene.moving[..., None], step, 0.0))
 
 
 def random_cameras(draw: Draw, batch: int, size: tuple[int, int]) -> Tensor:
@@ -146,7 +146,7 @@ def _moved(draw: Draw, T_world_a: Tensor, depth: Tensor, half_size: Tensor) -> T
 
 
 def _small_motion(draw: Draw, depth: Tensor, kind: Tensor) -> Tensor:
-    """T_a_b (B, 4, 4) between frames of a video or of a stereo pair, in front of surfaces `depth` (B,) metres away."""
+    """T_a_b (B, 4, 4) between frames of a video or of a stereo pair, in front of surfaces `depth` (B,) meters away."""
     batch = len(depth)
     wander, drive = draw.direction(batch), draw.normal(batch, 3) * 0.15
     drive[:, 2] += 1.0
@@ -164,7 +164,7 @@ def _small_motion(draw: Draw, depth: Tensor, kind: Tensor) -> Tensor:
 
 
 def _walk_around(draw: Draw, depth: Tensor) -> Tensor:
-    """T_a_b (B, 4, 4) that look at one place, `depth` (B,) metres before a, from far apart, as in photos of a room."""
+    """T_a_b (B, 4, 4) that look at one place, `depth` (B,) meters before a, from far apart, as in photos of a room."""
     batch = len(depth)
     turn = draw.normal(batch, 3) * torch.tensor([0.15, 0.0, 0.3], device=draw.device)
     turn[:, 1] = math.radians(60) * draw.uniform(-1, 1, batch)
@@ -180,19 +180,19 @@ def _pose(R: Tensor, position: Tensor) -> Tensor:
     return pose
 
 
-def box_faces(centre: Tensor, half: Tensor, axes: Tensor, faces: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Faces of N boxes: centres, right and up vectors, each (B, N * faces, 3).
+def box_faces(center: Tensor, half: Tensor, axes: Tensor, faces: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Faces of N boxes: centers, right and up vectors, each (B, N * faces, 3).
 
     Args:
-        centre, half: (B, N, 3) centres and half sizes.
+        center, half: (B, N, 3) centers and half sizes.
         axes: (..., 3, 3), columns are the directions of the boxes' sides.
         faces: 6, or 5 to leave out the one that a box stands on.
     """
-    sides = axes.expand(*centre.shape, 3) * half[..., None, :]  # columns are half edges
+    sides = axes.expand(*center.shape, 3) * half[..., None, :]  # columns are half edges
     x, y, z = sides.unbind(-1)
     parts = [(-y, x, z), (x, y, z), (-x, y, z), (z, x, y), (-z, x, y), (y, x, z)][:faces]
-    centres, rights, ups = (torch.stack([part[i] for part in parts], dim=2) for i in range(3))
-    return (centres + centre[:, :, None]).flatten(1, 2), rights.flatten(1, 2), ups.flatten(1, 2)
+    centers, rights, ups = (torch.stack([part[i] for part in parts], dim=2) for i in range(3))
+    return (centers + center[:, :, None]).flatten(1, 2), rights.flatten(1, 2), ups.flatten(1, 2)
 
 
 def rotation(vector: Tensor) -> Tensor:

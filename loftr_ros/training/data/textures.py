@@ -1,4 +1,4 @@
-"""Grey textures with mip levels: photos from a folder, or patterns made here, for rendering without aliasing."""
+"""Gray textures with mip levels: photos from a folder, or patterns made here, for rendering without aliasing."""
 
 from __future__ import annotations
 
@@ -126,11 +126,11 @@ def _read_square(path: Path) -> NDArray[np.uint8]:
 
 def _read_square_by_opencv(path: Path) -> NDArray[np.uint8]:
     try:
-        grey = read_grey(path)
+        gray = read_grey(path)
     except SequenceError as error:
         raise TextureError(f"{error} Remove it from the folder of photos.") from error
-    left, top, right, bottom = _central_square(grey.shape[1], grey.shape[0])
-    square = cv2.resize(grey[top:bottom, left:right], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    left, top, right, bottom = _central_square(gray.shape[1], gray.shape[0])
+    square = cv2.resize(gray[top:bottom, left:right], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     return np.asarray(square, np.uint8)
 
 
@@ -166,12 +166,12 @@ def line_atlas(draw: Draw, count: int) -> TextureAtlas:
     down = down * (kind > 0.15)[:, None]
     shades = draw.uniform(-0.5, 0.5, count, 8, 8) * draw.log_uniform(0.02, 0.5, count, 1, 1)
     index = torch.arange(count, device=draw.device)[:, None, None]
-    grey = shades[index, row[:, :, None], column[:, None, :]]
+    gray = shades[index, row[:, :, None], column[:, None, :]]
     seams = torch.maximum(across[:, None, :], down[:, :, None])
     sign = torch.where(draw.chance(0.75, count, 1, 1), -1.0, 1.0)  # most seams are dark
-    grey = grey + sign * seams * draw.uniform(0.2, 0.8, count, 1, 1) + _plates(draw, count)
-    grey = grey + draw.log_uniform(0.003, 0.1, count, 1, 1) * _fractal_noise(draw, count)
-    return TextureAtlas.from_images(((0.6 + 0.5 * grey).clamp(0, 1) * 255).to(torch.uint8))
+    gray = gray + sign * seams * draw.uniform(0.2, 0.8, count, 1, 1) + _plates(draw, count)
+    gray = gray + draw.log_uniform(0.003, 0.1, count, 1, 1) * _fractal_noise(draw, count)
+    return TextureAtlas.from_images(((0.6 + 0.5 * gray).clamp(0, 1) * 255).to(torch.uint8))
 
 
 def _seams(draw: Draw, cells: Tensor) -> tuple[Tensor, Tensor]:
@@ -187,9 +187,9 @@ def _plates(draw: Draw, count: int, plates: int = 4) -> Tensor:
     total = torch.zeros(count, SIDE, SIDE, device=draw.device)
     steps = torch.arange(SIDE, device=draw.device) / SIDE
     for _ in range(plates):
-        centre = draw.uniform(0, 1, 2, count, 1)
+        center = draw.uniform(0, 1, 2, count, 1)
         half = draw.log_uniform(0.02, 0.3, 2, count, 1)
-        apart = half - (steps - centre).abs()  # inside of the rectangle, by axis: positive
+        apart = half - (steps - center).abs()  # inside of the rectangle, by axis: positive
         depth = torch.minimum(apart[0][:, None, :], apart[1][:, :, None]) * SIDE
         frame = draw.chance(0.3, count, 1, 1) & (depth > draw.uniform(2, 8, count, 1, 1))
         shade = draw.uniform(-1, 1, count, 1, 1) * draw.chance(0.35, count, 1, 1)

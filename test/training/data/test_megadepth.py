@@ -75,7 +75,7 @@ def test_images_agree_with_the_ground_truth(dataset: Path, unexplained: Callable
     assert not torch.equal(pairs.geometry[2], pairs.geometry[3])
 
 
-def test_centre_of_a_pixel_is_an_integer(dataset: Path) -> None:
+def test_center_of_a_pixel_is_an_integer(dataset: Path) -> None:
     """COLMAP counts from the corner of the image: half a pixel less."""
     source = opened(dataset)
     K = source._load((source.scenes[0], 0)).K
