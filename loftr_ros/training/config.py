@@ -17,7 +17,8 @@ class TrainingConfig:
     Attributes:
         preset: architecture, see `loftr_ros.loftr.network.config.preset`.
         photos: folder of photos for textures; environment variables are expanded; empty for procedural patterns.
-        patterns: number of procedural patterns, used without photos.
+        patterns: number of procedural patterns, used with neither photos nor surfaces.
+        surfaces: number of procedural textures of walls, floors, facades, foliage, signs and the like.
         sources: sources of training pairs (default: rendered scenes).
         sizes: image sizes (width, height) in pixels, one drawn per step; sides multiples of 8.
         batch: pairs per step at the first size; scaled to the same number of pixels at other sizes.
@@ -38,6 +39,7 @@ class TrainingConfig:
     preset: str = "compact"
     photos: str = ""
     patterns: int = 64
+    surfaces: int = 0
     sources: tuple[SourceConfig, ...] = (RenderedConfig(),)
     sizes: tuple[tuple[int, int], ...] = ((256, 192),)
     batch: int = 8
@@ -61,7 +63,7 @@ class TrainingConfig:
         for name in ("batch", "steps", "patterns", "fine_matches", "save_every", "validate_every", "validation_pairs"):
             if getattr(self, name) < 1:
                 raise TrainingConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("learning_rate", "warmup", "weight_decay", "focal_gamma", "fine_weight"):
+        for name in ("surfaces", "learning_rate", "warmup", "weight_decay", "focal_gamma", "fine_weight"):
             if getattr(self, name) < 0:
                 raise TrainingConfigError(f"{name} must not be negative, but is {getattr(self, name)}")
         if not self.sources:
