@@ -1,4 +1,4 @@
-"""Command line arguments that several commands use, and their types."""
+"""Command line options shared by several commands, and their types."""
 
 from __future__ import annotations
 
@@ -26,28 +26,30 @@ def positive(text: str) -> float:
 
 
 def positive_int(text: str) -> int:
-    """Parse a whole number from 1."""
+    """Parse a whole number of at least 1."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
     return value
 
 
-def counts_per_metre(text: str) -> float:
-    """Parse the scale of depth images, which some write the other way round."""
+def counts_per_meter(text: str) -> float:
+    """Parse the scale of depth images; rejects its inverse, a common mistake."""
     value = float(text)
     if not 1 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not the counts in a meter: give 1000 for millimeters, not 0.001")
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a number of counts per meter: give 1000 for millimeters, not 0.001"
+        )
     return value
 
 
 def add_matcher_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what `load_matcher` is given."""
+    """Declare the options of `load_matcher`."""
     parser.add_argument(
         "--checkpoint",
         default="compact",
         metavar="NAME|FILE|PRESET=FILE",
-        help="weights of LoFTR, see loftr-ros weights list (default: compact, which comes with the package)",
+        help="LoFTR weights, see loftr-ros weights list (default: compact, embedded in the package)",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument(
@@ -55,7 +57,7 @@ def add_matcher_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive_int,
         default=MAX_PIXELS,
         metavar="N",
-        help="shrink larger images to about this for matching (default: %(default)s)",
+        help="downscale larger images to about this many pixels for matching (default: %(default)s)",
     )
     parser.add_argument(
         "--max-matches",
@@ -68,7 +70,7 @@ def add_matcher_arguments(parser: argparse.ArgumentParser) -> None:
         "--precision",
         choices=("auto", "float32", "bfloat16", "float16"),
         default="auto",
-        help="inference precision (default: auto, the fastest that keeps the accuracy)",
+        help="inference precision (default: auto, the fastest on the device that keeps the accuracy)",
     )
 
 

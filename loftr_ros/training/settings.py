@@ -1,4 +1,4 @@
-"""Settings from YAML as frozen dataclasses: an unknown key or a value of another type is an error."""
+"""Builds frozen dataclasses from YAML settings; unknown keys and wrong types are errors."""
 
 from __future__ import annotations
 

@@ -94,11 +94,11 @@ def test_a_fast_path_that_is_left_over_dds(ros, program, tmp_path, rendered):
     parameters = {"checkpoint": tmp_path / "large.safetensors", "precision": "float16", "device": "cpu"}
     found, (code, errors) = played(ros, program, tmp_path, rendered, "stereo", **CAMERA, **parameters)
     assert code == 0, errors
-    assert "fast path for GPUs is switched off" in errors
+    assert "GPU path is switched off" in errors
     assert_pose_follows(found["odometry"], rendered.poses)
     status = found["diagnostics"][-1]
     assert status["level"] == 1
-    assert "large.safetensors makes numbers too large for float16" in status["message"]
+    assert "large.safetensors overflows float16" in status["message"]
     assert status["values"]["precision"] == "float32"
 
 

@@ -1,4 +1,4 @@
-"""The frozen configuration of a LoFTR network, and the presets that this package knows by name."""
+"""Frozen configuration of a LoFTR network, and its named presets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.validation import require, require_known, require_type
 
-# Larger images are shrunk to about this many pixels for matching: memory and time grow with the square of it.
+# Larger images are downscaled to about this many pixels for matching, as memory and time grow quadratically.
 MAX_PIXELS = 1_000_000
 
 
@@ -25,7 +25,7 @@ class BackboneConfig:
         block_dims: channels at 1/2, 1/4 and 1/8; the last is the coarse feature size.
         blocks_per_stage: residual blocks in each of the three stages.
         fine_dim: channels of the fine map.
-        align_corners: how the pyramid is upsampled; the published weights were trained with True, which shifts
+        align_corners: mode of upsampling in the pyramid; the published weights were trained with True, which shifts
             features by up to one cell across the image, so networks trained here use False.
     """
 
@@ -41,11 +41,11 @@ class TransformerConfig:
     """Interleaved self and cross attention layers (paper, section 3.2).
 
     Attributes:
-        dim: feature size; a multiple of `heads`, and of 4 for the position encoding.
+        dim: feature dimension; a multiple of `heads`, and of 4 for the position encoding.
         heads: attention heads.
-        layers: "self" or "cross" for each layer.
+        layers: kind of each layer, "self" or "cross".
         attention: "linear" (paper, section 3.2) or "full" (softmax attention).
-        pool: side of the blocks of tokens that are averaged before attention; 1 attends between all tokens.
+        pool: side of the blocks of tokens averaged before attention; 1 for attention between all tokens.
     """
 
     dim: int = 256
@@ -57,15 +57,15 @@ class TransformerConfig:
 
 @dataclass(frozen=True)
 class CoarseMatchingConfig:
-    """Matching of coarse cells with mutual nearest neighbours (paper, section 3.3).
+    """Matching of coarse cells by mutual nearest neighbors (paper, section 3.3).
 
     Attributes:
-        temperature: divides the similarity; the published optimal-transport weights were trained without, which is 1.
-        threshold: confidence that a match exceeds.
-        border: cells at the rim of the coarse grid that are never matched.
+        temperature: divides the similarity; 1 for the published optimal-transport weights, trained without temperature.
+        threshold: minimum confidence of a match.
+        border: width of the margin of the coarse grid that is not matched, cells.
         kind: "dual_softmax" or "optimal_transport".
-        sinkhorn_iterations: of optimal transport.
-        prefilter: optimal transport leaves out every cell whose likeliest match is the dustbin.
+        sinkhorn_iterations: iterations of optimal transport.
+        prefilter: drop cells whose most likely match is the dustbin (optimal transport).
     """
 
     temperature: float = 0.1
@@ -78,14 +78,14 @@ class CoarseMatchingConfig:
 
 @dataclass(frozen=True)
 class LoFTRConfig:
-    """Everything that a checkpoint fixes about its network.
+    """Network configuration of a checkpoint.
 
     Attributes:
-        legacy_position_encoding: use the frequencies of the authors' first release, whose normaliser is wrong; the
-            published weights need it, but for the later "indoor" ones.
-        pixel_centre: coordinate that the checkpoint's training gave to the centre of the top-left pixel, in pixels:
-            0.5 for the published weights, 0 for those trained here.
-        fine_window: side of the square of fine cells in which a coarse match is refined; odd.
+        legacy_position_encoding: use the frequencies of the authors' first release, which has a bug in their scale.
+            Required by all published weights but the later "indoor" ones.
+        pixel_center: coordinate of the center of the top-left pixel in the training of the checkpoint, pixels: 0.5 for
+            the published weights, 0 for those trained here.
+        fine_window: side of the window of fine cells in which a coarse match is refined; odd.
         fine_context: merge the coarse features into the fine windows (paper, section 3.4).
     """
 
@@ -94,7 +94,7 @@ class LoFTRConfig:
     fine: TransformerConfig = field(default_factory=lambda: TransformerConfig(dim=128, layers=("self", "cross")))
     matching: CoarseMatchingConfig = field(default_factory=CoarseMatchingConfig)
     legacy_position_encoding: bool = False
-    pixel_centre: float = 0.0
+    pixel_center: float = 0.0
     fine_window: int = 5
     fine_context: bool = True
 
@@ -103,7 +103,7 @@ class LoFTRConfig:
         are_three = len(backbone.block_dims) == 3
         require(are_three, ModelConfigError, "backbone.block_dims", backbone.block_dims, "three numbers")
         if min(backbone.stem_dim, *backbone.block_dims, backbone.blocks_per_stage) < 1:
-            raise ModelConfigError("backbone: every number of channels and of blocks must be at least 1")
+            raise ModelConfigError("backbone: all numbers of channels and blocks must be at least 1")
         if backbone.block_dims[2] != self.coarse.dim or backbone.fine_dim != self.fine.dim:
             raise ModelConfigError("backbone.block_dims[2] must equal coarse.dim and backbone.fine_dim fine.dim")
         coarse_dim, encoding = self.coarse.dim, "a multiple of 4, as the position encoding needs"
@@ -114,11 +114,11 @@ class LoFTRConfig:
             multiple = f"a multiple of {name}.heads, {part.heads}"
             require(part.dim % part.heads == 0, ModelConfigError, f"{name}.dim", part.dim, multiple)
             if set(part.layers) - {"self", "cross"} or part.attention not in {"linear", "full"}:
-                raise ModelConfigError(f"{name}: layers are 'self' or 'cross', attention is 'linear' or 'full'")
+                raise ModelConfigError(f"{name}: layers must be 'self' or 'cross', attention 'linear' or 'full'")
         is_kind = self.matching.kind in {"dual_softmax", "optimal_transport"}
         require(is_kind, ModelConfigError, "matching.kind", self.matching.kind, "dual_softmax or optimal_transport")
         if self.matching.sinkhorn_iterations < 1 or self.matching.threshold < 0:
-            raise ModelConfigError("matching: at least 1 sinkhorn_iterations, and a threshold of at least 0")
+            raise ModelConfigError("matching: sinkhorn_iterations must be at least 1, threshold at least 0")
         is_window = self.fine_window >= 3 and self.fine_window % 2 == 1
         require(is_window, ModelConfigError, "fine_window", self.fine_window, "odd and at least 3")
 
@@ -128,7 +128,7 @@ class LoFTRConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> LoFTRConfig:
-        """Build a configuration from `to_dict`'s form; an unknown key is an error."""
+        """Build a configuration from the result of `to_dict`; unknown keys are errors."""
         parts = {
             "backbone": BackboneConfig,
             "coarse": TransformerConfig,
@@ -143,19 +143,19 @@ def _build(cls: type[Any], values: dict[str, Any], where: str) -> Any:
     require_known(ModelConfigError, values, (entry.name for entry in fields(cls)), f" in {where}")
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     for key, value in values.items():
-        expected = type(getattr(cls, key, value))  # of the default; parts of the model have none
+        expected = type(getattr(cls, key, value))  # the type of the default; nested configurations have none
         require_type(ModelConfigError, f"{key} in {where}", value, expected)
     return cls(**values)
 
 
 def preset(name: str) -> LoFTRConfig:
-    """Return the configuration called `name`.
+    """Return the configuration of a preset.
 
-    "compact" is the network trained by this package. All others are the published architecture to the last layer
-    (paper, section 4): "outdoor" and "indoor" match by dual-softmax, "outdoor_ot" and "indoor_ot" by optimal transport.
-    Of the published weights only those of "indoor" (indoor_ds_new) were trained with the corrected position encoding.
+    "compact" is the network trained by this package. The others are exactly the published architecture (paper,
+    section 4): "outdoor" and "indoor" match by dual-softmax, "outdoor_ot" and "indoor_ot" by optimal transport. Among
+    the published weights, only "indoor" (indoor_ds_new) was trained with the corrected position encoding.
     """
-    corrected = LoFTRConfig(pixel_centre=0.5)
+    corrected = LoFTRConfig(pixel_center=0.5)
     published = replace(corrected, legacy_position_encoding=True)
     transport = replace(published, matching=CoarseMatchingConfig(kind="optimal_transport", temperature=1.0))
     presets = {

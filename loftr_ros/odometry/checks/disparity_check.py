@@ -53,7 +53,7 @@ class DisparityCheck:
         if rig is None or keyframe.frame.stamp_ns == self._keyframe_ns:
             return
         camera = frame.camera
-        some = rays.select(thinned(motion.inliers & rays.known, _ENOUGH))
+        some = rays.select(thinned(motion.inliers & rays.has_depth, _ENOUGH))
         if len(some) < _FEW:
             return
         seen, seen_sigma = triangulate(some.a, some.b, motion.T_keyframe_camera, motion.noise_px / camera.focal)

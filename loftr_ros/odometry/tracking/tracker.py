@@ -193,10 +193,10 @@ class Tracker:
         gains = self._common_gains(matches, motion)
         covariance = se3.step_covariance(*before.pose, *motion.pose, *gains)
         undoubted = None
-        if before.undoubted or motion.doubt.any():
+        if before.undoubted or motion.competing_covariance.any():
             certain = before.undoubted[0] if before.undoubted else before.covariance
-            poses = before.T_keyframe_camera, certain, motion.T_keyframe_camera, motion.undoubted
-            undoubted = motion.undoubted, se3.step_covariance(*poses, *gains) / seconds**2
+            poses = before.T_keyframe_camera, certain, motion.T_keyframe_camera, motion.own_covariance
+            undoubted = motion.own_covariance, se3.step_covariance(*poses, *gains) / seconds**2
         fix = TrackedPose(
             self._moving_state(motion),
             motion.T_keyframe_camera,
@@ -221,7 +221,7 @@ class Tracker:
         if self.last.undoubted:
             velocity = replace(velocity, covariance=self.last.undoubted[1])
         T_predicted = self.predicted(stamp_ns).T_keyframe_camera
-        return is_sudden(motion.T_keyframe_camera, motion.undoubted, T_predicted, velocity, seconds)
+        return is_sudden(motion.T_keyframe_camera, motion.own_covariance, T_predicted, velocity, seconds)
 
     def reacquire(self, stamp_ns: int, matches: Matches, motion: RelativePoseEstimate) -> TrackedPose:
         """Take a measured pose that tells nothing about the velocity: after a long gap, or in another keyframe."""

@@ -21,7 +21,7 @@ from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.odometry.images.frame import Frame
-from loftr_ros.odometry.images.subpixel import polish
+from loftr_ros.odometry.images.subpixel import refine_subpixel
 from loftr_ros.odometry.states import LostReason
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
@@ -281,7 +281,7 @@ def test_recorded_pairs(
     frame = Frame(frame.stamp_ns, left, frame.camera, right, None, frame.rig)
     matches = matcher.match(matcher.extract(left), matcher.extract(right)).finite()
     found = StereoCheck()
-    found.add_pair(frame, polish(frame.texture, right, matches, 3.0, both_ways=False))
+    found.add_pair(frame, refine_subpixel(frame.structure_tensor, right, matches, 3.0, forward_backward=False))
     assert (found.warning and found.warning.fault) == fault
     assert found.warning is None or text in found.warning.text
 

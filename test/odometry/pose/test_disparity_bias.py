@@ -40,14 +40,13 @@ def test_a_perfect_calibration_stays_one(
     assert abs(length_error(make_world, curve, disparity_bias_px=0.2)) < 0.015
 
 
-def test_the_filter_goes_from_what_a_calibration_leaves_to_the_mean_of_what_was_seen() -> None:
-    offset = DisparityBias.unknown(0.3)
-    seen = 0.2 + 0.1 * np.random.default_rng(0).standard_normal(100)
-    for value in seen:
-        offset = offset.updated(value)
-    assert offset.value == pytest.approx(0.2, abs=0.03)
-    assert 0.005 < offset.sigma < 0.03
+def test_the_filter_goes_from_the_prior_to_the_mean_of_the_measurements() -> None:
+    bias = DisparityBias.unknown(0.3)
+    for value in 0.2 + 0.1 * np.random.default_rng(0).standard_normal(100):
+        bias = bias.updated(value)
+    assert bias.value == pytest.approx(0.2, abs=0.03)
+    assert 0.005 < bias.sigma < 0.03
 
 
-def test_no_offset_stays_none() -> None:
+def test_no_bias_stays_none() -> None:
     assert NO_BIAS.updated(1.0) == NO_BIAS
