@@ -13,7 +13,7 @@ from rclpy.executors import await_or_execute
 from rclpy.node import Node
 
 from loftr_ros.errors import LoftrRosError
-from loftr_ros.ros.publishers.diagnostics import sentence
+from loftr_ros.ros.publishers.diagnostics import user_message
 
 _SHOWN_S = 10.0
 
@@ -30,7 +30,7 @@ class CallbackErrors:
 
     def add(self, error: Exception) -> str:
         """Take an error. Returns it in a sentence."""
-        text = sentence(error)
+        text = user_message(error)
         level = DiagnosticStatus.WARN if isinstance(error, LoftrRosError) else DiagnosticStatus.ERROR
         self._latest = time.monotonic(), level, text
         self._count += 1
@@ -49,7 +49,7 @@ class CallbackErrors:
             return None
         return self._latest[1:]
 
-    def values(self) -> dict[str, str]:
+    def diagnostics(self) -> dict[str, str]:
         """Return names and values for the diagnostics."""
         return {"errors": str(self._count), "last error": self._latest[2]} if self._latest else {"errors": "0"}
 

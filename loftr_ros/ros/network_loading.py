@@ -22,7 +22,7 @@ def load_network(parameters: VoParameters) -> Matcher:
     return MaskedMatcher(matcher, Path(p.mask_image).expanduser()) if p.mask_image else matcher
 
 
-def network_values(matcher: Matcher) -> dict[str, str]:
+def network_diagnostics(matcher: Matcher) -> dict[str, str]:
     """Return what the diagnostics show of the network."""
     values = {"device": str(matcher.device), "checkpoint": matcher.checkpoint, "precision": matcher.precision}
     if matcher.device.type == "cuda":

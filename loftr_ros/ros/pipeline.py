@@ -20,9 +20,9 @@ from loftr_ros.loftr.runtime.matcher import LoftrMatcher
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
 from loftr_ros.odometry.states import TrackingState
-from loftr_ros.ros.budget.effort_control import BudgetController
+from loftr_ros.ros.budget.controller import BudgetController
 from loftr_ros.ros.parameters.table import VoParameters, odometry_config
-from loftr_ros.ros.publishers.diagnostics import Statistics, sentence
+from loftr_ros.ros.publishers.diagnostics import Statistics, user_message
 from loftr_ros.ros.publishers.outputs import Outputs
 from loftr_ros.ros.sensors.calibration import Calibration
 from loftr_ros.ros.sensors.camera_subscriber import CameraInput, CameraMessages
@@ -64,7 +64,7 @@ class Pipeline:
         wheels = self._wheels.positions if self._wheels else None
         self._matcher = matcher
         self._needs_warm_up = matcher.device.type == "cuda"
-        self._effort = BudgetController(matcher, parameters)
+        self._budget = BudgetController(matcher, parameters)
         self._odometry = MetricOdometry(matcher, odometry_config(parameters), wheels)
         self._outputs = outputs
         self._parameters = parameters
@@ -102,16 +102,16 @@ class Pipeline:
         """Go by changed parameters from the next frame on."""
         self._commands.put(partial(self._apply_parameters, parameters))
 
-    def problem(self) -> str | None:
+    def error(self) -> str | None:
         """Say in one sentence what keeps odometry from coming out, or None."""
-        return self._input.problem() or self._error
+        return self._input.error() or self._error
 
-    def doubt(self) -> str | None:
+    def warning(self) -> str | None:
         """Say in one sentence what is wrong although odometry comes out, or None."""
-        wheels = self._wheels.problem() if self._wheels else None
-        input_ = self._calibration.doubt or self._frames.doubt or self.statistics.input_fault
+        wheels = self._wheels.warning() if self._wheels else None
+        input_ = self._calibration.warning or self._frames.warning or self.statistics.input_fault
         measured = wheels or self._missing_depth() or input_
-        return self._outputs.problem() or measured or self._effort.problem() or self._matcher.fallback
+        return self._outputs.warning() or measured or self._budget.warning() or self._matcher.fallback
 
     def _missing_depth(self) -> str | None:
         """Warn while a camera still stands where it started: as soon as it moves, it is lost."""
@@ -121,9 +121,9 @@ class Pipeline:
         images = "right images" if self._parameters.mode == "stereo" else "depth images"
         return f"no depth was measured yet, so no motion can be: look at the {images}"
 
-    def values(self) -> dict[str, str]:
+    def diagnostics(self) -> dict[str, str]:
         """Return names and values for the diagnostics."""
-        return self.statistics.values() | self._effort.values()
+        return self.statistics.diagnostics() | self._budget.diagnostics()
 
     def _deliver(self, messages: CameraMessages) -> None:
         self.statistics.frame_received()
@@ -144,10 +144,10 @@ class Pipeline:
             if isinstance(error, OutOfMemory):
                 self._back_off(error)
             self._node.get_logger().debug(traceback.format_exc())
-            self._fail(sentence(error))
+            self._fail(user_message(error))
         else:
             self.statistics.frame_processed(estimate, messages.arrival)
-            self._effort.learn(estimate, time.monotonic() - began)
+            self._budget.frame_took(estimate, time.monotonic() - began)
             self._error = None
 
     def _estimate(self, messages: CameraMessages) -> OdometryEstimate:
@@ -157,7 +157,7 @@ class Pipeline:
         self._set_extrinsics(T_base_camera)
         frame = self._frames.frame(messages)
         self._notes.add(messages.images, frame)
-        if self._effort.set_for(frame.image.size):
+        if self._budget.set_for(frame.image.size):
             self._odometry.invalidate_keyframe_features()
         estimate = self._odometry.process(frame)
         with self._publishing:
@@ -186,13 +186,13 @@ class Pipeline:
 
     def _back_off(self, error: OutOfMemory) -> None:
         """Go on with the smaller size that the matcher chose, from where the base is: the old keyframe is too large."""
-        self._effort.back_off(str(error))
+        self._budget.back_off(str(error))
         self._odometry.reset()
         self._outputs.carry_on()
 
     def _apply_parameters(self, parameters: VoParameters) -> None:
         self._parameters = parameters
-        self._effort.reconfigure(parameters)
+        self._budget.reconfigure(parameters)
         self._odometry.reconfigure(odometry_config(parameters, self._pitch))
         self._outputs.reconfigure(parameters)
 

@@ -19,11 +19,11 @@ from loftr_ros.errors import LoftrRosError
 from loftr_ros.odometry.states import TrackingState
 from loftr_ros.ros.background import in_background, in_thread
 from loftr_ros.ros.callback_errors import CallbackErrors
-from loftr_ros.ros.network_loading import Matcher, load_network, network_values
+from loftr_ros.ros.network_loading import Matcher, load_network, network_diagnostics
 from loftr_ros.ros.parameters.declaration import NodeParameters
 from loftr_ros.ros.parameters.table import VoParameters, odometry_config
 from loftr_ros.ros.pipeline import Pipeline
-from loftr_ros.ros.publishers.diagnostics import sentence
+from loftr_ros.ros.publishers.diagnostics import user_message
 from loftr_ros.ros.publishers.diagnostics_output import DiagnosticsOutput, Report
 from loftr_ros.ros.publishers.outputs import Outputs
 from loftr_ros.ros.sensors.camera_discovery import CameraSearch, Choice, topics_are_named
@@ -123,7 +123,7 @@ class VoNode(LifecycleNode):
 
     def fail(self, error: Exception) -> None:
         """Say in the log and in the diagnostics why a transition did not happen, or why no odometry will come."""
-        self._error = sentence(error)
+        self._error = user_message(error)
         self.get_logger().error(self._error)
         self._diagnostics.publish()
 
@@ -219,13 +219,13 @@ class VoNode(LifecycleNode):
             self._worker = pipeline.close()
 
     def _report(self) -> Report:
-        values = self._pipeline.values() if self._pipeline else {}
+        values = self._pipeline.diagnostics() if self._pipeline else {}
         if self._network and self._network.done() and not self._network.exception():
-            values |= network_values(self._network.result())
+            values |= network_diagnostics(self._network.result())
         level, text = self._status()
         if level != DiagnosticStatus.ERROR:
             level, text = self.errors.recent() or (level, text)
-        return Report(level, text, values | self.errors.values())
+        return Report(level, text, values | self.errors.diagnostics())
 
     def _reconfigure(self, parameters: VoParameters) -> None:
         """Take changed parameters; what is not active takes them when it is activated."""
@@ -260,14 +260,14 @@ class VoNode(LifecycleNode):
             return DiagnosticStatus.ERROR, self._error
         loading = self._network is not None and not self._network.done()
         if self._network and not loading and isinstance(failed := self._network.exception(), Exception):
-            return DiagnosticStatus.ERROR, sentence(failed)
+            return DiagnosticStatus.ERROR, user_message(failed)
         if self._search:
             return self._search.status()
         return DiagnosticStatus.OK, "loading the network" if loading else "not active"
 
 
 def _status_of(pipeline: Pipeline) -> tuple[bytes, str]:
-    problem = pipeline.problem()
+    problem = pipeline.error()
     if problem:
         return DiagnosticStatus.ERROR, problem
     state = pipeline.statistics.state
@@ -275,7 +275,7 @@ def _status_of(pipeline: Pipeline) -> tuple[bytes, str]:
         fault = pipeline.statistics.input_fault
         lost = f"lost: {pipeline.statistics.lost_because}; the pose is a prediction"
         return DiagnosticStatus.WARN, f"{lost}; {fault}" if fault else lost
-    doubt = pipeline.doubt()
+    doubt = pipeline.warning()
     if doubt:
         return DiagnosticStatus.WARN, doubt
     return DiagnosticStatus.OK, state.value if state else "waiting for images"

@@ -83,10 +83,10 @@ def test_the_effort_changes_while_the_camera_moves(ros, program, tmp_path, rende
     assert (code, "Traceback" in errors) == (0, False), errors
 
     found = json.loads((tmp_path / "found.json").read_text())
-    efforts = [status["values"].get("effort (pixels)") for status in found["diagnostics"]]
+    efforts = [status["values"].get("compute budget (pixels)") for status in found["diagnostics"]]
     assert "at most 1000000" in efforts
     last = found["diagnostics"][-1]["values"]
-    assert (efforts[-1], last["effort (matches)"]) == ("at most 40000", "at most 150")
+    assert (efforts[-1], last["compute budget (matches)"]) == ("at most 40000", "at most 150")
     assert (last["state"], last["processed"]) == ("tracking", str(2 * FRAMES))
     counts = [len(message["points"]) for message in found["matches"]]
     assert max(counts[:FRAMES]) > 150

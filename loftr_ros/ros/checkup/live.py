@@ -113,7 +113,7 @@ class _LiveCheck:
             return [*findings, error("images", "images", fault)]
         if frames:
             findings.append(self._taken_as())
-            findings += calibration_findings(frames[0].camera, frames[0].rig, calibration.doubt or "")
+            findings += calibration_findings(frames[0].camera, frames[0].rig, calibration.warning or "")
             findings += self._images(frames)
         findings.append(self._place())
         if motion and len(frames) > 1 and not has_error(findings):

@@ -50,7 +50,7 @@ class Durations:
         self._largest = max(self._largest, seconds)
         self._count += 1
 
-    def values(self, name: str) -> dict[str, str]:
+    def diagnostics(self, name: str) -> dict[str, str]:
         """Return names and milliseconds to show."""
         if self._count == 0:
             return {f"{name} (ms)": "unknown"}
@@ -123,7 +123,7 @@ class Statistics:
         """What the images say is wrong with the input, in sentences; empty if nothing is."""
         return "; ".join(warning.text for warning in self._estimate.input_warnings) if self._estimate else ""
 
-    def values(self) -> dict[str, str]:
+    def diagnostics(self) -> dict[str, str]:
         """Return names and values to show."""
         with self._lock:
             estimate = self._estimate
@@ -133,8 +133,8 @@ class Statistics:
                 "remarks": ", ".join(estimate.remarks) if estimate else "",
                 "rate in (Hz)": f"{self._rate_in.per_second():.2f}",
                 "rate out (Hz)": f"{self._rate_out.per_second():.2f}",
-                **self._latency.values("latency"),
-                **self._processing.values("processing"),
+                **self._latency.diagnostics("latency"),
+                **self._processing.diagnostics("processing"),
                 "matches": str(estimate.num_matches if estimate else 0),
                 "inliers": str(estimate.num_inliers if estimate else 0),
                 "keyframe age (s)": f"{age:.2f}",
@@ -147,6 +147,6 @@ class Statistics:
             }
 
 
-def sentence(error: Exception) -> str:
+def user_message(error: Exception) -> str:
     """Return what to tell the user: errors of the user's are sentences, others are ours."""
     return str(error) if isinstance(error, LoftrRosError) else f"internal error, {type(error).__name__}: {error}"

@@ -82,7 +82,7 @@ class Outputs:
         if self._last:
             self._start = Start(self._last.T_odom_base, self._last.pose_covariance)
 
-    def problem(self) -> str | None:
+    def warning(self) -> str | None:
         """Say in one sentence that another node publishes the odometry, too, or None."""
         return watchdog.other_publishers(self._node, self._odometry.topic_name)
 

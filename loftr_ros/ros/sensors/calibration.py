@@ -32,7 +32,7 @@ class Calibration:
             warn: told once of a calibration that is unlikely.
             topics: of the images.
         """
-        self.doubt: str | None = None
+        self.warning: str | None = None
         self._baseline = baseline
         self._warn = warn
         self._rectified = rectified
@@ -65,9 +65,9 @@ class Calibration:
                 f"set {'stereo_rectified' if right else 'rectified'} to true"
             )
         doubt = "; ".join(doubts) or None
-        if doubt and doubt != self.doubt:
+        if doubt and doubt != self.warning:
             self._warn(doubt)
-        self.doubt = doubt
+        self.warning = doubt
 
     def _rig(self, left: CameraInfo, right: CameraInfo) -> StereoRig:
         return rig_from_infos(left, right, self._baseline(left, right), rectified=self._rectified)

@@ -104,7 +104,7 @@ class CameraInput:
         for subscription in self._subscriptions:
             subscription.close()
 
-    def problem(self) -> str | None:
+    def error(self) -> str | None:
         """Say in one sentence what is missing since `input_timeout`, or None."""
         p, late = self._parameters, time.monotonic() - self._parameters.input_timeout
         for intake in self._intakes:

@@ -34,7 +34,7 @@ class FrameBuilder:
             mode: which image the second one is.
             warn: told once that the depth images are of another camera than the images.
         """
-        self.doubt: str | None = None
+        self.warning: str | None = None
         self._streams = streams
         self._calibration = calibration
         self._mode = mode
@@ -70,9 +70,9 @@ class FrameBuilder:
                 f"the depth images on {self._streams[1].topic} are in the frame {depth_frame!r}, the images in "
                 f"{frame!r}: subscribe to depth that is registered (aligned) to the images"
             )
-        if doubt and doubt != self.doubt:
+        if doubt and doubt != self.warning:
             self._warn(doubt)
-        self.doubt = doubt
+        self.warning = doubt
 
 
 def _check_read_out(image: NDArray[Any], info: CameraInfo, camera: Camera, topic: str) -> None:

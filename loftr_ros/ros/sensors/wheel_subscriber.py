@@ -47,7 +47,7 @@ class WheelInput:
             stamp_ns, T_odom_base = self._waiting.popleft()
             self.positions.add(stamp_ns, (T_odom_base @ T_base_camera)[:3, 3])
 
-    def problem(self) -> str | None:
+    def warning(self) -> str | None:
         """Say in one sentence that nothing came since `input_timeout`, or None."""
         if self._last > time.monotonic() - self._timeout:
             return None

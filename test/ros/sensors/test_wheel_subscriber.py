@@ -70,8 +70,8 @@ def test_silence_is_told_in_one_sentence(monkeypatch):
     monkeypatch.setattr("loftr_ros.ros.sensors.wheel_subscriber.time", SimpleNamespace(monotonic=lambda: now[0]))
     node = PaperNode()
     wheels = WheelInput(node, VoParameters(input_timeout=2.0))
-    assert wheels.problem() is None
+    assert wheels.warning() is None
     now[0] += 2.5
-    assert "no valid wheel odometry on /loftr/wheel_odometry for 2 s" in wheels.problem()
+    assert "no valid wheel odometry on /loftr/wheel_odometry for 2 s" in wheels.warning()
     node.subscriptions["wheel_odometry"](odometry(10**9, 1.0))
-    assert wheels.problem() is None
+    assert wheels.warning() is None
