@@ -1,4 +1,4 @@
-"""The program `vo_node`. What takes long to import is imported when signals are taken care of."""
+"""The program `vo_node`. Slow imports follow after the signal handlers are set."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from loftr_ros.ros.ending import StopSignals, leave
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
-    """Run the node until it is told to stop, and end the process: with 0, or 2 for an error of the user's."""
+    """Run the node until SIGINT or SIGTERM, and exit: with 0, or 2 for an invalid parameter or input."""
     leave(run(argv))
 
 

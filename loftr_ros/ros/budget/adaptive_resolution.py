@@ -113,5 +113,5 @@ def _reduced(limit: ComputeBudget, pixels: int, share: float) -> ComputeBudget:
 
 
 def _mean_without_largest(times: deque[float]) -> float:
-    """Mean that ignores a single hiccup of the machine; keyframes, which take longer, come more often."""
+    """Return the mean without one outlier, a hiccup of the machine; keyframes take longer but are more frequent."""
     return (sum(times) - max(times)) / (len(times) - 1) if len(times) > 1 else times[0]

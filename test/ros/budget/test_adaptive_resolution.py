@@ -64,7 +64,7 @@ def test_no_more_is_given_up_than_needed():
     assert budget == ComputeBudget(round(0.7 * VGA), 1400)
 
 
-def test_a_target_that_cannot_be_reached_ends_at_the_least_effort_and_is_told():
+def test_a_target_that_cannot_be_reached_ends_at_the_lowest_budget_with_a_warning():
     control = AdaptiveResolution(LIMIT, 30.0)
     budgets = simulated(control, machine(0.5), 200)
     assert set(budgets[20:]) == {ComputeBudget(VGA // 4, 500)}

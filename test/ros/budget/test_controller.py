@@ -1,4 +1,4 @@
-"""What sets the effort of the matcher, with a matcher of paper."""
+"""The budget controller, with a matcher of paper."""
 
 from types import SimpleNamespace
 
@@ -31,7 +31,7 @@ def estimate(state, matches):
 
 
 def learned(control, matcher, seconds, frames=20, state=TrackingState.TRACKING, matches=9):
-    """Return the effort after frames that took so long."""
+    """Return the budget after frames that took this long."""
     for _ in range(frames):
         control.set_for(VGA)
         control.frame_took(estimate(state, matches), seconds)

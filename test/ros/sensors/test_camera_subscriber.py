@@ -154,7 +154,7 @@ def test_an_error_of_the_taker_locks_nothing(camera, monkeypatch):
         (
             {},
             {"/image": [ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT]},
-            "it has 2 publishers (reliable, best effort) of which nothing comes; check the camera and the network",
+            "it has 2 publishers (reliable, best effort) but no message arrives; check the camera and the network",
         ),
         (
             {"image_transport": "compressed"},
@@ -244,7 +244,7 @@ def test_a_publisher_that_nothing_comes_from_is_logged():
     mono = Camera("mono", qos="reliable")
     assert mono.node.profile.reliability is ReliabilityPolicy.RELIABLE
     mono.node.events.incompatible_qos(SimpleNamespace(last_policy_kind=QoSPolicyKind.RELIABILITY))
-    assert "a publisher of /camera_info offers another RELIABILITY than is asked for" in mono.node.warned
+    assert "a publisher of /camera_info offers another RELIABILITY than requested" in mono.node.warned
 
 
 def test_the_subscription_follows_what_the_publishers_offer():
