@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import NoReturn
 
-from loftr_ros.ros.ending import StopSignals, leave
+from loftr_ros.ros.shutdown import StopSignals, leave
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
