@@ -56,7 +56,7 @@ def loftr_ros_program() -> Program:
 
 @pytest.fixture
 def texture() -> NDArray[np.uint8]:
-    """A (200, 320) grey image with structure at many scales."""
+    """A (200, 320) gray image with structure at many scales."""
     rng = np.random.default_rng(5)
     image = np.zeros((200, 320))
     for size in (4, 10, 40):

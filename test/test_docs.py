@@ -12,6 +12,7 @@ import torch
 
 from loftr_ros.cli import COMMANDS, _parse
 from loftr_ros.demo.room import loop_poses
+from loftr_ros.odometry.config import SPECS
 from loftr_ros.ros.parameters.table import PARAMETERS
 
 ROOT = Path(__file__).parents[1]
@@ -21,6 +22,7 @@ ON_ANY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 OTHERS_OPTIONS = {"--clock", "--align_origin", "--all_pairs", "--break-system-packages", "--system-site-packages"}
 OTHERS_OPTIONS |= {"--extra-index-url", "--log-level", "--ros-args", "--symlink-install"}
 PARAMETER_NAMES = {spec.name for spec in PARAMETERS}
+ODOMETRY_OPTIONS = {f"--{spec.name.replace('_', '-')}" for spec in SPECS}
 # Settings of other programs.
 OTHERS_SETTINGS = {"bond_timeout", "odom_topic"}
 
@@ -80,7 +82,7 @@ def test_commands_and_options_within_the_text(page: Path) -> None:
             assert code.split()[1] in {*COMMANDS, "--help", "--version"}, code
         if code.startswith(("loftr-ros ", "--")):
             for option in re.findall(r"--[a-z][a-z_-]+", code):
-                known = {"--help", "--version", *OTHERS_OPTIONS}
+                known = {"--help", "--version", *OTHERS_OPTIONS, *ODOMETRY_OPTIONS}
                 assert option in known or f'"{option}"' in options, f"{page.name}: {code}"
 
 
@@ -178,7 +180,7 @@ def test_accuracy_in_the_readme_is_that_of_the_benchmarks(benchmarks: dict[str, 
         assert said["mode"].replace("-", "").lower() == heading.split(", ")[1], said
         ours, sift, plain = (
             row(benchmarks, heading, stride=stride, method=method)
-            for method in ("LoFTR compact", "SIFT 4000", "SIFT 4000, plain recipe")
+            for method in ("LoFTR compact", "SIFT 4000", "SIFT 4000, OpenCV pipeline")
         )
         percent = "" if ours["ATE %"] == "-" else f", {ours['ATE %']} %"
         assert said["ATE"].removesuffix(" after scaling") == f"{ours['ATE m']} m{percent}", said
@@ -208,18 +210,18 @@ def evaluation_docs() -> ModuleType:
 
 
 def test_speed_in_the_text_is_that_of_the_benchmarks(benchmarks: dict[str, Table]) -> None:
-    vga, hd = ({row["entrant"]: row for row in benchmarks[f"{size}, cpu"]} for size in ("640 x 480", "1280 x 720"))
+    vga, hd = ({row["method"]: row for row in benchmarks[f"{size}, cpu"]} for size in ("640 x 480", "1280 x 720"))
     compact, large = vga["LoFTR compact"], hd["LoFTR compact"]
     published, fast = vga["LoFTR published, float32"], vga["LoFTR published"]
     engine = [
         float(row["frame"].split(" / ")[0])
         for heading, table in benchmarks.items()
-        if heading.startswith("1000 matches a frame")
+        if heading.startswith("1000 matches per frame")
         for row in table
         if row["polish"] == "on"
     ]
     memory = [row["MiB"] for row in benchmarks["Memory, compact, 640 x 480"]]
-    start = row(benchmarks, "1280 x 720 mono8", what="process start to first odometry")["measured"]
+    start = row(benchmarks, "1280 x 720 mono8", quantity="process start to first odometry")["measured"]
 
     said = {name: " ".join((ROOT / name).read_text().split()) for name in ("README.md", "docs/performance.md")}
     times = f"{rounded(compact['ms'])} ms, {rounded(compact['x kornia'])} times as fast as kornia's LoFTR"

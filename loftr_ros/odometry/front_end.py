@@ -30,6 +30,10 @@ class FrontEnd(Generic[FeaturesT]):
         self._matcher, self._config = matcher, config
         self.pair_fits = True  # whether the last stereo pair fits its calibration
 
+    def reconfigure(self, config: OdometryConfig) -> None:
+        """Apply changed settings from the next frame on."""
+        self._config = config
+
     def view(self, frame: Frame, quality: ImageQuality | None = None) -> View[FeaturesT]:
         """Extract the features of a frame; its quality is measured unless given."""
         return View(frame, self._matcher.extract(frame.image), quality or ImageQuality.of(frame.image))

@@ -77,8 +77,9 @@ class VisualOdometry(Generic[FeaturesT]):
         self._is_metric, self._front_end.pair_fits = False, True
 
     def reconfigure(self, config: OdometryConfig) -> None:
-        """Apply other motion limits (`max_...`) from the next frame on; nothing else may differ."""
+        """Apply changed settings from the next frame on; only `runtime` fields of `OdometryConfig` may differ."""
         self._config = config
+        self._front_end.reconfigure(config)
         self._tracker.reconfigure(config)
 
     def set_unit(self, meters: float | None) -> None:

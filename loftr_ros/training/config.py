@@ -1,4 +1,4 @@
-"""The configuration of a training run, read from YAML."""
+"""Configuration of a training run, read from YAML."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from loftr_ros.training.settings import TrainingConfigError, build
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """One training run.
+    """Configuration of a training run.
 
     Attributes:
-        preset: architecture, a name known to `loftr_ros.loftr.network.config.preset`.
-        photos: folder of photos for textures; environment variables are expanded; empty for made patterns.
-        patterns: number of made patterns, used when there are no photos.
-        sources: where pairs come from; rendered scenes where none is given.
-        sizes: image sizes (width, height) in pixels, one drawn for every step; sides multiples of 8.
-        batch: pairs in a step at the first size; other sizes get as many as give the same number of pixels.
+        preset: architecture, see `loftr_ros.loftr.network.config.preset`.
+        photos: folder of photos for textures; environment variables are expanded; empty for procedural patterns.
+        patterns: number of procedural patterns, used without photos.
+        sources: sources of training pairs (default: rendered scenes).
+        sizes: image sizes (width, height) in pixels, one drawn per step; sides multiples of 8.
+        batch: pairs per step at the first size; scaled to the same number of pixels at other sizes.
         steps: length of the schedule.
-        learning_rate: peak, after the warm-up; then a half cosine down to one hundredth.
-        warmup: steps of linear growth.
-        weight_decay: of AdamW.
+        learning_rate: peak after the warm-up, followed by cosine decay to one hundredth.
+        warmup: steps of the linear warm-up.
+        weight_decay: weight decay of AdamW.
         focal_gamma: see `loftr_ros.training.losses.coarse_loss`.
-        fine_weight: factor of the fine loss.
-        fine_matches: true matches refined in a step.
+        fine_weight: weight of the fine loss.
+        fine_matches: number of true matches refined per step.
         average: decay of the moving average of the weights that is saved for inference.
-        bfloat16: run the network in mixed precision.
-        seed: of everything random.
-        save_every, validate_every: steps.
-        validation_pairs: held-out pairs of a validation.
+        bfloat16: use mixed precision.
+        seed: random seed.
+        save_every, validate_every: steps between saves and validations.
+        validation_pairs: number of held-out pairs.
     """
 
     preset: str = "compact"
@@ -65,7 +65,7 @@ class TrainingConfig:
             if getattr(self, name) < 0:
                 raise TrainingConfigError(f"{name} must not be negative, but is {getattr(self, name)}")
         if not self.sources:
-            raise TrainingConfigError("sources must name one at least, for example - kind: rendered")
+            raise TrainingConfigError("sources must have at least one entry, for example - kind: rendered")
         if not 0 <= self.average < 1:
             raise TrainingConfigError(f"average must be at least 0 and less than 1, not {self.average}")
 
@@ -78,9 +78,9 @@ def read_config(path: Path) -> TrainingConfig:
     """Read a YAML file of `TrainingConfig` fields.
 
     Raises:
-        TrainingConfigError: the file is missing, no YAML mapping, or has an unknown key or a bad value.
+        TrainingConfigError: the file is missing, not a YAML mapping, or has an unknown key or an invalid value.
     """
-    import yaml  # not at the top: a program that builds its configuration itself does without PyYAML
+    import yaml  # imported here: PyYAML is not needed for configurations built in code
 
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -95,7 +95,7 @@ def read_config(path: Path) -> TrainingConfig:
 
 
 def _converted(values: dict[Any, Any]) -> dict[Any, Any]:
-    """Turn the lists of YAML into what the fields hold."""
+    """Convert YAML lists to the types of the fields."""
     converters = {"sizes": _read_sizes, "sources": read_sources}
     return {name: converters[name](value) if name in converters else value for name, value in values.items()}
 

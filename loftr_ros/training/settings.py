@@ -1,4 +1,4 @@
-"""Settings from YAML as frozen dataclasses: an unknown key or a value of another type is an error."""
+"""Builds frozen dataclasses from YAML settings; unknown keys and wrong types are errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class TrainingConfigError(LoftrRosError):
 
 
 def build(kind: type[Settings], values: Mapping[Any, Any]) -> Settings:
-    """Make a dataclass, all of whose fields have defaults, from a mapping of settings. Raises TrainingConfigError."""
+    """Build a dataclass whose fields all have defaults from a mapping. Raises TrainingConfigError."""
     known = {entry.name for entry in fields(kind)}  # type: ignore[arg-type]
     if unknown := sorted(map(str, set(values) - known)):
         raise TrainingConfigError(f"unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")

@@ -70,7 +70,7 @@ def test_interrupted_run_can_be_continued(tiny: Path, tmp_path: Path, number: si
     ("text", "words"),
     [
         ("wings: 2", "unknown key 'wings'"),
-        ("photos: nowhere", "nowhere holds no .jpg or .png photo"),
+        ("photos: nowhere", "nowhere has no .jpg or .png photo"),
         ("patterns: 2\nsources: [{kind: sequence, folder: nowhere}]", "nowhere is no folder"),
         ("preset: huge", "unknown preset 'huge'"),
     ],

@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from loftr_ros.loftr.network.coarse_matching import centred_similarity, similarity
+from loftr_ros.loftr.network.coarse_matching import centered_similarity, similarity
 from loftr_ros.loftr.network.config import LoFTRConfig, preset
 from loftr_ros.loftr.network.model import FeatureMaps, LoFTR, NetworkMatches
 from loftr_ros.loftr.runtime.budget import ComputeBudget
@@ -93,9 +93,9 @@ def test_tokens_that_are_no_numbers_show(model: LoFTR, maps: Pair) -> None:
 def test_taking_means_out_changes_nothing() -> None:
     generator = torch.Generator().manual_seed(0)
     a, b = (torch.randn(1, cells, 16, generator=generator) + 3 for cells in (20, 30))
-    torch.testing.assert_close(centred_similarity(a, b, 0.1, False), similarity(a, b, 0.1), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(centered_similarity(a, b, 0.1, False), similarity(a, b, 0.1), rtol=1e-4, atol=1e-4)
     b += 60
-    rounded = centred_similarity(a, b, 0.1, True)
+    rounded = centered_similarity(a, b, 0.1, True)
     exact = (a.double() @ b.double().transpose(1, 2)) / (16 * 0.1)
     assert (rounded - exact).abs().max() < 0.1
     assert exact.abs().max() > 300
@@ -109,7 +109,7 @@ def test_matcher_keeps_the_most_confident(texture: Gray) -> None:
         matcher = LoftrMatcher(load_model("compact"), torch.device("cpu"), "compact", precision=precision)  # type: ignore
         pair = [matcher.extract(image) for image in images]
         everything = matcher.match(*pair)
-        matcher.effort = ComputeBudget(max_matches=50)
+        matcher.budget = ComputeBudget(max_matches=50)
         few = matcher.match(*pair)
         assert len(everything) > 200
         assert len(few) == 50

@@ -122,7 +122,7 @@ def test_odd_size_through_the_matcher(twins: Callable[[str], Twins]) -> None:
     ]
     points_a, points_b, confidence = twins("indoor").reference(*resized)
     scale = np.array([width / 312, height / 224], np.float32)
-    # Half a pixel less: the authors' coordinates call the corner of the image (0, 0), ours the first pixel's centre.
+    # Half a pixel less: the authors' coordinates call the corner of the image (0, 0), ours the first pixel's center.
     expected = (points_a * scale - 0.5, points_b * scale - 0.5, confidence)
     assert_same_matches((found.points_a, found.points_b, found.confidence), expected, least=100)
 

@@ -91,7 +91,7 @@ def test_a_matcher_that_sees_fewer_pixels_and_more_again() -> None:
     found = []
     for index, frame in enumerate(frames):
         if index % 4 == 0:
-            matcher.effort = ComputeBudget(320 * 240 // (1 if index % 8 == 0 else 4))
+            matcher.budget = ComputeBudget(320 * 240 // (1 if index % 8 == 0 else 4))
             odometry.invalidate_keyframe_features()
         found.append(odometry.process(frame))
     assert [estimate.state.value for estimate in found[1:]] == 11 * ["tracking"]

@@ -262,7 +262,7 @@ def test_state_that_cannot_be_continued(tmp_path: Path, damage: Damage) -> None:
 
 def test_output_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
-    with pytest.raises(OutputError, match="out cannot be made"):
+    with pytest.raises(OutputError, match="out cannot be created"):
         Trainer(CONFIG, CPU).run(tmp_path / "out", None, ignore)
 
 
@@ -282,7 +282,7 @@ def test_published_architectures_learn(name: str) -> None:
     figures = trainer.advance()
     assert all(value == value for value in figures.values())
     assert not torch.equal(trainer.model.backbone.conv1.weight, before)
-    assert trainer.model.config.pixel_centre == 0  # as in the ground truth
+    assert trainer.model.config.pixel_center == 0  # as in the ground truth
 
 
 def test_unknown_preset() -> None:

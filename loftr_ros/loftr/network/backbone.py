@@ -14,15 +14,15 @@ def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)
 
 
-def _folded(convolution: nn.Module, normalisation: nn.Module) -> nn.Conv2d:
-    """Return the convolution that also does the batch normalisation after it, in evaluation mode."""
+def _folded(convolution: nn.Module, normalization: nn.Module) -> nn.Conv2d:
+    """Fold a batch normalization in evaluation mode into the convolution before it."""
     assert isinstance(convolution, nn.Conv2d)
-    assert isinstance(normalisation, nn.BatchNorm2d)
-    return fuse_conv_bn_eval(convolution, normalisation)
+    assert isinstance(normalization, nn.BatchNorm2d)
+    return fuse_conv_bn_eval(convolution, normalization)
 
 
 class _InFloat32(nn.Module):
-    """A convolution that computes in single precision within a network that does not."""
+    """A convolution in single precision inside of a network in reduced precision."""
 
     def __init__(self, convolution: nn.Module, result: torch.dtype) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class _InFloat32(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions and a shortcut, projected where the shape changes."""
+    """Two 3x3 convolutions and a shortcut, which is projected if the shape changes."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -53,8 +53,8 @@ class ResidualBlock(nn.Module):
         shortcut = x if self.downsample is None else self.downsample(x)
         return F.relu(shortcut + y)
 
-    def fold_normalisation(self) -> None:
-        """See `ResNetFPN.fold_normalisation`."""
+    def fold_normalization(self) -> None:
+        """See `ResNetFPN.fold_normalization`."""
         self.conv1, self.bn1 = _folded(self.conv1, self.bn1), nn.Identity()
         self.conv2, self.bn2 = _folded(self.conv2, self.bn2), nn.Identity()
         if self.downsample is not None:
@@ -62,7 +62,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResNetFPN(nn.Module):
-    """Grey image to a coarse map at 1/8 and a fine map at 1/2; the names of the layers are those of the authors."""
+    """Gray image to a coarse map at 1/8 and a fine map at 1/2; layers are named as in the authors' code."""
 
     def __init__(self, config: BackboneConfig) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class ResNetFPN(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        # Convolutions on CPUs and tensor cores want the channels of a pixel side by side.
+        # channels_last is the fastest layout for convolutions on CPUs and tensor cores.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @staticmethod
@@ -95,19 +95,19 @@ class ResNetFPN(nn.Module):
             _conv(inputs, inputs, 3), nn.BatchNorm2d(inputs), nn.LeakyReLU(), _conv(inputs, outputs, 3)
         )
 
-    def fold_normalisation(self) -> None:
-        """Make the network one for inference only: its batch normalisation becomes part of its convolutions."""
+    def fold_normalization(self) -> None:
+        """Fold batch normalization into the convolutions, for inference."""
         self.conv1, self.bn1 = _folded(self.conv1, self.bn1), nn.Identity()
         for block in self.modules():
             if isinstance(block, ResidualBlock):
-                block.fold_normalisation()
+                block.fold_normalization()
         for merge in (self.layer2_outconv2, self.layer1_outconv2):
             merge[0], merge[1] = _folded(merge[0], merge[1]), nn.Identity()
 
     def round(self, precision: torch.dtype) -> None:
-        """Compute in another precision, but for the first layer and the last before the coarse map.
+        """Compute in reduced precision, except for the first layer and the last one before the coarse map.
 
-        Those take little time, and rounding grey values and coarse features moves the most matches.
+        Those two take little time, and rounding their results changes the most matches.
         """
         if precision is torch.float32:
             return
@@ -124,7 +124,7 @@ class ResNetFPN(nn.Module):
         """Compute the feature maps.
 
         Args:
-            image: (B, 1, H, W) grey values in [0, 1]; H and W multiples of 8.
+            image: (B, 1, H, W) gray values in [0, 1]; H and W multiples of 8.
 
         Returns:
             The coarse map (B, C, H/8, W/8) and the fine map (B, C', H/2, W/2).

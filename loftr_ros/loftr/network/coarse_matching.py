@@ -1,4 +1,4 @@
-"""Matches between coarse cells: confidence, threshold, mutual nearest neighbours (paper, section 3.3)."""
+"""Matches between coarse cells: confidence, threshold, mutual nearest neighbors (paper, section 3.3)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from loftr_ros.loftr.network.blockwise import blockwise_matches
 from loftr_ros.loftr.network.config import CoarseMatchingConfig
-from loftr_ros.loftr.network.optimal_transport import likeliest_unmatched, log_optimal_transport, log_unmatched
+from loftr_ros.loftr.network.optimal_transport import log_optimal_transport, log_unmatched, most_likely_unmatched
 from loftr_ros.loftr.network.pooling import Grid, Masks
 from loftr_ros.loftr.network.precision import rounded_factors
 
-# Below this nearly every cell pair is a candidate, and keeping them apart does not pay.
-_LEAST_THRESHOLD = 0.01
+# Below this threshold nearly every pair of cells is a candidate, and blockwise matching does not pay off.
+_MIN_BLOCKWISE_THRESHOLD = 0.01
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class CoarseMatches:
 
 
 class CoarseMatching(nn.Module):
-    """Dual-softmax or optimal transport, as the configuration says; only the latter has a parameter.
+    """Dual-softmax or optimal transport, selected by the configuration; only the latter has a parameter.
 
     Attributes:
-        round_factors: whether dual-softmax may compute its scores from tokens in half precision.
+        round_factors: whether dual-softmax may round tokens to half precision in the product of the scores.
     """
 
     def __init__(self, config: CoarseMatchingConfig) -> None:
@@ -51,8 +51,8 @@ class CoarseMatching(nn.Module):
     def forward(
         self, tokens_a: Tensor, tokens_b: Tensor, grid_a: Grid, grid_b: Grid, masks: Masks | None = None
     ) -> CoarseMatches:
-        """Match the cells of (B, L, C) and (B, S, C) tokens; masked cells have no match."""
-        if self.config.kind == "dual_softmax" and self.config.threshold >= _LEAST_THRESHOLD:
+        """Match the cells of (B, L, C) and (B, S, C) tokens; masked cells are not matched."""
+        if self.config.kind == "dual_softmax" and self.config.threshold >= _MIN_BLOCKWISE_THRESHOLD:
             found = self._match_blockwise(tokens_a, tokens_b, masks)
             return inner_matches(found, grid_a, grid_b, self.config.border)
         scores = similarity(tokens_a, tokens_b, self.config.temperature)
@@ -63,16 +63,16 @@ class CoarseMatching(nn.Module):
     ) -> CoarseMatches:
         """Match one pair with a result of fixed shape: the `count` most confident matches, in any order.
 
-        Where there are fewer matches the confidence of the rest is zero; all are no numbers if a token is not.
+        Missing matches have confidence zero. If a token is not finite, all confidences are NaN.
         """
-        scores = centred_similarity(tokens_a, tokens_b, self.config.temperature, self.round_factors)
+        scores = centered_similarity(tokens_a, tokens_b, self.config.temperature, self.round_factors)
         best, cell_b = _best_of_rows(self.confidence(scores, masks), grid_a, grid_b, self.config)
         confidence, cell_a = best[0].topk(count, sorted=False)
-        poison = 0 * (tokens_a.sum() + tokens_b.sum())
-        return CoarseMatches(torch.zeros_like(cell_a), cell_a, cell_b[0, cell_a], confidence + poison)
+        nan_if_not_finite = 0 * (tokens_a.sum() + tokens_b.sum())
+        return CoarseMatches(torch.zeros_like(cell_a), cell_a, cell_b[0, cell_a], confidence + nan_if_not_finite)
 
     def _match_blockwise(self, tokens_a: Tensor, tokens_b: Tensor, masks: Masks | None) -> CoarseMatches:
-        """Match without the matrix of probabilities."""
+        """Match without storing the matrix of probabilities."""
         scale = 1.0 / (tokens_a.shape[2] * self.config.temperature)
         found = []
         for pair, (a, b) in enumerate(zip(tokens_a.float() * scale, tokens_b.float(), strict=True)):
@@ -89,24 +89,24 @@ class CoarseMatching(nn.Module):
         return CoarseMatches(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
     def confidence(self, scores: Tensor, masks: Masks | None = None) -> Tensor:
-        """Probability of every cell pair, (B, L, S); zero for masked cells."""
+        """Match probability of every pair of cells, (B, L, S); zero for masked cells."""
         if self.config.kind == "dual_softmax":
             return dual_softmax(scores, masks)
         assignment = log_optimal_transport(scores, self.bin_score, self.config.sinkhorn_iterations, masks)
         confidence = assignment[:, :-1, :-1].exp()
         if self.config.prefilter:
-            unmatched_a, unmatched_b = likeliest_unmatched(assignment)
+            unmatched_a, unmatched_b = most_likely_unmatched(assignment)
             confidence = confidence.masked_fill(unmatched_a[:, :, None] | unmatched_b[:, None], 0.0)
         return confidence
 
     def log_likelihood(
         self, tokens_a: Tensor, tokens_b: Tensor, batch: Tensor, cell_a: Tensor, cell_b: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Logarithms of the probabilities of what is true, for the loss.
+        """Log-likelihoods of the ground truth, for the loss.
 
         Returns:
-            That of the M true matches, (M,), and that of the other cells of both images having none, (U,); dual-softmax
-            has no such probability, and U is 0.
+            Those of the M true matches, (M,), and of the remaining cells of both images being unmatched, (U,); with
+            dual-softmax, which does not model unmatched cells, U is 0.
         """
         scores = similarity(tokens_a, tokens_b, self.config.temperature)
         if self.config.kind == "dual_softmax":
@@ -118,15 +118,15 @@ class CoarseMatching(nn.Module):
 def similarity(tokens_a: Tensor, tokens_b: Tensor, temperature: float) -> Tensor:
     """Scaled inner products of (B, L, C) and (B, S, C) tokens: (B, L, S), always in single precision.
 
-    Half precision would round the larger scores so far that a likely and a certain match look alike.
+    Half precision would round large scores too coarsely to distinguish likely from certain matches.
     """
     scale = 1.0 / (tokens_a.shape[2] * temperature)
     with torch.autocast(tokens_a.device.type, enabled=False):
         return (tokens_a.float() * scale) @ tokens_b.float().transpose(1, 2)
 
 
-def centred_similarity(tokens_a: Tensor, tokens_b: Tensor, temperature: float, round_factors: bool) -> Tensor:
-    """`similarity` from factors that may be rounded, after what all tokens of an image have in common is taken out."""
+def centered_similarity(tokens_a: Tensor, tokens_b: Tensor, temperature: float, round_factors: bool) -> Tensor:
+    """`similarity` with the mean token of each image subtracted first, so that factors may be rounded."""
     scale = 1.0 / (tokens_a.shape[2] * temperature)
     tokens_a, tokens_b = tokens_a.float() * scale, tokens_b.float()
     mean_a, mean_b = tokens_a.mean(dim=1, keepdim=True), tokens_b.mean(dim=1, keepdim=True)
@@ -137,31 +137,33 @@ def centred_similarity(tokens_a: Tensor, tokens_b: Tensor, temperature: float, r
 
 
 def dual_softmax(scores: Tensor, masks: Masks | None = None) -> Tensor:
-    """Probability that a cell pair is a mutual match: softmax over rows times softmax over columns (equation 2).
+    """Probability that a pair of cells is a mutual match: softmax over rows times softmax over columns (equation 2).
 
-    Masked cells are no rivals of the others, and their own probability is zero.
+    Masked cells are excluded from both softmaxes and get probability zero.
     """
     if masks is None:
         rows, columns = scores.logsumexp(dim=2, keepdim=True), scores.logsumexp(dim=1, keepdim=True)
-        return (2 * scores).sub_(rows).sub_(columns).exp_()  # in place: a matrix of a large image fills a small GPU
+        return (
+            (2 * scores).sub_(rows).sub_(columns).exp_()
+        )  # in place: the matrix of a large image may fill the memory of a small GPU
     ignored = ~(masks[0][:, :, None] & masks[1][:, None])
-    # The least number instead of minus infinity: a row without any rival would not be a number.
+    # The lowest finite number instead of minus infinity, which would make fully masked rows NaN.
     scores = scores.masked_fill(ignored, torch.finfo(scores.dtype).min)
     return dual_softmax(scores).masked_fill(ignored, 0.0)
 
 
 def log_dual_softmax_at(scores: Tensor, batch: Tensor, cell_a: Tensor, cell_b: Tensor) -> Tensor:
-    """Logarithm of `dual_softmax` at (M,) cell pairs only, without the whole matrix of probabilities."""
+    """Logarithm of `dual_softmax` at (M,) pairs of cells only, without the matrix of probabilities."""
     rows, columns = scores.logsumexp(dim=2), scores.logsumexp(dim=1)
     return 2 * scores[batch, cell_a, cell_b] - rows[batch, cell_a] - columns[batch, cell_b]
 
 
 @torch.no_grad()
 def select_matches(confidence: Tensor, grid_a: Grid, grid_b: Grid, config: CoarseMatchingConfig) -> CoarseMatches:
-    """Keep the mutual nearest neighbours above the threshold and inside the border.
+    """Keep the mutual nearest neighbors above the threshold and inside the border.
 
     Args:
-        confidence: (B, L, S) probabilities; a cell whose are all zero has no match.
+        confidence: (B, L, S) probabilities; cells with only zeros have no match.
         grid_a, grid_b: rows and columns of the coarse grids, of L and S cells.
     """
     best, cell_b = _best_of_rows(confidence, grid_a, grid_b, config)
@@ -172,7 +174,7 @@ def select_matches(confidence: Tensor, grid_a: Grid, grid_b: Grid, config: Coars
 def _best_of_rows(
     confidence: Tensor, grid_a: Grid, grid_b: Grid, config: CoarseMatchingConfig
 ) -> tuple[Tensor, Tensor]:
-    """(B, L) confidence of the match of each cell of a, zero where it has none, and (B, L) its cell of b."""
+    """(B, L) confidence of the match of each cell of a, zero without match, and (B, L) the matched cell of b."""
     best, cell_b = confidence.max(dim=2)
     mutual = confidence.amax(dim=1).gather(1, cell_b) == best
     inside_a, inside_b = (_inside(grid, config.border, best.device) for grid in (grid_a, grid_b))
@@ -188,14 +190,14 @@ def most_confident(matches: CoarseMatches, count: int) -> CoarseMatches:
 
 
 def inner_matches(matches: CoarseMatches, grid_a: Grid, grid_b: Grid, border: int) -> CoarseMatches:
-    """Leave out the matches with a cell that is less than `border` away from the rim."""
+    """Drop matches with a cell closer than `border` to the edge of the grid."""
     inside_a, inside_b = (_inside(grid, border, matches.cell_a.device) for grid in (grid_a, grid_b))
     index = torch.where(inside_a[matches.cell_a] & inside_b[matches.cell_b])[0]
     return CoarseMatches(matches.batch[index], matches.cell_a[index], matches.cell_b[index], matches.confidence[index])
 
 
 def _inside(grid: Grid, border: int, device: torch.device) -> Tensor:
-    """(cells,) bool: which cells are at least `border` away from the rim."""
+    """(cells,) bool: cells at least `border` away from the edge of the grid."""
     inside = torch.zeros(grid, dtype=torch.bool, device=device)
     inside[border : grid[0] - border, border : grid[1] - border] = True
     return inside.flatten()

@@ -1,4 +1,4 @@
-"""The frozen configuration of a LoFTR network, and the presets that this package knows by name."""
+"""Frozen configuration of a LoFTR network, and its named presets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from loftr_ros.errors import LoftrRosError
 
-# Larger images are shrunk to about this many pixels for matching: memory and time grow with the square of it.
+# Larger images are downscaled to about this many pixels for matching, as memory and time grow quadratically.
 MAX_PIXELS = 1_000_000
 
 
@@ -24,7 +24,7 @@ class BackboneConfig:
         block_dims: channels at 1/2, 1/4 and 1/8; the last is the coarse feature size.
         blocks_per_stage: residual blocks in each of the three stages.
         fine_dim: channels of the fine map.
-        align_corners: how the pyramid is upsampled; the published weights were trained with True, which shifts
+        align_corners: mode of upsampling in the pyramid; the published weights were trained with True, which shifts
             features by up to one cell across the image, so networks trained here use False.
     """
 
@@ -40,11 +40,11 @@ class TransformerConfig:
     """Interleaved self and cross attention layers (paper, section 3.2).
 
     Attributes:
-        dim: feature size; a multiple of `heads`, and of 4 for the position encoding.
+        dim: feature dimension; a multiple of `heads`, and of 4 for the position encoding.
         heads: attention heads.
-        layers: "self" or "cross" for each layer.
+        layers: kind of each layer, "self" or "cross".
         attention: "linear" (paper, section 3.2) or "full" (softmax attention).
-        pool: side of the blocks of tokens that are averaged before attention; 1 attends between all tokens.
+        pool: side of the blocks of tokens averaged before attention; 1 for attention between all tokens.
     """
 
     dim: int = 256
@@ -56,15 +56,15 @@ class TransformerConfig:
 
 @dataclass(frozen=True)
 class CoarseMatchingConfig:
-    """Matching of coarse cells with mutual nearest neighbours (paper, section 3.3).
+    """Matching of coarse cells by mutual nearest neighbors (paper, section 3.3).
 
     Attributes:
-        temperature: divides the similarity; the published optimal-transport weights were trained without, which is 1.
-        threshold: confidence that a match exceeds.
-        border: cells at the rim of the coarse grid that are never matched.
+        temperature: divides the similarity; 1 for the published optimal-transport weights, trained without temperature.
+        threshold: minimum confidence of a match.
+        border: width of the margin of the coarse grid that is not matched, cells.
         kind: "dual_softmax" or "optimal_transport".
-        sinkhorn_iterations: of optimal transport.
-        prefilter: optimal transport leaves out every cell whose likeliest match is the dustbin.
+        sinkhorn_iterations: iterations of optimal transport.
+        prefilter: drop cells whose most likely match is the dustbin (optimal transport).
     """
 
     temperature: float = 0.1
@@ -77,14 +77,14 @@ class CoarseMatchingConfig:
 
 @dataclass(frozen=True)
 class LoFTRConfig:
-    """Everything that a checkpoint fixes about its network.
+    """Network configuration of a checkpoint.
 
     Attributes:
-        legacy_position_encoding: use the frequencies of the authors' first release, whose normaliser is wrong; the
-            published weights need it, but for the later "indoor" ones.
-        pixel_centre: coordinate that the checkpoint's training gave to the centre of the top-left pixel, in pixels:
-            0.5 for the published weights, 0 for those trained here.
-        fine_window: side of the square of fine cells in which a coarse match is refined; odd.
+        legacy_position_encoding: use the frequencies of the authors' first release, which has a bug in their scale.
+            Required by all published weights but the later "indoor" ones.
+        pixel_center: coordinate of the center of the top-left pixel in the training of the checkpoint, pixels: 0.5 for
+            the published weights, 0 for those trained here.
+        fine_window: side of the window of fine cells in which a coarse match is refined; odd.
         fine_context: merge the coarse features into the fine windows (paper, section 3.4).
     """
 
@@ -93,16 +93,16 @@ class LoFTRConfig:
     fine: TransformerConfig = field(default_factory=lambda: TransformerConfig(dim=128, layers=("self", "cross")))
     matching: CoarseMatchingConfig = field(default_factory=CoarseMatchingConfig)
     legacy_position_encoding: bool = False
-    pixel_centre: float = 0.0
+    pixel_center: float = 0.0
     fine_window: int = 5
     fine_context: bool = True
 
     def __post_init__(self) -> None:
         backbone = self.backbone
         if len(backbone.block_dims) != 3:
-            raise ModelConfigError(f"backbone.block_dims are three numbers, not {len(backbone.block_dims)}")
+            raise ModelConfigError(f"backbone.block_dims must be three numbers, not {len(backbone.block_dims)}")
         if min(backbone.stem_dim, *backbone.block_dims, backbone.blocks_per_stage) < 1:
-            raise ModelConfigError("backbone: every number of channels and of blocks must be at least 1")
+            raise ModelConfigError("backbone: all numbers of channels and blocks must be at least 1")
         if backbone.block_dims[2] != self.coarse.dim or backbone.fine_dim != self.fine.dim:
             raise ModelConfigError("backbone.block_dims[2] must equal coarse.dim and backbone.fine_dim fine.dim")
         if self.coarse.dim % 4:
@@ -115,13 +115,13 @@ class LoFTRConfig:
             if part.dim % part.heads:
                 raise ModelConfigError(f"{name}.dim {part.dim} is not a multiple of {name}.heads {part.heads}")
             if set(part.layers) - {"self", "cross"} or part.attention not in {"linear", "full"}:
-                raise ModelConfigError(f"{name}: layers are 'self' or 'cross', attention is 'linear' or 'full'")
+                raise ModelConfigError(f"{name}: layers must be 'self' or 'cross', attention 'linear' or 'full'")
         if self.matching.kind not in {"dual_softmax", "optimal_transport"}:
             raise ModelConfigError(
-                f"matching.kind is 'dual_softmax' or 'optimal_transport', not {self.matching.kind!r}"
+                f"matching.kind must be 'dual_softmax' or 'optimal_transport', not {self.matching.kind!r}"
             )
         if self.matching.sinkhorn_iterations < 1 or self.matching.threshold < 0:
-            raise ModelConfigError("matching: at least 1 sinkhorn_iterations, and a threshold of at least 0")
+            raise ModelConfigError("matching: sinkhorn_iterations must be at least 1, threshold at least 0")
         if self.fine_window < 3 or self.fine_window % 2 == 0:
             raise ModelConfigError(f"fine_window must be odd and at least 3, not {self.fine_window}")
 
@@ -131,7 +131,7 @@ class LoFTRConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> LoFTRConfig:
-        """Build a configuration from `to_dict`'s form; an unknown key is an error."""
+        """Build a configuration from the result of `to_dict`; unknown keys are errors."""
         parts = {
             "backbone": BackboneConfig,
             "coarse": TransformerConfig,
@@ -148,20 +148,20 @@ def _build(cls: type[Any], values: dict[str, Any], where: str) -> Any:
         raise ModelConfigError(f"unknown key {unknown[0]!r} in {where}; known: {', '.join(sorted(known))}")
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     for key, value in values.items():
-        expected = type(getattr(cls, key, value))  # of the default; parts of the model have none
+        expected = type(getattr(cls, key, value))  # the type of the default; nested configurations have none
         if not isinstance(value, (int, float) if expected is float else expected):
             raise ModelConfigError(f"{key} in {where} must be a {expected.__name__}, not {value!r}")
     return cls(**values)
 
 
 def preset(name: str) -> LoFTRConfig:
-    """Return the configuration called `name`.
+    """Return the configuration of a preset.
 
-    "compact" is the network trained by this package. All others are the published architecture to the last layer
-    (paper, section 4): "outdoor" and "indoor" match by dual-softmax, "outdoor_ot" and "indoor_ot" by optimal transport.
-    Of the published weights only those of "indoor" (indoor_ds_new) were trained with the corrected position encoding.
+    "compact" is the network trained by this package. The others are exactly the published architecture (paper,
+    section 4): "outdoor" and "indoor" match by dual-softmax, "outdoor_ot" and "indoor_ot" by optimal transport. Among
+    the published weights, only "indoor" (indoor_ds_new) was trained with the corrected position encoding.
     """
-    corrected = LoFTRConfig(pixel_centre=0.5)
+    corrected = LoFTRConfig(pixel_center=0.5)
     published = replace(corrected, legacy_position_encoding=True)
     transport = replace(published, matching=CoarseMatchingConfig(kind="optimal_transport", temperature=1.0))
     presets = {

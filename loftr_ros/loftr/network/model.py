@@ -1,4 +1,4 @@
-"""The LoFTR network: two images, or their features, to matches in pixels (arXiv 2104.00680, figure 2)."""
+"""The LoFTR network: from two images, or their features, to matches in pixels (arXiv 2104.00680, figure 2)."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ FINE_STRIDE = 2
 
 @dataclass(frozen=True)
 class FeatureMaps:
-    """What the network keeps of an image.
+    """Feature maps of an image.
 
     Attributes:
-        coarse: (B, C, H/8, W/8), position encoding added.
+        coarse: (B, C, H/8, W/8), with position encoding.
         fine: (B, C', H/2, W/2).
         mask: (B, H/8, W/8) bool, cells to use; None for all.
     """
@@ -49,11 +49,11 @@ class FeatureMaps:
 
 @dataclass(frozen=True)
 class NetworkMatches:
-    """M matches of a batch of pairs, in pixels of the images that the network saw.
+    """M matches of a batch of pairs, in pixels of the network's input images.
 
     Attributes:
         coarse: the matched cells and their confidence.
-        points_a: (M, 2) float32, (x, y) of the cells of image a: multiples of 8.
+        points_a: (M, 2) float32, (x, y) of the cells of image a, multiples of 8.
         points_b: (M, 2) float32, refined positions in image b.
     """
 
@@ -63,7 +63,7 @@ class NetworkMatches:
 
 
 class LoFTR(nn.Module):
-    """Detector-free matching of two grey images; the names of the parameters are those of the authors' release."""
+    """Detector-free matching of two gray images; parameters are named as in the authors' release."""
 
     def __init__(self, config: LoFTRConfig) -> None:
         super().__init__()
@@ -76,12 +76,12 @@ class LoFTR(nn.Module):
         self.fine_matching = FineMatching(config)
 
     def prepare(self, precision: torch.dtype) -> LoFTR:
-        """Return a copy for inference only, in evaluation mode, whose backbone computes in this precision.
+        """Return a copy for inference, in evaluation mode, with the backbone in this precision.
 
-        So does the fine level in float16: in bfloat16 its positions would be off.
+        The fine level follows in float16 but stays in float32 with bfloat16, whose resolution is too low for positions.
         """
         ready = deepcopy(self).eval()
-        ready.backbone.fold_normalisation()
+        ready.backbone.fold_normalization()
         ready.backbone.round(precision)
         ready.coarse_matching.round_factors = precision is not torch.float32
         if precision is torch.float16:
@@ -90,12 +90,12 @@ class LoFTR(nn.Module):
         return ready
 
     def extract(self, image: Tensor, mask: Tensor | None = None) -> FeatureMaps:
-        """Compute all that depends on one image alone.
+        """Compute the features of one image.
 
         Args:
             image: (B, 1, H, W) in [0, 1], sides multiples of 8.
-            mask: (B, H/8, W/8) bool, cells to use. The others neither match nor inform the transformer; the backbone
-                sees them, as it sees the whole image.
+            mask: (B, H/8, W/8) bool, cells to use. Masked cells are excluded from attention and matching; the backbone
+                sees the whole image.
         """
         coarse, fine = self.backbone(image)
         channels, height, width = coarse.shape[1:]
@@ -104,16 +104,16 @@ class LoFTR(nn.Module):
         return FeatureMaps(coarse.float() + encoding, fine, mask)
 
     def match(self, a: FeatureMaps, b: FeatureMaps, max_matches: int = 0) -> NetworkMatches:
-        """Match two images by their features; the batches must be of one size.
+        """Match two images by their features; both batches must have the same size.
 
-        With `max_matches` the batch is one pair, and only its most confident matches are kept.
+        `max_matches` keeps the most confident matches; it requires a batch of one pair.
         """
         tokens = self.transform(a, b)
         cells: CoarseMatches = self.coarse_matching(*tokens, a.grid, b.grid, _masks(a, b))
         return self._located(a, b, tokens, most_confident(cells, max_matches) if max_matches else cells)
 
     def match_fixed(self, a: FeatureMaps, b: FeatureMaps, max_matches: int = 0) -> NetworkMatches:
-        """Match one pair with a result whose shape does not depend on what is found, see `CoarseMatching.strongest`."""
+        """Match one pair with a result of fixed shape, see `CoarseMatching.strongest`."""
         tokens = self.transform(a, b)
         count = min(math.prod(a.grid), math.prod(b.grid))
         count = min(max_matches, count) if max_matches else count
@@ -141,7 +141,7 @@ class LoFTR(nn.Module):
     def refine(
         self, a: FeatureMaps, b: FeatureMaps, tokens: tuple[Tensor, Tensor], cells: CoarseMatches
     ) -> FineOffsets:
-        """Run the fine level for matched cells; offsets are in half windows."""
+        """Run the fine level for the matched cells; offsets are in half windows."""
         return refine(
             self.fine_preprocess,
             self.loftr_fine,
@@ -154,20 +154,20 @@ class LoFTR(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """In which the backbone computes."""
+        """Data type of the backbone."""
         return self.backbone.layer1_outconv.weight.dtype
 
     @property
     def window_radius(self) -> int:
-        """Pixels from the centre of a fine window to its rim."""
+        """Pixels from the center of a fine window to its edge."""
         return self.config.fine_window // 2 * FINE_STRIDE
 
 
 def _masks(a: FeatureMaps, b: FeatureMaps) -> Masks | None:
-    """Both masks, or none where all cells are used."""
+    """Both masks, or None if all cells are used."""
     return None if a.mask is None and b.mask is None else (a.used, b.used)
 
 
 def cell_points(cells: Tensor, grid: Grid) -> Tensor:
-    """Pixel (x, y) of row-major cell indices (M,): (M, 2) float32."""
+    """Pixels (x, y) of row-major cell indices (M,): (M, 2) float32."""
     return torch.stack([cells % grid[1], cells // grid[1]], dim=1).float() * COARSE_STRIDE

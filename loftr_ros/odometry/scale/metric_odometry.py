@@ -106,7 +106,7 @@ class MetricOdometry(Generic[FeaturesT]):
         self._keyframe = _ScaledKeyframe(-1, np.eye(4), np.zeros((6, 6)), origin, Scale())
 
     def reconfigure(self, config: OdometryConfig) -> None:
-        """Apply other motion limits (`max_...`) from the next frame on; nothing else may differ."""
+        """Apply changed settings from the next frame on; only `runtime` fields of `OdometryConfig` may differ."""
         self._config = config
         self._odometry.reconfigure(config)
 

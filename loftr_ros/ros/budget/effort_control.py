@@ -8,13 +8,13 @@ from loftr_ros.loftr.runtime.budget import ComputeBudget
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.states import TrackingState
 from loftr_ros.ros.budget.rate_control import RateControl
-from loftr_ros.ros.parameters.table import VoParameters, allowed_effort
+from loftr_ros.ros.parameters.table import VoParameters, compute_budget
 
 
 class Adjustable(Protocol):
     """What works with an effort that may be set at any time."""
 
-    effort: ComputeBudget
+    budget: ComputeBudget
 
 
 class BudgetController:
@@ -36,8 +36,8 @@ class BudgetController:
 
         The keyframe then has to be seen anew: LoFTR does not see that half as large is the same.
         """
-        before, self._matcher.effort = self._matcher.effort, self._rate.effort(pixels)
-        return min(before.max_pixels, pixels) != min(self._matcher.effort.max_pixels, pixels)
+        before, self._matcher.budget = self._matcher.budget, self._rate.effort(pixels)
+        return min(before.max_pixels, pixels) != min(self._matcher.budget.max_pixels, pixels)
 
     def learn(self, estimate: OdometryEstimate, seconds: float) -> None:
         """Take how long a frame took in all. A lost camera is looked for, and without matches nothing was done."""
@@ -50,7 +50,7 @@ class BudgetController:
         The odometry has to start anew, because its keyframe is too large.
         """
         self._reason = reason
-        self._rate = RateControl(self._matcher.effort, self._target_rate)
+        self._rate = RateControl(self._matcher.budget, self._target_rate)
 
     def problem(self) -> str | None:
         """Say in one sentence why frames are not worked on as the parameters say, or None."""
@@ -58,7 +58,7 @@ class BudgetController:
 
     def values(self) -> dict[str, str]:
         """Return names and values for the diagnostics."""
-        effort = self._matcher.effort
+        effort = self._matcher.budget
         return {
             "target rate (Hz)": f"{self._target_rate:g}" if self._target_rate else "none",
             "effort (pixels)": f"at most {effort.max_pixels}",
@@ -73,4 +73,4 @@ class BudgetController:
 
 
 def _wishes(parameters: VoParameters) -> tuple[ComputeBudget, float]:
-    return allowed_effort(parameters), parameters.target_rate
+    return compute_budget(parameters), parameters.target_rate

@@ -15,7 +15,7 @@ from std_msgs.msg import Header
 
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry import se3
-from loftr_ros.reports.drawing import confidence_colours
+from loftr_ros.reports.drawing import confidence_colors
 from loftr_ros.ros.transforms.frames import BaseMotion
 
 MATCH_FIELDS = ("u_a", "v_a", "u_b", "v_b", "confidence", "inlier")
@@ -94,7 +94,7 @@ def points_message(estimate: OdometryEstimate, T_odom_camera: NDArray[np.float64
     points = estimate.landmarks.points() if estimate.landmarks else np.zeros((0, 3))
     known = estimate.inliers & np.isfinite(points).all(axis=1)
     in_odom = points[known] @ T_odom_camera[:3, :3].T + T_odom_camera[:3, 3]
-    blue, green, red = confidence_colours(estimate.matches.confidence[known]).astype(np.uint32).T
+    blue, green, red = confidence_colors(estimate.matches.confidence[known]).astype(np.uint32).T
     rgb = (red << 16 | green << 8 | blue).view(np.float32)
     table = np.column_stack([in_odom.astype(np.float32), rgb])
     return _cloud(estimate.stamp_ns, odom_frame, POINT_FIELDS, table)

@@ -1,4 +1,4 @@
-"""Grey textures with mip levels: photos from a folder, or patterns made here, for rendering without aliasing."""
+"""Gray textures with mip levels: photos or procedural patterns, for rendering without aliasing."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class TextureAtlas:
 
     @classmethod
     def joined(cls, atlases: Sequence[TextureAtlas]) -> TextureAtlas:
-        """Put the textures of several atlases into one."""
+        """Concatenate atlases."""
         return cls.from_images(torch.cat([atlas.texels[: atlas.starts[1]].view(-1, SIDE, SIDE) for atlas in atlases]))
 
     def to(self, device: torch.device) -> TextureAtlas:
@@ -63,12 +63,12 @@ class TextureAtlas:
         return TextureAtlas(self.texels.to(device), self.starts, self.count)
 
     def sample(self, texture: Tensor, uv: Tensor, texels_per_pixel: Tensor) -> Tensor:
-        """Sample trilinearly; textures repeat.
+        """Sample trilinearly, with repeating textures.
 
         Args:
-            texture: (P,) int64, which texture.
-            uv: (P, 2), one unit is one repetition.
-            texels_per_pixel: (P,) size of a pixel's footprint on the finest level.
+            texture: (P,) int64, index of the texture.
+            uv: (P, 2), texture coordinates; one unit is one repetition.
+            texels_per_pixel: (P,) size of the pixel footprint on the finest level.
 
         Returns:
             (P,) float32 in [0, 1].
@@ -87,7 +87,7 @@ class TextureAtlas:
         corner = position.floor()
         weight = position - corner
         x0, y0 = corner.long().unbind(1)
-        mask = side - 1  # sides are powers of two, so & wraps
+        mask = side - 1  # wraps by &, as sides are powers of two
         x1, y1 = (x0 + 1) & mask, (y0 + 1) & mask
         x0, y0 = x0 & mask, y0 & mask
 
@@ -100,21 +100,23 @@ class TextureAtlas:
 
 
 def photo_atlas(folder: Path) -> TextureAtlas:
-    """Read every photo of a folder, cropped to its central square.
+    """Read all photos of a folder, cropped to their central square.
 
     Raises:
-        TextureError: the folder holds no photo, or one that cannot be decoded.
+        TextureError: no photos, or one that cannot be decoded.
     """
     paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
     if not paths:
-        raise TextureError(f"{folder} holds no .jpg or .png photo: give the folder of photos in the training config")
+        raise TextureError(
+            f"{folder} has no .jpg or .png photos: set the folder of photos in the training configuration"
+        )
     return TextureAtlas.from_images(torch.from_numpy(np.stack([_read_square(path) for path in paths])))
 
 
 def _read_square(path: Path) -> NDArray[np.uint8]:
     try:
         from PIL import Image, UnidentifiedImageError
-    except ImportError:  # on a machine with a GPU and little else; Pillow is stricter about incomplete files
+    except ImportError:  # fallback without Pillow, which is stricter about incomplete files
         return _read_square_by_opencv(path)
     try:
         with Image.open(path) as photo:
@@ -126,56 +128,56 @@ def _read_square(path: Path) -> NDArray[np.uint8]:
 
 def _read_square_by_opencv(path: Path) -> NDArray[np.uint8]:
     try:
-        grey = read_grey(path)
+        gray = read_grey(path)
     except SequenceError as error:
         raise TextureError(f"{error} Remove it from the folder of photos.") from error
-    left, top, right, bottom = _central_square(grey.shape[1], grey.shape[0])
-    square = cv2.resize(grey[top:bottom, left:right], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    left, top, right, bottom = _central_square(gray.shape[1], gray.shape[0])
+    square = cv2.resize(gray[top:bottom, left:right], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     return np.asarray(square, np.uint8)
 
 
 def _central_square(width: int, height: int) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom in pixels."""
+    """Left, top, right and bottom of the central square, pixels."""
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
     return left, top, left + side, top + side
 
 
 def pattern_atlas(draw: Draw, count: int) -> TextureAtlas:
-    """Make textures without any photo: fractal noise, blots, and tiles with random shades."""
+    """Make procedural textures: fractal noise, blobs, and tiles with random shades."""
     noise = _fractal_noise(draw, count)
-    blots = (noise > 0.1).float() * 0.6 + noise * 0.3
+    blobs = (noise > 0.1).float() * 0.6 + noise * 0.3
     cells = F.interpolate(draw.uniform(-1, 1, count, 1, 16, 16), (SIDE, SIDE), mode="nearest")[:, 0]
     tiles = 0.7 * cells + 0.4 * noise
     kind = draw.integers(3, count)[:, None, None]
-    images = torch.where(kind == 0, noise, torch.where(kind == 1, blots, tiles))
+    images = torch.where(kind == 0, noise, torch.where(kind == 1, blobs, tiles))
     low, high = images.amin((1, 2), keepdim=True), images.amax((1, 2), keepdim=True)
     return TextureAtlas.from_images(((images - low) / (high - low) * 255).to(torch.uint8))
 
 
 def line_atlas(draw: Draw, count: int) -> TextureAtlas:
-    """Make the surfaces of buildings: plain panels and tiles between thin seams, rails, frames, signs.
+    """Make procedural surfaces of buildings: plain panels and tiles with thin seams, rails, frames, signs.
 
-    Hardly any texture, long straight edges and much repetition, which photos rarely have.
+    They have low texture, long straight edges and repetition, which photos rarely have.
     """
     columns, rows = draw.integers(6, 2, count) + 1
     across, column = _seams(draw, columns)
     down, row = _seams(draw, rows)
-    kind = draw.uniform(0, 1, count)  # panels have seams both ways, boards and rails only one way
+    kind = draw.uniform(0, 1, count)  # panels have seams in both directions, boards and rails in one
     across = across * (kind < 0.75)[:, None]
     down = down * (kind > 0.15)[:, None]
     shades = draw.uniform(-0.5, 0.5, count, 8, 8) * draw.log_uniform(0.02, 0.5, count, 1, 1)
     index = torch.arange(count, device=draw.device)[:, None, None]
-    grey = shades[index, row[:, :, None], column[:, None, :]]
+    gray = shades[index, row[:, :, None], column[:, None, :]]
     seams = torch.maximum(across[:, None, :], down[:, :, None])
     sign = torch.where(draw.chance(0.75, count, 1, 1), -1.0, 1.0)  # most seams are dark
-    grey = grey + sign * seams * draw.uniform(0.2, 0.8, count, 1, 1) + _plates(draw, count)
-    grey = grey + draw.log_uniform(0.003, 0.1, count, 1, 1) * _fractal_noise(draw, count)
-    return TextureAtlas.from_images(((0.6 + 0.5 * grey).clamp(0, 1) * 255).to(torch.uint8))
+    gray = gray + sign * seams * draw.uniform(0.2, 0.8, count, 1, 1) + _plates(draw, count)
+    gray = gray + draw.log_uniform(0.003, 0.1, count, 1, 1) * _fractal_noise(draw, count)
+    return TextureAtlas.from_images(((0.6 + 0.5 * gray).clamp(0, 1) * 255).to(torch.uint8))
 
 
 def _seams(draw: Draw, cells: Tensor) -> tuple[Tensor, Tensor]:
-    """One line at each border of `cells` (K,) equal cells: their profile (K, SIDE), and each texel's cell."""
+    """Lines between `cells` (K,) equal cells: their profile (K, SIDE), and the cell of each texel."""
     place = (torch.arange(SIDE, device=draw.device) / SIDE + draw.uniform(0, 1, len(cells), 1)) % 1 * cells[:, None]
     distance = (place - place.round()).abs() / cells[:, None] * SIDE  # texels
     half_width = draw.log_uniform(0.6, 5, len(cells), 1)
@@ -183,13 +185,13 @@ def _seams(draw: Draw, cells: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _plates(draw: Draw, count: int, plates: int = 4) -> Tensor:
-    """Doors, frames and signs: a few rectangles of another shade, (count, SIDE, SIDE)."""
+    """Doors, frames and signs: a few rectangles with another shade, (count, SIDE, SIDE)."""
     total = torch.zeros(count, SIDE, SIDE, device=draw.device)
     steps = torch.arange(SIDE, device=draw.device) / SIDE
     for _ in range(plates):
-        centre = draw.uniform(0, 1, 2, count, 1)
+        center = draw.uniform(0, 1, 2, count, 1)
         half = draw.log_uniform(0.02, 0.3, 2, count, 1)
-        apart = half - (steps - centre).abs()  # inside of the rectangle, by axis: positive
+        apart = half - (steps - center).abs()  # by axis; positive inside of the rectangle
         depth = torch.minimum(apart[0][:, None, :], apart[1][:, :, None]) * SIDE
         frame = draw.chance(0.3, count, 1, 1) & (depth > draw.uniform(2, 8, count, 1, 1))
         shade = draw.uniform(-1, 1, count, 1, 1) * draw.chance(0.35, count, 1, 1)
@@ -198,7 +200,7 @@ def _plates(draw: Draw, count: int, plates: int = 4) -> Tensor:
 
 
 def _fractal_noise(draw: Draw, count: int) -> Tensor:
-    """Octaves of periodic noise, so that repetitions join: (count, SIDE, SIDE)."""
+    """Octaves of periodic noise, which repeats seamlessly: (count, SIDE, SIDE)."""
     total = torch.zeros(count, SIDE, SIDE, device=draw.device)
     for octave in range(2, 8):
         grid = F.pad(draw.normal(count, 1, 2**octave, 2**octave), (1, 1, 1, 1), mode="circular")

@@ -1,4 +1,4 @@
-"""Folded normalisation and half precision against the network as it was trained."""
+"""Folded normalization and half precision against the network as it was trained."""
 
 from pathlib import Path
 

@@ -176,7 +176,7 @@ def test_values_that_are_no_numbers(tiny_model: LoFTR, tmp_path: Path, bad: floa
     state = tiny_model.state_dict()
     state["backbone.bn1.weight"][3] = bad
     save_model(path, tiny_model) if suffix == ".safetensors" else torch.save(state, path)
-    assert "'backbone.bn1.weight' holds values that are no finite numbers" in refusal(path)
+    assert "'backbone.bn1.weight' holds values that are not finite" in refusal(path)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_values_that_are_no_numbers(tiny_model: LoFTR, tmp_path: Path, bad: floa
 )
 def test_tensors_of_other_kinds(tmp_path: Path, value: torch.Tensor) -> None:
     torch.save({"state_dict": {"matcher.a": value}}, tmp_path / "outdoor.ckpt")
-    assert "'a' holds values that are no finite numbers" in refusal(tmp_path / "outdoor.ckpt")
+    assert "'a' holds values that are not finite" in refusal(tmp_path / "outdoor.ckpt")
 
 
 def test_tar_archive_is_not_unpickled(tmp_path: Path) -> None:
@@ -257,8 +257,8 @@ def test_position_encoding_is_known_from_the_content(
     path = tmp_path / "outdoor.ckpt"  # a misleading name
     torch.save(tiny_published.state_dict(), path)
     for digest in catalogue.digests(path):
-        entry = replace(catalogue.PUBLISHED["indoor"], digests=frozenset({digest}))
-        monkeypatch.setitem(catalogue.PUBLISHED, "indoor", entry)
+        entry = replace(catalogue.PRETRAINED["indoor"], digests=frozenset({digest}))
+        monkeypatch.setitem(catalogue.PRETRAINED, "indoor", entry)
         assert not load_model(str(path)).config.legacy_position_encoding
 
 

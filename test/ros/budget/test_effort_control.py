@@ -17,7 +17,7 @@ VGA = 640 * 480
 
 @pytest.fixture
 def matcher():
-    return SimpleNamespace(effort=ComputeBudget())
+    return SimpleNamespace(budget=ComputeBudget())
 
 
 def estimate(state, matches):
@@ -36,7 +36,7 @@ def learned(control, matcher, seconds, frames=20, state=TrackingState.TRACKING, 
         control.set_for(VGA)
         control.learn(estimate(state, matches), seconds)
     control.set_for(VGA)
-    return matcher.effort
+    return matcher.budget
 
 
 def test_the_matcher_works_as_the_parameters_say(matcher):
@@ -71,7 +71,7 @@ def test_the_target_rate_is_followed_and_shown_and_forgotten_when_it_changes(mat
     assert "target_rate is 10 Hz but a frame takes 500 ms" in control.problem()
     control.reconfigure(VoParameters(target_rate=10.0, max_matches=800, max_speed=1.0))
     control.set_for(VGA)
-    assert matcher.effort.max_pixels == VGA // 4, "nothing that concerns it has changed"
+    assert matcher.budget.max_pixels == VGA // 4, "nothing that concerns it has changed"
     control.reconfigure(VoParameters(max_matches=800))
     assert learned(control, matcher, 0.5, frames=6) == ComputeBudget(VoParameters().max_pixels, 800)
     assert control.problem() is None
@@ -87,7 +87,7 @@ def test_memory_that_ran_out_is_a_limit_until_the_parameters_change(matcher):
     parameters = VoParameters(target_rate=10.0)
     control = BudgetController(matcher, parameters)
     control.set_for(VGA)
-    matcher.effort = ComputeBudget(VGA // 2)  # as the matcher does by itself
+    matcher.budget = ComputeBudget(VGA // 2)  # as the matcher does by itself
     control.back_off("too little memory")
     assert control.problem() == "too little memory"
     assert learned(control, matcher, 0.01, frames=200) == ComputeBudget(VGA // 2)

@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 
 class Constant:
-    """A source of one grey value."""
+    """A source of one gray value."""
 
     def __init__(self, value: float) -> None:
         self.value = value

@@ -1,4 +1,4 @@
-"""The loop: one contestant over one course, timed, counted and compared with the truth; and the table of a course."""
+"""Evaluation loop of bench/odometry.py: one method on one sequence, and the table of a sequence."""
 
 from __future__ import annotations
 
@@ -6,32 +6,31 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from contestants import Contestant
-from courses import Course
+from methods import Method
 from report import decimal
+from sequences import BenchmarkSequence
 from stopwatch import TimedMatcher, timed
 
 from loftr_ros.evaluation.ate import TrajectoryErrors, evaluate
 from loftr_ros.evaluation.trajectory import Trajectory
 from loftr_ros.odometry.states import TrackingState
 
-# The length of a shorter path is noise, and nothing to be a share of, metres.
-_LEAST_PATH_M = 0.1
+_MIN_PATH_M = 0.1  # a shorter path is noise: errors are not given relative to it
 HEADER = ("ATE m", "ATE %", "rotation°", "RPE m", "lost %", "still %", "frame ms", "engine ms", "frames")
 
 
 @dataclass(frozen=True)
-class Drive:
-    """One contestant at one stride.
+class Run:
+    """One method at one stride.
 
     Attributes:
-        name: of the contestant.
-        stride: between frames.
-        frames: how many there were.
-        errors: see `TrajectoryErrors`; aligned with a scale for a single camera.
-        lost, still: shares of the frames in the states LOST and STATIONARY, per cent.
-        frame_ms: milliseconds of a frame, median without the first, which warms up.
-        engine_ms: those without the matcher, likewise.
+        name: name of the method.
+        stride: every stride-th frame is used.
+        frames: number of frames.
+        errors: trajectory errors, aligned with scale for a single camera.
+        lost, still: share of frames in the states LOST and STATIONARY, percent.
+        frame_ms: milliseconds per frame, median without the first (warm-up).
+        engine_ms: likewise, without the matcher.
     """
 
     name: str
@@ -44,11 +43,11 @@ class Drive:
     engine_ms: float
 
 
-def drive(course: Course, stride: int, contestant: Contestant, advance: Callable[[], None]) -> Drive:
-    """Drive a course; `advance` is called after each frame."""
-    sequence = course.sequence.every(stride)
-    matcher = TimedMatcher(contestant.matcher)
-    odometry = contestant.start(matcher, course.mode)
+def run_odometry(benchmark: BenchmarkSequence, stride: int, method: Method, advance: Callable[[], None]) -> Run:
+    """Run a method over a sequence; `advance` is called after each frame."""
+    sequence = benchmark.sequence.every(stride)
+    matcher = TimedMatcher(method.matcher)
+    odometry = method.start(matcher, benchmark.mode)
     poses, states, frame_ms, engine_ms = [], [], [], []
     for frame in sequence:
         matcher_before_ms = matcher.total_ms
@@ -59,11 +58,11 @@ def drive(course: Course, stride: int, contestant: Contestant, advance: Callable
         engine_ms.append(milliseconds - (matcher.total_ms - matcher_before_ms))
         advance()
     stamps = np.array([entry.stamp_ns for entry in sequence.entries], np.int64)
-    return Drive(
-        contestant.name,
+    return Run(
+        method.name,
         stride,
         len(sequence),
-        evaluate(Trajectory(stamps, np.array(poses)), course.truth, with_scale=course.mode == "mono"),
+        evaluate(Trajectory(stamps, np.array(poses)), benchmark.truth, with_scale=benchmark.mode == "mono"),
         100.0 * states.count(TrackingState.LOST) / len(states),
         100.0 * states.count(TrackingState.STATIONARY) / len(states),
         float(np.median(frame_ms[1:])),
@@ -72,12 +71,12 @@ def drive(course: Course, stride: int, contestant: Contestant, advance: Callable
 
 
 @dataclass(frozen=True)
-class CourseReport:
-    """The table of one course."""
+class SequenceReport:
+    """The table of one sequence."""
 
     title: str
     path_m: float
-    drives: Sequence[Drive]
+    runs: Sequence[Run]
 
     @property
     def heading(self) -> str:
@@ -91,23 +90,23 @@ class CourseReport:
 
     @property
     def cells(self) -> list[list[str]]:
-        """One row a drive."""
-        return [_cells(drive) for drive in self.drives]
+        """One row per run."""
+        return [_cells(run) for run in self.runs]
 
 
-def _cells(drive: Drive) -> list[str]:
-    errors = drive.errors
-    percent = errors.ate_percent if errors.path_m > _LEAST_PATH_M else float("nan")
+def _cells(run: Run) -> list[str]:
+    errors = run.errors
+    percent = errors.ate_percent if errors.path_m > _MIN_PATH_M else float("nan")
     return [
-        drive.name,
-        str(drive.stride),
+        run.name,
+        str(run.stride),
         decimal(errors.ate_m, 3),
         decimal(percent, 2),
         decimal(errors.rotation_mean_deg, 3),
         decimal(errors.translation_mean_m, 4),
-        decimal(drive.lost, 0),
-        decimal(drive.still, 0),
-        decimal(drive.frame_ms, 0),
-        decimal(drive.engine_ms, 1),
-        str(drive.frames),
+        decimal(run.lost, 0),
+        decimal(run.still, 0),
+        decimal(run.frame_ms, 0),
+        decimal(run.engine_ms, 1),
+        str(run.frames),
     ]

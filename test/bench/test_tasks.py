@@ -25,30 +25,30 @@ def matches_of(T_a_b: NDArray[np.float64], wrong: int = 0) -> Matches:
     return Matches(a.astype(np.float32), b.astype(np.float32), np.ones(300, np.float32), np.arange(300))
 
 
-@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("opencv", [False, True])
 @pytest.mark.parametrize("T_a_b", [BACKWARDS, se3.inverse(BACKWARDS)], ids=["backwards", "forwards"])
-def test_pose_between_two_cameras_with_its_sign(bench: Bench, T_a_b: NDArray[np.float64], plain: bool) -> None:
-    problem = bench("problems").PoseProblem(CAMERA_A, CAMERA_B, T_a_b, plain_threshold_px=1.0)
-    answer = problem.solve(matches_of(T_a_b, wrong=60), plain)
-    errors = problem.errors(answer)
+def test_pose_between_two_cameras_with_its_sign(bench: Bench, T_a_b: NDArray[np.float64], opencv: bool) -> None:
+    task = bench("tasks").PoseTask(CAMERA_A, CAMERA_B, T_a_b, opencv_threshold_px=1.0)
+    answer = task.solve(matches_of(T_a_b, wrong=60), opencv)
+    errors = task.errors(answer)
     assert errors["rotation"] < 0.2
     assert errors["direction"] < 1.5
     assert 200 < answer.inliers < 260
 
 
-@pytest.mark.parametrize("plain", [False, True])
-def test_pose_from_too_few_matches_fails(bench: Bench, plain: bool) -> None:
-    problem = bench("problems").PoseProblem(CAMERA_A, CAMERA_B, BACKWARDS, plain_threshold_px=1.0)
-    answer = problem.solve(matches_of(BACKWARDS).select(np.arange(5)), plain)
+@pytest.mark.parametrize("opencv", [False, True])
+def test_pose_from_too_few_matches_fails(bench: Bench, opencv: bool) -> None:
+    task = bench("tasks").PoseTask(CAMERA_A, CAMERA_B, BACKWARDS, opencv_threshold_px=1.0)
+    answer = task.solve(matches_of(BACKWARDS).select(np.arange(5)), opencv)
     assert answer is None
-    assert problem.errors(answer) == {"rotation": np.inf, "direction": np.inf}
+    assert task.errors(answer) == {"rotation": np.inf, "direction": np.inf}
 
 
 def test_camera_that_did_not_move_has_no_direction(bench: Bench) -> None:
-    problems = bench("problems")
+    tasks = bench("tasks")
     turned = se3.transform(BACKWARDS[:3, :3], [0.0, 0.0, 0.0009])
-    problem = problems.PoseProblem(CAMERA_A, CAMERA_B, turned, plain_threshold_px=1.0)
-    errors = problem.errors(problems.Answer(BACKWARDS, 10))
+    task = tasks.PoseTask(CAMERA_A, CAMERA_B, turned, opencv_threshold_px=1.0)
+    errors = task.errors(tasks.Answer(BACKWARDS, 10))
     assert errors["rotation"] == pytest.approx(0.0, abs=1e-6)
     assert np.isnan(errors["direction"])
 
@@ -61,8 +61,8 @@ def test_homography(bench: Bench) -> None:
     b = (b[:, :2] / b[:, 2:]).astype(np.float32)
     b[:30] = rng.uniform((0, 0), (640, 480), (30, 2))
     matches = Matches(a, b, np.ones(100, np.float32), np.arange(100))
-    problem = bench("problems").HomographyProblem(H, 640, 480)
-    answer = problem.solve(matches, plain=False)
-    assert problem.errors(answer)["corners"] < 0.1
+    task = bench("tasks").HomographyTask(H, 640, 480)
+    answer = task.solve(matches, opencv=False)
+    assert task.errors(answer)["corners"] < 0.1
     assert 70 <= answer.inliers < 75
-    assert problem.errors(problem.solve(matches.select(np.arange(4)), plain=False)) == {"corners": np.inf}
+    assert task.errors(task.solve(matches.select(np.arange(4)), opencv=False)) == {"corners": np.inf}

@@ -1,4 +1,4 @@
-"""A camera in the room of the demo, and a matcher that need not look: it knows the room, and what it said before."""
+"""Rendered frames in the room of the demo, and an oracle that matches them by the known geometry."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from loftr_ros.training.data.rendering import render
 CELL = 8  # pixels
 NOISE_PX = 0.3
 OUTLIERS = 0.1
-Seen = tuple[int, int]  # number of the frame, and of the camera
+ImageId = tuple[int, int]  # index of the frame, index of the camera
 
 
 def room_frames(count: int, camera: Camera, loop: int = 200) -> tuple[list[Frame], NDArray[np.float64]]:
-    """Render the first frames of a loop of so many, with right image and depth, and return them with their poses.
+    """Render the first `count` of `loop` frames around the room, with right image and depth; return frames and poses.
 
-    With 200 the camera moves by 8 cm and 2 degrees a frame.
+    At 200 frames per loop the camera moves by 8 cm and 2 degrees per frame.
 
-    The first pixels of each image are its number, and 1 for the right one: a matcher that replays goes by them.
+    The first two pixels of each image encode its `ImageId`, by which the oracle identifies it.
     """
     room, poses = make_room(), loop_poses(loop)[:count].double().numpy()
     K, rig = torch.from_numpy(camera.K).float()[None], StereoRig.rectified(camera, BASELINE)
@@ -43,29 +43,29 @@ def room_frames(count: int, camera: Camera, loop: int = 200) -> tuple[list[Frame
     return frames, poses
 
 
-class ReplayMatcher:
-    """Projects cells of image a into image b, with noise and outliers; asked again, it only remembers."""
+class OracleMatcher:
+    """Projects cells of image a into image b, with noise and outliers; results are cached."""
 
     def __init__(self, frames: list[Frame], poses: NDArray[np.float64], count: int) -> None:
-        """Match `frames`, whose true (N, 4, 4) T_world_camera are given, at up to `count` cells."""
+        """Match `frames` at up to `count` cells, given their (N, 4, 4) T_world_camera."""
         self._frames, self._poses, self._count = frames, poses, count
-        self._known: dict[tuple[Seen, Seen], Matches] = {}
+        self._cache: dict[tuple[ImageId, ImageId], Matches] = {}
 
-    def extract(self, image: NDArray[np.uint8]) -> Seen:
-        """Tell which image it is."""
+    def extract(self, image: NDArray[np.uint8]) -> ImageId:
+        """Read the id of an image."""
         return int(image[0, 0]), int(image[0, 1])
 
-    def match(self, features_a: Seen, features_b: Seen) -> Matches:
+    def match(self, features_a: ImageId, features_b: ImageId) -> Matches:
         """Match a left image with any other."""
         pair = features_a, features_b
-        if pair not in self._known:
-            self._known[pair] = self._project(*pair)
-        return self._known[pair]
+        if pair not in self._cache:
+            self._cache[pair] = self._project(*pair)
+        return self._cache[pair]
 
-    def _project(self, a: Seen, b: Seen) -> Matches:
+    def _project(self, a: ImageId, b: ImageId) -> Matches:
         frame, rng = self._frames[a[0]], np.random.default_rng([*a, *b])
         camera, depth, rig = frame.camera, frame.depth, frame.rig
-        assert depth is not None  # of all frames that are rendered
+        assert depth is not None  # set in all rendered frames
         assert rig is not None
         y, x = np.mgrid[CELL // 2 : camera.height : CELL, CELL // 2 : camera.width : CELL].reshape(2, -1)
         rays = np.column_stack([camera.normalize(np.column_stack([x, y])), np.ones(len(x))])
@@ -74,10 +74,10 @@ class ReplayMatcher:
         before = np.flatnonzero((depth[y, x] > 0) & (in_b[:, 2] > 0.1))
         points = camera.project(in_b[before])
         inside = ((points >= 0) & (points < (camera.width, camera.height))).all(axis=1)
-        # Some cells are worth matching, and those are matched in every image that shows them.
-        worth = np.random.default_rng(a[0]).permutation(len(x))[before]
+        # A fixed priority by cell: the same cells are matched in every image that shows them.
+        priority = np.random.default_rng(a[0]).permutation(len(x))[before]
         shown = np.flatnonzero(inside)
-        chosen = np.sort(shown[np.argsort(worth[shown])[: self._count]])
+        chosen = np.sort(shown[np.argsort(priority[shown])[: self._count]])
         points_b = points[chosen] + NOISE_PX * rng.standard_normal((len(chosen), 2))
         wrong = rng.random(len(chosen)) < OUTLIERS
         points_b[wrong] = rng.uniform((0, 0), (camera.width, camera.height), (wrong.sum(), 2))

@@ -1,4 +1,4 @@
-"""Who runs in the benchmark of speed: this package, and what else one could take, behind the same two methods."""
+"""The methods of bench/speed.py: this package and its alternatives, behind the `Matcher` protocol."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 from data import BenchError
-from methods import FEATURES, orb, sift
+from image_pairs import shifted_pair
+from matchers import FEATURES, orb, sift
 from numpy.typing import NDArray
 from torch import Tensor
-from views import shifted_pair
 
 from loftr_ros.loftr.network.config import preset
 from loftr_ros.loftr.network.model import LoFTR
@@ -23,18 +23,18 @@ from loftr_ros.loftr.runtime.matcher import LoftrMatcher, load_matcher
 from loftr_ros.matches import Matcher, Matches
 
 _CALIBRATION_SIZE = (320, 240)
-_CONTRAST = (1.5, 3.0)  # of coarse and fine features
-_EFFICIENT_STRIDE = 32  # sides of images that EfficientLoFTR takes are multiples of it
+_CONTRAST = (1.5, 3.0)  # gain of the last coarse and fine layer
+_EFFICIENT_STRIDE = 32  # EfficientLoFTR needs image sides that are multiples of it
 
 
 @dataclass(frozen=True)
-class Entrant:
-    """One row of the table.
+class Runner:
+    """One method of the speed benchmark: one row of the table.
 
     Attributes:
-        title: what it is, in the table.
-        make: returns the matcher on a device; raises BenchError if something is not installed.
-        devices: types of devices that it runs on.
+        title: name in the table.
+        make: creates the matcher on a device; raises BenchError if a package is not installed.
+        devices: supported types of devices.
     """
 
     title: str
@@ -43,41 +43,41 @@ class Entrant:
 
 
 class Pairwise:
-    """A program that takes two images and keeps nothing of either: features are the image, on the device.
+    """A matcher that takes two images and caches no features: its features are the image on the device.
 
     Attributes:
-        dtype: in which it computes.
+        dtype: type of its computations.
     """
 
     def __init__(
         self, match: Callable[[Tensor, Tensor], Matches], device: torch.device, dtype: torch.dtype = torch.float32
     ) -> None:
-        """Use a function of two (1, 1, H, W) images in [0, 1]."""
+        """Wrap a function of two (1, 1, H, W) images in [0, 1]."""
         self._match = match
         self._device = device
         self.dtype = dtype
 
     def extract(self, image: NDArray[np.uint8]) -> Tensor:
-        """Put an image on the device."""
+        """Upload an image to the device."""
         return torch.from_numpy(image).to(self._device)[None, None].float() / 255
 
     @torch.inference_mode()
     def match(self, features_a: Tensor, features_b: Tensor) -> Matches:
-        """Do everything."""
+        """Match two images, feature extraction included."""
         return self._match(features_a, features_b)
 
 
 def dtype_of(matcher: Matcher[Any]) -> str:
-    """Name the type in which the larger part of a matcher computes; "-" where there is no network."""
+    """Return the name of the main dtype of a matcher; "-" without a network."""
     if isinstance(matcher, LoftrMatcher):
         return _name(matcher.model.dtype)
     return _name(matcher.dtype) if isinstance(matcher, Pairwise) else "-"
 
 
-def call_as_it_is(matcher: Matcher[Any]) -> None:
-    """Stop replaying CUDA graphs, of whose operations torch knows nothing."""
+def disable_cuda_graphs(matcher: Matcher[Any]) -> None:
+    """Stop replaying CUDA graphs, as torch cannot count their operations."""
     if isinstance(matcher, LoftrMatcher) and isinstance(matcher.network, FastNetwork):
-        matcher.network.replays.enabled = False
+        matcher.network.graphs.enabled = False
 
 
 def _name(dtype: torch.dtype) -> str:
@@ -85,13 +85,13 @@ def _name(dtype: torch.dtype) -> str:
 
 
 def random_loftr() -> LoFTR:
-    """Return the published architecture with weights that are random, and the same every time.
+    """Return the published architecture with random weights from a fixed seed.
 
-    So that places match, the last layers give what is seen more weight than the position encoding.
+    The gain of the last layers is raised, so that the image content outweighs the position encoding and places match.
     """
     torch.manual_seed(0)
     model = LoFTR(preset("outdoor"))
-    _fit_normalisation(model, model.backbone)
+    _fit_normalization(model, model.backbone)
     coarse, fine = model.backbone.layer3_outconv, model.backbone.layer1_outconv2[3]
     for layer, factor in zip((coarse, fine), _CONTRAST, strict=True):
         for weight in layer.parameters():
@@ -99,11 +99,11 @@ def random_loftr() -> LoFTR:
     return model
 
 
-def _fit_normalisation(model: torch.nn.Module, run: Callable[[Tensor], object]) -> None:
-    """Let batch normalisation see two images; without it, features fade to numbers that processors are slow with."""
+def _fit_normalization(model: torch.nn.Module, run: Callable[[Tensor], object]) -> None:
+    """Fit batch normalization to two images; otherwise activations fade to denormal numbers, which are slow on CPUs."""
     norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     for norm in norms:
-        norm.train().momentum = None  # the mean over all batches, of which there is one
+        norm.train().momentum = None  # average over all batches (here: one)
     with torch.no_grad():
         run(torch.from_numpy(np.stack(shifted_pair(*_CALIBRATION_SIZE)))[:, None] / 255)
     model.eval()
@@ -125,7 +125,7 @@ def _kornia(device: torch.device, autocast: bool = False) -> Matcher[Any]:
     def match(a: Tensor, b: Tensor) -> Matches:
         with torch.autocast(device.type, torch.float16, enabled=autocast):
             found = loftr({"image0": a, "image1": b})
-        # Kornia's pixels, as those of the published weights, have their corner at a whole number.
+        # Kornia and the published weights have integer coordinates at pixel corners.
         return _matches(found["keypoints0"] - 0.5, found["keypoints1"] - 0.5, found["confidence"])
 
     return Pairwise(match, device, torch.float16 if autocast else torch.float32)
@@ -134,17 +134,17 @@ def _kornia(device: torch.device, autocast: bool = False) -> Matcher[Any]:
 def _efficient_loftr(device: torch.device, autocast: bool = False) -> Matcher[Any]:
     transformers = _package("transformers")
     torch.manual_seed(0)
-    # Random weights are never sure: without a threshold the later stages have as much to do as with trained ones.
+    # Random weights give low confidences: a threshold of 0 keeps the load of the later stages realistic.
     config = transformers.EfficientLoFTRConfig(coarse_matching_threshold=0.0)
     model = transformers.EfficientLoFTRForKeypointMatching(config).eval()
-    _fit_normalisation(model, lambda images: model(_whole_strides(images)[None].expand(-1, -1, 3, -1, -1)))
+    _fit_normalization(model, lambda images: model(_resized_to_stride(images)[None].expand(-1, -1, 3, -1, -1)))
     model.to(device)
 
     def match(a: Tensor, b: Tensor) -> Matches:
-        pair = _whole_strides(torch.cat([a, b]))[None].expand(-1, -1, 3, -1, -1)
+        pair = _resized_to_stride(torch.cat([a, b]))[None].expand(-1, -1, 3, -1, -1)
         with torch.autocast(device.type, torch.float16, enabled=autocast):
             found = model(pair)
-        size = torch.tensor(pair.shape[:-3:-1], device=device)  # keypoints are shares of width and height
+        size = torch.tensor(pair.shape[:-3:-1], device=device)  # keypoints are relative to width and height
         chosen = found.matches[0, 0] >= 0
         points_a, points_b = (found.keypoints[0] * size)[:, chosen]
         return _matches(points_a, points_b, found.matching_scores[0, 0][chosen])
@@ -152,14 +152,14 @@ def _efficient_loftr(device: torch.device, autocast: bool = False) -> Matcher[An
     return Pairwise(match, device, torch.float16 if autocast else torch.float32)
 
 
-def _whole_strides(image: Tensor) -> Tensor:
+def _resized_to_stride(image: Tensor) -> Tensor:
     size = [max(round(side / _EFFICIENT_STRIDE), 1) * _EFFICIENT_STRIDE for side in image.shape[2:]]
     return torch.nn.functional.interpolate(image, size, mode="bilinear", antialias=True)
 
 
 def _matches(points_a: Tensor, points_b: Tensor, confidence: Tensor) -> Matches:
-    a, b, sure = (tensor.float().cpu().numpy() for tensor in (points_a, points_b, confidence))
-    return Matches(a, b, sure, np.arange(len(a)))
+    a, b, scores = (tensor.float().cpu().numpy() for tensor in (points_a, points_b, confidence))
+    return Matches(a, b, scores, np.arange(len(a)))
 
 
 def _package(name: str) -> Any:
@@ -170,17 +170,17 @@ def _package(name: str) -> Any:
 
 
 REFERENCE = "kornia"
-ENTRANTS = {
-    "compact": Entrant("LoFTR compact", _compact),
-    "compact-float32": Entrant("LoFTR compact, float32", lambda device: _compact(device, "float32")),
-    "published": Entrant("LoFTR published", _published),
-    "published-float32": Entrant("LoFTR published, float32", lambda device: _published(device, "float32")),
-    REFERENCE: Entrant("kornia LoFTR", _kornia),
-    "kornia-autocast": Entrant("kornia LoFTR, autocast", lambda device: _kornia(device, True), ("cuda",)),
-    "efficientloftr": Entrant("EfficientLoFTR, transformers", _efficient_loftr),
-    "efficientloftr-autocast": Entrant(
+RUNNERS = {
+    "compact": Runner("LoFTR compact", _compact),
+    "compact-float32": Runner("LoFTR compact, float32", lambda device: _compact(device, "float32")),
+    "published": Runner("LoFTR published", _published),
+    "published-float32": Runner("LoFTR published, float32", lambda device: _published(device, "float32")),
+    REFERENCE: Runner("kornia LoFTR", _kornia),
+    "kornia-autocast": Runner("kornia LoFTR, autocast", lambda device: _kornia(device, True), ("cuda",)),
+    "efficientloftr": Runner("EfficientLoFTR, transformers", _efficient_loftr),
+    "efficientloftr-autocast": Runner(
         "EfficientLoFTR, autocast", lambda device: _efficient_loftr(device, True), ("cuda",)
     ),
-    "sift": Entrant(f"SIFT {FEATURES}", lambda _: sift(), ("cpu",)),
-    "orb": Entrant(f"ORB {FEATURES}", lambda _: orb(), ("cpu",)),
+    "sift": Runner(f"SIFT {FEATURES}", lambda _: sift(), ("cpu",)),
+    "orb": Runner(f"ORB {FEATURES}", lambda _: orb(), ("cpu",)),
 }

@@ -1,4 +1,4 @@
-"""What a computation cannot be faster than: its arithmetic and its memory traffic, at the rates of the machine."""
+"""Roofline model: lower bounds of the run time by arithmetic and by memory traffic at the peak rates of the device."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from torch.utils.flop_counter import FlopCounterMode
 
 _TRIES = 5
 _DTYPES = ("float32", "bfloat16", "float16")
-_LEAST_SIDE, _SIDE = 128, {"cpu": 2048, "cuda": 8192}  # of the matrices that are multiplied
+_MIN_SIDE, _MAX_SIDE = 128, {"cpu": 2048, "cuda": 8192}  # of the multiplied matrices
 _LIMIT_S = 1.0
-_COPIED = 2**28  # bytes, more than any cache
+_COPIED = 2**28  # bytes, larger than any cache
 
 
 @dataclass(frozen=True)
 class Work:
-    """Of one computation: floating-point operations of products and convolutions, and bytes read and written.
+    """Floating-point operations of matrix products and convolutions, and bytes read and written.
 
-    Every operation is taken to read all it is given and to write its result, as if nothing stayed in a cache; views
-    cost nothing. What is faster than its traffic allows has used the cache well.
+    Traffic assumes that every operation but a view reads its inputs from memory and writes its results back. Code with
+    good cache locality can be faster than this bound.
     """
 
     flop: float
@@ -35,18 +35,18 @@ class Work:
 
 @dataclass(frozen=True)
 class Rates:
-    """What was measured on the device: FLOP/s of a product of large matrices by dtype, bytes/s of a large copy."""
+    """Measured peak rates of a device: FLOP/s of a large matrix product by dtype, bytes/s of a large copy."""
 
     flop: dict[str, float]
     bytes: float
 
     @staticmethod
     def measure(device: torch.device) -> Rates:
-        """Take the best of a few tries."""
+        """Measure the best of a few repetitions."""
         flop = {name: _product_rate(device, getattr(torch, name)) for name in _DTYPES}
         source = torch.ones(_COPIED, dtype=torch.uint8, device=device)
         target = torch.empty_like(source)
-        return Rates(flop, 2 * _COPIED / _least_seconds(lambda: target.copy_(source)))
+        return Rates(flop, 2 * _COPIED / _min_seconds(lambda: target.copy_(source)))
 
     def __str__(self) -> str:
         products = ", ".join(f"{rate / 1e9:.0f} in {name}" for name, rate in self.flop.items())
@@ -54,7 +54,7 @@ class Rates:
 
 
 def count(call: Callable[[], object]) -> Work:
-    """Run a computation once and count its work."""
+    """Run a computation once and count its operations and traffic."""
     traffic, products = _Traffic(), FlopCounterMode(display=False)
     with products, traffic:
         call()
@@ -62,7 +62,7 @@ def count(call: Callable[[], object]) -> Work:
 
 
 class _Traffic(TorchDispatchMode):
-    """Adds up the bytes of what operations take and give."""
+    """Sums up the bytes of inputs and results of all operations."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -83,21 +83,21 @@ def _tensors(tree: Any) -> list[Tensor]:
 
 
 def _size(tensor: Tensor) -> int:
-    """Bytes of a tensor; one that is expanded has more elements than memory."""
+    """Bytes of a tensor; an expanded tensor has more elements than memory."""
     return min(tensor.nbytes, tensor.untyped_storage().nbytes())
 
 
 def _product_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """Return the FLOP/s of the largest product that takes a second at most: some processors emulate bfloat16."""
-    side = _LEAST_SIDE
+    """Return the FLOP/s of a product, sized to take at most a second: some processors emulate bfloat16."""
+    side = _MIN_SIDE
     while True:
         a, b = torch.randn(2, side, side, device=device).to(dtype)
-        seconds = _least_seconds(partial(torch.matmul, a, b))
-        if side >= _SIDE[device.type] or 8 * seconds > _LIMIT_S:
+        seconds = _min_seconds(partial(torch.matmul, a, b))
+        if side >= _MAX_SIDE[device.type] or 8 * seconds > _LIMIT_S:
             return 2 * side**3 / seconds
         side *= 2
 
 
-def _least_seconds(call: Callable[[], object]) -> float:
+def _min_seconds(call: Callable[[], object]) -> float:
     times: Iterable[float] = (timed(call)[1] for _ in range(_TRIES))
     return 1e-3 * min(times)

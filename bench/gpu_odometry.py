@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""The odometry of a camera in the rendered room, on a GPU and on the CPU in float32: both have to be the same.
+"""Odometry in the rendered room on a GPU against float32 on the CPU: both trajectories must agree.
 
-Without a GPU its path (float16, fixed shapes) runs on the CPU.
+Without a GPU the GPU path (float16, fixed shapes) runs on the CPU.
 
-python bench/gpu_room.py --device cuda --output out/room.json
+python bench/gpu_odometry.py --device cuda --output out/odometry.json
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from image_pairs import pinhole
 from numpy.typing import NDArray
-from replay import room_frames
+from oracle_matcher import room_frames
 from scipy.spatial.transform import Rotation
 from stopwatch import TimedMatcher, timed
-from views import pinhole
 
 from loftr_ros.commands.arguments import positive_int
 from loftr_ros.loftr.network.precision import Precision
@@ -37,13 +37,13 @@ ROTATION_TOLERANCE = 0.1  # degrees
 
 
 @dataclass(frozen=True)
-class Drive:
+class Run:
     """One run of N frames.
 
     Attributes:
         poses: (N, 4, 4) T_odom_camera.
-        frame_ms, matching_ms: (N,) milliseconds of each frame, and how many of them its matching took.
-        fallback: that of the matcher.
+        frame_ms, matching_ms: (N,) milliseconds per frame, in total and for matching.
+        fallback: `LoftrMatcher.fallback`.
     """
 
     poses: NDArray[np.float64]
@@ -52,13 +52,13 @@ class Drive:
     fallback: str | None
 
     def rates(self) -> str:
-        """Say how long a frame takes."""
+        """Summarize the time per frame."""
         frame, matching = np.median(self.frame_ms[1:]), np.median(self.matching_ms[1:])
-        return f"{frame:.1f} ms a frame ({1e3 / frame:.0f} frames/s), {matching:.1f} of them to match"
+        return f"{frame:.1f} ms per frame ({1e3 / frame:.0f} frames/s), of which matching {matching:.1f}"
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run both, compare and write; returns 0, or 1 if they are not the same."""
+    """Run both, compare and write. Returns 0, or 1 if the trajectories differ."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--frames", type=positive_int, default=40, metavar="N", help="default: 40")
@@ -67,30 +67,30 @@ def main(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     frames, truth = room_frames(args.frames, pinhole(*args.size))
     device = str(find_device(args.device))
-    expected = _drive(frames, "cpu", "float32")
-    found = _drive(frames, device, "auto" if device != "cpu" else "float16")
+    expected = _run_odometry(frames, "cpu", "float32")
+    found = _run_odometry(frames, device, "auto" if device != "cpu" else "float16")
     path = float(np.linalg.norm(np.diff(truth[:, :3, 3], axis=0), axis=1).sum())
-    metres, degrees = _apart(found.poses, expected.poses)
-    same = metres <= POSITION_TOLERANCE * path and degrees <= ROTATION_TOLERANCE
+    meters, degrees = _apart(found.poses, expected.poses)
+    same = meters <= POSITION_TOLERANCE * path and degrees <= ROTATION_TOLERANCE
     figures = {
-        "figures": f"{1e3 * metres:.1f} mm and {degrees:.3f} degrees from the CPU's on {path:.2f} m "
+        "figures": f"{1e3 * meters:.1f} mm and {degrees:.3f} degrees from the CPU's on {path:.2f} m "
         f"(allowed {1e3 * POSITION_TOLERANCE * path:.1f} mm, {ROTATION_TOLERANCE:g} degrees); "
         f"{device}: {found.rates()}; CPU in float32: {expected.rates()}"
         + (f"; {found.fallback}" if found.fallback else ""),
-        "metres_apart": metres,
+        "meters_apart": meters,
         "degrees_apart": degrees,
         "path_m": path,
         "fallback": found.fallback,
         "frame_ms": {device: found.frame_ms.tolist(), "cpu float32": expected.frame_ms.tolist()},
         "matching_ms": {device: found.matching_ms.tolist(), "cpu float32": expected.matching_ms.tolist()},
-        "metres_from_truth": _apart(found.poses, np.linalg.inv(truth[0]) @ truth)[0],
+        "meters_from_truth": _apart(found.poses, np.linalg.inv(truth[0]) @ truth)[0],
     }
     args.output.write_text(json.dumps(figures, indent=1))
     print(figures["figures"])
     return 0 if same and not found.fallback else 1
 
 
-def _drive(frames: Sequence[Frame], device: str, precision: Precision) -> Drive:
+def _run_odometry(frames: Sequence[Frame], device: str, precision: Precision) -> Run:
     matcher = load_matcher("compact", device, precision=precision)
     matcher.warm_up(*frames[0].image.shape)
     clock = TimedMatcher(matcher)
@@ -101,11 +101,11 @@ def _drive(frames: Sequence[Frame], device: str, precision: Precision) -> Drive:
         poses.append(estimate.T_odom_camera)
         frame_ms.append(milliseconds)
         matched_ms.append(clock.total_ms)
-    return Drive(np.array(poses), np.array(frame_ms), np.diff(matched_ms), matcher.fallback)
+    return Run(np.array(poses), np.array(frame_ms), np.diff(matched_ms), matcher.fallback)
 
 
 def _apart(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the largest distance of two trajectories, metres, and the largest angle between them, degrees."""
+    """Return the largest distance (meters) and angle (degrees) between the poses of two trajectories."""
     difference = np.linalg.inv(a) @ b
     angles = Rotation.from_matrix(difference[:, :3, :3]).magnitude()
     return float(np.linalg.norm(difference[:, :3, 3], axis=1).max()), float(np.degrees(angles.max()))

@@ -1,4 +1,4 @@
-"""What the odometry drives through: recordings with ground truth, by mode and stride."""
+"""The sequences of bench/odometry.py: recordings with ground truth, by mode and stride."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from loftr_ros.odometry.config import Mode
 from loftr_ros.sequences.formats import open_sequence
 from loftr_ros.sequences.sequence import Sequence as FrameSequence
 
-LEAST_FRAMES = 5  # fewer poses fit the truth whatever they are, once they are aligned
+MIN_FRAMES = 5  # an alignment fits fewer poses to the ground truth whatever they are
 MODES: dict[str, tuple[Mode, ...]] = {
     "kitti06": ("mono", "stereo"),
-    "euroc": ("stereo",),  # of a drone that stands still a single camera tells nothing
+    "euroc": ("stereo",),  # the drone does not move, so monocular odometry is undefined
     "corridor": ("mono", "rgbd"),
     "kitchen": ("mono", "rgbd"),
     "desk": ("mono", "rgbd"),
@@ -27,14 +27,14 @@ MODES: dict[str, tuple[Mode, ...]] = {
 
 
 @dataclass(frozen=True)
-class Course:
-    """One mode of a recording: one table of the report.
+class BenchmarkSequence:
+    """A recording in one mode: one table of the report.
 
     Attributes:
         sequence: all frames.
-        mode: how to use them.
-        truth: where the camera was at those frames of which it is known.
-        strides: at which enough frames are left.
+        mode: odometry mode.
+        truth: ground truth poses of the camera at the frames that have one.
+        strides: strides that leave enough frames.
     """
 
     sequence: FrameSequence
@@ -53,34 +53,36 @@ class Course:
         return sum(len(self.sequence.every(stride)) for stride in self.strides)
 
 
-def open_courses(names: Sequence[str], modes: Sequence[Mode], strides: Sequence[int]) -> tuple[list[Course], list[str]]:
-    """Open all modes of recordings; those that cannot be opened are told in sentences.
+def open_sequences(
+    names: Sequence[str], modes: Sequence[Mode], strides: Sequence[int]
+) -> tuple[list[BenchmarkSequence], list[str]]:
+    """Open recordings in all their modes; return also the reasons why some are skipped.
 
     Args:
-        names: of `data.RECORDINGS`, or folders of sequences.
-        modes: those of other modes are left out.
-        strides: see `Course`.
+        names: names in `data.RECORDINGS`, or folders of sequences.
+        modes: modes to use.
+        strides: see `BenchmarkSequence`.
 
     Raises:
-        BenchError: the data folder is missing, or nothing is left.
+        BenchError: the data folder is missing, or nothing can be measured.
     """
-    courses, skipped = [], []
+    sequences, skipped = [], []
     for name, mode in _wanted(names, modes):
         path = recording(name)
         try:
-            course = _open(name, mode, strides)
+            sequence = _open(name, mode, strides)
         except LoftrRosError as error:
             skipped.append(f"{name}, {mode}: {error}".replace(str(path), path.name))
         else:
-            courses.append(course)
+            sequences.append(sequence)
             skipped += [
-                f"{name}, {mode}, stride {stride}: fewer than {LEAST_FRAMES} frames."
+                f"{name}, {mode}, stride {stride}: fewer than {MIN_FRAMES} frames."
                 for stride in strides
-                if stride not in course.strides
+                if stride not in sequence.strides
             ]
-    if not courses:
-        raise BenchError(f"Nothing is left to measure. {' '.join(skipped)}")
-    return courses, skipped
+    if not sequences:
+        raise BenchError(f"Nothing to measure. {' '.join(skipped)}")
+    return sequences, skipped
 
 
 def _wanted(names: Sequence[str], modes: Sequence[Mode]) -> Iterator[tuple[str, Mode]]:
@@ -90,13 +92,13 @@ def _wanted(names: Sequence[str], modes: Sequence[Mode]) -> Iterator[tuple[str, 
                 yield name, mode
 
 
-def _open(name: str, mode: Mode, strides: Sequence[int]) -> Course:
+def _open(name: str, mode: Mode, strides: Sequence[int]) -> BenchmarkSequence:
     sequence = open_sequence(recording(name), mode)
     if sequence.ground_truth is None:
         raise BenchError(f"{sequence.name} has no ground truth to measure against.")
-    enough = tuple(stride for stride in strides if len(sequence.every(stride)) >= LEAST_FRAMES)
+    enough = tuple(stride for stride in strides if len(sequence.every(stride)) >= MIN_FRAMES)
     if not enough:
-        raise BenchError(f"{sequence.name} has {len(sequence)} frames, fewer than {LEAST_FRAMES} at every stride.")
+        raise BenchError(f"{sequence.name} has {len(sequence)} frames, fewer than {MIN_FRAMES} at every stride.")
     stamps = np.array([entry.stamp_ns for entry in sequence.entries], np.int64)
     _, truth = associate(Trajectory(stamps, np.tile(np.eye(4), (len(stamps), 1, 1))), sequence.ground_truth)
-    return Course(sequence, mode, truth, enough)
+    return BenchmarkSequence(sequence, mode, truth, enough)

@@ -1,4 +1,4 @@
-"""What one finds in most code: OpenCV's RANSAC on the matches of two frames, and steps chained. To compare with."""
+"""Reference pipeline of OpenCV functions: RANSAC on the matches of consecutive frames, relative poses chained."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.mapping.inverse_depth import depths_from_stereo
 from loftr_ros.odometry.states import TrackingState
 
-LEAST_MATCHES = 8
+MIN_MATCHES = 8
 _PROBABILITY = 0.999
 _PNP_ITERATIONS = 1000
 
 
 @dataclass(frozen=True)
-class PlainPose:
-    """Relative pose T_a_b, (4, 4), and how many matches agree with it."""
+class OpenCVPose:
+    """Relative pose T_a_b, (4, 4), and its number of inliers."""
 
     T_a_b: NDArray[np.float64]
     inliers: int
@@ -32,11 +32,11 @@ class PlainPose:
 
 def pose_from_essential_matrix(
     matches: Matches, camera_a: Camera, camera_b: Camera, threshold_px: float
-) -> PlainPose | None:
-    """Essential matrix (USAC MAGSAC) and recoverPose; the translation has length 1. None if that fails."""
-    if len(matches) < LEAST_MATCHES:
+) -> OpenCVPose | None:
+    """Estimate by essential matrix (USAC MAGSAC) and recoverPose; the translation has length 1. None on failure."""
+    if len(matches) < MIN_MATCHES:
         return None
-    # In pixels of one camera without distortion: MAGSAC has constants that mean pixels, which K = 1 would blow up.
+    # In pixels of a common camera without distortion: MAGSAC has constants in pixels, so K = 1 would not work.
     focal = (camera_a.focal + camera_b.focal) / 2
     K = np.diag([focal, focal, 1.0])
     a = np.ascontiguousarray(focal * camera_a.normalize(matches.points_a))
@@ -50,22 +50,22 @@ def pose_from_essential_matrix(
         return None
     inliers = int(np.count_nonzero(mask))
     _, R, t, _ = cv2.recoverPose(np.ascontiguousarray(E[:3]), a, b, K, mask=mask)
-    return PlainPose(se3.inverse(se3.transform(R, t.ravel())), inliers)  # OpenCV's x_b = R x_a + t
+    return OpenCVPose(se3.inverse(se3.transform(R, t.ravel())), inliers)  # OpenCV's x_b = R x_a + t
 
 
 def pose_from_depth(
     matches: Matches, depth: NDArray[np.float64], camera: Camera, threshold_px: float
-) -> PlainPose | None:
-    """PnP (RANSAC, then Levenberg-Marquardt on the inliers) of matches whose (N,) depth in a is known, else NaN."""
+) -> OpenCVPose | None:
+    """Estimate by PnP (RANSAC, Levenberg-Marquardt on the inliers) from (N,) depths in a, NaN where unknown."""
     known = np.isfinite(depth)
-    if known.sum() < LEAST_MATCHES:
+    if known.sum() < MIN_MATCHES:
         return None
     rays = np.column_stack([camera.normalize(matches.points_a[known]), np.ones(known.sum())])
     points = np.ascontiguousarray(rays * depth[known, None])
     pixels = np.ascontiguousarray(camera.focal * camera.normalize(matches.points_b[known]))
     K, undistorted = np.diag([camera.focal, camera.focal, 1.0]), np.zeros(4)
     try:
-        found, turn, shift, inliers = cv2.solvePnPRansac(
+        found, rotation_vector, translation, inliers = cv2.solvePnPRansac(
             points,
             pixels,
             K,
@@ -74,46 +74,48 @@ def pose_from_depth(
             reprojectionError=threshold_px,
             confidence=_PROBABILITY,
         )
-        if not found or inliers is None or len(inliers) < LEAST_MATCHES:
+        if not found or inliers is None or len(inliers) < MIN_MATCHES:
             return None
         agree = inliers.ravel()
-        turn, shift = cv2.solvePnPRefineLM(points[agree], pixels[agree], K, undistorted, turn, shift)
+        rotation_vector, translation = cv2.solvePnPRefineLM(
+            points[agree], pixels[agree], K, undistorted, rotation_vector, translation
+        )
     except cv2.error:  # e.g. all points on one line
         return None
-    T_b_a = se3.transform(se3.exp_rotation(turn.ravel()), shift.ravel())
-    return PlainPose(se3.inverse(T_b_a), len(agree)) if np.isfinite(T_b_a).all() else None
+    T_b_a = se3.transform(se3.exp_rotation(rotation_vector.ravel()), translation.ravel())
+    return OpenCVPose(se3.inverse(T_b_a), len(agree)) if np.isfinite(T_b_a).all() else None
 
 
 @dataclass(frozen=True)
-class PlainEstimate:
-    """What the plain odometry says about one frame; a frame that failed keeps the pose of the one before."""
+class OpenCVEstimate:
+    """Estimate of one frame; on failure it keeps the previous pose."""
 
     T_odom_camera: NDArray[np.float64]
     state: TrackingState
 
 
-class PlainOdometry(Generic[FeaturesT]):
-    """Chains the steps from frame to frame: unit steps of a single camera, metric ones where there is depth."""
+class OpenCVOdometry(Generic[FeaturesT]):
+    """Chains frame-to-frame poses: with unit translation for a single camera, metric where there is depth."""
 
     def __init__(self, matcher: Matcher[FeaturesT], mode: Mode, threshold_px: float) -> None:
-        """Start at the origin. `threshold_px` is that of both RANSACs, and of the rows of a stereo pair."""
+        """Start at the origin. `threshold_px` is the threshold of RANSAC and of the rows of a stereo pair."""
         self._matcher, self._mode, self._threshold_px = matcher, mode, threshold_px
-        self._before: tuple[Frame, FeaturesT] | None = None
+        self._previous: tuple[Frame, FeaturesT] | None = None
         self._T_odom_camera = np.eye(4)
 
-    def process(self, frame: Frame) -> PlainEstimate:
-        """Take the step from the frame before to this one."""
+    def process(self, frame: Frame) -> OpenCVEstimate:
+        """Estimate the motion since the previous frame and chain it."""
         features = self._matcher.extract(frame.image)
-        before, self._before = self._before, (frame, features)
-        if before is None:
-            return PlainEstimate(self._T_odom_camera, TrackingState.INITIALIZING)
-        step = self._step(*before, features)
+        previous, self._previous = self._previous, (frame, features)
+        if previous is None:
+            return OpenCVEstimate(self._T_odom_camera, TrackingState.INITIALIZING)
+        step = self._step(*previous, features)
         if step is None:
-            return PlainEstimate(self._T_odom_camera, TrackingState.LOST)
+            return OpenCVEstimate(self._T_odom_camera, TrackingState.LOST)
         self._T_odom_camera = self._T_odom_camera @ step.T_a_b
-        return PlainEstimate(self._T_odom_camera, TrackingState.TRACKING)
+        return OpenCVEstimate(self._T_odom_camera, TrackingState.TRACKING)
 
-    def _step(self, frame: Frame, features: FeaturesT, features_now: FeaturesT) -> PlainPose | None:
+    def _step(self, frame: Frame, features: FeaturesT, features_now: FeaturesT) -> OpenCVPose | None:
         matches = self._matcher.match(features, features_now)
         if self._mode == "mono":
             return pose_from_essential_matrix(matches, frame.camera, frame.camera, self._threshold_px)
@@ -121,7 +123,7 @@ class PlainOdometry(Generic[FeaturesT]):
         return pose_from_depth(matches, read(frame, features, matches), frame.camera, self._threshold_px)
 
     def _depth_from_stereo(self, frame: Frame, features: FeaturesT, matches: Matches) -> NDArray[np.float64]:
-        """(N,) depth of the points of image a from the pair; NaN for those that the right image does not have."""
+        """(N,) depth of the points of image a by stereo; NaN without a stereo match."""
         if frame.right is None or frame.rig is None:
             return np.full(len(matches), np.nan)
         pair = self._matcher.match(features, self._matcher.extract(frame.right))

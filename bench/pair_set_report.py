@@ -1,4 +1,4 @@
-"""The table of one set of pairs."""
+"""The table of one pair set."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from report import decimal
 
 
 @dataclass(frozen=True)
-class SetReport:
-    """What was measured on one set."""
+class PairSetReport:
+    """Results of all variants on one pair set."""
 
     title: str
     pairs: int
@@ -33,7 +33,7 @@ class SetReport:
 
     @property
     def cells(self) -> list[list[str]]:
-        """One row a recipe."""
+        """One row per variant."""
         return [_cells(row) for row in self.rows]
 
 
