@@ -52,8 +52,8 @@ def test_table(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "calcOpticalFlowPyrLK" in capsys.readouterr().out, "the profile"
     fast, slow = json.loads((tmp_path / "out.json").read_text())["tables"]
     assert all(a["keyframes"] >= b["keyframes"] for a, b in zip(fast["costs"], slow["costs"], strict=True))
-    costs = {(cost["name"], cost["polish"]): cost for cost in fast["costs"]}
-    assert set(costs) == {(mode, polish) for mode in ("mono", "stereo") for polish in (True, False)}
+    costs = {(cost["name"], cost["refinement"]): cost for cost in fast["costs"]}
+    assert set(costs) == {(mode, refinement) for mode in ("mono", "stereo") for refinement in (True, False)}
     for cost in costs.values():
         assert {"subpixel", "pose", "keyframe"} <= set(cost["stages"])
         assert not {"extract", "match"} & set(cost["stages"])
