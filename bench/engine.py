@@ -151,7 +151,7 @@ def _run(args: argparse.Namespace, command: str) -> Report:
 
 def _cost(frames: list[Frame], matcher: OracleMatcher, mode: Mode, polish: bool, profiled: bool) -> Cost:
     """Run once to compute the matches, then time `ROUNDS` runs."""
-    config = OdometryConfig(mode=mode, polish=polish)
+    config = OdometryConfig(mode=mode, subpixel_refinement=polish)
     _run_odometry(frames, matcher, config)
     profile = cProfile.Profile(process_time)
     with profile if profiled else nullcontext():

@@ -18,8 +18,8 @@ from stopwatch import timed
 from tasks import CONFIG
 
 from loftr_ros.matches import Matches
-from loftr_ros.odometry.images.structure_tensor import Texture
-from loftr_ros.odometry.images.subpixel import polish
+from loftr_ros.odometry.images.structure_tensor import StructureTensor
+from loftr_ros.odometry.images.subpixel import refine_subpixel
 
 _CACHED_IMAGES = 12  # one extraction per image at strides up to 8
 
@@ -103,7 +103,7 @@ def _measure(matched: _Matched, pair: Pair, variant: Variant) -> Measurement:
 
 def _polished(image_a: NDArray[np.uint8], image_b: NDArray[np.uint8], matches: Matches) -> Matches:
     """Refine to sub-pixel accuracy as the odometry does."""
-    return polish(Texture(image_a), image_b, matches, CONFIG.polish_max_shift_px)
+    return refine_subpixel(StructureTensor(image_a), image_b, matches, CONFIG.subpixel_max_shift_px)
 
 
 def _row(name: str, measured: Sequence[Measurement], thresholds: Sequence[float], unit: str) -> Row:

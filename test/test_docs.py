@@ -12,6 +12,7 @@ import torch
 
 from loftr_ros.cli import COMMANDS, _parse
 from loftr_ros.demo.room import loop_poses
+from loftr_ros.odometry.config import SPECS
 from loftr_ros.ros.parameters.table import PARAMETERS
 
 ROOT = Path(__file__).parents[1]
@@ -21,6 +22,7 @@ ON_ANY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 OTHERS_OPTIONS = {"--clock", "--align_origin", "--all_pairs", "--break-system-packages", "--system-site-packages"}
 OTHERS_OPTIONS |= {"--extra-index-url", "--log-level", "--ros-args", "--symlink-install"}
 PARAMETER_NAMES = {spec.name for spec in PARAMETERS}
+ODOMETRY_OPTIONS = {f"--{spec.name.replace('_', '-')}" for spec in SPECS}
 # Settings of other programs.
 OTHERS_SETTINGS = {"bond_timeout", "odom_topic"}
 
@@ -80,7 +82,7 @@ def test_commands_and_options_within_the_text(page: Path) -> None:
             assert code.split()[1] in {*COMMANDS, "--help", "--version"}, code
         if code.startswith(("loftr-ros ", "--")):
             for option in re.findall(r"--[a-z][a-z_-]+", code):
-                known = {"--help", "--version", *OTHERS_OPTIONS}
+                known = {"--help", "--version", *OTHERS_OPTIONS, *ODOMETRY_OPTIONS}
                 assert option in known or f'"{option}"' in options, f"{page.name}: {code}"
 
 

@@ -139,8 +139,8 @@ def _match(
     import numpy as np
 
     from loftr_ros.odometry.config import OdometryConfig
-    from loftr_ros.odometry.images.structure_tensor import Texture
-    from loftr_ros.odometry.images.subpixel import polish
+    from loftr_ros.odometry.images.structure_tensor import StructureTensor
+    from loftr_ros.odometry.images.subpixel import refine_subpixel
 
     times = [perf_counter()]
     features = matcher.extract(image_a), matcher.extract(image_b)
@@ -149,7 +149,7 @@ def _match(
     times.append(perf_counter())
     if polished:
         image_a, image_b = _of_one_size(image_a, image_b)
-        matches = polish(Texture(image_a), image_b, matches, OdometryConfig().polish_max_shift_px)
+        matches = refine_subpixel(StructureTensor(image_a), image_b, matches, OdometryConfig().subpixel_max_shift_px)
     times.append(perf_counter())
     milliseconds = (1e3 * np.diff(times)).round(1).tolist()
     return matches, dict(zip(("extract", "match", "polish"), milliseconds, strict=True))

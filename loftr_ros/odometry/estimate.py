@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.input_fault import InputWarning
 from loftr_ros.odometry.geometry import se3
@@ -50,10 +51,10 @@ class OdometryEstimate:
     """
 
     stamp_ns: int
-    T_odom_camera: NDArray[np.float64]
-    pose_covariance: NDArray[np.float64]
-    twist: NDArray[np.float64]
-    twist_covariance: NDArray[np.float64]
+    T_odom_camera: Array
+    pose_covariance: Array
+    twist: Array
+    twist_covariance: Array
     state: TrackingState
     matches: Matches
     inliers: NDArray[np.bool_]
@@ -85,6 +86,6 @@ class OdometryEstimate:
         return int(self.inliers.sum())
 
 
-def bounded_covariance(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+def bounded_covariance(covariance: Array) -> Array:
     """Scale down a (6, 6) covariance that has grown beyond what consumers take, and keep it positive definite."""
     return se3.well_conditioned(covariance * min(1.0, _LARGEST_COVARIANCE / np.abs(covariance).max()))

@@ -12,6 +12,7 @@ from typing import Generic
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.matches import FeaturesT, Matcher, Matches
 from loftr_ros.odometry.checks.input_checks import InputChecks
 from loftr_ros.odometry.config import OdometryConfig
@@ -21,22 +22,18 @@ from loftr_ros.odometry.geometry.gating import within_mahalanobis_gate
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.image_quality import ImageQuality
-from loftr_ros.odometry.images.resampling import as_seen_by, same_pixels
-from loftr_ros.odometry.images.subpixel import polish
+from loftr_ros.odometry.images.resampling import resampled_to, same_pixels
+from loftr_ros.odometry.images.subpixel import refine_subpixel
 from loftr_ros.odometry.images.validation import check_frame
 from loftr_ros.odometry.mapping.inverse_depth import CellDepths, depths_from_stereo
 from loftr_ros.odometry.mapping.keyframe import Keyframe, View, image_motion
-from loftr_ros.odometry.mapping.keyframe_history import RecentKeyframes, seen_from
+from loftr_ros.odometry.mapping.keyframe_history import RecentKeyframes, relative_to
 from loftr_ros.odometry.mapping.landmarks import Landmarks
 from loftr_ros.odometry.pose.disparity_bias import NO_BIAS, DisparityBias
-from loftr_ros.odometry.pose.estimator import (
-    COVARIANCE_FLOOR,
-    LARGEST_ERROR_PX,
-    RelativePoseEstimate,
-    estimate_relative_pose,
-)
+from loftr_ros.odometry.pose.estimator import COVARIANCE_FLOOR, RelativePoseEstimate, estimate_relative_pose
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 from loftr_ros.odometry.pose.guided_matching import fits_gated, gated_matches, needs_guided_pass, selected
+from loftr_ros.odometry.pose.hypotheses import LARGEST_ERROR_PX
 from loftr_ros.odometry.stage_clock import StageClock
 from loftr_ros.odometry.states import LostReason, TrackingState
 from loftr_ros.odometry.tracking.lasting_doubt import LastingDoubt
@@ -85,7 +82,7 @@ class VisualOdometry(Generic[FeaturesT]):
         self._is_metric, self._pair_fits = False, True
 
     def reconfigure(self, config: OdometryConfig) -> None:
-        """Go by other limits of motion (`max_...`) from the next frame on; nothing else may differ."""
+        """Apply changed settings from the next frame on; only `runtime` fields of `OdometryConfig` may differ."""
         self._config = config
         self._track.reconfigure(config)
 
@@ -139,7 +136,7 @@ class VisualOdometry(Generic[FeaturesT]):
             self._keyframe = Keyframe.first(view, self._measured_depths(view.frame, view.features))
         if self._config.mode == "stereo" and view.frame.rig is not None:
             per_pixel = 1.0 / (view.frame.camera.focal * view.frame.rig.baseline)
-            self._offset = DisparityBias.unknown(self._config.disparity_offset_px * per_pixel)
+            self._offset = DisparityBias.unknown(self._config.disparity_bias_px * per_pixel)
         fix = self._track.last
         self._track.switch_keyframe(view.frame.stamp_ns, fix)
         return self._report(view.frame, self._keyframe, Matches.empty(), fix, True, clock)
@@ -149,7 +146,7 @@ class VisualOdometry(Generic[FeaturesT]):
         if same_pixels(keyframe.frame.camera, now.camera) and not self._features_are_stale:
             return keyframe
         self._features_are_stale = False
-        frame = as_seen_by(keyframe.frame, now)
+        frame = resampled_to(keyframe.frame, now)
         view = View(frame, self._matcher.extract(frame.image), ImageQuality.of(frame.image))
         keyframe = keyframe.resampled(view, self._track.last_matches, self._measured_depths(frame, view.features))
         self._track.forget_cells()
@@ -163,7 +160,7 @@ class VisualOdometry(Generic[FeaturesT]):
         with clock("match"):
             matches = self._matcher.match(keyframe.features, view.features).finite()
         with clock("polish"):
-            matches = self._polish(keyframe.frame, view.frame.image, matches)
+            matches = self._refined(keyframe.frame, view.frame.image, matches)
         with clock("pose"):
             keyframe = keyframe.with_depth_of(matches, self._config)
             return _Observation(keyframe, matches, self._locate(keyframe, view, matches))
@@ -175,9 +172,9 @@ class VisualOdometry(Generic[FeaturesT]):
         if still_px is not None and self._is_within_limits(keyframe, stamp_ns, track.last.T_keyframe_camera):
             self._checks.add_still(view.frame, matches)
             return track.hold_stationary(
-                stamp_ns, matches, still_px / view.frame.camera.focal, keyframe.distance(matches)
+                stamp_ns, matches, still_px / view.frame.camera.focal, keyframe.median_depth(matches)
             )
-        rays, position = keyframe.rays(matches), track.last.T_keyframe_camera[:3, 3]
+        rays, position = keyframe.normalized(matches), track.last.T_keyframe_camera[:3, 3]
         predicted = track.predicted(stamp_ns, doubted=False).pose
         motion = self._motion(keyframe, view.frame, rays, position, predicted[0])
         if needs_guided_pass(motion, *predicted):
@@ -186,7 +183,7 @@ class VisualOdometry(Generic[FeaturesT]):
                 again = self._motion(keyframe, view.frame, rays.select(expected), position)
                 motion = selected(motion, again, expected, track.is_sudden(stamp_ns, motion))
         if motion and track.has_length(stamp_ns, motion) and self._is_possible(keyframe, stamp_ns, motion):
-            self._offset = motion.offset
+            self._offset = motion.disparity_bias
             if track.is_sudden(stamp_ns, motion):
                 self._doubt.suddenly(motion, predicted[0], track.stamp_ns, stamp_ns)
             motion = self._doubt.of(motion, keyframe.frame.stamp_ns, track.stamp_ns, stamp_ns)
@@ -200,8 +197,8 @@ class VisualOdometry(Generic[FeaturesT]):
         keyframe: Keyframe[FeaturesT],
         frame: Frame,
         rays: NormalizedMatches,
-        position: NDArray[np.float64],
-        T_expected: NDArray[np.float64] | None = None,
+        position: Array,
+        T_expected: Array | None = None,
     ) -> RelativePoseEstimate | None:
         baseline = self._track.baseline(1e-9 * (frame.stamp_ns - keyframe.frame.stamp_ns))
         focal, config, offset = frame.camera.focal, self._config, self._offset
@@ -220,9 +217,7 @@ class VisualOdometry(Generic[FeaturesT]):
         within_limits = self._is_within_limits(keyframe, stamp_ns, motion.T_keyframe_camera)
         return within_limits and self._track.is_possible(stamp_ns, motion)
 
-    def _is_within_limits(
-        self, keyframe: Keyframe[FeaturesT], stamp_ns: int, T_keyframe_camera: NDArray[np.float64]
-    ) -> bool:
+    def _is_within_limits(self, keyframe: Keyframe[FeaturesT], stamp_ns: int, T_keyframe_camera: Array) -> bool:
         """Check the step from the last estimate, which may be a prediction, against the limits of motion."""
         step = se3.inverse(self._last_pose) @ keyframe.T_odom_camera @ T_keyframe_camera
         return self._track.within_motion_limits(step, 1e-9 * (stamp_ns - self._last_stamp_ns))
@@ -233,10 +228,10 @@ class VisualOdometry(Generic[FeaturesT]):
         if earlier is None:
             return lost
         matches = self._matcher.match(earlier.features, view.features).finite()
-        matches = self._polish(earlier.frame, view.frame.image, matches)
+        matches = self._refined(earlier.frame, view.frame.image, matches)
         keyframe = earlier.with_depth_of(matches, self._config)
-        T_predicted, covariance = seen_from(keyframe, *lost.keyframe.in_odom(*lost.fix.pose))
-        motion = self._motion(keyframe, view.frame, keyframe.rays(matches), T_predicted[:3, 3])
+        T_predicted, covariance = relative_to(keyframe, *lost.keyframe.in_odom(*lost.fix.pose))
+        motion = self._motion(keyframe, view.frame, keyframe.normalized(matches), T_predicted[:3, 3])
         if motion is None or motion.observable is not ObservableDof.FULL:
             return lost
         if not self._is_within_limits(keyframe, view.frame.stamp_ns, motion.T_keyframe_camera):
@@ -280,19 +275,23 @@ class VisualOdometry(Generic[FeaturesT]):
         if self._checks.repeated.is_right_repeated:  # of another time than the left one
             return CellDepths.empty()
         matches = self._matcher.match(features, self._matcher.extract(frame.right)).finite()
-        matches = self._polish(frame, frame.right, matches, both_ways=False)
+        matches = self._refined(frame, frame.right, matches, forward_backward=False)
         depths = depths_from_stereo(matches, frame.camera, frame.rig, self._config.ransac_threshold_px)
         self._checks.add_pair(frame, matches)
         # Of a pair that shows other things, or is calibrated otherwise, a few matches happen to have a depth.
-        fits = len(depths) >= self._config.min_inlier_share * len(matches) > 0
+        fits = len(depths) >= self._config.min_inlier_ratio * len(matches) > 0
         self._pair_fits = fits and self._checks.pair_gives_depth
         is_depth = depths.num_finite >= max(self._config.min_inliers, _LEAST_DEPTH * len(matches))
         return depths if self._pair_fits and is_depth else CellDepths.empty()
 
-    def _polish(self, frame: Frame, image_b: NDArray[np.uint8], matches: Matches, both_ways: bool = True) -> Matches:
-        if not self._config.polish:
+    def _refined(
+        self, frame: Frame, image_b: NDArray[np.uint8], matches: Matches, forward_backward: bool = True
+    ) -> Matches:
+        if not self._config.subpixel_refinement:
             return matches
-        return polish(frame.texture, image_b, matches, self._config.polish_max_shift_px, both_ways)
+        return refine_subpixel(
+            frame.structure_tensor, image_b, matches, self._config.subpixel_max_shift_px, forward_backward
+        )
 
     def _report(
         self,

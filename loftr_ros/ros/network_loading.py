@@ -8,7 +8,7 @@ import torch
 
 from loftr_ros.ignore_mask import MaskedMatcher
 from loftr_ros.loftr.runtime.matcher import LoftrMatcher, load_matcher
-from loftr_ros.ros.parameters.table import VoParameters, allowed_effort
+from loftr_ros.ros.parameters.table import VoParameters, compute_budget
 
 Matcher = LoftrMatcher | MaskedMatcher
 
@@ -18,7 +18,7 @@ def load_network(parameters: VoParameters) -> Matcher:
     if parameters.threads:
         torch.set_num_threads(parameters.threads)
     p = parameters
-    matcher = load_matcher(p.checkpoint, p.device, allowed_effort(p), p.precision, p.gpu_memory_limit)
+    matcher = load_matcher(p.checkpoint, p.device, compute_budget(p), p.precision, p.gpu_memory_limit)
     return MaskedMatcher(matcher, Path(p.mask_image).expanduser()) if p.mask_image else matcher
 
 

@@ -53,7 +53,7 @@ class Pipeline:
         self._node = node
         cameras = streams(parameters, node.resolve_topic_name)
         rectified = parameters.stereo_rectified if parameters.mode == "stereo" else parameters.rectified
-        self._baseline = Baseline(node, parameters.stereo_baseline)
+        self._baseline = Baseline(outputs.tf, parameters.stereo_baseline)
         warn = node.get_logger().warning
         self._calibration = Calibration(
             self._baseline.of, rectified=rectified, warn=warn, topics=[stream.topic for stream in cameras]

@@ -102,7 +102,8 @@ def test_table_for_people(
 def test_polish_can_be_switched_off(views: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     polished = []
     monkeypatch.setattr(
-        "loftr_ros.odometry.images.subpixel.polish", lambda image_a, image_b, matches, _: polished.append(1) or matches
+        "loftr_ros.odometry.images.subpixel.refine_subpixel",
+        lambda image_a, image_b, matches, _: polished.append(1) or matches,
     )
     match(views, tmp_path / "out.png", "--no-polish")
     assert not polished

@@ -114,7 +114,9 @@ def test_of_hostile_matches(make_world: Callable[..., Any], curve: Callable[...,
     states = set()
     for seed in range(12):
         world = make_world(curve(14), rng=np.random.default_rng(seed), depth_images=mode == "rgbd")
-        odometry = VisualOdometry(Hostile(world, seed), OdometryConfig(mode=mode, polish=False, min_inliers=8))
+        odometry = VisualOdometry(
+            Hostile(world, seed), OdometryConfig(mode=mode, subpixel_refinement=False, min_inliers=8)
+        )
         for frame in world.frames():
             estimate = odometry.process(frame)
             assert_covariances(estimate)

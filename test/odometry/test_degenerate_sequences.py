@@ -30,7 +30,7 @@ def path(count: int, step: tuple[float, ...], start: tuple[float, ...] = (0.0, 0
 
 
 def run(world: Any, mode: str) -> list[OdometryEstimate]:
-    odometry: VisualOdometry[Any] = VisualOdometry(world, OdometryConfig(mode=mode, polish=False))  # type: ignore
+    odometry: VisualOdometry[Any] = VisualOdometry(world, OdometryConfig(mode=mode, subpixel_refinement=False))  # type: ignore
     estimates = [odometry.process(frame) for frame in world.frames()]
     assert [estimate.state for estimate in estimates[1:]] == [TrackingState.TRACKING] * (len(estimates) - 1)
     return estimates
@@ -127,7 +127,7 @@ def test_an_object_that_starts_to_move_is_not_silently_the_world(simulator: Modu
     board = Starting((-2.3, 0, -1.0), (half_width, 0, 0), (0, 1.6, 0), motion=motion)
     poses = path(9, (0.0, 0.0, 0.0, 0.0, 0.0, 0.0), (-1.0, 0.3, -4.0))
     world = simulator.World(poses, panels=[*simulator.room((8, 5, 12)), board], depth_images=False)
-    odometry: VisualOdometry[Any] = VisualOdometry(world, OdometryConfig(mode="stereo", polish=False))
+    odometry: VisualOdometry[Any] = VisualOdometry(world, OdometryConfig(mode="stereo", subpixel_refinement=False))
     for estimate in [odometry.process(frame) for frame in world.frames()]:
         error = estimate.T_odom_camera[:3, 3]
         assert error @ np.linalg.inv(estimate.pose_covariance[:3, :3]) @ error < 16  # four standard deviations
@@ -137,7 +137,7 @@ def test_an_object_that_starts_to_move_is_not_silently_the_world(simulator: Modu
 @pytest.mark.parametrize("mode", ["mono", "stereo", "rgbd"])
 def test_rotation_and_planes_are_named(simulator: ModuleType, mode: str) -> None:
     turning = simulator.World(path(4, (0.0, 0.0, 0.0, 0.0, 0.02, 0.0)))
-    odometry: VisualOdometry[Any] = VisualOdometry(turning, OdometryConfig(mode=mode, polish=False))  # type: ignore
+    odometry: VisualOdometry[Any] = VisualOdometry(turning, OdometryConfig(mode=mode, subpixel_refinement=False))  # type: ignore
     turned = [odometry.process(frame) for frame in turning.frames()]
     passing = simulator.World(path(4, (0.1, 0.0, 0.0, 0.0, 0.0, 0.0)), panels=simulator.wall(3.0))
     passed = run(passing, mode)

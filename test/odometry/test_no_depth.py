@@ -57,7 +57,7 @@ def without_depth(frame: Frame) -> Frame:
 
 
 def run(world: Any, mode: Mode, frames: list[Frame], spurious: int = 0, row_px: float = 0.0) -> list[OdometryEstimate]:
-    config = OdometryConfig(mode=mode, polish=False)
+    config = OdometryConfig(mode=mode, subpixel_refinement=False)
     odometry = VisualOdometry(Blinkered(world, spurious, row_px), config)
     return [odometry.process(frame) for frame in frames]
 

@@ -28,7 +28,7 @@ AROUND = se3.transform(se3.exp_rotation([0.0, np.pi, 0.0]), [0.0, 0.0, 0.0])
 
 def run(world: Any, frames: Iterable[Frame], mode: Mode = "stereo", **settings: Any) -> list[OdometryEstimate]:
     """Run the odometry, and check what every estimate must be in every state."""
-    odometry = VisualOdometry(world, OdometryConfig(mode=mode, polish=False, **settings))
+    odometry = VisualOdometry(world, OdometryConfig(mode=mode, subpixel_refinement=False, **settings))
     estimates = [odometry.process(frame) for frame in frames]
     for estimate in estimates:
         R = estimate.T_odom_camera[:3, :3]
@@ -200,7 +200,7 @@ def test_a_long_gap_in_the_dark_is_no_motion(make_world: MakeWorld, curve: Curve
     poses = curve(10)
     world = make_world(poses[:5] + [pose @ AROUND for pose in poses])
     frames = [late(frame, 60.0) if index >= 5 else frame for index, frame in enumerate(world.frames())]
-    estimates = run(world, frames, max_prediction_s=0.5)
+    estimates = run(world, frames, max_prediction=0.5)
     assert states(estimates) == "I" + 4 * "T" + 3 * "L" + 7 * "T"
     moved = np.linalg.norm(positions(estimates)[5] - positions(estimates)[4])
     assert 0.9 < moved / (0.5 * SPEED) < 1.1
@@ -246,13 +246,13 @@ def test_a_kidnapped_camera_that_returns_finds_an_earlier_keyframe(
 
 def test_without_earlier_keyframes_the_prediction_stays(make_world: MakeWorld, curve: Curve) -> None:
     world = make_world(visit(curve))
-    estimates = run(world, world.frames(), relocalization_keyframes=0, max_prediction_s=0.0)
+    estimates = run(world, world.frames(), relocalization_keyframes=0, max_prediction=0.0)
     assert states(estimates)[16:] == 3 * "L" + 4 * "T"
     assert end_error(estimates, world.poses) > 0.2
     steps = np.linalg.norm(np.diff(positions(estimates), axis=0), axis=1)
     assert steps.max() < 0.15  # of a frame, predicted or measured, is 0.124
     with_ring = make_world(visit(curve))
-    assert end_error(run(with_ring, with_ring.frames(), max_prediction_s=0.0), with_ring.poses) < 0.05
+    assert end_error(run(with_ring, with_ring.frames(), max_prediction=0.0), with_ring.poses) < 0.05
 
 
 def test_one_earlier_keyframe_is_tried_a_frame(make_world: MakeWorld, curve: Curve) -> None:

@@ -26,7 +26,7 @@ FORWARD = (0.03, 0.0, 0.12, 0.0, 0.02, 0.004)
 
 def run(world: Any, mode: str, **settings: Any) -> list[OdometryEstimate]:
     """Run the odometry over a world, and check what every estimate must be."""
-    config = OdometryConfig(mode=mode, polish=False, **settings)  # type: ignore[arg-type]
+    config = OdometryConfig(mode=mode, subpixel_refinement=False, **settings)  # type: ignore[arg-type]
     odometry: VisualOdometry[tuple[int, int]] = VisualOdometry(world, config)
     estimates = [odometry.process(frame) for frame in world.frames()]
     for estimate in estimates:
@@ -193,7 +193,7 @@ def test_a_lost_camera_goes_on_for_a_while_and_recovers(make_world: MakeWorld, c
 
 def test_a_camera_that_stays_lost_stops(make_world: MakeWorld, curve: Curve) -> None:
     world = make_world(curve(40), blind=frozenset(range(8, 40)))
-    estimates = run(world, "stereo", max_prediction_s=0.5)
+    estimates = run(world, "stereo", max_prediction=0.5)
     positions = np.array([estimate.T_odom_camera[:3, 3] for estimate in estimates])
     np.testing.assert_allclose(positions[20:], positions[20:21].repeat(20, axis=0), atol=1e-9)
     assert not estimates[-1].twist.any()
@@ -235,7 +235,7 @@ def test_what_an_estimate_tells_about_its_making(make_world: MakeWorld, curve: C
 
 def test_reset_starts_anew(make_world: MakeWorld, curve: Curve) -> None:
     world = make_world(curve(5))
-    odometry = VisualOdometry(world, OdometryConfig(mode="stereo", polish=False))
+    odometry = VisualOdometry(world, OdometryConfig(mode="stereo", subpixel_refinement=False))
     for frame in world.frames():
         odometry.process(frame)
     odometry.reset()
@@ -274,7 +274,7 @@ def test_stamps_must_increase_and_a_refused_frame_changes_nothing(
     make_world: MakeWorld, curve: Curve, earlier_ns: int
 ) -> None:
     world = make_world(curve(3))
-    odometry = VisualOdometry(world, OdometryConfig(mode="stereo", polish=False))
+    odometry = VisualOdometry(world, OdometryConfig(mode="stereo", subpixel_refinement=False))
     odometry.process(world.frame(0))
     odometry.process(world.frame(1))
     with pytest.raises(StampError, match="stamp"):
@@ -296,7 +296,7 @@ def test_stamps_must_increase_and_a_refused_frame_changes_nothing(
         {"max_speed": 0.0},
         {"max_speed_ratio": float("nan")},
         {"max_angular_velocity": 0.0},
-        {"max_gap_s": 0.0},
+        {"max_gap": 0.0},
     ],
 )
 def test_settings_out_of_range_are_named(setting: dict[str, Any]) -> None:

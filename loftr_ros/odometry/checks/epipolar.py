@@ -30,7 +30,7 @@ _RIDGE = 1e-9
 def linearized(rays: NormalizedMatches, T_a_b: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return (N,) residuals and their (8, N) derivatives by log focal length, k1, position and rotation.
 
-    Both are divided by the square root of `NormalizedMatches.spread` across the line.
+    Both are divided by the square root of `NormalizedMatches.covariance_b` across the line.
     """
     R, baseline = T_a_b[:3, :3], se3.skew(T_a_b[:3, 3])
     a, b = rays.columns_a, np.vstack([rays.columns_b, np.ones(len(rays))])

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from loftr_ros.arrays import Array
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.odometry.geometry.calibration_check import impossible
 
@@ -59,9 +60,9 @@ class Camera:
 
     width: int
     height: int
-    K: NDArray[np.float64]
+    K: Array
     distortion_model: str = "none"
-    distortion: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    distortion: Array = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
         """Bring the arrays to float64, C-contiguous, and raise CameraError for what no camera can have."""
@@ -130,7 +131,7 @@ class Camera:
         """Mean focal length in pixels: turns small angles into pixels."""
         return float(self.K[0, 0] + self.K[1, 1]) / 2.0
 
-    def normalize(self, points: ArrayLike) -> NDArray[np.float64]:
+    def normalize(self, points: ArrayLike) -> Array:
         """Undistort (N, 2) pixels to (N, 2) coordinates on the plane z = 1 of the camera."""
         pixels = np.asarray(points, np.float64).reshape(-1, 1, 2)
         if self.distortion_model == "none" or len(pixels) == 0:
@@ -141,7 +142,7 @@ class Camera:
             rays = _undistort_points(pixels, self.K, self.distortion, R=None, P=None, criteria=_UNDISTORT_CRITERIA)
         return np.asarray(rays, np.float64).reshape(-1, 2)
 
-    def project(self, points: ArrayLike) -> NDArray[np.float64]:
+    def project(self, points: ArrayLike) -> Array:
         """Project (N, 3) points in front of the camera, in its frame, to (N, 2) pixels."""
         xyz = np.asarray(points, np.float64).reshape(-1, 1, 3)
         if self.distortion_model == "none" or len(xyz) == 0:
@@ -165,7 +166,7 @@ class Camera:
         return replace(self, width=width, height=height, K=K)
 
 
-def _as_in_ros(name: str, distortion: NDArray[np.float64]) -> tuple[str, NDArray[np.float64]]:
+def _as_in_ros(name: str, distortion: Array) -> tuple[str, Array]:
     """Return the name of a distortion model in ROS (as it was if there is none) and its coefficients."""
     model = re.sub(r"[ -]+", "_", name.strip().lower())
     model = _OTHER_NAMES.get(model, model)
@@ -185,7 +186,7 @@ def checked(camera: Camera) -> Camera:
     return camera
 
 
-def projection_offset(p: Sequence[float]) -> NDArray[np.float64]:
+def projection_offset(p: Sequence[float]) -> Array:
     """Return the (3,) translation t of a projection matrix K [I | t] from its 12 numbers, metres.
 
     It takes points from the axes that all cameras of a rectified set share to those of this camera.

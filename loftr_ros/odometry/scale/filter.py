@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.states import TrackingState
 
@@ -66,8 +66,8 @@ class KeyframeStep:
 
     estimate: OdometryEstimate
     keyframe_ns: int
-    T_keyframe_camera: NDArray[np.float64]
-    covariance: NDArray[np.float64]
+    T_keyframe_camera: Array
+    covariance: Array
 
     @property
     def has_new_unit(self) -> bool:
@@ -76,7 +76,7 @@ class KeyframeStep:
         return lost or length_sigma(self.T_keyframe_camera, self.covariance) > _UNDETERMINED
 
 
-def length_sigma(T: NDArray[np.float64], covariance: NDArray[np.float64]) -> float:
+def length_sigma(T: Array, covariance: Array) -> float:
     """Return the standard deviation of the length of a translation, as a share of it; infinite for none at all."""
     length = float(np.linalg.norm(T[:3, 3]))
     if length == 0.0:
@@ -137,9 +137,7 @@ class ScaleFilter:
         self._known = self._known or (len(self._samples) >= _ENOUGH and sigma < _SURE)
         return Scale(float(np.exp(value)), sigma, self._known)
 
-    def _solve(
-        self, samples: NDArray[np.float64], variances: NDArray[np.float64], walked: NDArray[np.float64]
-    ) -> tuple[float, float]:
+    def _solve(self, samples: Array, variances: Array, walked: Array) -> tuple[float, float]:
         """Return the logarithm of the scale and its variance."""
         since = self._walk - walked
         shared = np.minimum.outer(since, since)

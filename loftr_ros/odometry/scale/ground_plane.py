@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.geometry.normalized_matches import homogeneous, triangulate
 from loftr_ros.odometry.scale.filter import KeyframeStep, ScaleSample
@@ -41,7 +42,7 @@ class GroundPlane:
         sigma: standard deviation of the height that the points show, as a share of it.
     """
 
-    normal: NDArray[np.float64]
+    normal: Array
     height: float
     sigma: float
 
@@ -73,16 +74,16 @@ class GroundScale:
         return [ScaleSample(float(np.log(self._height / ground.height)), float(np.hypot(ground.sigma, _UNEVENNESS)))]
 
 
-def down_in_camera(pitch: float) -> NDArray[np.float64]:
+def down_in_camera(pitch: float) -> Array:
     """Return the (3,) direction of down in the axes of a camera that looks down by `pitch` radians, and has no roll."""
     return np.array([0.0, np.cos(pitch), np.sin(pitch)])
 
 
 def fit_ground(
-    rays: NDArray[np.float64],
-    inverse_depth: NDArray[np.float64],
-    sigma: NDArray[np.float64],
-    down: NDArray[np.float64],
+    rays: Array,
+    inverse_depth: Array,
+    sigma: Array,
+    down: Array,
 ) -> GroundPlane | None:
     """Fit the lowest plane about square to `down`.
 
@@ -115,7 +116,7 @@ def fit_ground(
     return GroundPlane(normal, height, height_sigma) if normal @ down > np.cos(_LARGEST_TILT) else None
 
 
-def _is_ahead_below(rays: NDArray[np.float64], down: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _is_ahead_below(rays: Array, down: Array) -> NDArray[np.bool_]:
     """(N,) rays that meet a level ground, not too far away and not too far to the sides."""
     points = homogeneous(rays)
     below = points @ down
@@ -124,9 +125,7 @@ def _is_ahead_below(rays: NDArray[np.float64], down: NDArray[np.float64]) -> NDA
     return np.asarray((below > np.tan(_BELOW_HORIZON_RAD) * ahead) & (sideways < _SIDEWAYS * below))
 
 
-def _best_sample(
-    points: NDArray[np.float64], rho: NDArray[np.float64], sigma: NDArray[np.float64], down: NDArray[np.float64]
-) -> NDArray[np.float64] | None:
+def _best_sample(points: Array, rho: Array, sigma: Array, down: Array) -> Array | None:
     """Return the best plane (3,) through three of the points, None if all are too tilted (RANSAC)."""
     three = np.random.default_rng(0).integers(0, len(points), (_HYPOTHESES, 3))
     planes = (np.linalg.pinv(points[three]) @ rho[three][:, :, None])[:, :, 0]
@@ -135,17 +134,17 @@ def _best_sample(
         return None
     deviations = (rho - planes @ points.T) / sigma
     score = (np.abs(deviations) < _ON).sum(axis=1) - (deviations < -_ON).sum(axis=1)
-    best: NDArray[np.float64] = planes[np.argmax(score)]
+    best: Array = planes[np.argmax(score)]
     return best
 
 
 def _refined(
-    m: NDArray[np.float64],
-    points: NDArray[np.float64],
-    rho: NDArray[np.float64],
-    sigma: NDArray[np.float64],
-    down: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    m: Array,
+    points: Array,
+    rho: Array,
+    sigma: Array,
+    down: Array,
+) -> tuple[Array, Array]:
     """Return the plane (3,) of all points, and its covariance (3, 3)."""
     level = np.array([[1.0, 0.0, 0.0], [0.0, -down[2], down[1]]])
     for _ in range(10):

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Generic
 
 import numpy as np
-from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.matches import FeaturesT, Matcher
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.estimate import OdometryEstimate, bounded_covariance
@@ -39,11 +39,11 @@ class _Pose:
             deviation. They err together, so this adds up along the path, and cancels on the way back.
     """
 
-    T: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    scale_error: NDArray[np.float64]
+    T: Array
+    covariance: Array
+    scale_error: Array
 
-    def moved(self, T: NDArray[np.float64], covariance: NDArray[np.float64], scale: Scale) -> _Pose:
+    def moved(self, T: Array, covariance: Array, scale: Scale) -> _Pose:
         """Compose with a motion in units."""
         to_metres = np.diag([scale.value] * 3 + [1.0] * 3)
         step = se3.transform(T[:3, :3], scale.value * T[:3, 3])
@@ -59,8 +59,8 @@ class _Keyframe:
     """The last keyframe: as the odometry has it, in units, and in metres by its scale."""
 
     stamp_ns: int
-    T: NDArray[np.float64]
-    covariance: NDArray[np.float64]
+    T: Array
+    covariance: Array
     pose: _Pose
     scale: Scale
 
@@ -100,7 +100,7 @@ class MetricOdometry(Generic[FeaturesT]):
         self._keyframe = _Keyframe(-1, np.eye(4), np.zeros((6, 6)), origin, Scale())
 
     def reconfigure(self, config: OdometryConfig) -> None:
-        """Go by other limits of motion (`max_...`) from the next frame on; nothing else may differ."""
+        """Apply changed settings from the next frame on; only `runtime` fields of `OdometryConfig` may differ."""
         self._config = config
         self._odometry.reconfigure(config)
 

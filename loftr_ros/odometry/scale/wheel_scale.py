@@ -8,8 +8,8 @@ from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.scale.filter import KeyframeStep, ScaleSample, length_sigma
 
@@ -35,10 +35,10 @@ class PositionBuffer:
     def __init__(self, remembered: int = _REMEMBERED) -> None:
         """Start with none; the oldest of more than `remembered` are forgotten."""
         self._stamps: deque[int] = deque(maxlen=remembered)
-        self._positions: deque[NDArray[np.float64]] = deque(maxlen=remembered)
+        self._positions: deque[Array] = deque(maxlen=remembered)
         self._lock = threading.Lock()
 
-    def add(self, stamp_ns: int, position: NDArray[np.float64]) -> None:
+    def add(self, stamp_ns: int, position: Array) -> None:
         """Take the next (3,) position of the camera by its wheels, or of a place near it, metres in a fixed frame.
 
         A stamp that is not after the last one starts anew.
@@ -55,7 +55,7 @@ class PositionBuffer:
         with self._lock:
             return bool(self._stamps) and self._stamps[-1] >= stamp_ns
 
-    def position(self, stamp_ns: int) -> NDArray[np.float64] | None:
+    def position(self, stamp_ns: int) -> Array | None:
         """Return the (3,) position at a time, interpolated; None outside of the positions or in a gap of them."""
         with self._lock:
             after = bisect_left(self._stamps, stamp_ns)
@@ -74,9 +74,9 @@ class PositionBuffer:
 class _TravelledSegment:
     """What camera and wheels did since a keyframe: pose and covariance in units, and where the wheels were then."""
 
-    start: NDArray[np.float64]
-    T: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
-    covariance: NDArray[np.float64] = field(default_factory=lambda: np.zeros((6, 6)))
+    start: Array
+    T: Array = field(default_factory=lambda: np.eye(4))
+    covariance: Array = field(default_factory=lambda: np.zeros((6, 6)))
 
     def extended(self, step: KeyframeStep) -> _TravelledSegment:
         """Go one keyframe further."""
@@ -90,7 +90,7 @@ class _TravelledSegment:
         """Angle between the directions at its ends, radians."""
         return float(np.linalg.norm(se3.log_rotation(self.T[:3, :3])))
 
-    def sample(self, end: NDArray[np.float64]) -> ScaleSample:
+    def sample(self, end: Array) -> ScaleSample:
         """Compare the distances, the wheels having come to `end`."""
         by_camera, by_wheels = np.linalg.norm(self.T[:3, 3]) + _TINY, np.linalg.norm(end - self.start) + _TINY
         wheel_sigma = np.sqrt(2.0) * _POSITION_SIGMA / by_wheels

@@ -8,7 +8,7 @@ from loftr_ros.loftr.runtime.budget import ComputeBudget
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.states import TrackingState
 from loftr_ros.ros.budget.rate_control import RateControl
-from loftr_ros.ros.parameters.table import VoParameters, allowed_effort
+from loftr_ros.ros.parameters.table import VoParameters, compute_budget
 
 
 class Adjustable(Protocol):
@@ -73,4 +73,4 @@ class BudgetController:
 
 
 def _wishes(parameters: VoParameters) -> tuple[ComputeBudget, float]:
-    return allowed_effort(parameters), parameters.target_rate
+    return compute_budget(parameters), parameters.target_rate

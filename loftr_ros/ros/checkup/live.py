@@ -26,9 +26,9 @@ from loftr_ros.ros.sensors.calibration import Calibration
 from loftr_ros.ros.sensors.camera_discovery import TOPICS_NEEDED, CameraSearchError, published, the_only
 from loftr_ros.ros.sensors.camera_subscriber import CameraMessages
 from loftr_ros.ros.sensors.frame_builder import FrameBuilder
-from loftr_ros.ros.transforms import tf_lookup
 from loftr_ros.ros.transforms.baseline import Baseline
 from loftr_ros.ros.transforms.extrinsic import refused_by_tf
+from loftr_ros.ros.transforms.tf_lookup import TfLookup
 
 SOURCE = "live topics"
 # Images that are no exact pairs are looked at all the same, if they are nearer in time than this.
@@ -95,7 +95,7 @@ class _LiveCheck:
     """Makes findings from the messages of one camera."""
 
     def __init__(self, node: Node, listener: Listener, heard: Heard) -> None:
-        self._node, self._listener = node, listener
+        self._node, self._listener, self._tf = node, listener, TfLookup(node)
         self._heard = heard
         self._parameters = replace(heard.parameters, input_timeout=SEARCH_S)
         self._mode: Mode = heard.parameters.mode
@@ -152,14 +152,14 @@ class _LiveCheck:
     def _frames(self) -> tuple[list[Frame], Calibration]:
         """Make the frames as the node does. Raises LoftrRosError for what keeps it from doing so."""
         p, heard = self._parameters, self._heard
-        baseline = Baseline(self._node, p.stereo_baseline)
+        baseline = Baseline(self._tf, p.stereo_baseline)
         calibration = Calibration(baseline.of, rectified=self._rectified)
         builder = FrameBuilder(heard.streams, calibration, self._mode)
         infos = tuple(log.messages[0] for log in heard.infos.values())
         try:
             calibration.cameras(infos)
         except CameraError:  # TF, which may tell the baseline, takes a moment to arrive
-            self._listener.spin(_TF_S if tf_lookup.is_installed() else 0.0)
+            self._listener.spin(_TF_S if self._tf.is_installed else 0.0)
         frames: list[Frame] = []
         for images in self._sets():
             frame = builder.frame(CameraMessages(images, infos, 0.0, 0))
@@ -206,12 +206,12 @@ class _LiveCheck:
         return [pixels, *survey.findings(), *survey.depth_finding(unit)]
 
     def _place(self) -> Finding:
-        p, installed = self._parameters, tf_lookup.is_installed()
+        p, installed = self._parameters, self._tf.is_installed
         frame = min(self._heard.images[self._heard.streams[0].topic].frame_ids)
         if not installed or is_given(p) or refused_by_tf(frame, p.base_frame):
             return place_finding(p, frame, None, installed)
-        tf = tf_lookup.TfLookup(self._node)
+        self._tf.listen(self)
         self._listener.spin(_TF_S)
-        T_base_camera = tf.find(p.base_frame, frame)
-        tf.close()
+        T_base_camera = self._tf.find(p.base_frame, frame)
+        self._tf.release(self)
         return place_finding(p, frame, T_base_camera, installed)

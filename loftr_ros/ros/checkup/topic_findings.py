@@ -131,7 +131,9 @@ def place_finding(
         return judged(
             "extrinsics", "camera on base", f"x {x:.3g}, y {y:.3g}, z {z:.3g} m by TF", "", x_m=x, y_m=y, z_m=z
         )
-    figure = f"TF does not know {frame} on {p.base_frame}" if tf_is_installed else "tf2_ros is not installed here"
+    figure = (
+        f"TF has no transform from {frame} to {p.base_frame}" if tf_is_installed else "tf2_ros is not installed here"
+    )
     advice = refused_by_tf(frame, p.base_frame) or (
         "publish that transform (robot_state_publisher or static_transform_publisher), or set camera_x ... camera_yaw; "
         "else the camera is taken to sit at the base and to look forward"

@@ -7,8 +7,6 @@ rosbags-image does, which is the same in pure Python.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,9 +19,7 @@ from loftr_ros.encoded_image import DecodeError, decode
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.odometry.images.depth_counts import without_saturated
 from loftr_ros.odometry.images.gray_levels import to_eight_bits
-
-# Takes an image message and the encoding that is wanted, None for the one it has.
-_Converter = Callable[[Any, "str | None"], NDArray[Any]]
+from loftr_ros.ros.compat import image_converter
 
 # Encodings without a name for their colours, and younger names, which not every version of the libraries knows.
 _SAME_AS = {"8UC1": "mono8", "8UC3": "bgr8", "16UC1": "mono16", "uyvy": "yuv422", "yuyv": "yuv422_yuy2"}
@@ -123,7 +119,7 @@ def _converted(message: Image, topic: str, wanted: str | None) -> NDArray[Any]:
     """Let the library convert an image."""
     shape = message.height, message.width
     try:
-        image = _converter()(_plain(message), wanted) if min(shape) > 0 else None
+        image = image_converter.converter()(_plain(message), wanted) if min(shape) > 0 else None
     except (TypeError, ValueError, cv2.error):  # for fewer bytes than the header says
         image = None
     if image is None or image.shape != shape:
@@ -169,46 +165,3 @@ def _decoded(message: CompressedImage, topic: str, start: int, flags: int) -> ND
     if image.ndim != 2:
         raise ImageError(f"{what}: it has {image.shape[2]} channels, and a depth image has one")
     return image
-
-
-def find_converter() -> _Converter:
-    """Return the conversion by cv_bridge, or by rosbags-image where that is not here or does not run.
-
-    Raises:
-        ImageError: neither is to be had.
-    """
-    try:
-        return _cv_bridge()
-    except (ImportError, AttributeError) as error:  # what its compiled part raises with the wrong NumPy
-        reason = str(error)
-    try:
-        return _rosbags_image()
-    except ImportError as error:
-        raise ImageError(
-            f"raw images cannot be converted by {sys.executable}: cv_bridge does not run ({reason}) and rosbags-image "
-            "is missing; install one of them (pip install rosbags-image)"
-        ) from error
-
-
-_converter = cache(find_converter)
-
-
-def _cv_bridge() -> _Converter:
-    from cv_bridge import CvBridge
-
-    bridge = CvBridge()
-    bridge.encoding_to_dtype_with_channels("bgr8")  # loads the compiled part
-
-    def convert(message: Any, wanted: str | None) -> NDArray[Any]:
-        return np.asarray(bridge.imgmsg_to_cv2(message, wanted or "passthrough"))
-
-    return convert
-
-
-def _rosbags_image() -> _Converter:
-    from rosbags.image.image import image_to_cvimage
-
-    def convert(message: Any, wanted: str | None) -> NDArray[Any]:
-        return np.asarray(image_to_cvimage(message, wanted))
-
-    return convert

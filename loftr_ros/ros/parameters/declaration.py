@@ -10,7 +10,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from loftr_ros.errors import LoftrRosError
-from loftr_ros.ros.parameters.spec import ParameterError, ParameterSpec
+from loftr_ros.parameters import ParameterError, ParameterSpec
 from loftr_ros.ros.parameters.table import PARAMETERS, VoParameters, odometry_config, validated
 from loftr_ros.ros.publishers import diagnostics_output
 

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from loftr_ros.errors import LoftrRosError
-from loftr_ros.ros.parameters.spec import ParameterSpec
+from loftr_ros.parameters import ParameterSpec
 from loftr_ros.ros.parameters.table import PARAMETERS, VoParameters, validated
 
 # Relative, so that PushRosNamespace of a launch file around this one is before it.
@@ -67,7 +67,8 @@ def _argument(spec: ParameterSpec) -> Argument:
     )
 
 
-ARGUMENTS = (*_OTHERS, *map(_argument, PARAMETERS))
+# All parameters, because `ros2 launch` ignores an argument that is not declared; those for experts at the end.
+ARGUMENTS = (*_OTHERS, *map(_argument, sorted(PARAMETERS, key=lambda spec: spec.audience == "expert")))
 
 
 @dataclass(frozen=True)

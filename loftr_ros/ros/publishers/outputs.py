@@ -15,6 +15,7 @@ from sensor_msgs.msg import Image, PointCloud2
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.states import TrackingState
+from loftr_ros.ros.compat import tf2
 from loftr_ros.ros.messages import time as messages
 from loftr_ros.ros.parameters.table import VoParameters
 from loftr_ros.ros.publishers.diagnostics import Rate
@@ -23,11 +24,7 @@ from loftr_ros.ros.publishers.trajectory_log import TrajectoryLog
 from loftr_ros.ros.sensors import watchdog
 from loftr_ros.ros.transforms.extrinsic import Extrinsic
 from loftr_ros.ros.transforms.frames import BaseMotion, Start, base_motion
-
-try:
-    from tf2_ros import TransformBroadcaster
-except ImportError:  # the wheels of ROS do not have it
-    TransformBroadcaster = None
+from loftr_ros.ros.transforms.tf_lookup import TfLookup
 
 
 class Outputs:
@@ -36,7 +33,8 @@ class Outputs:
     While the node is active only the worker calls `publish`, `restart`, `carry_on` and `reconfigure`.
 
     Attributes:
-        extrinsic: where the camera sits.
+        tf: lookup of transforms.
+        extrinsic: pose of the camera on the base.
         trajectory: what was published.
     """
 
@@ -48,13 +46,14 @@ class Outputs:
         """
         self._node = node
         self._parameters = parameters
-        self.extrinsic = Extrinsic(node, parameters)
+        self.tf = TfLookup(node)
+        self.extrinsic = Extrinsic(node, parameters, self.tf)
         self._odometry = node.create_lifecycle_publisher(Odometry, "odometry", 10)
         self._matches = node.create_lifecycle_publisher(PointCloud2, "matches", 10)
         self._points = node.create_lifecycle_publisher(PointCloud2, "points", 2)
         self._match_image = node.create_lifecycle_publisher(Image, "match_image", 2)
         self._path = node.create_lifecycle_publisher(Path, "path", 2)
-        self._broadcaster: Any = TransformBroadcaster(node) if TransformBroadcaster else None
+        self._broadcaster: Any = tf2.TransformBroadcaster(node) if tf2.is_installed else None
         self._has_warned = False
         self._poses: deque[PoseStamped] = deque(maxlen=parameters.path_length)
         self.trajectory = TrajectoryLog(parameters.trajectory_length)
@@ -68,7 +67,7 @@ class Outputs:
             self._node.destroy_lifecycle_publisher(publisher)
         if self._broadcaster:
             self._node.destroy_publisher(self._broadcaster.pub_tf)
-        self.extrinsic.close()
+        self.tf.close()
 
     def restart(self) -> None:
         """Put the base where the parameters say it starts, with a new path and trajectory."""

@@ -14,17 +14,13 @@ from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 
+from loftr_ros.ros.compat import message_filters
 from loftr_ros.ros.messages.stamp_order import Order, StampOrder
 from loftr_ros.ros.messages.time import nanoseconds
 from loftr_ros.ros.parameters.table import VoParameters
 from loftr_ros.ros.sensors import watchdog
 from loftr_ros.ros.sensors.qos import MatchedSubscription
 from loftr_ros.ros.sensors.streams import Stream
-
-try:
-    import message_filters
-except ImportError:  # the wheels of ROS do not have it
-    from loftr_ros.ros.compat import synchronizer as message_filters
 
 # Latest stamps that are remembered of each stream, to tell how far those of a pair are apart.
 _REMEMBERED = 10

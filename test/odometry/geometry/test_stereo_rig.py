@@ -85,7 +85,7 @@ def test_the_motion_of_a_raw_pair(
     )
     rig = StereoRig(other, se3.transform(turned((0.05, -0.1, 0.04)), [0.195, 0.02, 0.03]))
     world = make_world(curve(20), camera=camera, rig=rig)
-    odometry = VisualOdometry(world, OdometryConfig(mode="stereo", polish=False))
+    odometry = VisualOdometry(world, OdometryConfig(mode="stereo", subpixel_refinement=False))
     estimates = [odometry.process(frame) for frame in world.frames()]
     truth = Trajectory(np.array([estimate.stamp_ns for estimate in estimates]), np.array(world.poses))
     found = evaluate(Trajectory.from_estimates(estimates), truth, False)

@@ -58,7 +58,7 @@ def rolled(poses: list[Array], noise: float = 0.0, slip: dict[int, float] | None
 
 
 def run(world: Any, wheels: PositionBuffer | None = None, **settings: Any) -> list[OdometryEstimate]:
-    config = OdometryConfig(mode="mono", polish=False, **settings)
+    config = OdometryConfig(mode="mono", subpixel_refinement=False, **settings)
     odometry: MetricOdometry[tuple[int, int]] = MetricOdometry(world, config, wheels)
     estimates = [odometry.process(frame) for frame in frames(world)]
     for estimate in estimates:
@@ -76,7 +76,9 @@ def assert_valid(estimate: OdometryEstimate) -> None:
 
 
 def in_units(world: Any) -> list[OdometryEstimate]:
-    odometry: VisualOdometry[tuple[int, int]] = VisualOdometry(world, OdometryConfig(mode="mono", polish=False))
+    odometry: VisualOdometry[tuple[int, int]] = VisualOdometry(
+        world, OdometryConfig(mode="mono", subpixel_refinement=False)
+    )
     return [odometry.process(frame) for frame in frames(world)]
 
 
@@ -220,7 +222,7 @@ def test_a_loss_does_not_end_the_scale(make_world: MakeWorld) -> None:
 
 def test_a_reset_forgets_the_scale(hall: Any) -> None:
     odometry: MetricOdometry[tuple[int, int]] = MetricOdometry(
-        hall, OdometryConfig(mode="mono", polish=False, **BY_HEIGHT)
+        hall, OdometryConfig(mode="mono", subpixel_refinement=False, **BY_HEIGHT)
     )
     assert [odometry.process(frame) for frame in frames(hall)[:12]][-1].scale_known
     odometry.reset()
@@ -232,7 +234,7 @@ def test_a_reset_forgets_the_scale(hall: Any) -> None:
 @pytest.mark.parametrize("mode", ["mono", "stereo"])
 def test_without_a_source_it_is_the_plain_odometry(make_world: MakeWorld, mode: Any) -> None:
     worlds = [make_world(driven(*3 * [DRIVE]), size=HALL) for _ in range(2)]
-    config = OdometryConfig(mode=mode, polish=False)
+    config = OdometryConfig(mode=mode, subpixel_refinement=False)
     plain: VisualOdometry[tuple[int, int]] = VisualOdometry(worlds[0], config)
     scaled: MetricOdometry[tuple[int, int]] = MetricOdometry(worlds[1], config)
     for index in range(4):

@@ -98,6 +98,6 @@ def test_place_of_the_camera():
     assert (known.level, known.values) == (Level.OK, {"x_m": 0.2, "y_m": 0.0, "z_m": 0.5})
     assert place_finding(VoParameters(camera_x=0.1), "camera", None, False).level is Level.OK
     unknown = place_finding(VoParameters(), "camera", None, True)
-    assert (unknown.level, unknown.figure) == (Level.WARNING, "TF does not know camera on base_link")
+    assert (unknown.level, unknown.figure) == (Level.WARNING, "TF has no transform from camera to base_link")
     assert "not installed" in place_finding(VoParameters(), "camera", None, False).figure
     assert "is empty" in place_finding(VoParameters(), "", None, True).advice

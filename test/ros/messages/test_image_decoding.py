@@ -1,19 +1,19 @@
 """Every image encoding, raw and compressed, with real messages."""
 
 import sys
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 from sensor_msgs.msg import CompressedImage, Image
 
-from loftr_ros.ros.messages import image_decoding
+from loftr_ros.ros.compat import image_converter
+from loftr_ros.ros.compat.image_converter import find_converter
 from loftr_ros.ros.messages.image_decoding import (
     ImageError,
     depth_from_compressed,
     depth_from_image,
-    find_converter,
     grey_from_compressed,
     grey_from_image,
 )
@@ -31,7 +31,7 @@ def converter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         pytest.importorskip("cv_bridge", reason="needs cv_bridge, which the wheels of ROS do not have")
     else:
         monkeypatch.setitem(sys.modules, "cv_bridge", None)
-    monkeypatch.setattr(image_decoding, "_converter", find_converter)
+    monkeypatch.setattr(image_converter, "converter", find_converter)
 
 
 def grey(image: Image) -> np.ndarray:
@@ -72,7 +72,7 @@ def test_either_library_gets_plain_rows_in_the_byte_order_of_this_machine(monkey
         taken.append(plain)
         return ramp()
 
-    monkeypatch.setattr(image_decoding, "_converter", lambda: convert)
+    monkeypatch.setattr(image_converter, "converter", lambda: convert)
     array = ramp(kind, channels) + kind(7)
     grey(message(array, encoding, padding=5, big_endian=True))
     (plain,) = taken
@@ -270,36 +270,3 @@ def test_compressed_depth_in_metres():
 def test_other_compressed_depth_is_refused(form):
     with pytest.raises(ImageError, match="publish 16UC1 or 32FC1 by compressedDepth, as png"):
         depth_from_compressed(compressed(bytes(40), form), TOPIC)
-
-
-def bridge(works: bool) -> ModuleType:
-    """Stands for cv_bridge, whose compiled part does not load with every NumPy."""
-
-    class CvBridge:
-        def encoding_to_dtype_with_channels(self, _):
-            if not works:
-                raise ImportError("numpy.core.multiarray failed to import")
-
-        def imgmsg_to_cv2(self, _, wanted):
-            return np.array([wanted])
-
-    module = ModuleType("cv_bridge")
-    module.CvBridge = CvBridge
-    return module
-
-
-def test_cv_bridge_converts_where_it_is_and_runs(monkeypatch):
-    image = message(ramp(), "mono8")
-    monkeypatch.setitem(sys.modules, "cv_bridge", bridge(works=True))
-    convert = find_converter()
-    assert [convert(image, wanted)[0] for wanted in ("mono8", None)] == ["mono8", "passthrough"]
-    for broken in (bridge(works=False), None):
-        monkeypatch.setitem(sys.modules, "cv_bridge", broken)
-        assert "rosbags" in find_converter().__qualname__
-
-
-def test_no_library_is_an_error_that_names_both(monkeypatch):
-    for name in ("cv_bridge", "rosbags.image.image"):
-        monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ImageError, match=r"cv_bridge does not run .* rosbags-image is missing; install one of them"):
-        find_converter()
