@@ -1,4 +1,4 @@
-"""The pages agree with the program: commands, options, names and links exist; figures are those of the benchmarks."""
+"""Documentation matches the code: commands, options, names and links exist; figures are those of the benchmarks."""
 
 import importlib.util
 import re
@@ -184,7 +184,7 @@ def test_accuracy_in_the_readme_is_that_of_the_benchmarks(benchmarks: dict[str, 
         )
         percent = "" if ours["ATE %"] == "-" else f", {ours['ATE %']} %"
         assert said["ATE"].removesuffix(" after scaling") == f"{ours['ATE m']} m{percent}", said
-        assert said["rotation a frame (mean)"] == f"{ours['rotation°']}°", said
+        assert said["rotation per frame (mean)"] == f"{ours['rotation°']}°", said
         lost = f", lost in {sift['lost %']} %" if int(sift["lost %"]) > LOST_PERCENT else ""
         assert said["SIFT in the same engine"] == f"{sift['ATE m']} m{lost}", said
         said_of_plain = "diverges in one frame" if float(plain["ATE m"]) > DIVERGED_M else f"{plain['ATE m']} m"
