@@ -79,7 +79,7 @@ def parameter(default: Any, description: str, **options: Any) -> Any:
 
 
 def same_as(table: type[Any], name: str, **changes: Any) -> Any:
-    """Return a field that is the parameter of another table, with other options where the changes say so."""
+    """Return a field that is a parameter of another table, with changed options."""
     (original,) = (entry for entry in fields(table) if entry.name == name)
     return parameter(original.default, **{**original.metadata, **changes})
 

@@ -218,7 +218,7 @@ def test_speed_in_the_text_is_that_of_the_benchmarks(benchmarks: dict[str, Table
         for heading, table in benchmarks.items()
         if heading.startswith("1000 matches per frame")
         for row in table
-        if row["polish"] == "on"
+        if row["refinement"] == "on"
     ]
     memory = [row["MiB"] for row in benchmarks["Memory, compact, 640 x 480"]]
     start = row(benchmarks, "1280 x 720 mono8", quantity="process start to first odometry")["measured"]
@@ -251,11 +251,11 @@ def test_figures_of_the_model_card_are_those_of_the_benchmarks(benchmarks: dict[
     for heading, stride in (place for place in (README_ROWS[0], README_ROWS[2], README_ROWS[4], README_ROWS[6])):
         ours = row(benchmarks, heading, stride=stride, method="LoFTR compact")
         assert f"ATE {ours['ATE m']} m ({ours['ATE %']} %)" in card, heading
-    polished, sift = (
+    refined, sift = (
         row(benchmarks, "tartanair_corridor, stride 1", method=method)
-        for method in ("LoFTR compact, polished", "SIFT 4000")
+        for method in ("LoFTR compact, refined", "SIFT 4000")
     )
-    ours, others = (" / ".join(of[f"AUC@{degrees}°"] for degrees in (5, 10, 20)) for of in (polished, sift))
+    ours, others = (" / ".join(of[f"AUC@{degrees}°"] for degrees in (5, 10, 20)) for of in (refined, sift))
     assert f"{ours} (SIFT {others})" in card
 
 

@@ -206,7 +206,7 @@ class OdometryConfig:
     )
     keyframe_min_inlier_ratio: float = parameter(
         0.7,
-        "Inliers, relative to the largest number that the keyframe had, below which the frame becomes the new keyframe",
+        "Inliers, relative to the maximum of the keyframe, below which the frame becomes the new keyframe",
         audience="expert",
         low=0.0,
         high=1.0,

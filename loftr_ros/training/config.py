@@ -8,6 +8,7 @@ from typing import Any
 
 from loftr_ros.training.data.source_config import RenderedConfig, SourceConfig, read_sources
 from loftr_ros.training.settings import TrainingConfigError, build
+from loftr_ros.validation import require
 
 
 @dataclass(frozen=True)
@@ -56,18 +57,18 @@ class TrainingConfig:
     validation_pairs: int = 64
 
     def __post_init__(self) -> None:
-        if any(side % 8 or side < 64 for size in self.sizes for side in size) or not self.sizes:
-            raise TrainingConfigError("sizes: every side must be a multiple of 8 and at least 64 pixels")
+        sides = [side for size in self.sizes for side in size]
+        are_sides = bool(sides) and all(side >= 64 and side % 8 == 0 for side in sides)
+        self._require(are_sides, "sizes", "sides of at least 64 pixels that are multiples of 8")
         for name in ("batch", "steps", "patterns", "fine_matches", "save_every", "validate_every", "validation_pairs"):
-            if getattr(self, name) < 1:
-                raise TrainingConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+            self._require(getattr(self, name) >= 1, name, "at least 1")
         for name in ("learning_rate", "warmup", "weight_decay", "focal_gamma", "fine_weight"):
-            if getattr(self, name) < 0:
-                raise TrainingConfigError(f"{name} must not be negative, but is {getattr(self, name)}")
-        if not self.sources:
-            raise TrainingConfigError("sources must have at least one entry, for example - kind: rendered")
-        if not 0 <= self.average < 1:
-            raise TrainingConfigError(f"average must be at least 0 and less than 1, not {self.average}")
+            self._require(getattr(self, name) >= 0, name, "0 or more")
+        self._require(bool(self.sources), "sources", "at least one, for example - kind: rendered")
+        self._require(0 <= self.average < 1, "average", "at least 0 and less than 1")
+
+    def _require(self, holds: bool, name: str, wanted: str) -> None:
+        require(holds, TrainingConfigError, name, getattr(self, name), wanted)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for files."""
@@ -104,4 +105,4 @@ def _read_sizes(value: Any) -> tuple[tuple[int, int], ...]:
     try:
         return tuple((int(width), int(height)) for width, height in value)
     except (TypeError, ValueError) as error:
-        raise TrainingConfigError(f"sizes must be a list of [width, height], not {value!r}") from error
+        raise TrainingConfigError(f"sizes is {value!r}: it must be a list of [width, height]") from error

@@ -84,7 +84,7 @@ def test_bad_configuration(loftr_ros_program: Program, tmp_path: Path, text: str
 
 def test_bad_arguments(loftr_ros_program: Program, tiny: Path, tmp_path: Path) -> None:
     options = ("train", "--config", tiny, "--output", tmp_path / "out")
-    assert_refused(loftr_ros_program(*options, "--steps", 0), "steps must be at least 1")
+    assert_refused(loftr_ros_program(*options, "--steps", 0), "steps is 0: it must be at least 1")
     tiny.with_name("state.pt").write_bytes(b"nothing of use")
     assert_refused(loftr_ros_program(*options, "--resume", tiny.with_name("state.pt")), "cannot continue from")
 

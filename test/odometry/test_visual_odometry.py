@@ -226,7 +226,7 @@ def test_what_an_estimate_tells_about_its_making(make_world: MakeWorld, curve: C
     assert first.is_keyframe
     assert first.reference is None
     assert first.num_matches == 0
-    assert list(second.timings_ms) == ["check", "extract", "match", "polish", "pose", "keyframe"]
+    assert list(second.timings_ms) == ["check", "extract", "match", "subpixel", "pose", "keyframe"]
     assert second.reference is not None
     assert second.reference.stamp_ns == first.stamp_ns
     assert 0.8 * second.num_matches < second.num_inliers < second.num_matches

@@ -78,8 +78,8 @@ def test_a_rate_that_cannot_be_reached_over_dds(ros, program, tmp_path, rendered
     assert_pose_follows(found["odometry"], rendered.poses)
     values = found["diagnostics"][-1]["values"]
     assert (values["target rate (Hz)"], values["state"]) == ("1000", "tracking")
-    assert int(values["effort (pixels)"].removeprefix("at most ")) <= 320 * 240 / 2
-    assert int(values["effort (matches)"].removeprefix("at most ")) == 300
+    assert int(values["compute budget (pixels)"].removeprefix("at most ")) <= 320 * 240 / 2
+    assert int(values["compute budget (matches)"].removeprefix("at most ")) == 300
 
 
 def test_a_fast_path_that_is_left_over_dds(ros, program, tmp_path, rendered):

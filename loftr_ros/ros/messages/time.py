@@ -1,4 +1,4 @@
-"""Results of the odometry as ROS messages."""
+"""Stamps, poses and results of the odometry as ROS messages."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def nanoseconds(stamp: Time) -> int:
 
 
 def pose_message(T: NDArray[np.float64]) -> Pose:
-    """Return the message of a (4, 4) pose; its quaternion is of unit length."""
+    """Return the message of a (4, 4) pose, with a unit quaternion."""
     x, y, z = T[:3, 3].tolist()
     qx, qy, qz, qw = Rotation.from_matrix(T[:3, :3]).as_quat().tolist()
     return Pose(position=Point(x=x, y=y, z=z), orientation=Quaternion(x=qx, y=qy, z=qz, w=qw))
 
 
 def pose_matrix(pose: Pose) -> NDArray[np.float64]:
-    """Return the (4, 4) of a pose message."""
+    """Return the (4, 4) pose of a message."""
     q, p = pose.orientation, pose.position
     return se3.transform(Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix(), [p.x, p.y, p.z])
 
@@ -59,7 +59,7 @@ def odometry_message(stamp_ns: int, motion: BaseMotion, odom_frame: str, base_fr
 
 
 def transform_message(odometry: Odometry) -> TransformStamped:
-    """Return the transform that tf wants, of the same pose."""
+    """Return the same pose as a transform from odom to the base."""
     message = TransformStamped(header=odometry.header, child_frame_id=odometry.child_frame_id)
     p = odometry.pose.pose.position
     message.transform.translation = Vector3(x=p.x, y=p.y, z=p.z)
@@ -68,7 +68,7 @@ def transform_message(odometry: Odometry) -> TransformStamped:
 
 
 def inverse_transform_message(odometry: Odometry) -> TransformStamped:
-    """Return the transform of the same pose from the base to odom, for a base that already has a parent."""
+    """Return the inverse transform, from the base to odom, for a base that already has a parent."""
     message = TransformStamped(child_frame_id=odometry.header.frame_id)
     message.header = Header(stamp=odometry.header.stamp, frame_id=odometry.child_frame_id)
     pose = pose_message(se3.inverse(pose_matrix(odometry.pose.pose)))
@@ -78,19 +78,19 @@ def inverse_transform_message(odometry: Odometry) -> TransformStamped:
 
 
 def stamped_pose(odometry: Odometry) -> PoseStamped:
-    """Return the pose alone, as a path holds it."""
+    """Return the pose alone, for a path."""
     return PoseStamped(header=odometry.header, pose=odometry.pose.pose)
 
 
 def matches_message(estimate: OdometryEstimate, camera_frame: str) -> PointCloud2:
-    """Return one float32 point a match: pixels of the keyframe and of this frame, confidence, and inlier 1 or 0."""
+    """Return a cloud with a point per match: pixels in keyframe and frame, confidence, and inlier 1 or 0."""
     matches = estimate.matches
     table = np.column_stack([matches.points_a, matches.points_b, matches.confidence, estimate.inliers])
     return _cloud(estimate.stamp_ns, camera_frame, MATCH_FIELDS, table.astype(np.float32))
 
 
 def points_message(estimate: OdometryEstimate, T_odom_camera: NDArray[np.float64], odom_frame: str) -> PointCloud2:
-    """Return the inliers whose depth is known, in odom; `rgb`, packed as PCL and rviz want it, is their confidence."""
+    """Return the inliers with known depth in odom; `rgb`, packed as in PCL and rviz, shows their confidence."""
     points = estimate.landmarks.points() if estimate.landmarks else np.zeros((0, 3))
     known = estimate.inliers & np.isfinite(points).all(axis=1)
     in_odom = points[known] @ T_odom_camera[:3, :3].T + T_odom_camera[:3, 3]
@@ -101,7 +101,7 @@ def points_message(estimate: OdometryEstimate, T_odom_camera: NDArray[np.float64
 
 
 def _cloud(stamp_ns: int, frame: str, fields: tuple[str, ...], table: NDArray[np.float32]) -> PointCloud2:
-    """Return a cloud of one point a row; a column is a field."""
+    """Return a cloud with a point per row and a field per column."""
     message = PointCloud2(height=1, width=len(table), is_dense=True, is_bigendian=sys.byteorder == "big")
     message.header = Header(stamp=time_message(stamp_ns), frame_id=frame)
     message.fields = [

@@ -33,10 +33,10 @@ class Report:
 
 
 class DiagnosticsOutput:
-    """Publishes one status every second, and at once when asked to."""
+    """Publishes one status every second, and on `publish`."""
 
     def __init__(self, node: Node, report: Callable[[], Report]) -> None:
-        """Begin with the next spin of the node."""
+        """Start the timer; `report` makes the content of each status."""
         self._report = report
         updater = Updater(node, _PERIOD_S)
         updater.setHardwareID(_HARDWARE)

@@ -1,4 +1,4 @@
-"""The publishers of the node; what is only for people's eyes is made while somebody looks."""
+"""The publishers of the node; visualizations are computed only while somebody subscribes."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from loftr_ros.ros.transforms.tf_lookup import TfLookup
 class Outputs:
     """Publishes estimates on `odometry`, `matches`, `points`, `match_image`, `path` and tf.
 
-    While the node is active only the worker calls `publish`, `restart`, `carry_on` and `reconfigure`.
+    While the node is active only the worker calls `publish`, `restart`, `restart_here` and `reconfigure`.
 
     Attributes:
         tf: lookup of transforms.
         extrinsic: pose of the camera on the base.
-        trajectory: what was published.
+        trajectory: the published poses.
     """
 
     def __init__(self, node: LifecycleNode, parameters: VoParameters) -> None:
@@ -70,31 +70,38 @@ class Outputs:
         self.tf.close()
 
     def restart(self) -> None:
-        """Put the base where the parameters say it starts, with a new path and trajectory."""
+        """Restart at the initial pose of the parameters, with a new path and trajectory."""
         p = self._parameters
         self._start = Start.at(p.initial_x, p.initial_y, p.initial_z, p.initial_roll, p.initial_pitch, p.initial_yaw)
         self._last = None
         self._poses.clear()
         self.trajectory.clear()
 
-    def carry_on(self) -> None:
-        """Take the odometry, which is about to start over, to start where the base is now, as uncertain as that is."""
+    def restart_here(self) -> None:
+        """Let the odometry, which is about to be reset, continue from the current pose with its covariance."""
         if self._last:
             self._start = Start(self._last.T_odom_base, self._last.pose_covariance)
 
-    def problem(self) -> str | None:
-        """Say in one sentence that another node publishes the odometry, too, or None."""
+    def warning(self) -> str | None:
+        """Return that another node publishes the same odometry topic, in one sentence, or None."""
         return watchdog.other_publishers(self._node, self._odometry.topic_name)
 
     def reconfigure(self, parameters: VoParameters) -> None:
-        """Go by parameters that changed while the node is configured."""
+        """Apply parameters that changed while the node is configured."""
         self._parameters = parameters
         self._poses = deque(self._poses, maxlen=parameters.path_length)
 
     def publish(
         self, frame: Frame, camera_frame: str, T_base_camera: NDArray[np.float64], estimate: OdometryEstimate
     ) -> None:
-        """Publish all that follows from one frame of a camera with the pose (4, 4) in the base, the odometry first."""
+        """Publish the results of a frame, the odometry first.
+
+        Args:
+            frame: that was processed.
+            camera_frame: of its images.
+            T_base_camera: (4, 4) extrinsics.
+            estimate: of the frame.
+        """
         motion = base_motion(estimate, T_base_camera, self._parameters.min_variance, self._start)
         self._last = motion
         self._rate.tick()

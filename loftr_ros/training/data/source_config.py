@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loftr_ros.training.settings import TrainingConfigError, build
+from loftr_ros.validation import require
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,7 @@ class SourceConfig:
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.weight > 0:
-            raise TrainingConfigError(f"weight must be above 0, not {self.weight}")
+        require(self.weight > 0, TrainingConfigError, "weight", self.weight, "above 0")
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,9 @@ KINDS = {entry.kind: entry for entry in (RenderedConfig, HomographyConfig, Recor
 
 def read_sources(entries: Any) -> tuple[SourceConfig, ...]:
     """Parse the list of sources of a YAML file. Raises TrainingConfigError."""
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise TrainingConfigError(f"sources must be a list of mappings, each with a kind: {', '.join(KINDS)}")
+    is_list = isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)
+    wanted = f"a list of mappings, each with a kind: {', '.join(KINDS)}"
+    require(is_list, TrainingConfigError, "sources", entries, wanted)
     return tuple(_read_source(number, entry) for number, entry in enumerate(entries, start=1))
 
 

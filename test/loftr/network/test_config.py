@@ -71,7 +71,7 @@ def test_frozen() -> None:
         ({"fine": {"attention": "some"}}, "'linear' or 'full'"),
         ({"coarse": {"pool": 0}}, "coarse.pool"),
         ({"matching": {"kind": "guess"}}, "matching.kind.*'guess'"),
-        ({"matching": {"kind": 3}}, "kind in matching must be a str"),
+        ({"matching": {"kind": 3}}, "kind in matching is 3: it must be a str"),
         ({"matching": {"sinkhorn_iterations": 0}}, "sinkhorn_iterations"),
         ({"matching": {"threshold": -0.1}}, "threshold"),
         ({"fine_window": 4}, "fine_window"),

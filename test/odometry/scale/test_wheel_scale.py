@@ -43,7 +43,7 @@ def test_nothing_is_made_up_before_after_and_in_gaps() -> None:
 
 
 def test_the_oldest_positions_are_forgotten() -> None:
-    wheels = PositionBuffer(remembered=3)
+    wheels = PositionBuffer(capacity=3)
     for stamp in range(5):
         wheels.add(stamp, np.zeros(3))
     assert wheels.position(1) is None

@@ -14,8 +14,8 @@ from loftr_ros.ros.messages.image_decoding import (
     ImageError,
     depth_from_compressed,
     depth_from_image,
-    grey_from_compressed,
-    grey_from_image,
+    gray_from_compressed,
+    gray_from_image,
 )
 from loftr_ros.sequences.images import is_turned, read_grey
 
@@ -35,7 +35,7 @@ def converter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 
 def grey(image: Image) -> np.ndarray:
-    return grey_from_image(image, TOPIC)
+    return gray_from_image(image, TOPIC)
 
 
 def ramp(dtype=np.uint8, channels=None) -> np.ndarray:
@@ -108,7 +108,7 @@ def test_sixteen_bits_look_alike_as_topic_compressed_topic_and_file(tmp_path, ga
     assert np.ptp(found) > 120
     png = cv2.imencode(".png", array)[1].tobytes()
     (tmp_path / "image.png").write_bytes(png)
-    np.testing.assert_array_equal(grey_from_compressed(compressed(png, "mono16; png compressed"), TOPIC), found)
+    np.testing.assert_array_equal(gray_from_compressed(compressed(png, "mono16; png compressed"), TOPIC), found)
     np.testing.assert_array_equal(read_grey(tmp_path / "image.png"), found)
 
 
@@ -123,7 +123,7 @@ def test_exif_orientation_is_ignored_in_topics_and_files(tmp_path):
     assert is_turned(tmp_path / "turned.jpg")
     np.testing.assert_array_equal(read_grey(tmp_path / "turned.jpg"), read_grey(tmp_path / "plain.jpg"))
     np.testing.assert_array_equal(
-        grey_from_compressed(compressed(turned, "jpeg"), TOPIC), read_grey(tmp_path / "turned.jpg")
+        gray_from_compressed(compressed(turned, "jpeg"), TOPIC), read_grey(tmp_path / "turned.jpg")
     )
 
 
@@ -191,7 +191,7 @@ def compressed(data: bytes, form: str) -> CompressedImage:
 @pytest.mark.parametrize("channels", [None, 3])
 def test_compressed_images_are_decoded(kind, channels):
     data = cv2.imencode(kind, ramp(channels=channels))[1].tobytes()
-    found = grey_from_compressed(compressed(data, f"bgr8; {kind[1:]} compressed bgr8"), TOPIC)
+    found = gray_from_compressed(compressed(data, f"bgr8; {kind[1:]} compressed bgr8"), TOPIC)
     assert found.dtype == np.uint8
     np.testing.assert_allclose(found.astype(int), ramp(), atol=0 if kind == ".png" else 4)
 
@@ -199,14 +199,14 @@ def test_compressed_images_are_decoded(kind, channels):
 @pytest.mark.parametrize("data", [b"", b"no image"])
 def test_what_cannot_be_decoded_is_refused(data):
     with pytest.raises(ImageError, match=f"on {TOPIC} of {len(data)} bytes, format 'jpeg', cannot be decoded"):
-        grey_from_compressed(compressed(data, "jpeg"), TOPIC)
+        gray_from_compressed(compressed(data, "jpeg"), TOPIC)
 
 
 @pytest.mark.parametrize("kind", ["jpg", "png"])
 def test_cut_compressed_image_is_refused(kind):
     data = cv2.imencode(f".{kind}", ramp())[1].tobytes()
     with pytest.raises(ImageError, match=f"on {TOPIC} .* cannot be decoded: it ends early"):
-        grey_from_compressed(compressed(data[: len(data) * 4 // 5], kind), TOPIC)
+        gray_from_compressed(compressed(data[: len(data) * 4 // 5], kind), TOPIC)
     with pytest.raises(ImageError, match=f"on {TOPIC} .* cannot be decoded: it ends early"):
         depth_from_compressed(compressed(bytes(12) + data[:-20], "16UC1; compressedDepth png"), TOPIC)
 
@@ -224,7 +224,7 @@ def test_depth_is_in_metres(big_endian, padding):
     found = depth_from_image(message(millimetres, "16UC1", padding, big_endian), TOPIC)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, millimetres / 1000, rtol=1e-6)
-    found = depth_from_image(message(millimetres, "16UC1", padding, big_endian), TOPIC, metres_per_count=2e-4)
+    found = depth_from_image(message(millimetres, "16UC1", padding, big_endian), TOPIC, meters_per_count=2e-4)
     np.testing.assert_allclose(found, millimetres / 5000, rtol=1e-6)
 
 
@@ -248,7 +248,7 @@ def test_compressed_depth_in_millimetres():
     image = compressed(data, "16UC1; compressedDepth png")
     np.testing.assert_allclose(depth_from_compressed(image, TOPIC), millimetres / 1000, rtol=1e-6)
     np.testing.assert_allclose(
-        depth_from_compressed(image, TOPIC, metres_per_count=2e-4), millimetres / 5000, rtol=1e-6
+        depth_from_compressed(image, TOPIC, meters_per_count=2e-4), millimetres / 5000, rtol=1e-6
     )
 
 

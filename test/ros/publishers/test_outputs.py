@@ -148,7 +148,7 @@ def test_the_base_starts_where_it_is_told_and_carries_on_from_where_it_is():
     assert position(node) == (5.0, 0.0, 0.0)
     show(out, 1, forward=2.0)
     assert position(node) == (7.0, 0.0, 0.0)
-    out.carry_on()
+    out.restart_here()
     show(out, 2)
     assert position(node) == (7.0, 0.0, 0.0)
     assert len(node.published["path"][-1].poses) == 3

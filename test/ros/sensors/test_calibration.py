@@ -110,7 +110,7 @@ def test_depth_of_another_camera_is_logged_once_and_kept_for_the_diagnostics():
     for frame in ("depth", "depth", "/color", ""):
         depth.header.frame_id = frame
         builder.frame(CameraMessages((image, depth), (info("color"),), 0, 0.0))
-        assert bool(builder.doubt) == (frame == "depth")
+        assert bool(builder.warning) == (frame == "depth")
     (said,) = logged
     assert "are in the frame 'depth', the images in 'color'" in said
 
@@ -120,14 +120,14 @@ def test_what_is_unlikely_is_logged_once_and_kept_for_the_diagnostics():
     calibration = Calibration(Baseline(TfLookup(None), 0.0).of, rectified=True, warn=logged.append)
     for shift in (-0.1, -100.0, -100.0, -0.2):
         calibration.cameras((info("left"), info("right", shift=shift)))
-        assert bool(calibration.doubt) == (shift == -100.0)
+        assert bool(calibration.warning) == (shift == -100.0)
     (said,) = logged
     assert "stereo baseline is 100 m" in said
     upright = info("camera")
     upright.width, upright.height = 480, 640
     calibration = Calibration(None, rectified=False, warn=logged.append)
     calibration.cameras((upright,))
-    assert "far from the middle of the image of 480x640" in calibration.doubt == logged[1]
+    assert "far from the middle of the image of 480x640" in calibration.warning == logged[1]
 
 
 def test_a_single_camera_has_no_rig():
@@ -210,7 +210,7 @@ def test_left_and_right_that_are_swapped_are_refused(tf, shift):
 def test_rectified_images_that_are_taken_for_raw_ones_by_their_name(topic, rectified, infos, words):
     calibration = Calibration(Baseline(TfLookup(None), 0.0).of, rectified=rectified, topics=[topic])
     calibration.cameras(tuple(infos))
-    assert re.search(words, calibration.doubt) if words else calibration.doubt is None
+    assert re.search(words, calibration.warning) if words else calibration.warning is None
 
 
 def test_rectified_images_whose_calibration_has_no_distortion_are_no_doubt():
@@ -218,4 +218,4 @@ def test_rectified_images_whose_calibration_has_no_distortion_are_no_doubt():
     plain.d = [0.0] * 5
     calibration = Calibration(None, rectified=False, topics=["/camera/image_rect_raw"])
     calibration.cameras((plain,))
-    assert calibration.doubt is None
+    assert calibration.warning is None
