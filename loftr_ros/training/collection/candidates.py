@@ -16,7 +16,7 @@ UNSUITABLE = re.compile(
     r"normal|bump|specular|mask|alpha|icon|sprite|font|cursor|logo|shadow|lightmap|skybox|particle|splash|screenshot|"
     r"minimap|colorization|gfx|flare|smoke|fire|explo|decal|preview|banner|raceline|kart|map\.|"
     r"[_-](nm|nmm|nrm|norm|local|spec|gloss|glow|luma|lum|pants|shirt|ao|height|heightmap|disp|add|blend)\W|"
-    r"(^|/)(gui|ui)/|(^|/)(sky|env|background)[^/]*$",
+    r"(^|/)(gui|ui|ao)/|(^|/)(sky|env|background)[^/]*$",
 )
 
 

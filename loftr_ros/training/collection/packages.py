@@ -27,7 +27,7 @@ class Package:
     name: str
     files: str
     license: str = ""
-    most: int = 700
+    most: int = 400
 
 
 # 3 GB to download. Packages whose images are under permissive licenses are marked (p).
@@ -44,10 +44,10 @@ PACKAGES = (
     Package("krita-data", r"/krita/patterns/"),
     Package("colobot-common-textures", r"/textures/[^/]*$"),
     Package("supertuxkart-data", r"/data/(textures|tracks/[^/]+|library/[^/]+)/[^/]*$"),
-    Package("torcs-data", r"/(tracks|textures)/"),
-    Package("0ad-data", r"public\.zip!art/textures/(terrain/types|skins/(structural|props|gaia))/", most=1100),
+    Package("torcs-data", r"/(tracks|textures)/", most=250),
+    Package("0ad-data", r"public\.zip!art/textures/(terrain/types|skins/(structural|props|gaia))/", most=600),
     Package("nexuiz-textures", r"\.pk3!textures/"),
-    Package("openarena-081-textures", r"\.pk3!textures/", license="GPL-2+", most=300),
+    Package("openarena-081-textures", r"\.pk3!textures/", license="GPL-2+", most=200),
 )
 
 

@@ -15,6 +15,8 @@ UNREADABLE = (UnidentifiedImageError, OSError, ValueError, SyntaxError, NotImple
 SMALLEST, LARGEST = 256, 512  # pixels, sides of a texture
 MOST_SQUARES = 5  # of one large image
 LARGE = 1400  # pixels: an image with a shorter side than this gives its central square only
+MOST_PIXELS = 80_000_000
+OPAQUE, LEAST_OPAQUE = 200, 0.99  # alpha, and the share of the pixels that must have it
 CHECKED = 128  # pixels, the side at which structure is measured
 LEAST_SPREAD = 10.0  # standard deviation of the gray values
 LEAST_STRUCTURED = 0.5  # share of the 8 x 8 blocks whose fine detail has a standard deviation above
@@ -29,28 +31,24 @@ def decode(data: bytes) -> Image.Image | None:
     """Decode an image of any usual format; None where it is damaged, too small, see-through, or a normal map."""
     try:
         image: Image.Image = Image.open(io.BytesIO(data))
-        if min(image.size) < SMALLEST or image.size[0] * image.size[1] > 80e6:
+        if min(image.size) < SMALLEST or image.size[0] * image.size[1] > MOST_PIXELS:
             return None
+        image.draft("RGB", (2 * LARGE, 2 * LARGE))  # large JPEG files are decoded at a part of their size
         if image.mode in ("P", "LA", "RGBA", "PA"):
-            rgba = image.convert("RGBA")
-            if np.mean(np.asarray(rgba.getchannel("A")) < 200) > 0.01:
+            image = image.convert("RGBA")
+            opaque = sum(image.getchannel("A").histogram()[OPAQUE:])
+            if opaque < LEAST_OPAQUE * image.size[0] * image.size[1]:
                 return None
-            image = rgba
         image = image.convert("RGB")
-    except (
-        UnidentifiedImageError,
-        OSError,
-        ValueError,
-        SyntaxError,
-        NotImplementedError,
-        Image.DecompressionBombError,
-    ):
+    except (*UNREADABLE, Image.DecompressionBombError):
         return None
     return None if _is_normal_map(image) else image
 
 
 def _is_normal_map(image: Image.Image) -> bool:
-    red, green, blue = np.asarray(image.resize((8, 8)), dtype=float).reshape(-1, 3).mean(axis=0)
+    red, green, blue = (
+        np.asarray(image.resize((8, 8), Image.Resampling.NEAREST), dtype=float).reshape(-1, 3).mean(axis=0)
+    )
     return blue > 190 and abs(red - 128) < 25 and abs(green - 128) < 25
 
 
