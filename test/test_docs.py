@@ -26,7 +26,7 @@ ODOMETRY_OPTIONS = {f"--{spec.name.replace('_', '-')}" for spec in SPECS}
 # Settings of other programs.
 OTHERS_SETTINGS = {"bond_timeout", "odom_topic"}
 
-LOST_PERCENT = 10  # from here on the README tells how many frames were lost
+LOST_PERCENT = 10  # from here on the README gives the share of lost frames
 
 Table = list[dict[str, str]]
 
