@@ -18,7 +18,8 @@ class TrainingConfig:
     Attributes:
         preset: architecture, see `loftr_ros.loftr.network.config.preset`.
         photos: folder of photos for textures; environment variables are expanded; empty for procedural patterns.
-        patterns: number of procedural patterns, used without photos.
+        patterns: number of procedural patterns, used with neither photos nor surfaces.
+        surfaces: number of procedural textures of walls, floors, facades, foliage, signs and the like.
         sources: sources of training pairs (default: rendered scenes).
         sizes: image sizes (width, height) in pixels, one drawn per step; sides multiples of 8.
         batch: pairs per step at the first size; scaled to the same number of pixels at other sizes.
@@ -39,6 +40,7 @@ class TrainingConfig:
     preset: str = "compact"
     photos: str = ""
     patterns: int = 64
+    surfaces: int = 0
     sources: tuple[SourceConfig, ...] = (RenderedConfig(),)
     sizes: tuple[tuple[int, int], ...] = ((256, 192),)
     batch: int = 8
@@ -62,7 +64,7 @@ class TrainingConfig:
         self._require(are_sides, "sizes", "sides of at least 64 pixels that are multiples of 8")
         for name in ("batch", "steps", "patterns", "fine_matches", "save_every", "validate_every", "validation_pairs"):
             self._require(getattr(self, name) >= 1, name, "at least 1")
-        for name in ("learning_rate", "warmup", "weight_decay", "focal_gamma", "fine_weight"):
+        for name in ("surfaces", "learning_rate", "warmup", "weight_decay", "focal_gamma", "fine_weight"):
             self._require(getattr(self, name) >= 0, name, "0 or more")
         self._require(bool(self.sources), "sources", "at least one, for example - kind: rendered")
         self._require(0 <= self.average < 1, "average", "at least 0 and less than 1")

@@ -22,7 +22,7 @@ from loftr_ros.training.config import TrainingConfig
 from loftr_ros.training.data.augmentation import photometric
 from loftr_ros.training.data.random import Draw
 from loftr_ros.training.data.sources import open_sources
-from loftr_ros.training.data.textures import TextureAtlas, line_atlas, pattern_atlas, photo_atlas
+from loftr_ros.training.data.textures import TextureAtlas, line_atlas, pattern_atlas, photo_atlas, surface_atlas
 from loftr_ros.training.distributed import ALONE, Workers, synchronize_normalization
 from loftr_ros.training.log import RunLog
 from loftr_ros.training.state import ResumeError, changes, read_state, replace_file
@@ -224,8 +224,13 @@ def learning_rate(config: TrainingConfig, step: int) -> float:
 
 
 def _textures(config: TrainingConfig, device: torch.device) -> TextureAtlas:
+    cpu = torch.device("cpu")
+    atlases = []
     if config.photos:
-        photos = photo_atlas(Path(os.path.expandvars(config.photos)))
-        lines = line_atlas(Draw(config.seed, torch.device("cpu")), LINE_TEXTURES)
-        return TextureAtlas.joined([photos, lines]).to(device)
-    return pattern_atlas(Draw(config.seed, device), config.patterns)
+        atlases.append(photo_atlas(Path(os.path.expandvars(config.photos))))
+        atlases.append(line_atlas(Draw(config.seed, cpu), LINE_TEXTURES))
+    if config.surfaces:
+        atlases.append(surface_atlas(Draw(config.seed + 1, cpu), config.surfaces))
+    if not atlases:
+        return pattern_atlas(Draw(config.seed, device), config.patterns)
+    return TextureAtlas.joined(atlases).to(device)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.checks.thinning import thinned
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, triangulate
+from loftr_ros.odometry.geometry.robust import MAD_TO_SIGMA, cauchy_weights
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.mapping.keyframe import Keyframe
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
@@ -93,8 +94,8 @@ def _intercept(
     for _ in range(_ITERATIONS):
         variance = y_sigma**2 + (slope * x_sigma) ** 2
         squared = (y - slope * x - intercept) ** 2 / variance
-        noise = max(1.4826**2 * float(np.median(squared)), 1.0)
-        weights = 1.0 / (variance * (noise + squared / _LOSS_SCALE**2))
+        noise = max(MAD_TO_SIGMA**2 * float(np.median(squared)), 1.0)
+        weights = cauchy_weights(squared / (noise * _LOSS_SCALE**2)) / (variance * noise)
         total = weights.sum()
         x_mean, y_mean = weights @ x / total, weights @ y / total
         dx, dy = x - x_mean, y - y_mean

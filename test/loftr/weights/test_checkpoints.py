@@ -276,7 +276,7 @@ def test_published_weights_come_from_the_cache(
 ) -> None:
     monkeypatch.setattr("loftr_ros.loftr.weights.checkpoints.preset", lambda name: tiny_model.config)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with pytest.raises(CheckpointError, match=rf"run `loftr-ros weights fetch {name}`, or give .* {name}=FILE"):
+    with pytest.raises(CheckpointError, match=rf"run `loftr-ros weights fetch {name}`, or pass .* {name}=FILE"):
         load_model(name)
     (tmp_path / "loftr_ros").mkdir()
     torch.save(tiny_model.state_dict(), tmp_path / "loftr_ros" / f"{name}.ckpt")
