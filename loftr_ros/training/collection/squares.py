@@ -23,6 +23,7 @@ LEAST_STRUCTURED = 0.5  # share of the 8 x 8 blocks whose fine detail has a stan
 BLOCK_SPREAD = 2.0
 COARSE = 4.0  # pixels: what is left of a blur this wide is shading, not detail
 MOST_FLAT = 0.3  # share of the most frequent gray value
+GOOD_SPREAD, GOOD_MEANS, MOST_GAIN = 35.0, (95.0, 160.0), 2.5  # gray values
 THUMB = 16  # pixels
 SAME = 0.985  # correlation of thumbnails above which two squares show the same
 
@@ -57,7 +58,7 @@ def squares(image: Image.Image) -> list[Gray]:
     gray = image.convert("L")
     boxes = _boxes(*gray.size)
     cut = (_scaled(gray.crop(box)) for box in boxes)
-    return [square for square in cut if is_textured(square)]
+    return [well_exposed(square) for square in cut if is_textured(square)]
 
 
 def _boxes(width: int, height: int) -> list[tuple[int, int, int, int]]:
@@ -77,6 +78,14 @@ def _boxes(width: int, height: int) -> list[tuple[int, int, int, int]]:
 def _scaled(square: Image.Image) -> Gray:
     side = min(square.size[0], LARGEST)
     return np.asarray(square.resize((side, side), Image.Resampling.BOX), dtype=np.uint8)
+
+
+def well_exposed(square: Gray) -> Gray:
+    """Bring the gray values of dark, bright and flat squares nearer to the middle, as an automatic exposure does."""
+    mean, spread = float(square.mean()), float(square.std())
+    gain = min(max(1.0, GOOD_SPREAD / spread), MOST_GAIN)
+    center = min(max(mean, GOOD_MEANS[0]), GOOD_MEANS[1])
+    return np.clip((square - mean) * gain + center, 0, 255).round().astype(np.uint8)
 
 
 def is_textured(square: Gray) -> bool:
