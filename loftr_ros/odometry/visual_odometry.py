@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.matches import FeaturesT, Matcher, Matches
 from loftr_ros.odometry.checks.input_checks import InputChecks
+from loftr_ros.odometry.checks.length_error import LengthError
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.estimate import OdometryEstimate, bounded_covariance
 from loftr_ros.odometry.geometry import se3
@@ -39,7 +40,7 @@ from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 from loftr_ros.odometry.pose.guided_matching import fits_gated, gated_matches, needs_guided_pass, selected
 from loftr_ros.odometry.stage_clock import StageClock
 from loftr_ros.odometry.states import LostReason, TrackingState
-from loftr_ros.odometry.tracking.lasting_doubt import LastingDoubt
+from loftr_ros.odometry.tracking.lasting_doubt import AmbiguousDirection, LastingDoubt
 from loftr_ros.odometry.tracking.tracker import TrackedPose, Tracker
 
 # A keyframe has to bear so many times more before a frame with a faulty image replaces it.
@@ -81,7 +82,8 @@ class VisualOdometry(Generic[FeaturesT]):
         self._last_state: TrackingState | None = None
         self._last_stamp_ns, self._last_pose = 0, np.eye(4)
         self._offset = NO_BIAS
-        self._checks, self._doubt = InputChecks(), LastingDoubt()
+        self._checks, self._length_error = InputChecks(), LengthError()
+        self._doubt, self._ambiguous_direction = LastingDoubt(), AmbiguousDirection()
         self._is_metric, self._pair_fits = False, True
 
     def reconfigure(self, config: OdometryConfig) -> None:
@@ -190,6 +192,7 @@ class VisualOdometry(Generic[FeaturesT]):
             if track.is_sudden(stamp_ns, motion):
                 self._doubt.suddenly(motion, predicted[0], track.stamp_ns, stamp_ns)
             motion = self._doubt.of(motion, keyframe.frame.stamp_ns, track.stamp_ns, stamp_ns)
+            motion = self._ambiguous_direction.of(motion, keyframe.frame.stamp_ns)
             self._checks.add_motion(keyframe, view.frame, matches, rays, motion)
             return track.update(stamp_ns, matches, motion)
         reason = view.quality.fault(keyframe.quality) or self._loss_reason(stamp_ns, matches, motion)
@@ -308,15 +311,19 @@ class VisualOdometry(Generic[FeaturesT]):
             self._last_stamp_ns, self._last_pose, self._last_state = frame.stamp_ns, T_odom_camera, fix.state
         if reference and self._config.mode != "mono":
             self._is_metric |= len(reference.depths) >= self._config.min_inliers
+        if reference:
+            distance = reference.distance(matches)
+            self._length_error.update(self._checks.length_sigma(frame, distance), T_odom_camera[:3, 3], distance)
+        covariance = covariance + self._length_error.pose_covariance + COVARIANCE_FLOOR
         landmarks = None
         if reference and len(matches):
             landmarks = Landmarks(reference.frame.camera, matches, reference.depths, fix.T_keyframe_camera)
         return OdometryEstimate(
             stamp_ns=frame.stamp_ns,
             T_odom_camera=T_odom_camera,
-            pose_covariance=bounded_covariance(covariance + COVARIANCE_FLOOR),
+            pose_covariance=bounded_covariance(covariance),
             twist=fix.twist,
-            twist_covariance=bounded_covariance(fix.twist_covariance),
+            twist_covariance=bounded_covariance(fix.twist_covariance + self._length_error.twist_covariance(fix.twist)),
             state=fix.state,
             matches=matches,
             inliers=fix.inliers,
