@@ -51,12 +51,12 @@ _SOON, _EVERY, _WINDOW, _LEAST_KEYFRAMES = 12, 15, 20, 4
 _WIDTH, _MOST, _FEW, _LEAST_MOTION_PX = 320, 3000, 50, 1.0
 # A depth edge: inverse depth changes by this share within two pixels. Gradients are clipped at this percentile.
 _DEPTH_EDGE, _CLIPPED = 0.1, 95.0
-# A delay is one if its gradient is this multiple of the mean over all delays and of that without delay, by this number
-# of standard errors; the gradient without delay is hardly above the mean; and delayed depth images cost less than this
-# share. With delays of 1 to 3 frames (corridor) gradients are 1.2 to 1.9 there and 0.7 to 1.1 without delay, and costs
+# A delay is one if its median gradient is this multiple of the mean over all delays and of that without delay; it is
+# the larger one in this share of the keyframes; the gradient without delay is hardly above the mean; and delayed depth
+# images cost less than this share. With delays of 1 to 3 frames (corridor) gradients are 1.2 to 1.9 there and 0.7 to 1.1 without delay, and costs
 # 0.67 to 0.95. In order, gradients are 1.2 and more without delay, or costs 0.97 and more; and gradients up to 1.2 at
 # any delay in the kitchen, whose depth images are not registered well enough to tell.
-_LEAST_GRADIENT, _LEAST_GAIN, _SURE, _LARGEST_UNDELAYED, _LARGEST_COST_RATIO = 1.2, 1.15, 2.0, 1.14, 0.96
+_LEAST_GRADIENT, _LEAST_GAIN, _MOST_KEYFRAMES, _LARGEST_UNDELAYED, _LARGEST_COST_RATIO = 1.2, 1.15, 0.75, 1.14, 0.96
 
 
 class DepthTimes:
@@ -114,12 +114,11 @@ class DepthTimes:
         if len(self._gradients) < _LEAST_KEYFRAMES:
             return 0
         gradients = np.array(self._gradients)
-        means = gradients.mean(axis=0)
-        best = int(means.argmax())
-        gain = gradients[:, best] - gradients[:, _UNDELAYED]
-        is_sure = gain.mean() > _SURE * gain.std(ddof=1) / np.sqrt(len(gain))
-        is_large = means[best] > max(_LEAST_GRADIENT, _LEAST_GAIN * means[_UNDELAYED])
-        return int(_DELAYS[best]) if is_sure and is_large and means[_UNDELAYED] < _LARGEST_UNDELAYED else 0
+        typical = np.median(gradients, axis=0)
+        best = int(typical.argmax())
+        is_common = (gradients[:, best] > gradients[:, _UNDELAYED]).mean() >= _MOST_KEYFRAMES
+        is_large = typical[best] > max(_LEAST_GRADIENT, _LEAST_GAIN * typical[_UNDELAYED])
+        return int(_DELAYS[best]) if is_common and is_large and typical[_UNDELAYED] < _LARGEST_UNDELAYED else 0
 
     def _add_gradients(self, frame: Frame, points: NDArray[np.float32], step: NDArray[np.float32]) -> None:
         if np.median(np.abs(step).max(axis=1)) * _WIDTH < _LEAST_MOTION_PX * frame.camera.width:
