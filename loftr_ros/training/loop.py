@@ -138,8 +138,9 @@ class Trainer:
         width, height = self.config.sizes[int(self.draw.integers(len(self.config.sizes), 1))]
         first_width, first_height = self.config.sizes[0]
         batch = max(1, round(self.config.batch * first_width * first_height / (width * height)))
-        pairs = self.source.draw(self.draw, batch, (height, width))
-        images = photometric(self.draw, torch.cat([pairs.a.image, pairs.b.image]))
+        hard = difficulty(self.config, self.step)
+        pairs = self.source.draw(self.draw, batch, (height, width), hard)
+        images = photometric(self.draw, torch.cat([pairs.a.image, pairs.b.image]), hard)
         self.pairs += self.workers.total(batch, self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bfloat16):
             return train_step(self.model, pairs, images, self.draw, self.config.focal_gamma, self.config.fine_matches)
@@ -221,6 +222,11 @@ def learning_rate(config: TrainingConfig, step: int) -> float:
     warm = min(1.0, (step + 1) / max(config.warmup, 1))
     cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, step / config.steps)))
     return config.learning_rate * warm * (FINAL_RATE + (1 - FINAL_RATE) * cosine)
+
+
+def difficulty(config: TrainingConfig, step: int) -> float:
+    """Linear from 0 to 1 over the first part of the schedule."""
+    return min(1.0, step / (config.ramp * config.steps)) if config.ramp else 1.0
 
 
 def _textures(config: TrainingConfig, device: torch.device) -> TextureAtlas:
