@@ -26,6 +26,7 @@ class TrainingConfig:
         warmup: steps of linear growth.
         weight_decay: of AdamW.
         focal_gamma: see `loftr_ros.training.losses.coarse_loss`.
+        candidate_weight: factor of the loss of the candidate blocks, for presets that select them.
         fine_weight: factor of the fine loss.
         fine_matches: true matches refined in a step.
         average: decay of the moving average of the weights that is saved for inference.
@@ -46,6 +47,7 @@ class TrainingConfig:
     warmup: int = 200
     weight_decay: float = 1e-2
     focal_gamma: float = 2.0
+    candidate_weight: float = 0.25
     fine_weight: float = 1.0
     fine_matches: int = 1024
     average: float = 0.998
@@ -61,7 +63,7 @@ class TrainingConfig:
         for name in ("batch", "steps", "patterns", "fine_matches", "save_every", "validate_every", "validation_pairs"):
             if getattr(self, name) < 1:
                 raise TrainingConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("learning_rate", "warmup", "weight_decay", "focal_gamma", "fine_weight"):
+        for name in ("learning_rate", "warmup", "weight_decay", "focal_gamma", "candidate_weight", "fine_weight"):
             if getattr(self, name) < 0:
                 raise TrainingConfigError(f"{name} must not be negative, but is {getattr(self, name)}")
         if not self.sources:

@@ -112,7 +112,8 @@ class Trainer:
         statistics = [buffer.clone() for buffer in self.model.buffers()]
         result = self._losses()
         self.optimizer.zero_grad(set_to_none=True)
-        (result.coarse + self.config.fine_weight * result.fine).backward()
+        weighted = self.config.candidate_weight * result.candidate + self.config.fine_weight * result.fine
+        (result.coarse + weighted).backward()
         self.workers.average(self._shared())
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), GRADIENT_LIMIT)
         if norm.isfinite():
@@ -126,6 +127,7 @@ class Trainer:
         return {
             "step": self.step,
             "coarse_loss": result.coarse.item(),
+            "candidate_loss": result.candidate.item(),
             "fine_loss": result.fine.item(),
             "confidence": float(result.confidence),
             "fine_error_px": float(result.fine_error),

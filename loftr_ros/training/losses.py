@@ -23,11 +23,11 @@ def coarse_loss(log_confidence: Tensor, log_unmatched: Tensor, focal_gamma: floa
         log_unmatched: (U,) logarithm of the dustbins' share of the other cells; empty with dual-softmax.
         focal_gamma: exponent of the focal weight (arXiv 1708.02002); 0 gives the plain likelihood.
     """
-    return _focal(log_confidence, focal_gamma) + _focal(log_unmatched, focal_gamma)
+    return focal_loss(log_confidence, focal_gamma) + focal_loss(log_unmatched, focal_gamma)
 
 
-def _focal(log_probability: Tensor, gamma: float) -> Tensor:
-    """Mean over what is true, zero where nothing is."""
+def focal_loss(log_probability: Tensor, gamma: float) -> Tensor:
+    """Negative log-likelihood of what is true, averaged with the focal weight; zero where nothing is."""
     # After few Sinkhorn iterations a dustbin may hold a little more than the whole cell: that is as good as certain.
     log_probability = log_probability.clamp(max=0)
     weight = (-log_probability.expm1()).clamp(min=1e-6) ** gamma  # a root of zero has no gradient
