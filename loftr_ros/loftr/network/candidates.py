@@ -1,9 +1,10 @@
 """Dual-softmax matching of cells inside candidate blocks only: approximate, at a fraction of the cost.
 
-The average of a block of 2 x 2 cells scores a block of the other image with a sixteenth of the products. Each block of
-a is then compared cell by cell with its `candidates` best blocks of b. All other pairs of cells count in the sums of
-both softmaxes with the score of their blocks, so that repeated structure outside of the candidates lowers confidences
-as it does in the exact sums. With all blocks as candidates the result equals `blockwise_matches`.
+The averages of blocks of 2 x 2 cells are compared first, with a sixteenth of the products. Each block of a is then
+compared cell by cell with its best blocks of b. The other blocks count in the sums of both softmaxes, or confidences
+would be too high where structure repeats: their sum by block scores is multiplied by the ratio of the exact sum to that
+by block scores for the weaker half of the candidates, as the score of an average is an underestimate (Jensen's
+inequality). With all blocks as candidates the result equals `blockwise_matches`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from loftr_ros.loftr.network.pooling import Grid
 from loftr_ros.loftr.network.precision import rounded_factors
 
 _CELLS = 4  # of a block
+_ROUNDING = 1e-6  # relative error of sums in float32
+_MIN_SUM = 1e-30  # smaller sums have lost precision in float32
 
 
 class _BlockedCells:
@@ -93,25 +96,26 @@ def candidate_matches(
         scores = torch.bmm(a.tokens, chosen.view(len(block_b), -1, tokens_b.shape[1]).transpose(1, 2))
     scores += in_column[block_b].flatten(1)[:, None]  # (N, 4, 4 * candidates)
 
-    # What the other blocks contribute to the sums over rows and columns.
-    top = best[:, :1]
+    # Sums over the blocks that are no candidates, in units of the weaker half of the candidates.
+    top, weak = best[:, :1], block_b.shape[1] // 2
+    share_of_best = (best - top).exp()
     share = coarse.sub_(top).exp_()
-    share_of_candidates = (best - top).exp() * b.count[block_b]
-    rest_of_row = (share @ b.count - share_of_candidates.sum(dim=1)).clamp(min=0)
     in_block = top[:, 0] + a.average @ mean_b
     weight = (in_block - in_block.max()).exp() * a.count
-    rest_of_column = weight @ share
-    rest_of_column.sub_(
-        torch.zeros_like(rest_of_column).index_add_(
-            0, block_b.flatten(), ((best - top).exp() * weight[:, None]).flatten()
-        )
-    ).clamp_(min=0)
+    mass_of_row = share_of_best * b.count[block_b]
+    mass_of_column = share_of_best * weight[:, None]
+    rest_of_row = _rest(share @ b.count, mass_of_row.sum(dim=1), mass_of_row[:, weak:].sum(dim=1))
+    rest_of_column = _rest(
+        weight @ share,
+        _summed(mass_of_column, block_b, len(b.count)),
+        _summed(mass_of_column[:, weak:], block_b[:, weak:], len(b.count)),
+    )
 
     largest = scores.amax(dim=2, keepdim=True)
     share = (scores - largest).exp()
-    row_sum = share.sum(dim=2) + rest_of_row[:, None] * (top - largest[..., 0]).exp()
+    row_sum = share.sum(dim=2) + rest_of_row[:, None] * share[:, :, _CELLS * weak :].sum(dim=2)
     total = scores + in_row[..., None]
-    log_column_sum = _log_column_sums(total, b, block_b, rest_of_column, in_block.max())
+    log_column_sum = _log_column_sums(total, block_b, weak, rest_of_column)
 
     block, cell, place = torch.where((share > threshold * row_sum[..., None]) & a.used[..., None])
     score = total[block, cell, place]
@@ -121,18 +125,29 @@ def candidate_matches(
     return _mutual(a.cells[block, cell], b.cells.flatten()[column], confidence, threshold, len(tokens_a), len(tokens_b))
 
 
-def _log_column_sums(total: Tensor, b: _BlockedCells, block_b: Tensor, rest: Tensor, offset: Tensor) -> Tensor:
-    """(4 N,) logarithm of the sum of each column: its candidates' scores and the rest of its block, exp(offset) * rest.
+def _log_column_sums(total: Tensor, block_b: Tensor, weak: int, rest: Tensor) -> Tensor:
+    """(4 N,) logarithm of the sum of each column: its candidates' scores, and `rest` times those of the weak ones.
 
-    Sums of the candidates are relative to the largest score of their column, so that they do not underflow.
+    Sums are relative to the largest score of their column, so that they do not underflow.
     """
     steps = torch.arange(_CELLS, device=total.device)
-    columns = (block_b[..., None] * _CELLS + steps).flatten(1)[:, None].expand_as(total).flatten()
-    scores = total.flatten()
-    lowest = torch.finfo(scores.dtype).min
-    largest = scores.new_full((b.used.numel(),), lowest).scatter_reduce_(0, columns, scores, "amax")
-    sums = torch.zeros_like(largest).scatter_add_(0, columns, (scores - largest[columns]).exp_())
-    return torch.logaddexp(sums.log() + largest, (rest.log() + offset).repeat_interleave(_CELLS))
+    columns = (block_b[..., None] * _CELLS + steps).flatten(1)[:, None].expand_as(total)
+    lowest = torch.finfo(total.dtype).min
+    largest = total.new_full((len(rest) * _CELLS,), lowest)
+    largest.scatter_reduce_(0, columns.flatten(), total.flatten(), "amax")
+    shares = (total - largest[columns]).exp_()
+    shares[:, :, _CELLS * weak :] *= 1 + rest[block_b[:, weak:]].repeat_interleave(_CELLS, dim=1)[:, None]
+    return _summed(shares, columns, len(largest)).log() + largest
+
+
+def _summed(values: Tensor, index: Tensor, count: int) -> Tensor:
+    return values.new_zeros(count).scatter_add_(0, index.flatten(), values.flatten())
+
+
+def _rest(total: Tensor, candidates: Tensor, weak: Tensor) -> Tensor:
+    """Sum without the candidates relative to that of the weak ones; zero where it is rounding error."""
+    rest = total - candidates
+    return rest.masked_fill(rest < _ROUNDING * total, 0.0) / weak.clamp(min=_MIN_SUM)
 
 
 def _mutual(

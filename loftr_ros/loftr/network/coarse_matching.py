@@ -77,7 +77,9 @@ class CoarseMatching(nn.Module):
     ) -> CoarseMatches:
         """Match one pair after the other without storing the matrix of probabilities."""
         scale = 1.0 / (tokens_a.shape[2] * self.config.temperature)
-        match = self._match_candidates if self._selects_candidates(grids) else self._match_blockwise
+        # On a GPU the matrix of all scores takes less time than the selection.
+        by_candidates = self._selects_candidates(grids) and not tokens_a.is_cuda
+        match = self._match_candidates if by_candidates else self._match_blockwise
         found = []
         for pair, (a, b) in enumerate(zip(tokens_a.float() * scale, tokens_b.float(), strict=True)):
             used = None if masks is None else (masks[0][pair], masks[1][pair])
