@@ -1,10 +1,10 @@
 """Dual-softmax matching of cells inside candidate blocks only: approximate, at a fraction of the cost.
 
 The averages of blocks of 2 x 2 cells are compared first, with a sixteenth of the products. Each block of a is then
-compared cell by cell with its best blocks of b. The other blocks count in the sums of both softmaxes, or confidences
-would be too high where structure repeats: their sum by block scores is multiplied by the ratio of the exact sum to that
-by block scores for the weaker half of the candidates, as the score of an average is an underestimate (Jensen's
-inequality). With all blocks as candidates the result equals `blockwise_matches`.
+compared cell by cell with its best blocks of b. The other blocks must count in the sums of both softmaxes, or
+confidences would be too high where structure repeats: the exact sum over the candidates is divided by their share in
+the sum over all blocks. (Adding the other blocks by their own scores would not do: the score of an average is an
+underestimate, by Jensen's inequality.) With all blocks as candidates the result equals `blockwise_matches`.
 """
 
 from __future__ import annotations
@@ -96,26 +96,20 @@ def candidate_matches(
         scores = torch.bmm(a.tokens, chosen.view(len(block_b), -1, tokens_b.shape[1]).transpose(1, 2))
     scores += in_column[block_b].flatten(1)[:, None]  # (N, 4, 4 * candidates)
 
-    # Sums over the blocks that are no candidates, in units of the weaker half of the candidates.
-    top, weak = best[:, :1], block_b.shape[1] // 2
-    share_of_best = (best - top).exp()
+    # The share of the candidates in the sums over all blocks of a row and of a column.
+    top = best[:, :1]
     share = coarse.sub_(top).exp_()
+    share_of_best = (best - top).exp()
     in_block = top[:, 0] + a.average @ mean_b
     weight = (in_block - in_block.max()).exp() * a.count
-    mass_of_row = share_of_best * b.count[block_b]
-    mass_of_column = share_of_best * weight[:, None]
-    rest_of_row = _rest(share @ b.count, mass_of_row.sum(dim=1), mass_of_row[:, weak:].sum(dim=1))
-    rest_of_column = _rest(
-        weight @ share,
-        _summed(mass_of_column, block_b, len(b.count)),
-        _summed(mass_of_column[:, weak:], block_b[:, weak:], len(b.count)),
-    )
+    of_row = _fraction((share_of_best * b.count[block_b]).sum(dim=1), share @ b.count)
+    of_column = _fraction(_summed(share_of_best * weight[:, None], block_b, len(b.count)), weight @ share)
 
     largest = scores.amax(dim=2, keepdim=True)
     share = (scores - largest).exp()
-    row_sum = share.sum(dim=2) + rest_of_row[:, None] * share[:, :, _CELLS * weak :].sum(dim=2)
+    row_sum = share.sum(dim=2) / of_row[:, None]
     total = scores + in_row[..., None]
-    log_column_sum = _log_column_sums(total, block_b, weak, rest_of_column)
+    log_column_sum = _log_column_sums(total, block_b, len(b.count)) - of_column.log().repeat_interleave(_CELLS)
 
     block, cell, place = torch.where((share > threshold * row_sum[..., None]) & a.used[..., None])
     score = total[block, cell, place]
@@ -125,29 +119,26 @@ def candidate_matches(
     return _mutual(a.cells[block, cell], b.cells.flatten()[column], confidence, threshold, len(tokens_a), len(tokens_b))
 
 
-def _log_column_sums(total: Tensor, block_b: Tensor, weak: int, rest: Tensor) -> Tensor:
-    """(4 N,) logarithm of the sum of each column: its candidates' scores, and `rest` times those of the weak ones.
+def _log_column_sums(total: Tensor, block_b: Tensor, blocks: int) -> Tensor:
+    """(4 N,) logarithm of the sum over the candidates of each column.
 
     Sums are relative to the largest score of their column, so that they do not underflow.
     """
     steps = torch.arange(_CELLS, device=total.device)
-    columns = (block_b[..., None] * _CELLS + steps).flatten(1)[:, None].expand_as(total)
-    lowest = torch.finfo(total.dtype).min
-    largest = total.new_full((len(rest) * _CELLS,), lowest)
-    largest.scatter_reduce_(0, columns.flatten(), total.flatten(), "amax")
-    shares = (total - largest[columns]).exp_()
-    shares[:, :, _CELLS * weak :] *= 1 + rest[block_b[:, weak:]].repeat_interleave(_CELLS, dim=1)[:, None]
-    return _summed(shares, columns, len(largest)).log() + largest
+    columns = (block_b[..., None] * _CELLS + steps).flatten(1)[:, None].expand_as(total).flatten()
+    scores, lowest = total.flatten(), torch.finfo(total.dtype).min
+    largest = scores.new_full((blocks * _CELLS,), lowest).scatter_reduce_(0, columns, scores, "amax")
+    return _summed((scores - largest[columns]).exp_(), columns, len(largest)).log() + largest
 
 
 def _summed(values: Tensor, index: Tensor, count: int) -> Tensor:
     return values.new_zeros(count).scatter_add_(0, index.flatten(), values.flatten())
 
 
-def _rest(total: Tensor, candidates: Tensor, weak: Tensor) -> Tensor:
-    """Sum without the candidates relative to that of the weak ones; zero where it is rounding error."""
-    rest = total - candidates
-    return rest.masked_fill(rest < _ROUNDING * total, 0.0) / weak.clamp(min=_MIN_SUM)
+def _fraction(part: Tensor, whole: Tensor) -> Tensor:
+    """part / whole; one where the rest is rounding error or all sums underflow."""
+    known = (part > _MIN_SUM) & (whole - part > _ROUNDING * whole)
+    return torch.where(known, part / whole.clamp(min=_MIN_SUM), 1.0)
 
 
 def _mutual(
