@@ -30,7 +30,7 @@ class TrainingConfig:
         fine_weight: factor of the fine loss.
         fine_matches: true matches refined in a step.
         average: decay of the moving average of the weights that is saved for inference.
-        bfloat16: run the network in mixed precision.
+        bfloat16: run the network in mixed precision; not on a CPU without instructions for it, where that is slower.
         seed: of everything random.
         save_every, validate_every: steps.
         validation_pairs: held-out pairs of a validation.

@@ -16,7 +16,9 @@ def model() -> LoFTR:
     """Random weights, and a threshold that some cells pass."""
     torch.manual_seed(0)
     config = preset("compact16")
-    model = LoFTR(replace(config, matching=replace(config.matching, threshold=0.0, border=0, candidate_blocks=0))).eval()
+    model = LoFTR(
+        replace(config, matching=replace(config.matching, threshold=0.0, border=0, candidate_blocks=0))
+    ).eval()
     with torch.no_grad():
         model.backbone.layer3_outconv.weight *= 5  # so that places differ more than positions
     return model
