@@ -45,7 +45,7 @@ class Cost:
 
     Attributes:
         name: the mode.
-        polish: with sub-pixel refinement.
+        refinement: with sub-pixel refinement.
         keyframes: share of keyframes, percent.
         matches: matches used per frame, median.
         stages: (median, 95th percentile) over the frames that had the stage.
@@ -55,7 +55,7 @@ class Cost:
     """
 
     name: str
-    polish: bool
+    refinement: bool
     keyframes: float
     matches: float
     stages: dict[str, tuple[float, float]]
@@ -79,7 +79,7 @@ class CostReport:
     @property
     def header(self) -> list[str]:
         """Names of the columns."""
-        return ["mode", "polish", "matches", "keyframes %", *self._stages, "frame", "mean", "processor"]
+        return ["mode", "refinement", "matches", "keyframes %", *self._stages, "frame", "mean", "processor"]
 
     @property
     def cells(self) -> list[list[str]]:
@@ -95,7 +95,7 @@ class CostReport:
         counts = [f"{cost.matches:.0f}", f"{cost.keyframes:.0f}"]
         return [
             cost.name,
-            "on" if cost.polish else "off",
+            "on" if cost.refinement else "off",
             *counts,
             *stages,
             _figures(cost.frame),
@@ -137,7 +137,11 @@ def _run(args: argparse.Namespace, command: str) -> Report:
     for loop in args.loops:
         frames, poses = room_frames(args.frames, pinhole(width, height), loop)
         matcher = OracleMatcher(frames, poses, args.matches)
-        costs = [_cost(frames, matcher, mode, polish, args.profile) for mode in args.modes for polish in (True, False)]
+        costs = [
+            _cost(frames, matcher, mode, refinement, args.profile)
+            for mode in args.modes
+            for refinement in (True, False)
+        ]
         pace = f"{16 / loop:.2g} m and {360 / loop:.2g} degrees per frame"
         title = f"{args.matches} matches per frame, {width} x {height}, {pace}; median / 95th percentile"
         tables.append(CostReport(title, costs))
@@ -149,21 +153,21 @@ def _run(args: argparse.Namespace, command: str) -> Report:
     return report
 
 
-def _cost(frames: list[Frame], matcher: OracleMatcher, mode: Mode, polish: bool, profiled: bool) -> Cost:
+def _cost(frames: list[Frame], matcher: OracleMatcher, mode: Mode, refinement: bool, profiled: bool) -> Cost:
     """Run once to compute the matches, then time `ROUNDS` runs."""
-    config = OdometryConfig(mode=mode, polish=polish)
+    config = OdometryConfig(mode=mode, subpixel_refinement=refinement)
     _run_odometry(frames, matcher, config)
     profile = cProfile.Profile(process_time)
     with profile if profiled else nullcontext():
         estimates = [one for _ in range(ROUNDS) for one in _run_odometry(frames, matcher, config)]
     if profiled:
-        print(f"\n{mode}, polish {'on' if polish else 'off'}")
+        print(f"\n{mode}, refinement {'on' if refinement else 'off'}")
         pstats.Stats(profile).sort_stats("cumulative").print_stats("loftr_ros|{", PROFILE_LINES)
     timings = [estimate.timings_ms for estimate, _, _ in estimates]
     stages = dict.fromkeys(stage for timing in timings for stage in timing if stage not in MATCHER_STAGES)
     return Cost(
         mode,
-        polish,
+        refinement,
         100.0 * float(np.mean([estimate.is_keyframe for estimate, _, _ in estimates])),
         float(np.median([estimate.num_matches for estimate, _, _ in estimates])),
         {stage: _summary([timing[stage] for timing in timings if stage in timing]) for stage in stages},

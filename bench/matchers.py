@@ -22,7 +22,7 @@ class Variant:
     """One way of estimating from the matches of a method: one row of the table."""
 
     name: str
-    polished: bool = False
+    refined: bool = False
     opencv: bool = False
 
 
@@ -74,7 +74,7 @@ def matching_methods(loftr: Matcher[Any], checkpoint: str) -> tuple[MatchingMeth
     """Return all methods, in the order of the table."""
     return (
         MatchingMethod(
-            loftr, (Variant(f"LoFTR {checkpoint}, polished", polished=True), Variant(f"LoFTR {checkpoint}, raw"))
+            loftr, (Variant(f"LoFTR {checkpoint}, refined", refined=True), Variant(f"LoFTR {checkpoint}, raw"))
         ),
         MatchingMethod(orb(), (Variant(f"ORB {FEATURES}"),)),
         MatchingMethod(

@@ -18,8 +18,8 @@ from stopwatch import timed
 from tasks import CONFIG
 
 from loftr_ros.matches import Matches
-from loftr_ros.odometry.images.structure_tensor import Texture
-from loftr_ros.odometry.images.subpixel import polish
+from loftr_ros.odometry.images.structure_tensor import StructureTensor
+from loftr_ros.odometry.images.subpixel import refine_subpixel
 
 _CACHED_IMAGES = 12  # one extraction per image at strides up to 8
 
@@ -91,19 +91,19 @@ class _Matched:
 
 def _measure(matched: _Matched, pair: Pair, variant: Variant) -> Measurement:
     matches, extract_ms, match_ms = matched.match(pair.image_a, pair.image_b)
-    if variant.polished:
+    if variant.refined:
         images = matched.read(pair.image_a), matched.read(pair.image_b)
-        matches, polish_ms = timed(lambda: _polished(*images, matches))
-        match_ms += polish_ms
+        matches, refine_ms = timed(lambda: _refined(*images, matches))
+        match_ms += refine_ms
     answer, pose_ms = timed(lambda: pair.task.solve(matches, variant.opencv))
     inliers = answer.inliers if answer else 0
     errors = pair.task.errors(answer)
     return Measurement(len(matches), inliers, extract_ms, match_ms, pose_ms, errors, answer is None)
 
 
-def _polished(image_a: NDArray[np.uint8], image_b: NDArray[np.uint8], matches: Matches) -> Matches:
+def _refined(image_a: NDArray[np.uint8], image_b: NDArray[np.uint8], matches: Matches) -> Matches:
     """Refine to sub-pixel accuracy as the odometry does."""
-    return polish(Texture(image_a), image_b, matches, CONFIG.polish_max_shift_px)
+    return refine_subpixel(StructureTensor(image_a), image_b, matches, CONFIG.subpixel_max_shift_px)
 
 
 def _row(name: str, measured: Sequence[Measurement], thresholds: Sequence[float], unit: str) -> Row:

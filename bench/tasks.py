@@ -17,7 +17,7 @@ from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.pose.relative_pose import relative_pose
 
 # As the odometry, but without its minimum number of inliers and minimum parallax.
-CONFIG = OdometryConfig(min_inliers=8, min_inlier_share=0.1, min_parallax_px=0.0)
+CONFIG = OdometryConfig(min_inliers=8, min_inlier_ratio=0.1, min_parallax_px=0.0)
 HOMOGRAPHY_THRESHOLD_PX = 3.0
 _PROBABILITY = 0.999
 _MIN_TRANSLATION_M = 1e-3  # the direction of a shorter translation is undefined

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import partial
+from typing import Any
 
+from loftr_ros.errors import LoftrRosError
 from loftr_ros.loftr.network.config import MAX_PIXELS
+from loftr_ros.odometry.config import SPECS
+from loftr_ros.parameters import ParameterSpec
+
+# Those of the odometry that another option sets: the mode also selects the images that are read.
+SET_OTHERWISE = {"mode": "--mode"}
 
 
 def positive(text: str) -> float:
@@ -62,3 +72,52 @@ def add_matcher_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="inference precision (default: auto, the fastest on the device that keeps the accuracy)",
     )
+
+
+def add_odometry_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare an option for each field of `OdometryConfig`, grouped by who should change it."""
+    settings = [spec for spec in SPECS if spec.name not in SET_OTHERWISE]
+    for audience, title in (
+        ("everyone", "scale of a single camera"),
+        ("tuning", "odometry, to tune it for a platform"),
+        ("expert", "odometry, for experts: thresholds of the estimator, chosen on the benchmarks"),
+    ):
+        add_parameters(parser.add_argument_group(title), (spec for spec in settings if spec.audience == audience))
+
+
+def odometry_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the values of those options by the fields of `OdometryConfig`."""
+    return {spec.name: getattr(args, spec.name) for spec in SPECS if spec.name not in SET_OTHERWISE}
+
+
+def add_parameters(group: argparse._ArgumentGroup, parameters: Iterable[ParameterSpec]) -> None:
+    """Declare an option for each parameter, with its range and default."""
+    for spec in parameters:
+        option = f"--{spec.name.replace('_', '-')}"
+        options: dict[str, Any] = {"default": spec.default, "help": _help(spec)}
+        if isinstance(spec.default, bool):
+            group.add_argument(option, action=argparse.BooleanOptionalAction, **options)
+        elif spec.choices:
+            group.add_argument(option, choices=spec.choices, **options)
+        else:
+            metavar = "N" if isinstance(spec.default, int) else spec.unit.upper() or "RATIO"
+            group.add_argument(option, type=partial(_read, spec), metavar=metavar, **options)
+
+
+def _help(spec: ParameterSpec) -> str:
+    default = f"{spec.default:.4g}" if isinstance(spec.default, float) else "%(default)s"
+    limits = "" if spec.choices else spec.constraints
+    facts = ", ".join(filter(None, (limits, f"default: {default}")))
+    return f"{spec.description.replace('%', '%%')} ({facts})"
+
+
+def _read(spec: ParameterSpec, text: str) -> Any:
+    """Read a value of a parameter, and refuse one outside its range."""
+    value: Any = text
+    with suppress(ValueError):  # a text of another type is refused by the check
+        value = type(spec.default)(text)
+    try:
+        spec.check(value)
+    except LoftrRosError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return value

@@ -37,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--camera-b", type=Path, metavar="YAML", help="calibration of the second image, if taken by another camera"
     )
     add_matcher_arguments(parser)
-    parser.add_argument("--no-polish", action="store_true", help="skip the sub-pixel refinement of the matches")
+    parser.add_argument(
+        "--no-subpixel-refinement", action="store_true", help="skip the sub-pixel refinement of the matches"
+    )
     parser.add_argument("--matches", type=_table_file, metavar="FILE", help="write the matches (csv or npz)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
@@ -59,7 +61,7 @@ def main(args: argparse.Namespace) -> int:
     matcher = load_matcher(
         args.checkpoint, args.device, ComputeBudget(args.max_pixels, args.max_matches), args.precision
     )
-    matches, milliseconds = _match(matcher, *images, polished=not args.no_polish)
+    matches, milliseconds = _match(matcher, *images, refined=not args.no_subpixel_refinement)
     pose = relative_pose(matches, *cameras) if cameras else None
     inliers = pose.inliers if pose else np.full(len(matches), cameras is None)
     figures = figures_of(matches, milliseconds, pose)
@@ -131,7 +133,7 @@ def _size(image: NDArray[np.uint8]) -> str:
 
 
 def _match(
-    matcher: Any, image_a: NDArray[np.uint8], image_b: NDArray[np.uint8], polished: bool
+    matcher: Any, image_a: NDArray[np.uint8], image_b: NDArray[np.uint8], refined: bool
 ) -> tuple[Matches, dict[str, float]]:
     """Return the matches, and the milliseconds by stage."""
     from time import perf_counter
@@ -139,20 +141,20 @@ def _match(
     import numpy as np
 
     from loftr_ros.odometry.config import OdometryConfig
-    from loftr_ros.odometry.images.structure_tensor import Texture
-    from loftr_ros.odometry.images.subpixel import polish
+    from loftr_ros.odometry.images.structure_tensor import StructureTensor
+    from loftr_ros.odometry.images.subpixel import refine_subpixel
 
     times = [perf_counter()]
     features = matcher.extract(image_a), matcher.extract(image_b)
     times.append(perf_counter())
     matches = matcher.match(*features)
     times.append(perf_counter())
-    if polished:
+    if refined:
         image_a, image_b = _of_one_size(image_a, image_b)
-        matches = polish(Texture(image_a), image_b, matches, OdometryConfig().polish_max_shift_px)
+        matches = refine_subpixel(StructureTensor(image_a), image_b, matches, OdometryConfig().subpixel_max_shift_px)
     times.append(perf_counter())
     milliseconds = (1e3 * np.diff(times)).round(1).tolist()
-    return matches, dict(zip(("extract", "match", "polish"), milliseconds, strict=True))
+    return matches, dict(zip(("extract", "match", "subpixel"), milliseconds, strict=True))
 
 
 def _of_one_size(image_a: NDArray[np.uint8], image_b: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loftr_ros.commands.arguments import add_matcher_arguments, positive
+from loftr_ros.commands.arguments import add_matcher_arguments, add_odometry_arguments, odometry_settings
 from loftr_ros.commands.sequence_input import (
     Source,
     add_sequence_arguments,
@@ -36,6 +36,7 @@ class RunError(LoftrRosError):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.usage = f"{parser.prog} [options] --mode {{mono,stereo,rgbd}} --output DIR SOURCE"
     add_sequence_arguments(parser, "use")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
     add_matcher_arguments(parser)
@@ -51,19 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="stop at an image that is damaged or has another size (default: skip it and report it at the end)",
     )
     parser.add_argument("--no-progress", action="store_true", help="hide the progress bar")
-    scale = parser.add_argument_group("scale of a single camera")
-    scale.add_argument(
-        "--scale-source", choices=("none", "odometry", "camera_height"), default="none", help="default: none"
+    parser.add_argument(
+        "--wheel-odometry",
+        type=Path,
+        metavar="FILE",
+        help="positions of the robot's base by its wheels, meters, in TUM format: for --scale-source odometry",
     )
-    scale.add_argument(
-        "--camera-height", type=positive, default=0.0, metavar="M", help="height above level ground, meters"
-    )
-    scale.add_argument(
-        "--camera-pitch", type=float, default=0.0, metavar="RAD", help="pitch, positive is down (default: 0)"
-    )
-    scale.add_argument(
-        "--wheel-odometry", type=Path, metavar="FILE", help="positions of the robot's base, meters, in TUM format"
-    )
+    add_odometry_arguments(parser)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -76,12 +71,7 @@ def main(args: argparse.Namespace) -> int:
     from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
     from loftr_ros.reports.run_log import REPORT_FILE, RESULT_FILES, FrameRecord, RunLog
 
-    config = OdometryConfig(
-        mode=args.mode,
-        scale_source=args.scale_source,
-        camera_height=args.camera_height,
-        camera_pitch=args.camera_pitch,
-    )
+    config = OdometryConfig(mode=args.mode, **odometry_settings(args))
     source = open_source(args)
     sequence = source.sequence
     wheels = _wheels(args, sequence)

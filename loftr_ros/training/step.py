@@ -1,4 +1,4 @@
-"""One pass over a batch of pairs: features, both losses, and how well the network does."""
+"""Forward pass over a batch of pairs: features, losses and metrics."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from loftr_ros.training.supervision import TrueMatches, fine_targets, true_match
 
 @dataclass(frozen=True)
 class StepResult:
-    """Losses of a batch and the figures for the progress line.
+    """Losses and metrics of a batch.
 
     Attributes:
         coarse, candidate, fine: the losses, scalars with gradients; that of the candidates is zero for networks that
             compare all cells.
         confidence: mean probability at the true matches.
-        fine_error: median distance to the true point inside the window, pixels.
+        fine_error: median distance to the true point in the window, pixels.
         matches: number of true matches.
     """
 
@@ -44,9 +44,9 @@ def train_step(
         model: in training mode.
         pairs: geometry of the pairs.
         images: (2B, 1, H, W), augmented images of all a, then of all b.
-        draw: picks the matches that are refined.
+        draw: random generator that samples the matches to refine.
         focal_gamma: see `coarse_loss`.
-        fine_matches: how many true matches are refined.
+        fine_matches: number of true matches to refine.
     """
     truth = true_matches(*pairs.geometry)
     a, b = _halves(model.extract(images))

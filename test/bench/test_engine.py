@@ -52,15 +52,15 @@ def test_table(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "calcOpticalFlowPyrLK" in capsys.readouterr().out, "the profile"
     fast, slow = json.loads((tmp_path / "out.json").read_text())["tables"]
     assert all(a["keyframes"] >= b["keyframes"] for a, b in zip(fast["costs"], slow["costs"], strict=True))
-    costs = {(cost["name"], cost["polish"]): cost for cost in fast["costs"]}
-    assert set(costs) == {(mode, polish) for mode in ("mono", "stereo") for polish in (True, False)}
+    costs = {(cost["name"], cost["refinement"]): cost for cost in fast["costs"]}
+    assert set(costs) == {(mode, refinement) for mode in ("mono", "stereo") for refinement in (True, False)}
     for cost in costs.values():
-        assert {"polish", "pose", "keyframe"} <= set(cost["stages"])
+        assert {"subpixel", "pose", "keyframe"} <= set(cost["stages"])
         assert not {"extract", "match"} & set(cost["stages"])
         assert 0 < cost["frame"][0] <= cost["frame"][1]
         assert cost["mean"] > 0
         assert 0 < cost["processor"][0] <= cost["processor"][1]
         assert 0 <= cost["keyframes"] <= 100
         assert 25 <= cost["matches"] <= 100
-    assert costs["stereo", True]["stages"]["polish"][0] > costs["stereo", False]["stages"]["polish"][0]
+    assert costs["stereo", True]["stages"]["subpixel"][0] > costs["stereo", False]["stages"]["subpixel"][0]
     assert "| mono | on |" in (tmp_path / "out.md").read_text()

@@ -25,7 +25,7 @@ def test_tables(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     content = json.loads((tmp_path / "new" / "out.json").read_text())
     kitti, scannet, graf = content["tables"]
     assert [one["pairs"] for one in content["tables"]] == [2, 1, 1]
-    names = ["LoFTR compact, polished", "LoFTR compact, raw", "ORB 4000", "SIFT 4000", "SIFT 4000, OpenCV pipeline"]
+    names = ["LoFTR compact, refined", "LoFTR compact, raw", "ORB 4000", "SIFT 4000", "SIFT 4000, OpenCV pipeline"]
     assert [row["name"] for row in kitti["rows"]] == names
     assert [row["name"] for row in graf["rows"]] == names[:-1]
     for row in kitti["rows"]:
@@ -47,7 +47,7 @@ def test_tables(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "old" not in text
     assert "Provisional" in text
     assert "--sequences kitti06 scannet graf" in text
-    table = [line for line in text.splitlines() if line.startswith("| LoFTR compact, polished")]
+    table = [line for line in text.splitlines() if line.startswith("| LoFTR compact, refined")]
     assert len(table) == 3
     assert f"{kitti['rows'][0]['errors']['direction']:.3f}" in table[0]
 

@@ -86,7 +86,7 @@ def test_folder_of_a_run_tells_its_truth_and_that_its_scale_is_unknown(
     assert figures["scale"] == pytest.approx(1 / 0.98)
     assert figures["scale_error_percent"] == pytest.approx(100 / 0.98 - 100)
     assert figures["ate_m"]["rmse"] == pytest.approx(0, abs=1e-7)
-    assert "times 1.0204, an error of +2.04 %" in capsys.readouterr().out
+    assert "1.0204 applied to the estimate, an error of +2.04 %" in capsys.readouterr().out
     picture = cv2.imread(str(run_folder / "evaluation.png"))
     assert picture is not None
     assert picture.shape[1] > 1000

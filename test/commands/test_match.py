@@ -99,15 +99,18 @@ def test_table_for_people(
 
 
 @pytest.mark.usefixtures("matcher")
-def test_polish_can_be_switched_off(views: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    polished = []
+def test_subpixel_refinement_can_be_switched_off(
+    views: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refined = []
     monkeypatch.setattr(
-        "loftr_ros.odometry.images.subpixel.polish", lambda image_a, image_b, matches, _: polished.append(1) or matches
+        "loftr_ros.odometry.images.subpixel.refine_subpixel",
+        lambda image_a, image_b, matches, _: refined.append(1) or matches,
     )
-    match(views, tmp_path / "out.png", "--no-polish")
-    assert not polished
+    match(views, tmp_path / "out.png", "--no-subpixel-refinement")
+    assert not refined
     match(views, tmp_path / "out.png")
-    assert polished
+    assert refined
 
 
 @pytest.mark.usefixtures("matcher")

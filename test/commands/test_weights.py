@@ -152,9 +152,9 @@ def test_no_source_has_it(
 def test_no_source_is_known(loftr_ros_program: Program) -> None:
     result = loftr_ros_program("weights", "fetch", "indoor_ot")
     assert result.returncode == 2
-    assert result.stderr.startswith("loftr-ros: error: no address of the indoor_ot weights is known")
+    assert result.stderr.startswith("loftr-ros: error: there is no direct URL of the indoor_ot weights")
     assert len(result.stderr.splitlines()) == 1
-    assert "get indoor_ot.ckpt from https://drive.google.com" in result.stderr
+    assert "download indoor_ot.ckpt from https://drive.google.com" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -206,14 +206,14 @@ def test_info_of_a_name_that_is_not_here(capsys: pytest.CaptureFixture[str]) -> 
     entry = PRETRAINED["outdoor"]
     assert all(word in said for word in (*entry.digests, *entry.sources, entry.file_name, "Apache-2.0"))
     assert "loftr-ros weights fetch outdoor" in said
-    assert "none: the file is checked by a strict load" in succeed(capsys, "info", "indoor_ot")
+    assert "none: checked by a strict load" in succeed(capsys, "info", "indoor_ot")
 
 
 def test_info_of_a_fetched_file(capsys: pytest.CaptureFixture[str], given: Path, cache: Path) -> None:
     succeed(capsys, "fetch", "outdoor_ot", "--from", given)
     said = succeed(capsys, "info", "outdoor_ot")
     assert all(digest in said for digest in digests(given))
-    assert "yes, but the authors published no digest" in said
+    assert "yes (the authors published no digest)" in said
     assert "as in the authors' first release" in said
     assert "optimal transport" in said
     write(cache / "outdoor_ot.ckpt", load_model("outdoor_ot").config, seed=1)

@@ -1,4 +1,4 @@
-"""Matches in results of fixed shape are those of the paths whose shapes follow what is found."""
+"""Matches with fixed shapes equal those with data-dependent shapes."""
 
 from dataclasses import replace
 

@@ -77,6 +77,6 @@ def test_batch_without_a_true_match(model: LoFTR) -> None:
     result = train_step(model, pairs, torch.cat([view.image, view.image]), Draw(0, CPU), 2.0, 64)
     (result.coarse + result.fine).backward()
     assert (result.matches, result.fine.item()) == (0, 0)
-    # Only optimal transport has a place for what is unmatched, and learns from it.
+    # Only optimal transport models unmatched cells, and learns from them.
     assert (result.coarse.item() > 0) == (model.config.matching.kind == "optimal_transport")
     assert all(value.grad is None or value.grad.isfinite().all() for value in model.parameters())

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.validation import require, require_known, require_type
 
 # Larger images are downscaled to about this many pixels for matching, as memory and time grow quadratically.
 MAX_PIXELS = 1_000_000
@@ -116,8 +117,8 @@ class LoFTRConfig:
 
     def __post_init__(self) -> None:
         backbone = self.backbone
-        if len(backbone.block_dims) != 3:
-            raise ModelConfigError(f"backbone.block_dims must be three numbers, not {len(backbone.block_dims)}")
+        are_three = len(backbone.block_dims) == 3
+        require(are_three, ModelConfigError, "backbone.block_dims", backbone.block_dims, "three numbers")
         if min(backbone.stem_dim, *backbone.block_dims, backbone.blocks_per_stage) < 1:
             raise ModelConfigError("backbone: all numbers of channels and blocks must be at least 1")
         if min(backbone.sixteenth_dim, backbone.half_blocks, backbone.quarter_blocks) < 0:
@@ -125,27 +126,23 @@ class LoFTRConfig:
         if backbone.context_dim != self.coarse.dim or backbone.fine_dim != self.fine.dim:
             source = "sixteenth_dim" if backbone.sixteenth_dim else "block_dims[2]"
             raise ModelConfigError(f"backbone.{source} must equal coarse.dim and backbone.fine_dim fine.dim")
-        if self.coarse.dim % 4:
-            raise ModelConfigError(
-                f"coarse.dim {self.coarse.dim} is not a multiple of 4, as the position encoding needs"
-            )
+        coarse_dim, encoding = self.coarse.dim, "a multiple of 4, as the position encoding needs"
+        require(coarse_dim % 4 == 0, ModelConfigError, "coarse.dim", coarse_dim, encoding)
         for name, part in (("coarse", self.coarse), ("fine", self.fine)):
             if min(part.dim, part.heads, part.pool, part.mlp_ratio) < 1:
                 raise ModelConfigError(f"{name}.dim, {name}.heads, {name}.pool and {name}.mlp_ratio must be at least 1")
-            if part.dim % part.heads:
-                raise ModelConfigError(f"{name}.dim {part.dim} is not a multiple of {name}.heads {part.heads}")
+            multiple = f"a multiple of {name}.heads, {part.heads}"
+            require(part.dim % part.heads == 0, ModelConfigError, f"{name}.dim", part.dim, multiple)
             if set(part.layers) - {"self", "cross"} or part.attention not in {"linear", "full"}:
                 raise ModelConfigError(f"{name}: layers must be 'self' or 'cross', attention 'linear' or 'full'")
-        if self.matching.kind not in {"dual_softmax", "optimal_transport"}:
-            raise ModelConfigError(
-                f"matching.kind must be 'dual_softmax' or 'optimal_transport', not {self.matching.kind!r}"
-            )
+        is_kind = self.matching.kind in {"dual_softmax", "optimal_transport"}
+        require(is_kind, ModelConfigError, "matching.kind", self.matching.kind, "dual_softmax or optimal_transport")
         if self.matching.sinkhorn_iterations < 1 or self.matching.threshold < 0:
             raise ModelConfigError("matching: sinkhorn_iterations must be at least 1, threshold at least 0")
-        if self.matching.candidate_blocks < 0:
-            raise ModelConfigError("matching.candidate_blocks must not be negative")
-        if self.fine_window < 3 or self.fine_window % 2 == 0:
-            raise ModelConfigError(f"fine_window must be odd and at least 3, not {self.fine_window}")
+        candidates = self.matching.candidate_blocks
+        require(candidates >= 0, ModelConfigError, "matching.candidate_blocks", candidates, "0 or more")
+        is_window = self.fine_window >= 3 and self.fine_window % 2 == 1
+        require(is_window, ModelConfigError, "fine_window", self.fine_window, "odd and at least 3")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain nested values, for files."""
@@ -165,14 +162,11 @@ class LoFTRConfig:
 
 
 def _build(cls: type[Any], values: dict[str, Any], where: str) -> Any:
-    known = {entry.name for entry in fields(cls)}
-    if unknown := sorted(set(values) - known):
-        raise ModelConfigError(f"unknown key {unknown[0]!r} in {where}; known: {', '.join(sorted(known))}")
+    require_known(ModelConfigError, values, (entry.name for entry in fields(cls)), f" in {where}")
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     for key, value in values.items():
         expected = type(getattr(cls, key, value))  # the type of the default; nested configurations have none
-        if not isinstance(value, (int, float) if expected is float else expected):
-            raise ModelConfigError(f"{key} in {where} must be a {expected.__name__}, not {value!r}")
+        require_type(ModelConfigError, f"{key} in {where}", value, expected)
     return cls(**values)
 
 

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import torch
 
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.validation import require
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
@@ -34,8 +35,8 @@ def features_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     "auto" is float16 on GPUs with tensor cores, bfloat16 on CPUs with instructions for it, else float32.
     Raises PrecisionError.
     """
-    if precision not in get_args(Precision):
-        raise PrecisionError(f"precision is '{precision}'; it must be one of {', '.join(get_args(Precision))}.")
+    choices = get_args(Precision)
+    require(precision in choices, PrecisionError, "precision", precision, f"one of {', '.join(choices)}")
     if precision != "auto":
         return getattr(torch, precision)
     if has_fast_float16(device):

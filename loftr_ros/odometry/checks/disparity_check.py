@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.checks.thinning import thinned
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, triangulate
+from loftr_ros.odometry.geometry.robust import MAD_TO_SIGMA, cauchy_weights
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.mapping.keyframe import Keyframe
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
@@ -28,7 +29,7 @@ _LARGEST_SIGMA_PX = 0.3
 # ... and those of a camera that stood still are noise: most must be surely finite, in standard deviations.
 _LEAST_PARALLAX = 10.0
 # The median is 0.3 at most on KITTI 06 and in the rendered room, 0.5 in simulated scenes of which most moves, and 1.9
-# and 2.2 where cx of the right camera is off by 2. Odometry learns a part (`OdometryConfig.disparity_offset_px`): its
+# and 2.2 where cx of the right camera is off by 2. Odometry learns a part (`OdometryConfig.disparity_bias_px`): its
 # path is then too long by 1 %.
 _LARGEST_OFFSET_PX, _SURE = 1.5, 5.0
 # Iterations end when the line moves by less than this share of the inverse depths.
@@ -53,7 +54,7 @@ class DisparityCheck:
         if rig is None or keyframe.frame.stamp_ns == self._keyframe_ns:
             return
         camera = frame.camera
-        some = rays.select(thinned(motion.inliers & rays.known, _ENOUGH))
+        some = rays.select(thinned(motion.inliers & rays.has_depth, _ENOUGH))
         if len(some) < _FEW:
             return
         seen, seen_sigma = triangulate(some.a, some.b, motion.T_keyframe_camera, motion.noise_px / camera.focal)
@@ -93,8 +94,8 @@ def _intercept(
     for _ in range(_ITERATIONS):
         variance = y_sigma**2 + (slope * x_sigma) ** 2
         squared = (y - slope * x - intercept) ** 2 / variance
-        noise = max(1.4826**2 * float(np.median(squared)), 1.0)
-        weights = 1.0 / (variance * (noise + squared / _LOSS_SCALE**2))
+        noise = max(MAD_TO_SIGMA**2 * float(np.median(squared)), 1.0)
+        weights = cauchy_weights(squared / (noise * _LOSS_SCALE**2)) / (variance * noise)
         total = weights.sum()
         x_mean, y_mean = weights @ x / total, weights @ y / total
         dx, dy = x - x_mean, y - y_mean

@@ -16,8 +16,9 @@ from loftr_ros.odometry.checks.epipolar import refined
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.checks.thinning import thinned
 from loftr_ros.odometry.geometry.normalized_matches import LEAST_NOISE_PX, NormalizedMatches, triangulate
-from loftr_ros.odometry.pose.estimator import LARGEST_ERROR_PX, RelativePoseEstimate
+from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
+from loftr_ros.odometry.pose.hypotheses import LARGEST_ERROR_PX
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry, epipolar_errors
 
 # Sliding window of motions, the least number for a warning, and the cadence: each of the first eight, then every

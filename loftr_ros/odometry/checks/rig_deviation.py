@@ -24,6 +24,7 @@ from loftr_ros.matches import Matches
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.geometry.normalized_matches import homogeneous
+from loftr_ros.odometry.geometry.robust import cauchy_weights, sigma_from_mad
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 
 # Unknowns of the calibration in their order, and of the relative pose. What yaw adds across the epipolar lines is also
@@ -146,8 +147,8 @@ def _fitted(
     values, precision = start, prior_sigmas**-2
     residuals, J = model(values)
     for _ in range(_ITERATIONS):
-        noise = max(1.4826 * float(np.median(np.abs(residuals))), _LEAST_NOISE_PX / focal)
-        weighted = J / (noise**2 + (residuals / _LOSS_SCALE) ** 2)
+        noise = max(sigma_from_mad(residuals), _LEAST_NOISE_PX / focal)
+        weighted = J * (cauchy_weights((residuals / (noise * _LOSS_SCALE)) ** 2) / noise**2)
         normal = weighted @ J.T + np.diag(precision)
         step = -np.linalg.solve(normal, weighted @ residuals + precision * values)
         values = values + step

@@ -21,7 +21,7 @@ _RECENT, _EVERY = 9, 5
 # Least number of matches of a pair: EuRoC at a sixth of its pixels has 370; a black or mirrored right image under 20.
 _FEW_MATCHES = 30
 # Shares of matches within 1 px of their epipolar curve: good pairs have 0.77 and more, those of two places 0.1. Of less
-# than 1/3 no depth is used (`OdometryConfig.min_inlier_share`).
+# than 1/3 no depth is used (`OdometryConfig.min_inlier_ratio`).
 _ON_CURVE_PX, _LEAST_SHARE = 1.0, 0.5
 # Vertical error that a calibration causes, at the border of the image, pixels: good rigs have up to 0.24. From 1 px on
 # matches leave their epipolar curve by more than an inlier may.

@@ -1,4 +1,4 @@
-"""What cameras do to images: light, exposure, blur and noise, drawn for every image apart."""
+"""Photometric augmentation: illumination, glare, blur, exposure and noise, independent for each image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SPOTS = 2  # reflections in an image
 
 @torch.no_grad()
 def photometric(draw: Draw, images: Tensor) -> Tensor:
-    """Return (B, 1, H, W) images as another camera at another time might have taken them."""
+    """Apply random photometric changes to (B, 1, H, W) images."""
     images = _uneven_light(draw, images)
     images = _glare(draw, images)
     images = _blur(draw, images)
@@ -28,7 +28,7 @@ def _uneven_light(draw: Draw, images: Tensor) -> Tensor:
 
 
 def _glare(draw: Draw, images: Tensor) -> Tensor:
-    """Bright spots on two images in ten: reflections, which move with the camera and not with the surface."""
+    """Add bright spots to 20 % of the images: reflections, which do not move with the surface."""
     batch, _, height, width = images.shape
     y = torch.linspace(0, 1, height, device=images.device).view(1, height, 1)
     x = torch.linspace(0, 1, width, device=images.device).view(1, 1, width)
@@ -42,7 +42,7 @@ def _glare(draw: Draw, images: Tensor) -> Tensor:
 
 
 def _blur(draw: Draw, images: Tensor) -> Tensor:
-    """Defocus (isotropic) or motion (a line) on four images in ten; one grouped convolution for all."""
+    """Apply defocus or motion blur to 40 % of the images, in one grouped convolution."""
     batch = len(images)
     steps = torch.arange(KERNEL, device=images.device) - KERNEL // 2
     y, x = torch.meshgrid(steps, steps, indexing="ij")
@@ -61,7 +61,7 @@ def _blur(draw: Draw, images: Tensor) -> Tensor:
 
 def _exposure_and_noise(draw: Draw, images: Tensor) -> Tensor:
     shape = (len(images), 1, 1, 1)
-    change = draw.uniform(0, 1.5, *shape)  # most frames of a video look alike, some do not
+    change = draw.uniform(0, 1.5, *shape)  # small changes are more likely, as in video
     gamma = (0.25 * change * draw.normal(*shape)).exp()
     gain = (0.2 * change * draw.normal(*shape)).exp()
     bias = 0.05 * change * draw.normal(*shape)

@@ -1,4 +1,4 @@
-"""What the pairs of a training step come from."""
+"""Sources of training pairs, and their mixture."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from loftr_ros.training.data.textures import TextureAtlas
 
 
 class PairSource(Protocol):
-    """Anything that makes pairs of images with depth and pose."""
+    """A source of image pairs with depth and pose."""
 
     def draw(self, draw: Draw, batch: int, size: tuple[int, int]) -> ViewPair:
-        """Make a batch of pairs of a size (height, width) on the device of `draw`, which alone decides on them."""
+        """Make a batch of pairs of a size (height, width) on the device of `draw`, the only source of randomness."""
         ...
 
 
@@ -38,11 +38,11 @@ class RenderedScenes:
 
 @dataclass(frozen=True)
 class Mixture:
-    """Several sources, one of which is drawn for every batch.
+    """Several sources, one of which is drawn for each batch.
 
     Attributes:
         sources: at least one.
-        weights: how often each is drawn, relative to the others.
+        weights: relative sampling weights.
     """
 
     sources: tuple[PairSource, ...]
@@ -60,7 +60,7 @@ def open_sources(configs: Sequence[SourceConfig], atlas: TextureAtlas) -> PairSo
     """Open all sources of a run; rendered ones use the textures of `atlas`.
 
     Raises:
-        LoftrRosError: of a kind that depends on the source: files are missing or cannot be used.
+        LoftrRosError: files are missing or cannot be used; the type depends on the source.
     """
     sources = tuple(_open(config, atlas) for config in configs)
     return sources[0] if len(sources) == 1 else Mixture(sources, tuple(config.weight for config in configs))

@@ -76,7 +76,7 @@ def test_frozen() -> None:
         ({"backbone": {"half_blocks": -1}}, "half_blocks"),
         ({"matching": {"candidate_blocks": -1}}, "candidate_blocks"),
         ({"matching": {"kind": "guess"}}, "matching.kind.*'guess'"),
-        ({"matching": {"kind": 3}}, "kind in matching must be a str"),
+        ({"matching": {"kind": 3}}, "kind in matching is 3: it must be a str"),
         ({"matching": {"sinkhorn_iterations": 0}}, "sinkhorn_iterations"),
         ({"matching": {"threshold": -0.1}}, "threshold"),
         ({"fine_window": 4}, "fine_window"),

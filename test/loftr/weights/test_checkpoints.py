@@ -23,7 +23,7 @@ Damage = Callable[[bytes], bytes]
 
 
 def refusal(path: Path) -> str:
-    """Load a file that must be refused: one sentence, which is returned, and the file stays as it is."""
+    """Load a file that must be rejected without changing it; return the one-sentence message."""
     before = path.read_bytes() if path.is_file() else None
     with pytest.raises(CheckpointError) as caught:
         load_model(str(path))
@@ -276,7 +276,7 @@ def test_published_weights_come_from_the_cache(
 ) -> None:
     monkeypatch.setattr("loftr_ros.loftr.weights.checkpoints.preset", lambda name: tiny_model.config)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with pytest.raises(CheckpointError, match=rf"run `loftr-ros weights fetch {name}`, or give .* {name}=FILE"):
+    with pytest.raises(CheckpointError, match=rf"run `loftr-ros weights fetch {name}`, or pass .* {name}=FILE"):
         load_model(name)
     (tmp_path / "loftr_ros").mkdir()
     torch.save(tiny_model.state_dict(), tmp_path / "loftr_ros" / f"{name}.ckpt")

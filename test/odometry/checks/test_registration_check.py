@@ -26,7 +26,7 @@ def as_it_is(depth: Depth) -> Depth:
 
 def warnings_of(world: Any, frames: list[Frame], change: Callable[[Depth], Depth] = as_it_is) -> dict[InputFault, str]:
     """Run the odometry over frames whose depth images are changed, and return what is said at the end."""
-    odometry: VisualOdometry[Any] = VisualOdometry(world, OdometryConfig(mode="rgbd", polish=False))
+    odometry: VisualOdometry[Any] = VisualOdometry(world, OdometryConfig(mode="rgbd", subpixel_refinement=False))
     for frame in frames:
         assert frame.depth is not None
         estimate = odometry.process(replace(frame, depth=np.ascontiguousarray(change(frame.depth))))

@@ -21,7 +21,7 @@ from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.odometry.images.frame import Frame
-from loftr_ros.odometry.images.subpixel import polish
+from loftr_ros.odometry.images.subpixel import refine_subpixel
 from loftr_ros.odometry.states import LostReason
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
@@ -185,7 +185,9 @@ class WithFault:
 
 
 def run(world: Any, late: int = 0, right_px: float = 0.0) -> list[OdometryEstimate]:
-    odometry = VisualOdometry(WithFault(world, late, right_px), OdometryConfig(mode="stereo", polish=False))
+    odometry = VisualOdometry(
+        WithFault(world, late, right_px), OdometryConfig(mode="stereo", subpixel_refinement=False)
+    )
     return [odometry.process(frame) for frame in world.frames()]
 
 
@@ -220,7 +222,7 @@ def test_disparities_that_motion_contradicts_are_named(make_world: MakeWorld, cu
 def test_a_late_right_image_gives_no_depth(make_world: MakeWorld, curve: Curve) -> None:
     """The first pair is of one time, because nothing was before; its depth is carried along as long as it lasts."""
     world = make_world(curve(14, (0.0, 0.0, 0.15, 0.0, 0.0, 0.0)), size=HALL, noise_px=0.1, depth_images=False)
-    odometry = VisualOdometry(WithFault(world, late=1), OdometryConfig(mode="stereo", polish=False))
+    odometry = VisualOdometry(WithFault(world, late=1), OdometryConfig(mode="stereo", subpixel_refinement=False))
     estimates = [odometry.process(world.frame(index)) for index in range(1, 14)]
     assert faults(estimates) == {InputFault.STEREO_TIMES}
     assert {estimate.lost_reason for estimate in estimates[1:]} == {LostReason.NO_STEREO}
@@ -279,7 +281,7 @@ def test_recorded_pairs(
     frame = Frame(frame.stamp_ns, left, frame.camera, right, None, frame.rig)
     matches = matcher.match(matcher.extract(left), matcher.extract(right)).finite()
     found = StereoCheck()
-    found.add_pair(frame, polish(frame.texture, right, matches, 3.0, both_ways=False))
+    found.add_pair(frame, refine_subpixel(frame.structure_tensor, right, matches, 3.0, forward_backward=False))
     assert (found.warning and found.warning.fault) == fault
     assert found.warning is None or text in found.warning.text
 

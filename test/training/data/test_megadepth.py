@@ -119,8 +119,8 @@ def _no_depth(dataset: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (lambda dataset: (dataset / "index/0000_0.1_0.7.npz").write_bytes(b"nothing"), "no MegaDepth index"),
-        (lambda dataset: np.savez(dataset / "index/0000_0.1_0.7.npz", poses=np.eye(4)), "no MegaDepth index"),
+        (lambda dataset: (dataset / "index/0000_0.1_0.7.npz").write_bytes(b"nothing"), "not a MegaDepth index"),
+        (lambda dataset: np.savez(dataset / "index/0000_0.1_0.7.npz", poses=np.eye(4)), "not a MegaDepth index"),
         (lambda dataset: [path.unlink() for path in dataset.glob("phoenix/*/*.h5")], "cannot be read as an HDF5"),
         (_no_depth, "cannot be read as an HDF5"),
         (_other_size, "is 10x10 pixels, but its image"),

@@ -111,7 +111,7 @@ def test_photos_are_read_in_order_and_cropped(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize("folder", ["missing", "empty"])
 def test_folder_without_photos(tmp_path: Path, folder: str) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(TextureError, match=f"{folder} holds no .jpg or .png"):
+    with pytest.raises(TextureError, match=f"{folder} has no .jpg or .png"):
         photo_atlas(tmp_path / folder)
 
 

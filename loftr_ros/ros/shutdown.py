@@ -1,4 +1,4 @@
-"""How a program ends on SIGINT and SIGTERM: in its own time, but within two seconds. Imports nothing heavy."""
+"""Shutdown on SIGINT and SIGTERM: orderly, but within two seconds. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-# Time to end in an orderly way. A frame of a slow network is not waited for any longer.
+# Time for an orderly shutdown; a frame of a slow network may take longer, and is abandoned.
 _LIMIT_S = 1.2
 
 
 class StopSignals:
-    """Takes SIGINT and SIGTERM in a thread of its own; what the program is doing is never interrupted.
+    """Handles SIGINT and SIGTERM in a thread, so that neither an import nor a callback is interrupted.
 
-    The handlers of rclpy shut ROS down while it is in use, which ends in an RCLError; those of Python raise
-    KeyboardInterrupt in the middle of an import or a callback, or only after a wait of ROS has ended.
+    The handlers of rclpy shut ROS down while it is in use, which raises RCLError; those of Python raise
+    KeyboardInterrupt in the middle of an import or a callback, or only after ROS has returned from a wait.
     """
 
     def __init__(self) -> None:
-        """Begin to take them, also where a script started the program in the background, ignoring SIGINT."""
+        """Set the handlers, also in a program that a script started in the background, which ignores SIGINT."""
         self._stop: Callable[[], None] | None = None
         self._ended = threading.Event()
         self._arrivals, arrivals = os.pipe()
@@ -35,11 +35,11 @@ class StopSignals:
         threading.Thread(target=self._wait, name="signals", daemon=True).start()
 
     def on_stop(self, stop: Callable[[], None]) -> None:
-        """Have `stop` called at the first signal, in another thread. Until then there is nothing to end in order."""
+        """Call `stop` at the first signal, in another thread. Before this, a signal ends the process at once."""
         self._stop = stop
 
     def ended(self) -> None:
-        """Say that the program has come to its end: it is not forced to any more."""
+        """Report that the program has ended, so that it is not forced to."""
         self._ended.set()
 
     def _wait(self) -> None:
@@ -52,10 +52,9 @@ class StopSignals:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process without the finalization of the interpreter, which takes seconds where torch is loaded.
+    """Exit without the finalization of the interpreter, which takes seconds once torch is loaded.
 
-    What other threads must not be interrupted in, they do in threads that are no daemons: those are waited for, as at
-    the end of any Python program. What is buffered is written.
+    As at the end of any Python program, non-daemon threads are joined and buffers are flushed.
     """
     waiting = threading.main_thread(), threading.current_thread()
     for thread in threading.enumerate():
@@ -63,7 +62,7 @@ def leave(code: int) -> NoReturn:
             thread.join()
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError):  # nobody reads it any more
+        with suppress(OSError):  # its reader has gone
             stream.flush()
     ctypes.CDLL(None).fflush(None)  # the log of ROS is written by C
     os._exit(code)
