@@ -26,7 +26,7 @@ ODOMETRY_OPTIONS = {f"--{spec.name.replace('_', '-')}" for spec in SPECS}
 # Settings of other programs.
 OTHERS_SETTINGS = {"bond_timeout", "odom_topic"}
 
-LOST_PERCENT = 10  # from here on the README tells how many frames were lost
+LOST_PERCENT = 10  # from here on the README gives the share of lost frames
 
 Table = list[dict[str, str]]
 
@@ -274,3 +274,19 @@ def demo_table() -> list[dict[str, str]]:
     text = (ROOT / "README.md").read_text().partition("ends with a table like this one")[2]
     rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", text.partition("\n!")[0], re.MULTILINE)
     return [{"name": name, "value": value} for name, value in rows]
+
+
+def test_map_of_the_architecture_names_every_folder() -> None:
+    """One line for each package and each folder of the repository, by its path from the folder above."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    package_map = page.partition("```\n")[2].partition("```")[0]
+    packages = [path.parent.relative_to(ROOT / "loftr_ros") for path in (ROOT / "loftr_ros").rglob("__init__.py")]
+    named: set[Path] = set()
+    above: list[tuple[int, Path]] = []
+    for indent, name in re.findall(r"^( *)(\w+)/(?: |$)", package_map, re.MULTILINE):
+        above = [(depth, folder) for depth, folder in above if depth < len(indent)]
+        above.append((len(indent), (above[-1][1] if above else Path()) / name))
+        named.add(above[-1][1])
+    assert {Path("loftr_ros") / package for package in packages} <= named
+    assert {Path(name) for name in ("bench", "config", "docs", "examples", "launch", "test", "tools")} <= named
+    assert all((ROOT / folder).is_dir() for folder in named)

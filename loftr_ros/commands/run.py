@@ -171,6 +171,8 @@ def _print_summary(summary: dict[str, Any], output: Path) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from loftr_ros.odometry.states import Degeneracy
+
     errors = summary["errors"]
     states = ", ".join(f"{count} {state}" for state, count in summary["states"].items())
     unit = "m" if summary["scale_known"] else "(scale unknown)"
@@ -183,6 +185,8 @@ def _print_summary(summary: dict[str, Any], output: Path) -> None:
     if summary["input_warnings"]:
         counts = (f"{summary['remarks'][fault]} {fault}" for fault in summary["input_warnings"])
         table.add_row("warnings", f"{', '.join(counts)}, see above")
+    if degenerate := [f"{summary['remarks'][d.value]} {d.value}" for d in Degeneracy if d.value in summary["remarks"]]:
+        table.add_row("less accurate", f"{', '.join(degenerate)}, see run.json")
     if summary["lost"]:
         table.add_row("lost", ", ".join(f"{count} {reason}" for reason, count in summary["lost"].items()))
     table.add_row(

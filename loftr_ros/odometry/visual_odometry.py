@@ -14,6 +14,7 @@ import numpy as np
 from loftr_ros.arrays import Array
 from loftr_ros.matches import FeaturesT, Matcher, Matches
 from loftr_ros.odometry.checks.input_checks import InputChecks
+from loftr_ros.odometry.checks.length_error import LengthError
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.estimate import OdometryEstimate, bounded_covariance
 from loftr_ros.odometry.front_end import FrontEnd
@@ -34,7 +35,7 @@ from loftr_ros.odometry.pose.guided_matching import fits_gated, gated_matches, n
 from loftr_ros.odometry.pose.hypotheses import LARGEST_ERROR_PX
 from loftr_ros.odometry.stage_clock import StageClock
 from loftr_ros.odometry.states import LostReason, TrackingState
-from loftr_ros.odometry.tracking.lasting_doubt import LastingDoubt
+from loftr_ros.odometry.tracking.lasting_doubt import AmbiguousDirection, LastingDoubt
 from loftr_ros.odometry.tracking.tracker import TrackedPose, Tracker
 
 # Factor that relaxes the keyframe thresholds for degraded images.
@@ -73,7 +74,8 @@ class VisualOdometry(Generic[FeaturesT]):
         self._last_state: TrackingState | None = None
         self._last_stamp_ns, self._last_pose = 0, np.eye(4)
         self._disparity_bias = NO_BIAS
-        self._checks, self._doubt = InputChecks(), LastingDoubt()
+        self._checks, self._length_error = InputChecks(), LengthError()
+        self._doubt, self._ambiguous_direction = LastingDoubt(), AmbiguousDirection()
         self._is_metric, self._front_end.pair_fits = False, True
 
     def reconfigure(self, config: OdometryConfig) -> None:
@@ -174,6 +176,7 @@ class VisualOdometry(Generic[FeaturesT]):
             if tracker.is_sudden(stamp_ns, motion):
                 self._doubt.suddenly(motion, predicted.T_keyframe_camera, tracker.stamp_ns, stamp_ns)
             motion = self._doubt.of(motion, keyframe.frame.stamp_ns, tracker.stamp_ns, stamp_ns)
+            motion = self._ambiguous_direction.of(motion, keyframe.frame.stamp_ns)
             self._checks.add_motion(keyframe, view.frame, matches, normalized, motion)
             return tracker.update(stamp_ns, matches, motion)
         reason = view.quality.fault(keyframe.quality) or self._loss_reason(stamp_ns, matches, motion)
@@ -278,13 +281,18 @@ class VisualOdometry(Generic[FeaturesT]):
             self._last_stamp_ns, self._last_pose, self._last_state = frame.stamp_ns, T_odom_camera, tracked.state
         if keyframe and self._config.mode != "mono":
             self._is_metric |= len(keyframe.depths) >= self._config.min_inliers
+        if keyframe:
+            distance = keyframe.median_depth(matches)
+            self._length_error.update(self._checks.length_sigma(frame, distance), T_odom_camera[:3, 3], distance)
+        covariance = covariance + self._length_error.pose_covariance + COVARIANCE_FLOOR
         T, reference = tracked.T_keyframe_camera, keyframe if len(matches) else None
+        twist = tracked.twist
         return OdometryEstimate(
             stamp_ns=frame.stamp_ns,
             T_odom_camera=T_odom_camera,
-            pose_covariance=bounded_covariance(covariance + COVARIANCE_FLOOR),
-            twist=tracked.twist,
-            twist_covariance=bounded_covariance(tracked.twist_covariance),
+            pose_covariance=bounded_covariance(covariance),
+            twist=twist,
+            twist_covariance=bounded_covariance(tracked.twist_covariance + self._length_error.twist_covariance(twist)),
             state=tracked.state,
             matches=matches,
             inliers=tracked.inliers,

@@ -1,4 +1,4 @@
-"""Errors of callbacks: they end neither the node nor leave the caller of a service without a response."""
+"""Errors of callbacks: none ends the node, and the caller of a service always gets a response."""
 
 from __future__ import annotations
 

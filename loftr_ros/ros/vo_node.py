@@ -92,7 +92,7 @@ class VoNode(LifecycleNode):
         self._diagnostics = DiagnosticsOutput(self, self._report)
         self._start_timer = self.create_timer(_POLL_S, self._poll_start, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._start_timer.cancel()
-        self._services = [
+        self._control_services = [
             self.create_service(Trigger, "reset", self._reset),
             self.create_service(Trigger, "save_trajectory", self._save_trajectory),
         ]

@@ -60,7 +60,7 @@ def test_interrupted_run_can_be_continued(tiny: Path, tmp_path: Path, number: si
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     assert process.returncode == code, err
-    assert err.endswith(f"interrupted; to go on, add --resume {state}\n")
+    assert err.endswith(f"interrupted; to continue, add --resume {state}\n")
     saved = torch.load(state, weights_only=True)
     assert out.startswith(f"{saved['step']} steps, ")
     assert saved["step"] >= 3

@@ -92,7 +92,7 @@ def test_warm_up_finds_no_fault(model: LoFTR, gpu: torch.device, caplog: pytest.
 
 
 def test_what_cannot_be_recorded_does_no_harm(gpu: torch.device, caplog: pytest.LogCaptureFixture) -> None:
-    """A function that asks for a value is called as it is, and another one is recorded after that."""
+    """A function that synchronizes is called directly, and another one is captured after that."""
 
     def asks(x: torch.Tensor) -> list[torch.Tensor]:
         return [x * float(x.sum())]

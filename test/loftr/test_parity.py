@@ -66,7 +66,7 @@ def _without_threshold(name: str) -> LoFTRConfig:
 
 
 def _tell_places_apart(loftr: torch.nn.Module) -> None:
-    """Make random features depend on what is seen more than on where it is, so that many places match."""
+    """Let random features depend more on content than on position, so that many places match."""
     with torch.no_grad():
         loftr.backbone.layer3_outconv.weight *= 3
         loftr.backbone.layer1_outconv2[3].weight *= 10

@@ -63,7 +63,7 @@ def test_overflow_is_seen_and_float32_goes_on(
 
 
 def test_features_outlive_the_images_after_them(texture: Gray) -> None:
-    """What is recorded is written over; what is handed out is not."""
+    """Captured buffers are overwritten; returned results are not."""
     matcher = fast(load_model("compact"))
     smooth = np.asarray(cv2.GaussianBlur(texture, (0, 0), 1.5))
     a, b = matcher.extract(smooth), matcher.extract(np.roll(smooth, 8, 1))
@@ -91,7 +91,7 @@ def test_masks_with_fixed_shapes(texture: Gray) -> None:
 
 @pytest.fixture
 def full(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, str], None]:
-    """Let the memory of the device be enough for so many pixels, for extracting or for matching."""
+    """Simulate device memory for a limited number of pixels, in extraction or in matching."""
 
     def install(pixels: int, method: str) -> None:
         original = getattr(LoFTR, method)

@@ -139,7 +139,7 @@ def recorded_pairs(path: Path) -> Iterator[tuple[Camera, NDArray[np.uint8], NDAr
 @pytest.mark.usefixtures("one_torch_thread")
 @pytest.mark.parametrize("method", ["loftr", "sift"])
 def test_no_recorded_pair_is_half_a_turn_off(recorded: Callable[[str], Path], method: str) -> None:
-    """Ten frames apart, unpolished: three matches in ten are wrong, and as many are on repeated texture."""
+    """Ten frames apart, matches not refined: three in ten are wrong, and as many are on repeated texture."""
     match = loftr() if method == "loftr" else sift
     errors = []
     for camera, image_a, image_b, truth in recorded_pairs(recorded("kitti/sequences/06")):

@@ -83,32 +83,32 @@ def errors(estimates: list[OdometryEstimate], poses: Poses, with_scale: bool = F
 
 
 def end_error(estimates: list[OdometryEstimate], poses: Poses) -> float:
-    """Metres between estimated and true position at the last frame."""
+    """Meters between estimated and true position at the last frame."""
     truth = se3.inverse(poses[0]) @ poses[-1]
     return float(np.linalg.norm(estimates[-1].T_odom_camera[:3, 3] - truth[:3, 3]))
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(("grey", "reason"), [(0, LostReason.DARK), (255, LostReason.OVEREXPOSED)])
+@pytest.mark.parametrize(("gray", "reason"), [(0, LostReason.DARK), (255, LostReason.OVEREXPOSED)])
 def test_images_that_show_nothing(
-    make_world: MakeWorld, curve: Curve, mode: Mode, grey: int, reason: LostReason
+    make_world: MakeWorld, curve: Curve, mode: Mode, gray: int, reason: LostReason
 ) -> None:
     """They are not even extracted, are no keyframes, and cost no accuracy."""
     world = make_world(curve(14))
     extracted: list[int] = []
     extract = world.extract
     world.extract = lambda image: extracted.append(int(image.mean())) or extract(image)
-    estimates = run(world, spoilt(world, lambda image: np.full_like(image, grey), 6, 7, 8, 9), mode)
+    estimates = run(world, spoilt(world, lambda image: np.full_like(image, gray), 6, 7, 8, 9), mode)
     assert states(estimates) == "I" + 5 * "T" + 4 * "L" + 4 * "T"
     assert reasons(estimates[6:10]) == {reason}
-    assert grey not in extracted
+    assert gray not in extracted
     assert not any(estimate.is_keyframe for estimate in estimates[6:10])
     found = errors(estimates[:6] + estimates[10:], world.poses[:6] + world.poses[10:], with_scale=mode == "mono")
     assert found.ate_percent < 2
     assert found.rotation_mean_deg < 0.2
-    spread = [np.trace(estimate.pose_covariance) for estimate in estimates]
-    assert spread[5] < spread[6] < spread[7] < spread[9]
-    assert spread[10] < spread[9]
+    variances = [np.trace(estimate.pose_covariance) for estimate in estimates]
+    assert variances[5] < variances[6] < variances[7] < variances[9]
+    assert variances[10] < variances[9]
 
 
 @pytest.mark.parametrize("then", [(0.0, 0.0, 0.0, 0.0, 0.0, 0.0), (0.03, 0.0, 0.12, 0.0, -0.04, 0.0)])
@@ -213,9 +213,9 @@ def test_a_camera_lost_for_hours_stays_within_bounds(make_world: MakeWorld, curv
     world = make_world(curve(40), blind=frozenset(range(5, 40)))
     frames = [late(frame, 300.0 * max(index - 5, 0)) for index, frame in enumerate(world.frames())]
     estimates = run(world, frames)
-    spread = np.array([np.trace(estimate.pose_covariance[:3, :3]) for estimate in estimates])
-    assert (np.diff(spread[4:7]) > 0).all()
-    np.testing.assert_allclose(spread[7:], spread[7], rtol=0.5)  # only lever arms change
+    variances = np.array([np.trace(estimate.pose_covariance[:3, :3]) for estimate in estimates])
+    assert (np.diff(variances[4:7]) > 0).all()
+    np.testing.assert_allclose(variances[7:], variances[7], rtol=0.5)  # only lever arms change
 
 
 def visit(curve: Curve, frames: int = 6) -> Poses:
@@ -294,7 +294,7 @@ def test_an_impossible_turn_is_refused(make_world: MakeWorld, curve: Curve) -> N
     assert estimates[6].lost_reason is LostReason.IMPOSSIBLE_MOTION
 
 
-def test_after_a_loss_only_a_foreseen_pose_is_taken(make_world: MakeWorld, curve: Curve) -> None:
+def test_after_a_loss_only_a_pose_within_the_gate_is_taken(make_world: MakeWorld, curve: Curve) -> None:
     """The camera is carried 2 m back in the dark, within half a second and within sight of the keyframe."""
     back = se3.transform(np.eye(3), [0.0, 0.0, -2.0])
     poses = curve(16)
@@ -307,7 +307,7 @@ def test_after_a_loss_only_a_foreseen_pose_is_taken(make_world: MakeWorld, curve
 
 
 class Zoo:
-    """One matcher for the worlds of several image sizes. Images say who they are by the grey of two blocks."""
+    """One matcher for the worlds of several image sizes. Images say who they are by the gray of two blocks."""
 
     def __init__(self, *worlds: Any) -> None:
         self.worlds = {(world.camera.height, world.camera.width): world for world in worlds}
@@ -319,8 +319,8 @@ class Zoo:
 
     def _marked(self, image: NDArray[np.uint8], *marks: int) -> NDArray[np.uint8]:
         height, width = image.shape
-        for column, grey in enumerate(marks):
-            image[height // 3 : height // 2, (3 + column) * width // 8 : (4 + column) * width // 8] = grey
+        for column, gray in enumerate(marks):
+            image[height // 3 : height // 2, (3 + column) * width // 8 : (4 + column) * width // 8] = gray
         return image
 
     def extract(self, image: NDArray[np.uint8]) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -36,9 +36,9 @@ def check(estimates: list[OdometryEstimate], dark: set[int], truth: Trajectory) 
     lost = {index for index, estimate in enumerate(estimates) if estimate.state.value == "lost"}
     assert lost == dark
     assert {estimates[index].lost_reason for index in dark} == {LostReason.DARK}
-    spread = [np.trace(estimate.pose_covariance) for estimate in estimates]
-    assert all(spread[index] > spread[index - 1] for index in dark)
-    assert spread[max(dark) + 1] < spread[max(dark)]
+    variances = [np.trace(estimate.pose_covariance) for estimate in estimates]
+    assert all(variances[index] > variances[index - 1] for index in dark)
+    assert variances[max(dark) + 1] < variances[max(dark)]
     seen = [estimate for index, estimate in enumerate(estimates) if index not in dark]
     return evaluate(Trajectory.from_estimates(seen), truth, False)
 

@@ -82,8 +82,8 @@ def test_the_monocular_unit_is_the_distance_of_what_is_seen_first(make_world: Ma
     world = make_world(poses)
     second = run(world, "mono")[1]
     camera, matches = world.camera, second.matches.select(second.inliers)
-    rays = (camera.normalize(points) for points in (matches.points_a, matches.points_b))
-    inverse_depth, _ = triangulate(*rays, second.T_odom_camera, 1e-3)
+    points = (camera.normalize(points) for points in (matches.points_a, matches.points_b))
+    inverse_depth, _ = triangulate(*points, second.T_odom_camera, 1e-3)
     assert np.median(inverse_depth) == pytest.approx(1.0, rel=0.05)
 
 
@@ -118,8 +118,8 @@ def test_the_covariance_is_of_the_size_of_the_error(make_world: MakeWorld, curve
 
 
 def test_uncertainty_grows_along_the_path(make_world: MakeWorld, curve: Curve) -> None:
-    spread = [np.trace(estimate.pose_covariance[:3, :3]) for estimate in run(make_world(curve(25)), "stereo")]
-    assert spread[5] < spread[12] < spread[24]
+    variances = [np.trace(estimate.pose_covariance[:3, :3]) for estimate in run(make_world(curve(25)), "stereo")]
+    assert variances[5] < variances[12] < variances[24]
 
 
 @pytest.mark.parametrize("mode", ["mono", "stereo", "rgbd"])
@@ -187,8 +187,8 @@ def test_a_lost_camera_goes_on_for_a_while_and_recovers(make_world: MakeWorld, c
     positions = np.array([estimate.T_odom_camera[:3, 3] for estimate in estimates])
     steps = np.linalg.norm(np.diff(positions, axis=0), axis=1)
     assert steps[11:].max() < 2.5 * np.median(steps)
-    spread = [np.trace(estimate.pose_covariance) for estimate in estimates]
-    assert spread[11] < spread[12] < spread[13] < spread[14]
+    variances = [np.trace(estimate.pose_covariance) for estimate in estimates]
+    assert variances[11] < variances[12] < variances[13] < variances[14]
 
 
 def test_a_camera_that_stays_lost_stops(make_world: MakeWorld, curve: Curve) -> None:

@@ -77,7 +77,7 @@ def recorded_room(tmp_path: Path, patterns: TextureAtlas) -> Path:
 
 @pytest.fixture
 def unexplained() -> Callable[[ViewPair], float]:
-    """Tell which part of the gray values of a, moved to b by the ground truth, is not found there."""
+    """Fraction of the gray values of a, warped to b by the ground truth, that differ there."""
 
     def measure(pairs: ViewPair) -> float:
         pixels, valid = warp(*pairs.geometry)

@@ -1,4 +1,4 @@
-"""The YAML file of a run, and what is wrong with it."""
+"""The YAML file of a run, and its errors."""
 
 from pathlib import Path
 

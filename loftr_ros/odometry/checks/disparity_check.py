@@ -32,6 +32,8 @@ _LEAST_PARALLAX = 10.0
 # and 2.2 where cx of the right camera is off by 2. Odometry learns a part (`OdometryConfig.disparity_bias_px`): its
 # path is then too long by 1 %.
 _LARGEST_OFFSET_PX, _SURE = 1.5, 5.0
+# Offsets up to this are noise of the method on good pairs; larger ones count as errors of lengths.
+_NOISE_PX = 0.5
 # Iterations end when the line moves by less than this share of the inverse depths.
 _ITERATIONS, _CONVERGED, _LOSS_SCALE = 6, 1e-3, 2.0
 # What is said of the noise of depths is this far off, as a share: so is the slope where the noise makes up the spread.
@@ -68,11 +70,15 @@ class DisparityCheck:
             self._keyframe_ns = keyframe.frame.stamp_ns
 
     @property
+    def offset_px(self) -> float:
+        """Median of the motions, positive where disparities are too large; 0 if there are few, or it is noise."""
+        offset = float(np.median(self._offsets_px)) if len(self._offsets_px) >= _LEAST_MOTIONS else 0.0
+        return offset if abs(offset) > _NOISE_PX else 0.0
+
+    @property
     def warning(self) -> InputWarning | None:
         """The offset, if it is more than that of a calibration."""
-        if len(self._offsets_px) < _LEAST_MOTIONS:
-            return None
-        offset = float(np.median(self._offsets_px))
+        offset = self.offset_px
         if abs(offset) < _LARGEST_OFFSET_PX:
             return None
         text = (

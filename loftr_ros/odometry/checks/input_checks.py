@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from loftr_ros.matches import Matches
+from loftr_ros.odometry.checks.depth_times import DepthTimes
 from loftr_ros.odometry.checks.depth_unit_check import DepthUnitCheck
 from loftr_ros.odometry.checks.disparity_check import DisparityCheck
 from loftr_ros.odometry.checks.fixed_pattern import FixedPattern
@@ -25,6 +26,10 @@ from loftr_ros.odometry.states import TrackingState
 # Checks that accumulate evidence run on each of the first frames and motions, then on every third, in turns: faults are
 # found without delay at the start, and within seconds later.
 _SOON, _EVERY = 12, 3
+# Lengths from depth images of another camera: 30 % too short in the corridor; 25 % too long with a wrong distortion.
+_UNREGISTERED_SIGMA = 0.3
+# ... and from depth images of up to 3 frames before: up to 6 % too short there.
+_OTHER_TIME_SIGMA = 0.05
 
 
 class InputChecks:
@@ -41,7 +46,7 @@ class InputChecks:
         self._fixed_pattern, self._still_scene = FixedPattern(), StillScene()
         self._stereo, self._disparity = StereoCheck(), DisparityCheck()
         self._depth_unit, self._repeated_depth = DepthUnitCheck(), RepeatedDepth()
-        self._registration = RegistrationCheck()
+        self._registration, self._depth_times = RegistrationCheck(), DepthTimes()
         self._lens = LensCheck()
         self._frames = self._motions = 0
 
@@ -49,6 +54,7 @@ class InputChecks:
         """Take the images of a frame, before anything is computed from them, and the state that the last one led to."""
         self.repeated.add(frame, state)
         self._repeated_depth.add_frame(frame, self.repeated.is_equal)
+        self._depth_times.add_frame(frame)
         self._frames += 1
         if _is_due(self._frames, 0):
             self._rows.add_frame(frame.image)
@@ -96,10 +102,26 @@ class InputChecks:
         self._lens.add_motion(rays, frame.camera, motion)
         if keyframe.frame.depth is not None:
             self._registration.add_motion(matches.points_a, rays, keyframe.frame.depth, frame.camera.focal, motion)
+            self._depth_times.add_motion(keyframe, matches, rays, motion)
 
     def add_still(self, frame: Frame, matches: Matches) -> None:
         """Take a frame in which the camera stands still, by its matches."""
         self._still_scene.add_still(frame, matches)
+
+    def length_sigma(self, frame: Frame, distance: float) -> float:
+        """Return the standard deviation, as a share, of one factor on all lengths that the faults found so far cause.
+
+        Args:
+            frame: with the rig of the pair.
+            distance: median distance of what it shows.
+        """
+        sigma = max(self._lens.length_sigma, _UNREGISTERED_SIGMA if self._registration.warning else 0.0)
+        sigma = max(sigma, _OTHER_TIME_SIGMA if self._depth_times.warning else 0.0)
+        if frame.rig is None:
+            return sigma
+        # A calibration that is off across the epipolar lines is likely to be off along them by as much.
+        error_px = max(self._stereo.misalignment_px, abs(self._disparity.offset_px))
+        return max(sigma, error_px * distance / (frame.rig.right.focal * frame.rig.baseline))
 
     @property
     def warnings(self) -> tuple[InputWarning, ...]:
@@ -110,7 +132,7 @@ class InputChecks:
             self._fixed_pattern.warning or self._still_scene.warning,
             self._stereo.warning or self._disparity.warning,
             self._depth_unit.warning,
-            self._repeated_depth.warning,
+            self._repeated_depth.warning or self._depth_times.warning,
             self._registration.warning,
             self._lens.warning,
         )

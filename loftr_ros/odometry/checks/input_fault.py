@@ -23,6 +23,7 @@ class InputFault(Enum):
     STEREO_UNMATCHED = "left and right hardly match"
     DEPTH_UNIT = "depth unit"
     DEPTH_REGISTRATION = "depth registration"
+    DEPTH_TIMES = "depth image of another time"
     FOCAL_LENGTH = "focal length"
     DISTORTION = "distortion"
 

@@ -52,13 +52,14 @@ class LensCheck:
         self._K = np.zeros((3, 3))
         self._eligible = 0
         self.warning: InputWarning | None = None
+        self.length_sigma = 0.0  # as a share of all lengths, where there is a warning
 
     def add_motion(self, rays: NormalizedMatches, camera: Camera, motion: RelativePoseEstimate) -> None:
         """Take a motion and its N matches; another camera matrix discards the evidence."""
         if not np.array_equal(camera.K, self._K):
             self._information.clear()
             self._gradients.clear()
-            self._K, self.warning = camera.K, None
+            self._K, self.warning, self.length_sigma = camera.K, None, 0.0
         if motion.observable is ObservableDof.ROTATION_ONLY or motion.parallax_px < _LEAST_PARALLAX_PX:
             return
         self._eligible += 1
@@ -69,7 +70,11 @@ class LensCheck:
         self._information.append(H)
         self._gradients.append(g)
         if len(self._gradients) >= _LEAST_MOTIONS:
-            self.warning = _judged(camera, *self._estimate())
+            value, sigma = self._estimate()
+            self.warning = _judged(camera, value, sigma)
+            # An image point that is off by a share of its distance from the center is off by that much in meters.
+            errors = abs(value[0]), abs(value[1]) * _half_diagonal(camera) ** 2 / camera.focal**2
+            self.length_sigma = float(max(errors)) if self.warning else 0.0
 
     def _estimate(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return (log f, k1) and standard deviations.
@@ -86,7 +91,7 @@ class LensCheck:
 
 def _judged(camera: Camera, value: NDArray[np.float64], sigma: NDArray[np.float64]) -> InputWarning | None:
     log_focal, k1 = value
-    half_diagonal = float(np.hypot(camera.width, camera.height)) / 2.0
+    half_diagonal = _half_diagonal(camera)
     corner = k1 * (half_diagonal / camera.focal) ** 2
     significant = np.abs(value) / sigma
     wrong = (np.abs([log_focal, corner]) > (_LEAST_LOG_FOCAL, _LEAST_CORNER_SHIFT)) & (significant > _SIGNIFICANT)
@@ -104,6 +109,10 @@ def _judged(camera: Camera, value: NDArray[np.float64], sigma: NDArray[np.float6
         f"calibration's, {abs(corner) * half_diagonal:.0f} px in the corners: calibrate the lens, and check whether "
         "the images are rectified already",
     )
+
+
+def _half_diagonal(camera: Camera) -> float:
+    return float(np.hypot(camera.width, camera.height)) / 2.0
 
 
 def normal_equations(

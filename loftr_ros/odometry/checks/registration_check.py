@@ -25,13 +25,13 @@ from loftr_ros.odometry.pose.two_view import TwoViewGeometry, epipolar_errors
 # fifteenth, which bounds the mean cost, because one takes 2 to 3 ms.
 _MOTIONS, _LEAST_MOTIONS, _SOON, _EVERY = 40, 6, 8, 15
 # Least median parallax, pixels, least number of triangulated points with depth, and matches used.
-_LEAST_PARALLAX_PX, _LEAST_POINTS, _MANY = 2.0, 30, 300
+LEAST_PARALLAX_PX, LEAST_POINTS, MANY = 2.0, 30, 300
 # Gate on the standard deviation of a triangulated inverse depth, as a share of the median.
 _LARGEST_SIGMA = 0.3
 # Relative error of depth images, and of triangulation under a rolling shutter.
-_DEPTH_SIGMA = 0.05
+DEPTH_SIGMA = 0.05
 # Truncation of the squared residuals in sigma units, as in MSAC.
-_LARGEST_COST = 9.0
+LARGEST_COST = 9.0
 # A point agrees with the depth image up to this, one and a half standard deviations.
 _AGREES = 2.25
 _ITERATIONS = 4
@@ -74,12 +74,12 @@ class RegistrationCheck:
             motion: between keyframe and frame.
         """
         is_general = motion.observable is not ObservableDof.ROTATION_ONLY and motion.geometry is TwoViewGeometry.GENERAL
-        if not is_general or motion.parallax_px < _LEAST_PARALLAX_PX:
+        if not is_general or motion.parallax_px < LEAST_PARALLAX_PX:
             return
         self._eligible += 1
         if len(self._costs) >= _SOON and self._eligible % _EVERY:
             return
-        some = thinned(np.ones(len(rays), bool), _MANY)
+        some = thinned(np.ones(len(rays), bool), MANY)
         costs = _costs(points[some], rays.select(some).without_depth(), depth, focal, motion.T_keyframe_camera)
         if costs is not None:
             self._costs.append(costs)
@@ -116,7 +116,7 @@ def _costs(
     In order: number of points; those that agree with the depth image; cost of a plane; of a plane and the depth image
     together; of the depth image up to a factor as it is, mirrored, upside down, and both.
     """
-    triangulated = _triangulated(rays, focal, T_a_b)
+    triangulated = triangulated_by_motion(rays, focal, T_a_b)
     if triangulated is None:
         return None
     certain, value, sigma = triangulated
@@ -125,26 +125,26 @@ def _costs(
     x, y = np.clip(pixels, 0, (width - 1, height - 1)).T
     seen = np.stack([depth[::v, ::u][y, x] for _, u, v in _TURNS]).astype(np.float64)
     good = ((seen > 0) & np.isfinite(seen)).all(axis=0)
-    if good.sum() < _LEAST_POINTS:
+    if good.sum() < LEAST_POINTS:
         return None
-    rho, value, sigma = 1.0 / seen[:, good], value[good], np.hypot(sigma, _DEPTH_SIGMA * value)[good]
+    rho, value, sigma = 1.0 / seen[:, good], value[good], np.hypot(sigma, DEPTH_SIGMA * value)[good]
     plane = np.vstack([np.ones(len(value)), rays.columns_a[:2, certain][:, good]])
-    deviations = _deviations_from_multiples(rho, value, sigma)
+    deviations = deviations_from_multiples(rho, value, sigma)
     models = [
         _deviations(plane, value, sigma),
         _deviations(np.vstack([plane, rho[0]]), value, sigma),
         *deviations,
     ]
     agree = int((deviations[0] < _AGREES).sum())
-    return np.array([len(value), agree, *(np.minimum(one, _LARGEST_COST).sum() for one in models)])
+    return np.array([len(value), agree, *(np.minimum(one, LARGEST_COST).sum() for one in models)])
 
 
-def _triangulated(
+def triangulated_by_motion(
     rays: NormalizedMatches, focal: float, T_a_b: NDArray[np.float64]
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]] | None:
     """Measure a pose again without depth; return a mask of matches, their inverse depths and standard deviations."""
     near = epipolar_errors(T_a_b, rays) < LARGEST_ERROR_PX / focal
-    if near.sum() < _LEAST_POINTS:
+    if near.sum() < LEAST_POINTS:
         return None
     T, noise = refined(T_a_b, rays.select(near), LEAST_NOISE_PX / focal)
     value, sigma = triangulate(rays.a, rays.b, T, noise)
@@ -172,7 +172,7 @@ def _deviations(
     return np.asarray(squared)
 
 
-def _deviations_from_multiples(
+def deviations_from_multiples(
     columns: NDArray[np.float64], value: NDArray[np.float64], sigma: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """(k, N) likewise from the best multiple of each of (k, N) columns."""

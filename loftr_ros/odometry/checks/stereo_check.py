@@ -81,13 +81,24 @@ class StereoCheck:
     @property
     def warning(self) -> InputWarning | None:
         """The fault that most of the recent pairs show, with the median of its figures."""
+        typical = self._typical
+        return typical.warning if typical else None
+
+    @property
+    def misalignment_px(self) -> float:
+        """Largest distance from the calibrated place in the right image, where that is the fault; else 0."""
+        typical = self._typical
+        return typical.figure if typical and typical.warning.fault is InputFault.STEREO_MISALIGNED else 0.0
+
+    @property
+    def _typical(self) -> _Verdict | None:
         found = [verdict for verdict in self._recent if verdict is not None]
         faults = [verdict.warning.fault for verdict in found]
         common = max(faults, key=faults.count, default=None)
         if common is None or 2 * faults.count(common) <= len(self._recent):
             return None
         same = sorted((v for v in found if v.warning.fault is common), key=lambda verdict: verdict.figure)
-        return same[len(same) // 2].warning
+        return same[len(same) // 2]
 
 
 def _judge(frame: Frame, matches: Matches, thoroughly: bool) -> _Verdict | None:

@@ -49,7 +49,12 @@ class ImageQuality:
         contrast = float(cv2.meanStdDev(small)[1].item())
         gradients = [cv2.norm(a, b, cv2.NORM_L1) for a, b in ((small[:, 1:], small[:, :-1]), (small[1:], small[:-1]))]
         sharpness = np.array(gradients) / (small.size * max(contrast, 1e-3))
-        return ImageQuality(float(shares[:_BLACK].sum()), float(shares[_WHITE:].sum()), contrast, sharpness)
+        return ImageQuality(
+            dark=float(shares[:_BLACK].sum()),
+            bright=float(shares[_WHITE:].sum()),
+            contrast=contrast,
+            sharpness=sharpness,
+        )
 
     @property
     def hopeless(self) -> bool:

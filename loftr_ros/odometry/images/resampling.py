@@ -32,7 +32,7 @@ def resampled_to(frame: Frame, now: Frame) -> Frame:
     if frame.depth is not None:
         depth = np.asarray(_warp(frame.depth, _to_old(frame.camera, now.camera), now.camera, cv2.INTER_NEAREST))
     image = _resampled(frame.image, frame.camera, now.camera)
-    return Frame(frame.stamp_ns, image, now.camera, right, depth, now.rig)
+    return Frame(stamp_ns=frame.stamp_ns, image=image, camera=now.camera, right=right, depth=depth, rig=now.rig)
 
 
 def _to_old(old: Camera, new: Camera) -> Array:

@@ -109,7 +109,14 @@ def estimate_relative_pose(
     Returns:
         None without a consensus: fewer inliers than `min_inliers` or `min_inlier_ratio`.
     """
-    problem = PoseProblem(matches.shifted(bias.value), focal, position, baseline, config, bias)
+    problem = PoseProblem(
+        matches=matches.shifted(bias.value),
+        focal=focal,
+        position=position,
+        baseline=baseline,
+        config=config,
+        bias=bias,
+    )
     fit = fit_from_prior(problem, T_predicted) if T_predicted is not None else None
     fit = fit or fit_from_scratch(problem)
     if fit is None:

@@ -102,7 +102,7 @@ def fit_from_prior(problem: PoseProblem, T_predicted: Array) -> Fit | None:
     geometry, parallax_px = two_view_geometry(
         matches, inliers, problem.focal, config.ransac_threshold_px, config.min_parallax_px
     )
-    return Fit(refined, ObservableDof.FULL, geometry, parallax_px, bias)
+    return Fit(refined=refined, observable=ObservableDof.FULL, geometry=geometry, parallax_px=parallax_px, bias=bias)
 
 
 def fit_from_scratch(problem: PoseProblem) -> Fit | None:
@@ -131,7 +131,13 @@ def fit_from_scratch(problem: PoseProblem) -> Fit | None:
             problem.least_noise,
             problem.threshold,
         )
-    return Fit(refined, observable, two_view.geometry, two_view.parallax_px, bias)
+    return Fit(
+        refined=refined,
+        observable=observable,
+        geometry=two_view.geometry,
+        parallax_px=two_view.parallax_px,
+        bias=bias,
+    )
 
 
 def _refine_with_depth(problem: PoseProblem, start: Array) -> tuple[RefinedPose, DisparityBias]:

@@ -148,7 +148,7 @@ class _RotationOnlyModel:
         R_a_b = fit_rotation(subset.a, subset.b, threshold_px / focal)
         error_px = focal * np.linalg.norm(rotate_and_project(matches.a, R_a_b.T) - matches.b, axis=1)
         explained = error_px < max(threshold_px, min_parallax_px)
-        return _RotationOnlyModel(R_a_b, error_px, explained, min_parallax_px)
+        return _RotationOnlyModel(R_a_b=R_a_b, error_px=error_px, explained=explained, min_parallax_px=min_parallax_px)
 
     def parallax_px(self, inliers: NDArray[np.bool_]) -> float:
         return float(np.median(self.error_px[inliers]))

@@ -16,8 +16,8 @@ from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.states import TrackingState
 from loftr_ros.ros.compat import tf2
-from loftr_ros.ros.messages import time as messages
 from loftr_ros.ros.parameters.table import VoParameters
+from loftr_ros.ros.publishers import odometry_messages as messages
 from loftr_ros.ros.publishers.diagnostics import Rate
 from loftr_ros.ros.publishers.match_image import match_image
 from loftr_ros.ros.publishers.trajectory_log import TrajectoryLog

@@ -15,7 +15,8 @@ from rclpy.qos import QoSProfile
 
 from loftr_ros.evaluation.trajectory import Trajectory, write_tum
 from loftr_ros.output import writing
-from loftr_ros.ros.messages.time import nanoseconds, pose_matrix
+from loftr_ros.ros.messages.pose import pose_matrix
+from loftr_ros.ros.messages.time import nanoseconds
 from loftr_ros.ros.replay.reports import RecordReport, ReplayError
 from loftr_ros.ros.transforms.frames import camera_pose
 

@@ -12,7 +12,8 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 
 from loftr_ros.odometry.scale.wheel_scale import PositionBuffer
-from loftr_ros.ros.messages.time import nanoseconds, pose_matrix
+from loftr_ros.ros.messages.pose import pose_matrix
+from loftr_ros.ros.messages.time import nanoseconds
 from loftr_ros.ros.parameters.table import VoParameters
 
 # Messages between two frames, or before the first one: 20 s at 100 Hz.

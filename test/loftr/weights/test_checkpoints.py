@@ -23,7 +23,7 @@ Damage = Callable[[bytes], bytes]
 
 
 def refusal(path: Path) -> str:
-    """Load a file that must be refused: one sentence, which is returned, and the file stays as it is."""
+    """Load a file that must be rejected without changing it; return the one-sentence message."""
     before = path.read_bytes() if path.is_file() else None
     with pytest.raises(CheckpointError) as caught:
         load_model(str(path))

@@ -45,8 +45,8 @@ def test_impossible_rigs_are_refused(T: NDArray[np.float64], message: str) -> No
 
 def test_points_of_a_rectified_pair_stay_on_their_row() -> None:
     rig = StereoRig.rectified(CAMERA, 0.2)
-    rays = np.array([[0.1, -0.2], [0.0, 0.0], [-0.3, 0.4]])
-    shift = CAMERA.project(np.column_stack([rays, np.ones(3)])) - rig.project(rays, np.array([0.5, 0.1, 0.0]))
+    points = np.array([[0.1, -0.2], [0.0, 0.0], [-0.3, 0.4]])
+    shift = CAMERA.project(np.column_stack([points, np.ones(3)])) - rig.project(points, np.array([0.5, 0.1, 0.0]))
     np.testing.assert_allclose(shift, [[400 * 0.2 * 0.5, 0], [400 * 0.2 * 0.1, 0], [0, 0]], atol=1e-9)
 
 

@@ -36,8 +36,8 @@ def test_scaling(texture: NDArray[np.uint8], size: tuple[int, int]) -> None:
     assert frame.stamp_ns == 7
     assert np.abs(difference).mean() < 2
     assert frame.depth is not None
-    centres = (np.arange(size[0]) + 0.5) * 320 / size[0] - 0.5
-    np.testing.assert_allclose(frame.depth[5, 3:-3], centres[3:-3], atol=0.51)
+    centers = (np.arange(size[0]) + 0.5) * 320 / size[0] - 0.5
+    np.testing.assert_allclose(frame.depth[5, 3:-3], centers[3:-3], atol=0.51)
 
 
 def test_cropping_moves_whole_pixels(texture: NDArray[np.uint8]) -> None:

@@ -25,13 +25,13 @@ def length_error(
     return float(np.linalg.norm(steps, axis=1).sum() / (29 * np.linalg.norm(STEP[:3])) - 1.0)
 
 
-def test_an_error_of_the_calibration_is_learned(
+def test_an_error_of_the_calibration_is_estimated(
     make_world: Callable[..., Any], curve: Callable[..., list[NDArray[np.float64]]]
 ) -> None:
     ignored = length_error(make_world, curve, disparity_error_px=ERROR_PX, disparity_bias_px=0.0)
-    learned = length_error(make_world, curve, disparity_error_px=ERROR_PX, disparity_bias_px=0.2)
+    estimated = length_error(make_world, curve, disparity_error_px=ERROR_PX, disparity_bias_px=0.2)
     assert abs(ignored) > 0.02
-    assert abs(learned) < 0.5 * abs(ignored)
+    assert abs(estimated) < 0.5 * abs(ignored)
 
 
 def test_a_perfect_calibration_stays_one(

@@ -13,8 +13,8 @@ from loftr_ros.odometry.scale.filter import KeyframeStep, ScaleSample
 from loftr_ros.odometry.scale.wheel_scale import PositionBuffer, WheelScale
 from loftr_ros.odometry.states import TrackingState
 
-SCALE = 0.4  # metres per unit
-FORWARD = (0.0, 0.0, 0.2, 0.0, 0.0, 0.0)  # metres
+SCALE = 0.4  # meters per unit
+FORWARD = (0.0, 0.0, 0.2, 0.0, 0.0, 0.0)  # meters
 PERIOD_NS = 100_000_000
 Array = NDArray[np.float64]
 
@@ -59,7 +59,7 @@ def test_time_that_jumps_back_starts_anew() -> None:
 
 
 def driven(steps: list[tuple[float, ...]], states: dict[int, TrackingState] | None = None) -> list[KeyframeStep]:
-    """Keyframes of a camera, in units, that makes these steps (v, w), in metres."""
+    """Keyframes of a camera, in units, that makes these steps (v, w), in meters."""
     found = []
     for index, step in enumerate(steps, start=1):
         T = se3.exp(np.array(step))

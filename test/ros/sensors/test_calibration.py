@@ -199,7 +199,7 @@ def test_left_and_right_that_are_swapped_are_refused(tf, shift):
             "/camera/image_rect",
             False,
             [info("camera")],
-            "/camera/image_rect has .*: set rectified to true",
+            "/camera/image_rect is rectified according .*: set rectified to true",
         ),
         ("/left/image_rect_color", False, [info("left"), info("right", shift=-0.1)], "set stereo_rectified to true"),
         ("/camera/image_rect", True, [info("camera")], None),
