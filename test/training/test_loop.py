@@ -17,7 +17,7 @@ from loftr_ros.training.config import TrainingConfig
 from loftr_ros.training.data.source_config import HomographyConfig, RecordedConfig, RenderedConfig, SourceConfig
 from loftr_ros.training.data.textures import TextureError
 from loftr_ros.training.distributed import Workers
-from loftr_ros.training.loop import Trainer, learning_rate
+from loftr_ros.training.loop import Trainer, difficulty, learning_rate
 from loftr_ros.training.state import ResumeError
 from loftr_ros.training.validation import Validation
 
@@ -296,3 +296,9 @@ def test_published_architectures_learn(name: str) -> None:
 def test_unknown_preset() -> None:
     with pytest.raises(ModelConfigError, match="'huge'"):
         Trainer(replace(CONFIG, preset="huge"), CPU)
+
+
+def test_pairs_become_harder_over_the_ramp() -> None:
+    config = replace(CONFIG, steps=100, ramp=0.5)
+    assert [difficulty(config, step) for step in (0, 25, 50, 99)] == [0.0, 0.5, 1.0, 1.0]
+    assert difficulty(replace(config, ramp=0.0), 0) == 1.0
