@@ -37,10 +37,8 @@ def test_truth_is_where_the_gray_values_are(
     monkeypatch.setattr(Light, "later", lambda self, draw: self)
     pairs = world_pairs(Draw(5, CPU), patterns, 24, SIZE, difficulty, kind)
     assert unexplained(pairs) < 0.25
-    assert pairs.K_b is not None
-    beside = pairs.K_b.clone()
-    beside[:, :2, 2] += 3  # pixels
-    assert unexplained(replace(pairs, K_b=beside)) > 1.5 * unexplained(pairs)
+    beside = replace(pairs, b=View(pairs.b.image.roll(3, 3), pairs.b.depth))  # three pixels to the right
+    assert unexplained(beside) > 1.5 * unexplained(pairs)
 
 
 def test_all_kinds_are_of_one_size_and_closed_or_have_ground(patterns: TextureAtlas) -> None:
