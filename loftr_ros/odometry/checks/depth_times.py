@@ -91,7 +91,7 @@ class DepthTimes:
                 self._add_costs(place, matches, rays, keyframe.frame.camera.focal, motion)
         seen = matches.select(motion.inliers)
         if keyframe.frame.stamp_ns != self._keyframe_ns and len(seen) >= _FEW:
-            step = (seen.points_b - seen.points_a) / (len(stamps) - 1 - place)
+            step = (seen.points_b - seen.points_a) / np.float32(len(stamps) - 1 - place)
             self._add_gradients(keyframe.frame, seen.points_a, step)
 
     @property

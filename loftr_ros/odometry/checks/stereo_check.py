@@ -85,7 +85,7 @@ class StereoCheck:
     def warning(self) -> InputWarning | None:
         """The fault that most of the recent pairs show, with the median of its figures."""
         typical = self._typical
-        return typical and typical.warning
+        return typical.warning if typical else None
 
     @property
     def misalignment_px(self) -> float:
