@@ -96,6 +96,11 @@ class Backbone(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
+    def last_layers(self) -> tuple[nn.Module, nn.Module]:
+        """The layers that compute the coarse and the fine map."""
+        raise NotImplementedError
+
+    @property
     def dtype(self) -> torch.dtype:
         """Data type of the stages."""
         return next(self.layer1.parameters()).dtype
@@ -143,6 +148,11 @@ class ResNetFPN(Backbone):
         self.layer1_outconv = conv(half, quarter, 1)
         self.layer1_outconv2 = self._merge(quarter, config.fine_dim)
         self.initialize()
+
+    @property
+    def last_layers(self) -> tuple[nn.Module, nn.Module]:
+        """The layers that compute the coarse and the fine map."""
+        return self.layer3_outconv, self.layer1_outconv2[3]
 
     @staticmethod
     def _merge(inputs: int, outputs: int) -> nn.Sequential:

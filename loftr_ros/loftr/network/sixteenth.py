@@ -32,6 +32,11 @@ class SixteenthBackbone(Backbone):
         self.fine = conv(half, config.fine_dim, 3)
         self.initialize()
 
+    @property
+    def last_layers(self) -> tuple[nn.Module, nn.Module]:
+        """The layers that compute the coarse and the fine map."""
+        return self.layer3_outconv, self.fine
+
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Compute the coarse map (B, C, H/8, W/8), the fine map (B, C', H/2, W/2), and the context at 1/16."""
         half, quarter, eighth = self.stages(image)
