@@ -84,16 +84,15 @@ def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def random_loftr() -> LoFTR:
-    """Return the published architecture with random weights from a fixed seed.
+def random_loftr(name: str = "outdoor") -> LoFTR:
+    """Return the architecture of a preset (default: the published one) with random weights from a fixed seed.
 
     The gain of the last layers is raised, so that the image content outweighs the position encoding and places match.
     """
     torch.manual_seed(0)
-    model = LoFTR(preset("outdoor"))
+    model = LoFTR(preset(name))
     _fit_normalization(model, model.backbone)
-    coarse, fine = model.backbone.layer3_outconv, model.backbone.layer1_outconv2[3]
-    for layer, factor in zip((coarse, fine), _CONTRAST, strict=True):
+    for layer, factor in zip(model.backbone.last_layers, _CONTRAST, strict=True):
         for weight in layer.parameters():
             weight.data *= factor
     return model
@@ -111,6 +110,10 @@ def _fit_normalization(model: torch.nn.Module, run: Callable[[Tensor], object]) 
 
 def _compact(device: torch.device, precision: Precision = "auto") -> Matcher[Any]:
     return load_matcher("compact", str(device), precision=precision)
+
+
+def _compact16(device: torch.device, precision: Precision = "auto") -> Matcher[Any]:
+    return LoftrMatcher(random_loftr("compact16"), device, "random", precision=precision)
 
 
 def _published(device: torch.device, precision: Precision = "auto") -> Matcher[Any]:
@@ -173,6 +176,8 @@ REFERENCE = "kornia"
 RUNNERS = {
     "compact": Runner("LoFTR compact", _compact),
     "compact-float32": Runner("LoFTR compact, float32", lambda device: _compact(device, "float32")),
+    "compact16": Runner("LoFTR compact16", _compact16),
+    "compact16-float32": Runner("LoFTR compact16, float32", lambda device: _compact16(device, "float32")),
     "published": Runner("LoFTR published", _published),
     "published-float32": Runner("LoFTR published, float32", lambda device: _published(device, "float32")),
     REFERENCE: Runner("kornia LoFTR", _kornia),

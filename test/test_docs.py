@@ -76,7 +76,9 @@ def test_commands(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 @ON_ANY_PAGE
 def test_commands_and_options_within_the_text(page: Path) -> None:
-    options = source("loftr_ros/commands/*.py", "bench/*.py", "tools/*.py", "test/conftest.py")
+    options = source(
+        "loftr_ros/commands/*.py", "loftr_ros/training/collection/*.py", "bench/*.py", "tools/*.py", "test/conftest.py"
+    )
     for code in inline_code(page):
         if code.startswith("loftr-ros "):
             assert code.split()[1] in {*COMMANDS, "--help", "--version"}, code

@@ -26,12 +26,14 @@ class TrainingConfig:
         steps: length of the schedule.
         learning_rate: peak after the warm-up, followed by cosine decay to one hundredth.
         warmup: steps of the linear warm-up.
+        ramp: part of the schedule in which pairs become harder, up to 1; 0 for the hardest from the start.
         weight_decay: weight decay of AdamW.
         focal_gamma: see `loftr_ros.training.losses.coarse_loss`.
+        candidate_weight: weight of the loss of the candidate blocks, for presets that select them.
         fine_weight: weight of the fine loss.
         fine_matches: number of true matches refined per step.
         average: decay of the moving average of the weights that is saved for inference.
-        bfloat16: use mixed precision.
+        bfloat16: use mixed precision, unless the CPU has no instructions for it and is slower with it.
         seed: random seed.
         save_every, validate_every: steps between saves and validations.
         validation_pairs: number of held-out pairs.
@@ -47,8 +49,10 @@ class TrainingConfig:
     steps: int = 10_000
     learning_rate: float = 2e-3
     warmup: int = 200
+    ramp: float = 0.5
     weight_decay: float = 1e-2
     focal_gamma: float = 2.0
+    candidate_weight: float = 0.25
     fine_weight: float = 1.0
     fine_matches: int = 1024
     average: float = 0.998
@@ -64,7 +68,16 @@ class TrainingConfig:
         self._require(are_sides, "sizes", "sides of at least 64 pixels that are multiples of 8")
         for name in ("batch", "steps", "patterns", "fine_matches", "save_every", "validate_every", "validation_pairs"):
             self._require(getattr(self, name) >= 1, name, "at least 1")
-        for name in ("surfaces", "learning_rate", "warmup", "weight_decay", "focal_gamma", "fine_weight"):
+        for name in (
+            "surfaces",
+            "ramp",
+            "learning_rate",
+            "warmup",
+            "weight_decay",
+            "focal_gamma",
+            "candidate_weight",
+            "fine_weight",
+        ):
             self._require(getattr(self, name) >= 0, name, "0 or more")
         self._require(bool(self.sources), "sources", "at least one, for example - kind: rendered")
         self._require(0 <= self.average < 1, "average", "at least 0 and less than 1")

@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from loftr_ros.loftr.network.config import preset
 from loftr_ros.loftr.network.model import LoFTR
+from loftr_ros.loftr.network.precision import has_fast_bfloat16
 from loftr_ros.loftr.weights.checkpoints import save_model
 from loftr_ros.output import make_folder
 from loftr_ros.training.config import TrainingConfig
@@ -38,6 +39,7 @@ class Trainer:
     """State of a training run; `run` can be stopped and continued at any step.
 
     Attributes:
+        mixed: whether the network runs in mixed precision.
         step: number of completed steps.
         pairs: number of pairs processed by all workers.
     """
@@ -57,6 +59,8 @@ class Trainer:
         self.draw = Draw(config.seed + workers.rank, device)
         self.atlas = _textures(config, device)
         self.source = open_sources(config.sources, self.atlas)
+        # Without instructions for it, bfloat16 is slower than float32 by a multiple.
+        self.mixed = config.bfloat16 and (device.type != "cpu" or has_fast_bfloat16())
         self.step = 0
         self.seconds = 0.0
         self.pairs = 0
@@ -112,10 +116,18 @@ class Trainer:
         statistics = [buffer.clone() for buffer in self.model.buffers()]
         result = self._losses()
         self.optimizer.zero_grad(set_to_none=True)
-        (result.coarse + self.config.fine_weight * result.fine).backward()
+        weighted = self.config.candidate_weight * result.candidate + self.config.fine_weight * result.fine
+        (result.coarse + weighted).backward()
         self.workers.average(self._shared())
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), GRADIENT_LIMIT)
-        if norm.isfinite():
+        # The only transfer of a step from the device.
+        coarse, candidate, fine, confidence, error, gradient = torch.stack(
+            [
+                value.detach().float()
+                for value in (result.coarse, result.candidate, result.fine, result.confidence, result.fine_error, norm)
+            ]
+        ).tolist()
+        if math.isfinite(gradient):
             self.optimizer.step()
             self.average.update_parameters(self.model)
         else:  # overflow: skip the step and restore the statistics of batch normalization
@@ -125,10 +137,11 @@ class Trainer:
         self.seconds += time.monotonic() - start
         return {
             "step": self.step,
-            "coarse_loss": result.coarse.item(),
-            "fine_loss": result.fine.item(),
-            "confidence": float(result.confidence),
-            "fine_error_px": float(result.fine_error),
+            "coarse_loss": coarse,
+            "candidate_loss": candidate,
+            "fine_loss": fine,
+            "confidence": confidence,
+            "fine_error_px": error,
             "true_matches": result.matches,
             "learning_rate": rate,
             "pairs_per_second": self.pairs / self.seconds,
@@ -138,10 +151,11 @@ class Trainer:
         width, height = self.config.sizes[int(self.draw.integers(len(self.config.sizes), 1))]
         first_width, first_height = self.config.sizes[0]
         batch = max(1, round(self.config.batch * first_width * first_height / (width * height)))
-        pairs = self.source.draw(self.draw, batch, (height, width))
-        images = photometric(self.draw, torch.cat([pairs.a.image, pairs.b.image]))
+        hard = difficulty(self.config, self.step)
+        pairs = self.source.draw(self.draw, batch, (height, width), hard)
+        images = photometric(self.draw, torch.cat([pairs.a.image, pairs.b.image]), hard)
         self.pairs += self.workers.total(batch, self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
             return train_step(self.model, pairs, images, self.draw, self.config.focal_gamma, self.config.fine_matches)
 
     def _shared(self) -> list[Tensor]:
@@ -221,6 +235,11 @@ def learning_rate(config: TrainingConfig, step: int) -> float:
     warm = min(1.0, (step + 1) / max(config.warmup, 1))
     cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, step / config.steps)))
     return config.learning_rate * warm * (FINAL_RATE + (1 - FINAL_RATE) * cosine)
+
+
+def difficulty(config: TrainingConfig, step: int) -> float:
+    """Linear from 0 to 1 over the first part of the schedule."""
+    return min(1.0, step / (config.ramp * config.steps)) if config.ramp else 1.0
 
 
 def _textures(config: TrainingConfig, device: torch.device) -> TextureAtlas:

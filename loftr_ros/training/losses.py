@@ -23,10 +23,10 @@ def coarse_loss(log_confidence: Tensor, log_unmatched: Tensor, focal_gamma: floa
         log_unmatched: (U,) logarithm of the dustbin probability of the unmatched cells; empty with dual-softmax.
         focal_gamma: exponent of the focal weight (arXiv 1708.02002); 0 for the unweighted likelihood.
     """
-    return _focal(log_confidence, focal_gamma) + _focal(log_unmatched, focal_gamma)
+    return focal_loss(log_confidence, focal_gamma) + focal_loss(log_unmatched, focal_gamma)
 
 
-def _focal(log_probability: Tensor, gamma: float) -> Tensor:
+def focal_loss(log_probability: Tensor, gamma: float) -> Tensor:
     """Focal loss, averaged; zero if empty."""
     # After few Sinkhorn iterations probabilities of dustbins may slightly exceed 1.
     log_probability = log_probability.clamp(max=0)

@@ -89,6 +89,13 @@ def test_published_architecture_matches_as_kornia_does(bench: Bench) -> None:
     assert distance < 1e-3
 
 
+def test_random_weights_of_the_preset_match_the_right_places(bench: Bench) -> None:
+    matcher = bench("runners").RUNNERS["compact16-float32"].make(CPU)
+    found = matcher.match(*map(matcher.extract, bench("image_pairs").shifted_pair(320, 240)))
+    assert len(found) > 20
+    assert np.median(found.points_a - found.points_b, axis=0) == pytest.approx([16, 8], abs=1)
+
+
 def test_sameness(bench: Bench) -> None:
     """Of four matches one is in another cell, and one is missing on one side."""
     ours = SimpleNamespace(matches=[[0, 0, 1, 1], [8, 0, 9, 1], [16, 0, 40, 0], [24, 0, 24, 0]])

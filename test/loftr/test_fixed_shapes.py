@@ -19,7 +19,7 @@ Gray = NDArray[np.uint8]
 Pair = tuple[FeatureMaps, FeatureMaps]
 
 
-@pytest.fixture(params=["compact", "outdoor", "transport"])
+@pytest.fixture(params=["compact", "sixteenth", "outdoor", "transport"])
 def model(request: pytest.FixtureRequest, tiny_config: LoFTRConfig) -> LoFTR:
     if request.param == "compact":
         return load_model("compact").prepare(torch.float32)
@@ -27,6 +27,9 @@ def model(request: pytest.FixtureRequest, tiny_config: LoFTRConfig) -> LoFTR:
     if request.param == "transport":
         matching = replace(tiny_config.matching, kind="optimal_transport")
         model = LoFTR(replace(tiny_config, matching=matching)).eval()
+    elif request.param == "sixteenth":
+        config = preset("compact16")  # results of fixed shape compare all cells
+        model = LoFTR(replace(config, matching=replace(config.matching, threshold=0.0, candidate_blocks=0))).eval()
     else:
         config = preset("outdoor")
         model = LoFTR(replace(config, matching=replace(config.matching, threshold=0.0))).eval()

@@ -56,7 +56,15 @@ def test_loss_falls() -> None:
     assert (trainer.step, trainer.pairs) == (40, 160)
 
 
-def test_half_precision_steps_are_finite() -> None:
+@pytest.mark.parametrize("fast", [False, True])
+def test_bfloat16_only_where_it_is_fast(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loftr_ros.training.loop.has_fast_bfloat16", lambda: fast)
+    assert Trainer(replace(CONFIG, bfloat16=True), CPU).mixed == fast
+    assert not Trainer(CONFIG, CPU).mixed
+
+
+def test_half_precision_steps_are_finite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loftr_ros.training.loop.has_fast_bfloat16", lambda: True)
     trainer = Trainer(replace(CONFIG, bfloat16=True), CPU)
     figures = [trainer.advance() for _ in range(2)]
     assert all(value == value for entry in figures for value in entry.values())

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from loftr_ros.loftr.network.blockwise import blockwise_matches
+from loftr_ros.loftr.network.candidates import block_of, candidate_matches
 from loftr_ros.loftr.network.config import CoarseMatchingConfig
 from loftr_ros.loftr.network.optimal_transport import log_optimal_transport, log_unmatched, most_likely_unmatched
-from loftr_ros.loftr.network.pooling import Grid, Masks
+from loftr_ros.loftr.network.pooling import Blocks, Grid, Masks
 from loftr_ros.loftr.network.precision import rounded_factors
 
 # Below this threshold nearly every pair of cells is a candidate, and blockwise matching does not pay off.
@@ -53,7 +54,7 @@ class CoarseMatching(nn.Module):
     ) -> CoarseMatches:
         """Match the cells of (B, L, C) and (B, S, C) tokens; masked cells are not matched."""
         if self.config.kind == "dual_softmax" and self.config.threshold >= _MIN_BLOCKWISE_THRESHOLD:
-            found = self._match_blockwise(tokens_a, tokens_b, masks)
+            found = self._match_pairs(tokens_a, tokens_b, (grid_a, grid_b), masks)
             return inner_matches(found, grid_a, grid_b, self.config.border)
         scores = similarity(tokens_a, tokens_b, self.config.temperature)
         return select_matches(self.confidence(scores, masks), grid_a, grid_b, self.config)
@@ -71,22 +72,43 @@ class CoarseMatching(nn.Module):
         nan_if_not_finite = 0 * (tokens_a.sum() + tokens_b.sum())
         return CoarseMatches(torch.zeros_like(cell_a), cell_a, cell_b[0, cell_a], confidence + nan_if_not_finite)
 
-    def _match_blockwise(self, tokens_a: Tensor, tokens_b: Tensor, masks: Masks | None) -> CoarseMatches:
-        """Match without storing the matrix of probabilities."""
+    def _match_pairs(
+        self, tokens_a: Tensor, tokens_b: Tensor, grids: tuple[Grid, Grid], masks: Masks | None
+    ) -> CoarseMatches:
+        """Match one pair after the other without storing the matrix of probabilities."""
         scale = 1.0 / (tokens_a.shape[2] * self.config.temperature)
+        # On a GPU the matrix of all scores takes less time than the selection.
+        by_candidates = self._selects_candidates(grids) and not tokens_a.is_cuda
+        match = self._match_candidates if by_candidates else self._match_blockwise
         found = []
         for pair, (a, b) in enumerate(zip(tokens_a.float() * scale, tokens_b.float(), strict=True)):
-            used = None if masks is None else [torch.where(mask[pair])[0] for mask in masks]
-            if used is not None:
-                a, b = a[used[0]], b[used[1]]
-            cell_a, cell_b, confidence = blockwise_matches(
-                a, b, self.config.threshold, round_factors=self.round_factors
-            )
-            if used is not None:
-                cell_a, cell_b = used[0][cell_a], used[1][cell_b]
+            used = None if masks is None else (masks[0][pair], masks[1][pair])
+            cell_a, cell_b, confidence = match(a, b, grids, used)
             order = cell_a.argsort()
             found.append((torch.full_like(cell_a, pair), cell_a[order], cell_b[order], confidence[order]))
         return CoarseMatches(*(torch.cat(parts) for parts in zip(*found, strict=True)))
+
+    def _selects_candidates(self, grids: tuple[Grid, Grid]) -> bool:
+        """Whether there are more blocks than candidates."""
+        rows, columns = grids[1]
+        return 0 < self.config.candidate_blocks < -(-rows // 2) * -(-columns // 2)
+
+    def _match_candidates(
+        self, a: Tensor, b: Tensor, grids: tuple[Grid, Grid], used: Masks | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        threshold, count = self.config.threshold, self.config.candidate_blocks
+        return candidate_matches(a, b, grids, threshold, count, used, round_factors=self.round_factors)
+
+    def _match_blockwise(
+        self, a: Tensor, b: Tensor, grids: tuple[Grid, Grid], used: Masks | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        if used is None:
+            return blockwise_matches(a, b, self.config.threshold, round_factors=self.round_factors)
+        cells_a, cells_b = (torch.where(mask)[0] for mask in used)
+        cell_a, cell_b, confidence = blockwise_matches(
+            a[cells_a], b[cells_b], self.config.threshold, round_factors=self.round_factors
+        )
+        return cells_a[cell_a], cells_b[cell_b], confidence
 
     def confidence(self, scores: Tensor, masks: Masks | None = None) -> Tensor:
         """Match probability of every pair of cells, (B, L, S); zero for masked cells."""
@@ -113,6 +135,35 @@ class CoarseMatching(nn.Module):
             return log_dual_softmax_at(scores, batch, cell_a, cell_b), scores.new_zeros(0)
         assignment = log_optimal_transport(scores, self.bin_score, self.config.sinkhorn_iterations)
         return assignment[batch, cell_a, cell_b], log_unmatched(assignment, batch, cell_a, cell_b)
+
+    def log_candidates(
+        self,
+        tokens_a: Tensor,
+        tokens_b: Tensor,
+        grids: tuple[Grid, Grid],
+        batch: Tensor,
+        cell_a: Tensor,
+        cell_b: Tensor,
+    ) -> Tensor:
+        """Log-probabilities, one for each block with a true match, that its partner is among the blocks it matches.
+
+        They are softmaxes over the scores that select the candidates, from a to b and from b to a.
+
+        Returns:
+            (K,); K is 0 without `candidate_blocks`.
+        """
+        if not self.config.candidate_blocks:
+            return tokens_a.new_zeros(0)
+        blocks_a, blocks_b = (
+            Blocks(grid, 2, tokens.device).pool(tokens.float())
+            for grid, tokens in zip(grids, (tokens_a, tokens_b), strict=True)
+        )
+        scores = similarity(blocks_a, blocks_b, self.config.temperature)
+        true = torch.zeros_like(scores, dtype=torch.bool)
+        true[batch, block_of(cell_a, grids[0]), block_of(cell_b, grids[1])] = True
+        partners = scores.masked_fill(~true, torch.finfo(scores.dtype).min)
+        logs = [(partners.logsumexp(dim=axis) - scores.logsumexp(dim=axis))[true.any(dim=axis)] for axis in (2, 1)]
+        return torch.cat(logs)
 
 
 def similarity(tokens_a: Tensor, tokens_b: Tensor, temperature: float) -> Tensor:

@@ -37,7 +37,7 @@ class FinePreprocess(nn.Module):
         self.window = config.fine_window
         self.context = config.fine_context
         if self.context:
-            self.down_proj = nn.Linear(config.coarse.dim, config.fine.dim)
+            self.down_proj = nn.Linear(config.backbone.block_dims[2], config.fine.dim)
             self.merge_feat = nn.Linear(2 * config.fine.dim, config.fine.dim)
 
     @property

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from loftr_ros.loftr.network.backbone import ResNetFPN
+from loftr_ros.loftr.network.backbone import Backbone, ResNetFPN
 from loftr_ros.loftr.network.coarse_matching import CoarseMatches, CoarseMatching, most_confident
 from loftr_ros.loftr.network.config import LoFTRConfig
 from loftr_ros.loftr.network.fine_matching import FineMatching, FineOffsets, FinePreprocess, refine
 from loftr_ros.loftr.network.pooling import Grid, Masks
 from loftr_ros.loftr.network.position_encoding import sine_position_encoding
+from loftr_ros.loftr.network.sixteenth import ContextFusion, SixteenthBackbone, context_grid
 from loftr_ros.loftr.network.transformer import LocalFeatureTransformer
 
 COARSE_STRIDE = 8
@@ -26,14 +28,16 @@ class FeatureMaps:
     """Feature maps of an image.
 
     Attributes:
-        coarse: (B, C, H/8, W/8), with position encoding.
+        coarse: (B, C, H/8, W/8), with position encoding if there is no context.
         fine: (B, C', H/2, W/2).
         mask: (B, H/8, W/8) bool, cells to use; None for all.
+        context: (B, D, H/16, W/16), sides rounded up, with position encoding; None if the transformer works at 1/8.
     """
 
     coarse: Tensor
     fine: Tensor
     mask: Tensor | None = None
+    context: Tensor | None = None
 
     @property
     def grid(self) -> Grid:
@@ -68,7 +72,12 @@ class LoFTR(nn.Module):
     def __init__(self, config: LoFTRConfig) -> None:
         super().__init__()
         self.config = config
-        self.backbone = ResNetFPN(config.backbone)
+        self.backbone: Backbone
+        if config.backbone.sixteenth_dim:
+            self.backbone = SixteenthBackbone(config.backbone)
+            self.context_fusion = ContextFusion(config.backbone)
+        else:
+            self.backbone = ResNetFPN(config.backbone)
         self.loftr_coarse = LocalFeatureTransformer(config.coarse)
         self.coarse_matching = CoarseMatching(config.matching)
         self.fine_preprocess = FinePreprocess(config)
@@ -97,11 +106,14 @@ class LoFTR(nn.Module):
             mask: (B, H/8, W/8) bool, cells to use. Masked cells are excluded from attention and matching; the backbone
                 sees the whole image.
         """
-        coarse, fine = self.backbone(image)
-        channels, height, width = coarse.shape[1:]
+        coarse, fine, context = self.backbone(image)
+        if context is None:
+            return FeatureMaps(self._with_position(coarse), fine, mask)
+        return FeatureMaps(coarse.float(), fine, mask, self._with_position(context))
+
+    def _with_position(self, maps: Tensor) -> Tensor:
         legacy = self.config.legacy_position_encoding
-        encoding = sine_position_encoding(channels, height, width, legacy=legacy, device=coarse.device)
-        return FeatureMaps(coarse.float() + encoding, fine, mask)
+        return maps.float() + sine_position_encoding(*maps.shape[1:], legacy=legacy, device=maps.device)
 
     def match(self, a: FeatureMaps, b: FeatureMaps, max_matches: int = 0) -> NetworkMatches:
         """Match two images by their features; both batches must have the same size.
@@ -134,9 +146,16 @@ class LoFTR(nn.Module):
 
     def transform(self, a: FeatureMaps, b: FeatureMaps) -> tuple[Tensor, Tensor]:
         """Run the coarse transformer; returns tokens (B, L, C) and (B, S, C)."""
-        tokens_a, tokens_b = (maps.coarse.flatten(2).transpose(1, 2).contiguous() for maps in (a, b))
-        out: tuple[Tensor, Tensor] = self.loftr_coarse(tokens_a, tokens_b, a.grid, b.grid, _masks(a, b))
-        return out
+        tokens_a, tokens_b = _tokens(a.coarse), _tokens(b.coarse)
+        if a.context is None or b.context is None:
+            out: tuple[Tensor, Tensor] = self.loftr_coarse(tokens_a, tokens_b, a.grid, b.grid, _masks(a, b))
+            return out
+        grids = context_grid(a.grid), context_grid(b.grid)
+        contexts = self.loftr_coarse(_tokens(a.context), _tokens(b.context), *grids, _context_masks(a, b))
+        return (
+            self.context_fusion(tokens_a, contexts[0], a.grid, grids[0]),
+            self.context_fusion(tokens_b, contexts[1], b.grid, grids[1]),
+        )
 
     def refine(
         self, a: FeatureMaps, b: FeatureMaps, tokens: tuple[Tensor, Tensor], cells: CoarseMatches
@@ -155,7 +174,7 @@ class LoFTR(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         """Data type of the backbone."""
-        return self.backbone.layer1_outconv.weight.dtype
+        return self.backbone.dtype
 
     @property
     def window_radius(self) -> int:
@@ -166,6 +185,21 @@ class LoFTR(nn.Module):
 def _masks(a: FeatureMaps, b: FeatureMaps) -> Masks | None:
     """Both masks, or None if all cells are used."""
     return None if a.mask is None and b.mask is None else (a.used, b.used)
+
+
+def _context_masks(a: FeatureMaps, b: FeatureMaps) -> Masks | None:
+    """Masks at 1/16: tokens with a cell to use."""
+    masks = _masks(a, b)
+    if masks is None:
+        return None
+    sides = (mask.unflatten(1, maps.grid).float() for mask, maps in zip(masks, (a, b), strict=True))
+    used_a, used_b = (F.max_pool2d(side, 2, ceil_mode=True).flatten(1) > 0 for side in sides)
+    return used_a, used_b
+
+
+def _tokens(maps: Tensor) -> Tensor:
+    """(B, C, H, W) to (B, H * W, C)."""
+    return maps.flatten(2).transpose(1, 2).contiguous()
 
 
 def cell_points(cells: Tensor, grid: Grid) -> Tensor:

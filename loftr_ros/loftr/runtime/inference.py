@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 import torch
@@ -74,16 +75,17 @@ class FastNetwork(Network):
 
     def extract(self, image: Tensor, cells: Tensor | None, rows: int, columns: int) -> FeatureMaps:
         """Compute the features of an image, see `Network.extract`, without synchronizing with the GPU."""
-        coarse, fine = self.graphs(self._extract, [self._pinned(image)], rows, columns)
+        coarse, fine, *context = self.graphs(self._extract, [self._pinned(image)], rows, columns)
         mask = None if cells is None else self._pinned(cells).to(self.device, non_blocking=True)
-        return FeatureMaps(coarse, fine, mask)
+        return FeatureMaps(coarse, fine, mask, context[0] if context else None)
 
     def match(self, a: FeatureMaps, b: FeatureMaps, max_matches: int) -> Table:
         """Match two images, see `Network.match`; the download of the table is the only synchronization.
 
         Rows with confidence zero are empty. Values that are not finite are overflows of float16.
         """
-        (table,) = self.graphs(self._match, [a.coarse, a.fine, a.mask, b.coarse, b.fine, b.mask], max_matches)
+        tensors = [tensor for maps in (a, b) for tensor in (maps.coarse, maps.fine, maps.mask, maps.context)]
+        (table,) = self.graphs(self._match, tensors, max_matches)
         return table.cpu().numpy()
 
     def forget(self) -> None:
@@ -96,19 +98,12 @@ class FastNetwork(Network):
 
     def _extract(self, image: Tensor, rows: int, columns: int) -> list[Tensor]:
         maps = self.model.extract(_network_image(image, rows, columns))
-        return [maps.coarse, maps.fine]
+        return [maps.coarse, maps.fine] if maps.context is None else [maps.coarse, maps.fine, maps.context]
 
-    def _match(
-        self,
-        coarse_a: Tensor,
-        fine_a: Tensor,
-        mask_a: Tensor | None,
-        coarse_b: Tensor,
-        fine_b: Tensor,
-        mask_b: Tensor | None,
-        max_matches: int,
-    ) -> list[Tensor]:
-        a, b = FeatureMaps(coarse_a, fine_a, mask_a), FeatureMaps(coarse_b, fine_b, mask_b)
+    def _match(self, *tensors_and_limit: Any) -> list[Tensor]:
+        """Match the maps of two images: coarse, fine, mask and context of each, then `max_matches`."""
+        *tensors, max_matches = tensors_and_limit
+        a, b = FeatureMaps(*tensors[:4]), FeatureMaps(*tensors[4:])
         # Only on a GPU (TF32, 10 bits): on a CPU this would round to bfloat16 (7 bits).
         with rounded_factors() if self.device.type == "cuda" else nullcontext():
             return [_table(self.model.match_fixed(a, b, max_matches))]

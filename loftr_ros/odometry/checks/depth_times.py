@@ -53,9 +53,9 @@ _WIDTH, _MOST, _FEW, _LEAST_MOTION_PX = 320, 3000, 50, 1.0
 _DEPTH_EDGE, _CLIPPED = 0.1, 95.0
 # A delay is one if its median gradient is this multiple of the mean over all delays and of that without delay; it is
 # the larger one in this share of the keyframes; the gradient without delay is hardly above the mean; and delayed depth
-# images cost less than this share. With delays of 1 to 3 frames (corridor) gradients are 1.2 to 1.9 there, 0.7 to 1.1
-# without delay, costs 0.67 to 0.95. In order, gradients are 1.2 and more without delay, or costs 0.97 and more; and
-# gradients up to 1.2 at any delay in the kitchen, whose depth images are not registered well enough to tell.
+# images cost less than this share. With delays of 1 to 3 frames (corridor) gradients are 1.2 to 1.9 there and 0.7 to
+# 1.1 without delay, and costs 0.67 to 0.95. In order, gradients are 1.2 and more without delay, or costs 0.97 and more;
+# and gradients are up to 1.2 at any delay in the kitchen, whose depth images are not registered well enough to tell.
 _LEAST_GRADIENT, _LEAST_GAIN, _MOST_KEYFRAMES, _LARGEST_UNDELAYED, _LARGEST_COST_RATIO = 1.2, 1.15, 0.75, 1.14, 0.96
 
 

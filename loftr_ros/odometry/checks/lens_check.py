@@ -28,7 +28,8 @@ _MOTIONS, _MANY = 200, 500
 # After this number of motions only every third is used, which bounds the cost: one takes 0.4 ms.
 _SOON, _EVERY = 12, 3
 # Least number of motions for a warning: the sandwich covariance of fewer is too small (five motions of the kitchen gave
-# 1.36 times the focal length at 6.8 sigma). Least median parallax of a motion, pixels: below, epipolar lines are noise.
+# 1.36 times the focal length at 6.8 sigma, ten of the corridor 0.66 times at 5: standard deviations are twice as large
+# at ten motions). Least median parallax of a motion, pixels: below, epipolar lines are noise.
 _LEAST_MOTIONS, _LEAST_PARALLAX_PX = 10, 2.0
 # Prior standard deviations of log f and k1.
 _PRIOR = np.array([0.5, 0.3])
@@ -71,7 +72,9 @@ class LensCheck:
         self._gradients.append(g)
         if len(self._gradients) >= _LEAST_MOTIONS:
             value, sigma = self._estimate()
-            self.warning = _judged(camera, value, sigma)
+            # The matches with one keyframe err alike, which a few motions do not show.
+            few = 1.0 + _LEAST_MOTIONS / len(self._gradients)
+            self.warning = _judged(camera, value, few * sigma)
             # An image point that is off by a share of its distance from the center is off by that much in meters.
             errors = abs(value[0]), abs(value[1]) * _half_diagonal(camera) ** 2 / camera.focal**2
             self.length_sigma = float(max(errors)) if self.warning else 0.0

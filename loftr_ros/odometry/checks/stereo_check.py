@@ -33,6 +33,9 @@ _LARGEST_SLANT, _SURE_SLANT = 0.15, 10.0
 _RESIDUALS_LEFT = 0.8
 # Least inlier ratio of that fit: 0.8 for images one frame apart, a third for three frames.
 _LEAST_EXPLAINED = 0.25
+# Largest share of one plane in what the fit explains that leaves no doubt: 0.22 on a road, 0.3 to 0.5 in a hall, and
+# 0.43 and more where something flat whose pictures do not fit the calibration is held before a rig in order.
+_LARGEST_PLANE = 1 / 3
 # Median residuals of good rigs, pixels, as calibrated and rotated: below them no other fit is tried.
 _FINE_PX, _FINE_TURNED_PX = 0.5, 0.12
 # Share of the matches near their epipolar curve with positive disparity: 0.01 for a swapped pair, 0.77 once exchanged.
@@ -159,9 +162,12 @@ def _of_two_times(deviation: RigDeviation, baseline: float) -> _Verdict | None:
         return None
     down, ahead = slants
     along, sides = (ahead, ("ahead of", "behind")) if abs(ahead) > abs(down) else (down, ("below", "above"))
+    # Any relative pose explains one plane, so the fit may be that of the plane's picture alone.
+    is_plane = deviation.share_on_plane(_ON_CURVE_PX) > _LARGEST_PLANE * displaced.share_within(_ON_CURVE_PX)
+    other = ", or one flat thing fills most of the view and does not fit the calibration" if is_plane else ""
     text = (
         f"the right camera looks {slant * baseline:.2g} m {sides[int(along < 0)]} its place: left and right image are "
-        "of different times, synchronize the cameras"
+        f"of different times, synchronize the cameras{other}"
     )
     return _Verdict(InputWarning(InputFault.STEREO_TIMES, text), slant)
 

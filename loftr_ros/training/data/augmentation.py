@@ -7,18 +7,30 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from loftr_ros.training.data.random import Draw
+from loftr_ros.training.data.sensor import compressed, night, vignetted
 
 KERNEL = 7  # pixels, side of the blur kernels
 SPOTS = 2  # reflections in an image
 
 
 @torch.no_grad()
-def photometric(draw: Draw, images: Tensor) -> Tensor:
-    """Apply random photometric changes to (B, 1, H, W) images."""
+def photometric(draw: Draw, images: Tensor, difficulty: float = 0.0) -> Tensor:
+    """Return (B, 1, H, W) images as another camera at another time might have taken them.
+
+    Args:
+        draw: random numbers.
+        images: in [0, 1].
+        difficulty: in [0, 1]; above 0, there is vignetting, night noise and JPEG, too.
+    """
     images = _uneven_light(draw, images)
     images = _glare(draw, images)
+    if difficulty > 0:
+        images = vignetted(draw, images, difficulty)
     images = _blur(draw, images)
-    return _exposure_and_noise(draw, images)
+    if difficulty > 0:
+        images = night(draw, images, difficulty)
+    images = _exposure_and_noise(draw, images)
+    return compressed(draw, images, difficulty) if difficulty > 0 else images
 
 
 def _uneven_light(draw: Draw, images: Tensor) -> Tensor:

@@ -23,8 +23,9 @@ class Homographies:
 
     atlas: TextureAtlas
 
-    def draw(self, draw: Draw, batch: int, size: tuple[int, int]) -> ViewPair:
+    def draw(self, draw: Draw, batch: int, size: tuple[int, int], difficulty: float = 1.0) -> ViewPair:
         """Render two views of a plane: a homography with exact depth, so that it needs no special supervision."""
+        del difficulty  # always the same
         K = random_cameras(draw, batch, size)
         scene = _picture_on_wall(draw, self.atlas.count, K, size)
         T_world_a = _in_front(draw, batch, tilt=15, roll=10, nearest=0.8, farthest=1.1)

@@ -67,8 +67,9 @@ class MegaDepth:
             )
         return cls(folder, used)
 
-    def draw(self, draw: Draw, batch: int, size: tuple[int, int]) -> ViewPair:
+    def draw(self, draw: Draw, batch: int, size: tuple[int, int], difficulty: float = 1.0) -> ViewPair:
         """Draw a scene for each pair, and one of its pairs, in random order."""
+        del difficulty  # always the same
         first, second = [], []
         scenes, places = draw.integers(len(self.scenes), batch), draw.uniform(0, 1, batch)
         swapped = draw.chance(0.5, batch)

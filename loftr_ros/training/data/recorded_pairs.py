@@ -67,8 +67,9 @@ class RecordedPairs:
         entries = tuple(entry for entry, known in zip(sequence.entries, posed, strict=True) if known)
         return cls(replace(sequence, entries=entries), poses, _undistortion(sequence.camera), config.max_gap)
 
-    def draw(self, draw: Draw, batch: int, size: tuple[int, int]) -> ViewPair:
+    def draw(self, draw: Draw, batch: int, size: tuple[int, int], difficulty: float = 1.0) -> ViewPair:
         """Draw pairs, forward and backward in time."""
+        del difficulty  # always the same
         gap = draw.integers(self.max_gap, batch) + 1
         earlier = (draw.uniform(0, 1, batch) * (len(self.poses) - gap)).long()
         backward = draw.chance(0.5, batch)

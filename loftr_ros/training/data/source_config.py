@@ -33,6 +33,13 @@ class RenderedConfig(SourceConfig):
 
 
 @dataclass(frozen=True)
+class WorldConfig(SourceConfig):
+    """Corridors, stairs, aisles, streets and open ground, whose pairs become harder in the course of the training."""
+
+    kind: str = "world"
+
+
+@dataclass(frozen=True)
 class HomographyConfig(SourceConfig):
     """Planar pictures with the textures of the run, warped by homographies."""
 
@@ -82,7 +89,9 @@ class MegaDepthConfig(SourceConfig):
             raise TrainingConfigError("megadepth needs the folders images and index")
 
 
-KINDS = {entry.kind: entry for entry in (RenderedConfig, HomographyConfig, RecordedConfig, MegaDepthConfig)}
+KINDS = {
+    entry.kind: entry for entry in (RenderedConfig, WorldConfig, HomographyConfig, RecordedConfig, MegaDepthConfig)
+}
 
 
 def read_sources(entries: Any) -> tuple[SourceConfig, ...]:

@@ -145,6 +145,20 @@ def test_the_displacement_between_the_times_is_measured(make_world: MakeWorld, c
     assert found.values[SLANT][1] == pytest.approx(0.3 / world.rig.baseline, rel=0.03)
 
 
+def test_a_plane_is_no_sure_sign_of_two_times(make_world: MakeWorld, curve: Curve) -> None:
+    """What hangs before the left camera only, a picture whose points are elsewhere on the right, fits any pose."""
+    world = make_world(curve(4), noise_px=0.1, depth_images=False)
+    matches = world.match((0, 0), (0, 1))
+    inner = (np.abs(matches.points_a - [320, 240]) < [260, 220]).all(axis=1)
+    moved = matches.points_a + np.float32([-25.0, 13.0])
+    points_b = np.where(inner[:, None], moved, matches.points_b).astype(np.float32)
+    found = StereoCheck()
+    for index in range(3):
+        found.add_pair(world.frame(index), replace(matches, points_b=points_b))
+    assert found.warning is not None
+    assert found.warning.fault is not InputFault.STEREO_TIMES or "flat thing" in found.warning.text
+
+
 @pytest.mark.parametrize("count", [0, 10, 400])
 def test_matches_of_two_scenes_are_no_pair(make_world: MakeWorld, curve: Curve, count: int) -> None:
     world = make_world(curve(5), depth_images=False)
@@ -217,6 +231,19 @@ def test_disparities_that_motion_contradicts_are_named(make_world: MakeWorld, cu
     text = estimates[-1].input_warnings[0].text
     assert ("too large" if right_px < 0 else "too small") in text
     assert abs(right_px) == pytest.approx(float(text.split()[2]), rel=0.15)
+
+
+@pytest.mark.parametrize("right_px", [-4.0, 4.0])
+def test_the_covariance_covers_what_wrong_disparities_do(make_world: MakeWorld, curve: Curve, right_px: float) -> None:
+    """The error of the length is common to all motions; in order, nothing is added."""
+    world = make_world(curve(12), noise_px=0.1, depth_images=False)
+    truth = (se3.inverse(world.poses[0]) @ world.poses[11])[:3, 3]
+    in_order, off = run(world)[-1], run(world, right_px=right_px)[-1]
+    error = float(np.linalg.norm(off.T_odom_camera[:3, 3] - truth))
+    sigma, usual = (np.sqrt(np.linalg.eigvalsh(one.pose_covariance[:3, :3])[0]) for one in (off, in_order))
+    assert error > 3.0 * usual
+    assert error < 3.0 * sigma
+    assert usual < 0.005 * np.linalg.norm(truth)
 
 
 def test_a_late_right_image_gives_no_depth(make_world: MakeWorld, curve: Curve) -> None:

@@ -8,7 +8,6 @@ from torch.nn import functional as F
 
 from loftr_ros.training.data.random import Draw
 from loftr_ros.training.data.rendering import View, pixel_rays
-from loftr_ros.training.data.textures import TextureAtlas
 
 FAR = 60.0  # meters: the distance of what has no depth
 TAPS = 5  # images that a blurred one is the mean of
@@ -60,7 +59,7 @@ def _unit_flow(depth: Tensor, K: Tensor, T_b_a: Tensor) -> Tensor:
     return flow.view(batch, height, width, 2)
 
 
-def with_vehicle(draw: Draw, a: View, b: View, atlas: TextureAtlas, chance: float) -> tuple[View, View]:
+def with_vehicle(draw: Draw, a: View, b: View, chance: float) -> tuple[View, View]:
     """Put the same parts of a vehicle at the same place of both images, without depth: hood, bars, a gripper."""
     batch, height, width = a.depth.shape
     x = torch.linspace(-1, 1, width, device=a.depth.device).view(1, 1, width)
@@ -74,12 +73,9 @@ def with_vehicle(draw: Draw, a: View, b: View, atlas: TextureAtlas, chance: floa
         inside = ((x - center - slope * (y - 1)).abs() < half) & (y > top + arch * (x - center) ** 2)
         mask |= inside & draw.chance(0.6, batch, 1, 1)
     mask &= draw.chance(chance, batch, 1, 1)
-    uv = torch.stack([x.expand(batch, height, width), y.expand(batch, height, width)], dim=-1)
-    repeats = draw.log_uniform(0.3, 2, batch, 1, 1, 1)
-    texture = draw.integers(atlas.count, batch, 1).expand(batch, height * width)
-    texels = (repeats * 256 * 2 / width).expand(batch, height, width, 1)
-    gray = atlas.sample(texture.flatten(), (uv * repeats).flatten(0, 2), texels.flatten()).view(batch, height, width)
-    gray = draw.uniform(0.05, 0.7, batch, 1, 1) + draw.log_uniform(0.03, 0.5, batch, 1, 1) * (gray - 0.5)
+    coarse = draw.uniform(-1, 1, batch, 1, 9, 12) * draw.log_uniform(0.02, 0.3, batch, 1, 1, 1)
+    texture = F.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)[:, 0]
+    gray = draw.uniform(0.05, 0.7, batch, 1, 1) + texture
     return _covered(a, mask, gray), _covered(b, mask, gray)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from loftr_ros.training.data.random import Draw
@@ -60,16 +61,18 @@ class Light:
     def on(self, view: View, K: Tensor, T_world_camera: Tensor) -> View:
         """Light a rendered view; its depth stays."""
         batch, height, width = view.depth.shape
-        rays = pixel_rays(K, height, width) @ T_world_camera[:, :3, :3].transpose(1, 2)
+        rays = pixel_rays(K, height, width)  # of the camera: lamp and shadows are taken into its frame instead
+        R = T_world_camera[:, :3, :3]
         depth = view.depth.flatten(1).clamp(max=FAR)
-        # What varies along straight lines is worked out without the points themselves: (n . origin) + (n . ray) depth.
-        origin = T_world_camera[:, :3, 3]
-        offset = self.lamp - origin
-        along = (rays @ offset[..., None])[..., 0]
-        squared = (rays**2).sum(2) * depth**2 - 2 * along * depth + (offset**2).sum(1, keepdim=True)
-        factor = self.ambient[:, None] + (1 - self.ambient)[:, None] / (1 + squared / self.reach[:, None] ** 2)
-        wave = (rays @ self.normal.transpose(1, 2)) * depth[..., None]
-        wave = (wave + (self.normal @ origin[..., None])[..., 0][:, None] + self.phase[:, None]).cos()
-        shadow = ((wave - self.width[:, None]) * 8).clamp_(0, 1) * self.dark[:, None]
-        factor = factor * (1 - shadow[..., 0]) * (1 - shadow[..., 1])
+        offset = self.lamp - T_world_camera[:, :3, 3]
+        # All that is linear in the point: toward the lamp, and across the shadows, (B, P, 1 + STRIPES).
+        directions = torch.cat([offset[:, None] @ R, self.normal @ R], dim=1)
+        along = (rays @ directions.transpose(1, 2)).mul_(depth[..., None])
+        squared = (rays**2).sum(2).mul_(depth**2).sub_(2 * along[..., 0]).add_((offset**2).sum(1, keepdim=True))
+        fading = (squared.div_(self.reach[:, None] ** 2).add_(1)).reciprocal_()
+        factor = fading.mul_((1 - self.ambient)[:, None]).add_(self.ambient[:, None])
+        start = (self.normal @ T_world_camera[:, :3, 3, None])[..., 0] + self.phase
+        for stripe in range(STRIPES):
+            wave = along[..., 1 + stripe].add(start[:, stripe, None]).cos_().sub_(self.width[:, stripe, None])
+            factor.mul_(1 - wave.mul_(8).clamp_(0, 1).mul_(self.dark[:, stripe, None]))
         return View(view.image * factor.view(batch, 1, height, width), view.depth)

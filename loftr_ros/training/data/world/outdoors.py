@@ -14,7 +14,7 @@ HOUSES = 3  # on each side of a street
 TREES = 3
 CARS = 2
 ROCKS = 2
-FAR = 200.0  # meters, half the size of ground and sky
+FAR = 1000.0  # meters, half the size of ground and sky
 
 
 def street(draw: Draw, textures: int, batch: int) -> Place:

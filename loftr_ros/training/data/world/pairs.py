@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 from loftr_ros.training.data.random import Draw
 from loftr_ros.training.data.rendering import View, render
@@ -26,6 +27,7 @@ KINDS: dict[str, Callable[[Draw, int, int], Place]] = {
     "field": field,
 }
 LONGEST_BLUR = 5.0  # pixels
+JUMP = 0.3  # standard deviation of the logarithm of the exposure in hard pairs
 VEHICLE = 0.15  # share of the pairs in which parts of the vehicle are seen
 
 
@@ -55,9 +57,14 @@ def world_pairs(
     a, b = light.on(a, K_a, T_world_a), light.later(draw).on(b, K_b, T_world_b)
     a = blurred(draw, a, K_a, T_b_a, LONGEST_BLUR * difficulty)
     b = blurred(draw, b, K_b, torch.linalg.inv(T_b_a), LONGEST_BLUR * difficulty)
-    a, b = with_vehicle(draw, a, b, atlas, VEHICLE)
-    return ViewPair(_clamped(a), _clamped(b), K_a, T_b_a, K_b)
+    a, b = with_vehicle(draw, a, b, VEHICLE)
+    level = draw.uniform(0.25, 0.6, batch)
+    a, b = (_exposed(draw, view, level, JUMP * difficulty) for view in (a, b))
+    return ViewPair(a, b, K_a, T_b_a, K_b)
 
 
-def _clamped(view: View) -> View:
-    return View(view.image.clamp(0, 1), view.depth)
+def _exposed(draw: Draw, view: View, level: Tensor, jump: float) -> View:
+    """Expose images for a mean gray value near `level` (B,), as cameras do; `jump` is how far off, log scale."""
+    mean = view.image.mean((1, 2, 3)).clamp(min=0.02)
+    gain = level * (jump * draw.normal(len(level))).exp() / mean
+    return View((view.image * gain.clamp(0.3, 6)[:, None, None, None]).clamp(0, 1), view.depth)

@@ -98,7 +98,7 @@ def joined(scenes: Sequence[Scene]) -> Scene:
 
 def a_moment_later(draw: Draw, scene: Scene) -> Scene:
     """Move what moves by up to its own size, mostly over the ground."""
-    size = torch.maximum(scene.right.norm(dim=2), scene.up.norm(dim=2))
+    size = torch.maximum(scene.right.norm(dim=2), scene.up.norm(dim=2)).clamp(max=3.0)  # clouds are large and slow
     level = torch.tensor([1.0, 0.15, 1.0], device=draw.device)
     step = draw.direction(*size.shape) * level * (size * draw.uniform(0.1, 1.2, *size.shape))[..., None]
     return replace(scene, center=scene.center + torch.where(scene.moving[..., None], step, 0.0))

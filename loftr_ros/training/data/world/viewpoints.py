@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from loftr_ros.training.data.random import Draw
-from loftr_ros.training.data.rendering import pixel_rays
 from loftr_ros.training.data.scenes import rotation, rotation_y
 from loftr_ros.training.data.world.place import Place
 
@@ -39,12 +38,14 @@ def second_poses(
     wanted = draw.uniform(low, high, batch)
     distance = depth_a.flatten(1).median(dim=1).values.clamp(0.3, 30)
     roll = _rolls(draw, batch, difficulty)
+    size = (depth_a.shape[1], depth_a.shape[2])
+    points, known = _points(depth_a, K_a)
     best, error = T_world_a, torch.full_like(wanted, math.inf)
     for number in range(CANDIDATES):
         strength = (number + draw.uniform(0.2, 1, batch)) / CANDIDATES * (0.4 + 0.6 * difficulty)
         T_world_b = T_world_a @ _motion(draw, distance, strength, roll)
         T_world_b[:, :3, 3] = T_world_b[:, :3, 3].clamp(place.low, place.high)
-        miss = (_overlap(depth_a, K_a, K_b, torch.linalg.inv(T_world_b) @ T_world_a) - wanted).abs()
+        miss = (_overlap(points, known, K_b, torch.linalg.inv(T_world_b) @ T_world_a, size) - wanted).abs()
         better = miss < error
         best = torch.where(better[:, None, None], T_world_b, best)
         error = torch.where(better, miss, error)
@@ -93,16 +94,21 @@ def _motion(draw: Draw, distance: Tensor, strength: Tensor, roll: Tensor) -> Ten
     return _pose(R_a_b @ rotation(spin), step)
 
 
-def _overlap(depth_a: Tensor, K_a: Tensor, K_b: Tensor, T_b_a: Tensor) -> Tensor:
-    """Share of image a that lies inside image b, whatever may hide it."""
-    batch, height, width = depth_a.shape
-    rays = pixel_rays(K_a, height, width).view(batch, height, width, 3)[:, ::GRID, ::GRID].flatten(1, 2)
-    depth = depth_a[:, ::GRID, ::GRID].flatten(1)
-    known = depth.isfinite()
-    points = rays * torch.where(known, depth, 0.0)[..., None]
+def _points(depth: Tensor, K: Tensor) -> tuple[Tensor, Tensor]:
+    """Points of the camera frame on a coarse grid, (B, N, 3), and whether their depth is known."""
+    y, x = (torch.arange(GRID // 2, side, GRID, device=K.device) for side in depth.shape[1:])
+    rows, columns = torch.meshgrid(y, x, indexing="ij")
+    pixels = torch.stack([columns, rows, torch.ones_like(rows)], dim=-1).reshape(-1, 3).to(K.dtype)
+    z = depth[:, rows, columns].flatten(1)
+    known = z.isfinite()
+    return pixels @ torch.linalg.inv(K).transpose(1, 2) * torch.where(known, z, 0.0)[..., None], known
+
+
+def _overlap(points: Tensor, known: Tensor, K_b: Tensor, T_b_a: Tensor, size: tuple[int, int]) -> Tensor:
+    """Share of the points that lie inside image b, whatever may hide them."""
     projected = (points @ T_b_a[:, :3, :3].transpose(1, 2) + T_b_a[:, None, :3, 3]) @ K_b.transpose(1, 2)
     pixels = projected[..., :2] / projected[..., 2:].clamp(min=1e-6)
-    limit = torch.tensor([width - 1, height - 1], device=pixels.device)
+    limit = torch.tensor([size[1] - 1, size[0] - 1], device=pixels.device)
     inside = ((pixels >= 0) & (pixels <= limit)).all(dim=2) & (projected[..., 2] > 0) & known
     return inside.sum(1) / known.sum(1).clamp(min=1)
 
