@@ -129,7 +129,7 @@ def test_other_number_of_workers_draws_other_pairs(tmp_path: Path) -> None:
     alone = Trainer(CONFIG, CPU)
     alone.save(tmp_path)
     (note,) = Trainer(CONFIG, CPU, Workers(1, 2)).resume(tmp_path / "state.pt")
-    assert "other pairs" in note
+    assert "different pairs" in note
 
 
 def test_state_of_another_preset(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_state_of_another_preset(tmp_path: Path) -> None:
     state = torch.load(tmp_path / "state.pt", weights_only=True)
     state["config"]["preset"] = "outdoor"
     torch.save(state, tmp_path / "state.pt")
-    with pytest.raises(ResumeError, match="of the preset 'outdoor', but the config says 'compact'"):
+    with pytest.raises(ResumeError, match="its preset is 'outdoor', but the configuration has 'compact'"):
         Trainer(CONFIG, CPU).resume(tmp_path / "state.pt")
 
 

@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from loftr_ros.matches import Matches
-from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
-from loftr_ros.odometry.checks.registration_check import (
+from loftr_ros.odometry.checks.depth.registration_check import (
     DEPTH_SIGMA,
     LARGEST_COST,
     LEAST_PARALLAX_PX,
@@ -31,6 +30,7 @@ from loftr_ros.odometry.checks.registration_check import (
     deviations_from_multiples,
     triangulated_by_motion,
 )
+from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.checks.thinning import thinned
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.images.frame import Frame

@@ -9,7 +9,7 @@ import numpy as np
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
-from loftr_ros.odometry.checks.rig_deviation import PITCH, ROLL, SCALE, SLANT, RigDeviation, evenly
+from loftr_ros.odometry.checks.stereo.rig_deviation import PITCH, ROLL, SCALE, SLANT, RigDeviation, evenly
 from loftr_ros.odometry.checks.turned_image import how_turned
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.image_quality import ImageQuality

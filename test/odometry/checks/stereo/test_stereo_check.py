@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.input_fault import InputFault
-from loftr_ros.odometry.checks.rig_deviation import PITCH, ROLL, SCALE, SLANT, RigDeviation
-from loftr_ros.odometry.checks.stereo_check import StereoCheck
+from loftr_ros.odometry.checks.stereo.rig_deviation import PITCH, ROLL, SCALE, SLANT, RigDeviation
+from loftr_ros.odometry.checks.stereo.stereo_check import StereoCheck
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry import se3
