@@ -72,7 +72,7 @@ def _fitting_parts(pattern: str, path: str) -> int:
 
 @cache
 def _expressions(pattern: str) -> tuple[tuple[re.Pattern[str], int], ...]:
-    """The pattern, and what is left of it without its first folders, each with its number of parts."""
+    """The pattern, and its suffixes without the leading folders, each with its number of parts."""
     if pattern == "*":
         return ((re.compile(r".*", re.DOTALL), 0),)
     parts = PurePosixPath(pattern).parts
@@ -82,6 +82,6 @@ def _expressions(pattern: str) -> tuple[tuple[re.Pattern[str], int], ...]:
 
 
 def is_permissive(license_name: str) -> bool:
-    """Tell whether all parts of a license expression ask for attribution at most; `or` offers a choice."""
+    """Return whether all parts of a license expression ask for attribution at most; `or` offers a choice."""
     choices = re.split(r"\s+or\s+", license_name.strip())
     return any(all(PERMISSIVE.fullmatch(part) for part in re.split(r"\s*,?\s+and\s+", choice)) for choice in choices)
