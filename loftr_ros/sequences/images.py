@@ -43,7 +43,7 @@ def list_camera_images(folder: Path) -> list[Path]:
     """Return the image files of a folder with images of a single camera, sorted by name.
 
     Raises:
-        SequenceError: there are no images, or some of another kind, such as depth, a mask or a second camera: names that
+        SequenceError: there are no images, or some of another kind, as depth, a mask or a second camera: names that
             differ in more than numbers, or formats.
     """
     images = list_images(folder)
