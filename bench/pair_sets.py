@@ -20,7 +20,7 @@ from loftr_ros.evaluation.trajectory import Trajectory
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.sequences.formats import open_sequence
-from loftr_ros.sequences.images import read_grey
+from loftr_ros.sequences.images import read_gray
 
 SCANNET_SIZE = (640, 480)  # size used in the literature; the images have 1296 x 968
 
@@ -50,7 +50,7 @@ class PairSet:
 
     def read(self, path: Path) -> NDArray[np.uint8]:
         """Read an image, (H, W) gray, at the size of the set."""
-        image = read_grey(path)
+        image = read_gray(path)
         return image if self.size is None else np.asarray(cv2.resize(image, self.size, interpolation=cv2.INTER_AREA))
 
 
@@ -124,7 +124,7 @@ def scannet_pairs(data: Path) -> Iterator[PairSet]:
 
 
 def _scannet_camera(image: Path, K: list[list[float]]) -> Camera:
-    height, width = read_grey(image).shape
+    height, width = read_gray(image).shape
     return Camera(width, height, np.array(K)).scaled(*SCANNET_SIZE)
 
 
@@ -134,7 +134,7 @@ def graf_pairs(data: Path) -> Iterator[PairSet]:
     pairs = []
     for row in _read_pairs(folder):
         a, b = folder / "images" / row["a"], folder / "images" / row["b"]
-        height, width = read_grey(a).shape
+        height, width = read_gray(a).shape
         pairs.append(Pair(a, b, HomographyTask(np.array(row["H_1to2"], np.float64), width, height)))
     yield PairSet("graf, homographies", tuple(pairs))
 

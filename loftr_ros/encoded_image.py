@@ -20,14 +20,18 @@ _MARKER_AFTER_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # excludes restar
 
 
 class DecodeError(Exception):
-    """Bytes that cannot be decoded; the message is a clause with the reason."""
+    """Data that cannot be decoded; the message is a clause with the reason."""
 
 
 def decode(data: bytes, flags: int) -> NDArray[Any]:
-    """Decode an image with OpenCV's `flags`.
+    """Decode an image.
 
-    Checks what old decoders do not: they fill the rest of truncated images with gray or black, and allocate any size
-    that a PNG claims.
+    Rejects images that older decoders accept: truncated ones, whose rest they fill with gray or black, and PNG headers
+    of any size, for which they allocate memory.
+
+    Args:
+        data: content of the image file.
+        flags: `cv2.IMREAD_...`.
 
     Raises:
         DecodeError: the image cannot be decoded, is truncated, or is a PNG of more than MAX_PNG_PIXELS.
@@ -41,18 +45,18 @@ def decode(data: bytes, flags: int) -> NDArray[Any]:
     except cv2.error as error:
         raise DecodeError(shortened(error.err)) from error
     if image is None:
-        raise DecodeError(_why_none(data))
+        raise DecodeError(_failure_reason(data))
     return image
 
 
-def _why_none(data: bytes) -> str:
+def _failure_reason(data: bytes) -> str:
     if data.startswith(b"version https://git-lfs"):
         return "it is a pointer of Git LFS, to be replaced by the image (git lfs pull)"
     return "it is damaged or incomplete" if data else "it is empty"
 
 
-def is_turned(data: bytes) -> bool:
-    """Whether the EXIF orientation of a JPEG rotates its image. Raises DecodeError."""
+def has_exif_rotation(data: bytes) -> bool:
+    """Return whether the EXIF orientation of a JPEG rotates its image. Raises DecodeError."""
     if not data.startswith(_JPEG_START):
         return False
     small = cv2.IMREAD_REDUCED_GRAYSCALE_8  # at 1/8 of the size, for speed
@@ -68,7 +72,7 @@ def _is_truncated(data: bytes) -> bool:
 
 
 def _is_truncated_png(data: bytes) -> bool:
-    """Whether the IEND chunk is missing, or a chunk extends beyond the data."""
+    """Return whether the IEND chunk is missing, or a chunk extends beyond the data."""
     offset = len(_PNG_SIGNATURE)
     while offset + 8 <= len(data) and data[offset + 4 : offset + 8] != b"IEND":
         offset += 12 + int.from_bytes(data[offset : offset + 4], "big")  # length, type, content, checksum
@@ -76,7 +80,7 @@ def _is_truncated_png(data: bytes) -> bool:
 
 
 def _is_truncated_jpeg(data: bytes) -> bool:
-    """Whether the chain of segments and scans does not reach the end marker, which other data may follow."""
+    """Return whether the chain of segments and scans ends before the end marker (data may follow the marker)."""
     offset = 2
     while offset + 4 <= len(data) and data[offset] == 0xFF:
         marker = data[offset + 1]

@@ -15,7 +15,7 @@ from loftr_ros.matches import Matches
 
 
 class MaskError(LoftrRosError):
-    """A mask that cannot be read, or whose size differs from that of the images."""
+    """The mask cannot be read, or its size differs from that of the images."""
 
 
 class MaskedMatcher:
@@ -26,7 +26,7 @@ class MaskedMatcher:
     """
 
     def __init__(self, matcher: LoftrMatcher, path: Path) -> None:
-        """Read the mask: an image file, black in ignored regions. Raises MaskError."""
+        """Read the mask image, black in ignored regions. Raises MaskError."""
         self.checkpoint, self.device = matcher.checkpoint, matcher.device
         self._matcher = matcher
         self._path = path
@@ -52,7 +52,7 @@ class MaskedMatcher:
         return self._matcher.fallback
 
     def warm_up(self, height: int, width: int) -> float:
-        """See `LoftrMatcher.warm_up`; a mask of another size is rejected with the first image."""
+        """See `LoftrMatcher.warm_up`; the size of the mask is checked with the first image."""
         return self._matcher.warm_up(height, width, self._mask if self._mask.shape == (height, width) else None)
 
     def extract(self, image: NDArray[np.uint8]) -> Features:
@@ -65,7 +65,7 @@ class MaskedMatcher:
         return self._matcher.extract(image, self._mask)
 
     def match(self, features_a: Features, features_b: Features) -> Matches:
-        """Match two images by their features, outside of the masked regions."""
+        """Match two images by their features, outside the masked regions."""
         return self._matcher.match(features_a, features_b)
 
 

@@ -1,4 +1,4 @@
-"""Images in memory that are cut, padded, followed by other data, or larger than any."""
+"""Encoded images: truncated, padded, followed by other data, or too large."""
 
 import struct
 import zlib
@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from loftr_ros.encoded_image import DecodeError, decode, is_turned
+from loftr_ros.encoded_image import DecodeError, decode, has_exif_rotation
 
 GRAY = cv2.IMREAD_GRAYSCALE
 
@@ -20,7 +20,7 @@ def jpeg(texture: NDArray[np.uint8], *options: int) -> bytes:
 
 
 def png_of_size(width: int, height: int) -> bytes:
-    """Return a PNG that is whole and valid, and holds one row of black."""
+    """Return a valid PNG with one black row."""
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(width + 1))), (b"IEND", b""))
     content = b"\x89PNG\r\n\x1a\n"
@@ -31,22 +31,22 @@ def png_of_size(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("progressive", [0, 1])
 @pytest.mark.parametrize("kept", [0.1, 0.4, 0.9, 0.999])
-def test_cut_jpeg(texture: NDArray[np.uint8], progressive: int, kept: float) -> None:
+def test_truncated_jpeg(texture: NDArray[np.uint8], progressive: int, kept: float) -> None:
     data = jpeg(texture, cv2.IMWRITE_JPEG_PROGRESSIVE, progressive)
     with pytest.raises(DecodeError, match="ends early"):
         decode(data[: int(len(data) * kept)], GRAY)
-    with pytest.raises(DecodeError, match="ends early"):  # the file had its size before it was written
+    with pytest.raises(DecodeError, match="ends early"):  # a file allocated but not fully written
         decode(data[: int(len(data) * kept)] + bytes(1000), GRAY)
 
 
 @pytest.mark.parametrize("progressive", [0, 1])
 @pytest.mark.parametrize("rest", [bytes(5), bytes(1000), b"film \xff\xda and more", b"\xff\xd8\xff\xe0 cut"])
-def test_whole_jpeg_that_other_data_follow(texture: NDArray[np.uint8], progressive: int, rest: bytes) -> None:
+def test_jpeg_followed_by_other_data(texture: NDArray[np.uint8], progressive: int, rest: bytes) -> None:
     data = jpeg(texture, cv2.IMWRITE_JPEG_PROGRESSIVE, progressive, cv2.IMWRITE_JPEG_RST_INTERVAL, 3)
     assert np.abs(decode(data + rest, GRAY).astype(int) - texture).mean() < 5
 
 
-def test_thumbnail_in_a_cut_jpeg_is_not_its_end(texture: NDArray[np.uint8]) -> None:
+def test_the_end_of_a_thumbnail_is_not_that_of_the_jpeg(texture: NDArray[np.uint8]) -> None:
     data, thumbnail = jpeg(texture), jpeg(texture[::8, ::8])
     segment = b"\xff\xe1" + struct.pack(">H", 2 + len(thumbnail)) + thumbnail
     whole = data[:2] + segment + data[2:]
@@ -56,13 +56,13 @@ def test_thumbnail_in_a_cut_jpeg_is_not_its_end(texture: NDArray[np.uint8]) -> N
 
 
 @pytest.mark.parametrize("kept", [0.1, 0.4, 0.9, 0.999])
-def test_cut_png(texture: NDArray[np.uint8], kept: float) -> None:
+def test_truncated_png(texture: NDArray[np.uint8], kept: float) -> None:
     data = bytes(cv2.imencode(".png", texture)[1])
     with pytest.raises(DecodeError, match="ends early"):
         decode(data[: int(len(data) * kept)], GRAY)
 
 
-def test_png_that_would_fill_the_memory() -> None:
+def test_png_of_excessive_size() -> None:
     with pytest.raises(DecodeError, match="claims to have 30000x30000 pixels"):
         decode(png_of_size(30_000, 30_000), GRAY)
     assert decode(png_of_size(8, 1), GRAY).tolist() == [[0] * 8]
@@ -74,4 +74,4 @@ def test_orientation(texture: NDArray[np.uint8], orientation: int | None, turned
     if orientation:
         exif[0x0112] = orientation
     Image.fromarray(texture).save(file, "JPEG", exif=exif)
-    assert is_turned(file.getvalue()) is turned
+    assert has_exif_rotation(file.getvalue()) is turned

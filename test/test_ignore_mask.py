@@ -1,4 +1,4 @@
-"""What the mask hides is not matched."""
+"""Masked regions are not matched."""
 
 import cv2
 import numpy as np
@@ -45,7 +45,7 @@ def test_a_mask_of_another_size_is_refused(matcher, texture, tmp_path):
         (cv2.imencode(".png", np.zeros((9, 9), np.uint8))[1].tobytes(), "is all black"),
     ],
 )
-def test_a_mask_that_cannot_be_one_is_refused(matcher, tmp_path, content, sentence):
+def test_an_invalid_mask_is_refused(matcher, tmp_path, content, sentence):
     path = tmp_path / "mask.png"
     if content is not None:
         path.write_bytes(content)
@@ -53,7 +53,7 @@ def test_a_mask_that_cannot_be_one_is_refused(matcher, tmp_path, content, senten
         MaskedMatcher(matcher, path)
 
 
-def test_the_effort_is_that_of_the_matcher(tmp_path):
+def test_the_budget_is_that_of_the_matcher(tmp_path):
     matcher = load_matcher(device="cpu")
     cv2.imwrite(str(tmp_path / "mask.png"), np.full((96, 128), 255, np.uint8))
     masked = MaskedMatcher(matcher, tmp_path / "mask.png")

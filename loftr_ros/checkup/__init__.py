@@ -1,1 +1,1 @@
-"""The check-up of a source before odometry is run on it: findings of recorded and of live input, on one page."""
+"""Checks of a recorded or live source before a run: timing, images, calibration, tracking, on one page."""

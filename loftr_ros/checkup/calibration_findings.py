@@ -1,4 +1,4 @@
-"""The calibration in figures that a person can check against the data sheet of the camera."""
+"""Findings on the calibration, in quantities that the data sheet of the camera lists."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 
 
-def calibration_findings(camera: Camera, rig: StereoRig | None, doubts: str | None = None) -> list[Finding]:
-    """Judge the left (or only) camera, and with a rig the pair.
+def calibration_findings(camera: Camera, rig: StereoRig | None, implausible: str | None = None) -> list[Finding]:
+    """Return the findings on the left (or only) camera and on the stereo rig.
 
     Args:
-        camera, rig: of the images.
-        doubts: what is unlikely about them, if known; by default it is computed, which needs whole images (no roi).
+        camera, rig: calibration of the images.
+        implausible: warning text on implausible values; None: computed, which requires a calibration without roi.
     """
-    if doubts is None:
-        doubts = "; ".join(unlikely(camera, rig.right if rig else None, rig.baseline if rig else None))
+    if implausible is None:
+        implausible = "; ".join(unlikely(camera, rig.right if rig else None, rig.baseline if rig else None))
     (fx, _, cx), (_, fy, cy), _ = camera.K.tolist()
     horizontal, vertical = field_of_view(camera)
     model = "no distortion" if camera.distortion_model == "none" else camera.distortion_model
@@ -26,17 +26,17 @@ def calibration_findings(camera: Camera, rig: StereoRig | None, doubts: str | No
     values = {"fx_px": fx, "fy_px": fy, "cx_px": cx, "cy_px": cy, "width_px": camera.width, "height_px": camera.height}
     view = {"horizontal_deg": horizontal, "vertical_deg": vertical}
     return [
-        judged("calibration", "camera", figure, doubts, **values),
+        judged("calibration", "camera", figure, implausible, **values),
         judged("calibration", "field of view", f"{horizontal:.0f} x {vertical:.0f} degrees", "", **view),
         *([_baseline(camera, rig)] if rig else []),
     ]
 
 
 def field_of_view(camera: Camera) -> tuple[float, float]:
-    """Return the angles between the middles of opposite image borders, degrees, horizontal and vertical."""
+    """Return the horizontal and vertical field of view between the centers of opposite image borders, degrees."""
     (fx, _, cx), (_, fy, cy), _ = camera.K.tolist()
     width, height = camera.width, camera.height
-    if camera.distortion_model == "equidistant":  # beyond 180 degrees there is no point on the plane z = 1
+    if camera.distortion_model == "equidistant":  # may exceed 180 degrees, beyond the plane z = 1
         return float(np.degrees(width / fx)), float(np.degrees(height / fy))
     borders = [(-0.5, cy), (width - 0.5, cy), (cx, -0.5), (cx, height - 0.5)]
     left, right, top, bottom = np.degrees(np.arctan(camera.normalize(borders)))
@@ -44,7 +44,7 @@ def field_of_view(camera: Camera) -> tuple[float, float]:
 
 
 def _baseline(camera: Camera, rig: StereoRig) -> Finding:
-    """Describe the baseline; an unlikely one is a warning of the camera."""
+    """Return the finding on the baseline, without a warning: an implausible one is part of that on the camera."""
     x, y, z = rig.T_left_right[:3, 3].tolist()
     R = rig.T_left_right[:3, :3]
     turned = float(np.degrees(np.arccos(np.clip((np.trace(R) - 1) / 2, -1, 1))))

@@ -1,4 +1,4 @@
-"""What a check-up finds, each check with its figure, a level, and what to do."""
+"""Findings of a check: measured value, severity and advice."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 
 class Level(Enum):
-    """How a finding is to be taken.
+    """Severity of a finding.
 
-    OK: as it should be, or a figure to compare with what one knows. WARNING: odometry may run, and may be inaccurate.
-    ERROR: it does not run.
+    OK: no fault, or a value for the user to compare. WARNING: odometry runs, but may be inaccurate. ERROR: odometry
+    does not run.
     """
 
     OK = "ok"
@@ -22,15 +22,15 @@ class Level(Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One check.
+    """Result of one check.
 
     Attributes:
-        subject: what was looked at: "source", "time", "images", "calibration", "motion", or a topic.
+        subject: "source", "time", "images", "calibration", "motion", or a topic.
         name: of the check.
-        figure: what was measured, in words.
-        level: how it is to be taken.
-        advice: the likely cause and what to do about it; empty if all is well.
-        values: the figures as numbers, by names that end in their units; for programs.
+        figure: the measured values, as text.
+        level: severity.
+        advice: the likely cause and its fix; empty without a fault.
+        values: the measured values by name, with the unit as suffix; for programs.
     """
 
     subject: str
@@ -41,17 +41,17 @@ class Finding:
     values: Mapping[str, float | int | str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the fields as they go into JSON."""
+        """Return the fields for the JSON file."""
         return {**vars(self), "level": self.level.value, "values": dict(self.values)}
 
 
 def judged(subject: str, name: str, figure: str, advice: str, **values: float | int | str) -> Finding:
-    """Return a finding that is a warning if there is advice, and OK if that is empty."""
+    """Return a finding at WARNING level if `advice` is not empty, else OK."""
     return Finding(subject, name, figure, Level.WARNING if advice else Level.OK, advice, values)
 
 
 def error(subject: str, name: str, sentence: object) -> Finding:
-    """Return the finding of what keeps odometry from running, in the sentence of the error."""
+    """Return a finding at ERROR level with the error message `sentence` as advice."""
     return Finding(subject, name, "cannot be used", Level.ERROR, str(sentence))
 
 
@@ -60,9 +60,9 @@ class Report:
     """All findings of a source.
 
     Attributes:
-        source: the folder, or what live topics are called.
-        mode: that was checked; None if nothing could be opened.
-        findings: in the order of the page.
+        source: the folder, or the name of the live topics.
+        mode: the checked mode; None if the source cannot be opened.
+        findings: in order of output.
     """
 
     source: str
@@ -70,16 +70,16 @@ class Report:
     findings: tuple[Finding, ...]
 
     def at(self, level: Level) -> tuple[Finding, ...]:
-        """Return the findings of a level."""
+        """Return the findings at a level."""
         return tuple(finding for finding in self.findings if finding.level is level)
 
     @property
     def exit_code(self) -> int:
-        """1 if odometry would not run, else 0."""
+        """1 if there is an error, else 0."""
         return 1 if has_error(self.findings) else 0
 
     def as_json(self) -> dict[str, Any]:
-        """Return the content of the JSON file; keys are only ever added."""
+        """Return the content of the JSON file; keys are added, but never renamed or removed."""
         return {
             "source": self.source,
             "mode": self.mode,
@@ -90,5 +90,5 @@ class Report:
 
 
 def has_error(findings: Iterable[Finding]) -> bool:
-    """Return whether odometry would not run."""
+    """Return whether a finding is an error, so odometry would not run."""
     return any(finding.level is Level.ERROR for finding in findings)

@@ -1,4 +1,4 @@
-"""A short look by the odometry itself: whether images match, and what they say of calibration and depth."""
+"""Findings of a short odometry run: tracking, matches, velocity, depth, and warnings on the input."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.states import LostReason, TrackingState
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
-# Fewer matches or inliers than these, medians, still track, but with little in reserve.
-_FEW_MATCHES, _FEW_INLIERS = 60, 0.5  # a frame, share; recorded sequences have 146 and 0.70 at least
-_MANY_LOST = 0.1  # share of the frames
-# The likely cause of each reason for a loss that lies in the source; for faults of images there are other findings.
-_MENDS = {
+# Median number of matches and median inlier ratio below which to warn: tracking works, but with a small margin.
+# Recorded sequences have at least 146 and 0.70.
+_MIN_MATCHES, _MIN_INLIER_RATIO = 60, 0.5
+# Share of lost frames above which to warn.
+_MAX_LOST_SHARE = 0.1
+# Likely cause in the source of each loss reason; faults of images have findings of their own.
+_ADVICE = {
     LostReason.FEW_MATCHES: "look for more light, texture or overlap",
     LostReason.NO_MOTION_FITS: "check the calibration, the order of the images, and for things that move or repeat",
     LostReason.NO_DEPTH: "the depth image is empty where the matches are, or all is too far away for the baseline",
@@ -35,15 +37,15 @@ _MEASURED = (TrackingState.TRACKING, TrackingState.STATIONARY)
 
 @dataclass(frozen=True)
 class _Step:
-    """What is kept of an estimate, whose images would fill the memory."""
+    """Summary of an estimate, without its images."""
 
     state: TrackingState
     lost_reason: LostReason | None
     matches: int
     inliers: int
-    speed: float | None  # metres a second; None where it is unknown
-    turn: float  # radians a second
-    depth_m: float | None  # median of the matches; likewise
+    speed: float | None  # m/s; None if unknown
+    angular_speed: float  # rad/s
+    depth_m: float | None  # median of the matches; None if unknown
 
     @staticmethod
     def of(estimate: OdometryEstimate) -> _Step:
@@ -54,13 +56,13 @@ class _Step:
             matches=estimate.num_matches,
             inliers=estimate.num_inliers,
             speed=float(np.linalg.norm(estimate.twist[:3])) if metric else None,
-            turn=float(np.linalg.norm(estimate.twist[3:])),
+            angular_speed=float(np.linalg.norm(estimate.twist[3:])),
             depth_m=_median_depth(estimate) if metric else None,
         )
 
 
 def motion_findings(frames: Iterable[Frame], matcher: Matcher[Any], mode: Mode) -> list[Finding]:
-    """Run the odometry over the frames, which are in order of time, and judge what came out."""
+    """Run odometry on frames in order of time, and return the findings."""
     odometry = VisualOdometry(matcher, OdometryConfig(mode=mode))
     steps: list[_Step] = []
     warnings: dict[str, InputWarning] = {}
@@ -73,8 +75,12 @@ def motion_findings(frames: Iterable[Frame], matcher: Matcher[Any], mode: Mode) 
         return [error("motion", "tracking", fault)]
     if len(steps) < 2:
         return []
-    said = [Finding("motion", name, "measured on the images", Level.WARNING, w.text) for name, w in warnings.items()]
-    return [_tracking(steps[1:]), *_matches(steps[1:]), *_velocity(steps[1:]), *_depth(steps[1:]), *said]
+    on_input = [_on_input(name, warning) for name, warning in warnings.items()]
+    return [_tracking(steps[1:]), *_matches(steps[1:]), *_velocity(steps[1:]), *_depth(steps[1:]), *on_input]
+
+
+def _on_input(name: str, warning: InputWarning) -> Finding:
+    return Finding("motion", name, "measured on the images", Level.WARNING, warning.text)
 
 
 def _tracking(steps: list[_Step]) -> Finding:
@@ -84,17 +90,17 @@ def _tracking(steps: list[_Step]) -> Finding:
     values = {state.value: states[state] for state in TrackingState}
     measured, lost = sum(states[state] for state in _MEASURED), states[TrackingState.LOST]
     if not measured and lost:
-        return Finding("motion", "tracking", figure, Level.ERROR, _why_lost(reasons), values)
-    advice = _why_lost(reasons) if lost > _MANY_LOST * len(steps) else ""
+        return Finding("motion", "tracking", figure, Level.ERROR, _loss_advice(reasons), values)
+    advice = _loss_advice(reasons) if lost > _MAX_LOST_SHARE * len(steps) else ""
     if not measured:
         advice = "the camera moves too little here for a single camera to tell: look at more frames"
     return judged("motion", "tracking", figure, advice, **values)
 
 
-def _why_lost(reasons: Counter[LostReason]) -> str:
+def _loss_advice(reasons: Counter[LostReason]) -> str:
     listed = ", ".join(f"{count} {reason.value}" for reason, count in reasons.most_common())
-    mend = next((_MENDS[reason] for reason, _ in reasons.most_common() if reason in _MENDS), "")
-    return f"lost: {listed}" + (f": {mend}" if mend else "")
+    advice = next((_ADVICE[reason] for reason, _ in reasons.most_common() if reason in _ADVICE), "")
+    return f"lost: {listed}" + (f": {advice}" if advice else "")
 
 
 def _matches(steps: list[_Step]) -> list[Finding]:
@@ -104,9 +110,9 @@ def _matches(steps: list[_Step]) -> list[Finding]:
         return []
     count, share = float(np.median([step.matches for step in matched])), float(np.median(measured))
     advice = ""
-    if share < _FEW_INLIERS:
+    if share < _MIN_INLIER_RATIO:
         advice = "many matches fit no common motion: check the calibration, and for things that move or repeat"
-    elif count < _FEW_MATCHES:
+    elif count < _MIN_MATCHES:
         advice = "hardly any texture or overlap: more light, a higher frame rate, or a larger --max-pixels"
     figure = f"{count:.0f} a frame, {100 * share:.0f} % inliers (median)"
     return [judged("motion", "matches", figure, advice, matches=count, inlier_share=share)]
@@ -116,7 +122,7 @@ def _velocity(steps: list[_Step]) -> list[Finding]:
     speeds = [step.speed for step in steps if step.speed is not None]
     if not speeds:
         return []
-    speed, turn = float(np.median(speeds)), float(np.degrees(np.median([step.turn for step in steps])))
+    speed, turn = float(np.median(speeds)), float(np.degrees(np.median([step.angular_speed for step in steps])))
     figure = f"{speed:.3g} m/s, {turn:.2g} degrees/s (median): compare with what the camera did"
     return [judged("motion", "velocity", figure, "", speed_m_s=speed, turn_deg_s=turn)]
 

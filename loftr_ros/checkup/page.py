@@ -1,4 +1,4 @@
-"""The findings on a page of 80 columns that reads the same without color."""
+"""Prints the findings on a page of 80 columns, complete without color."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MARKS = {Level.OK: ("ok", "green"), Level.WARNING: ("WARN", "bold yellow"), Lev
 
 
 def print_page(report: Report, console: Console | None = None) -> None:
-    """Print all findings by subject, and in the last line what is wrong."""
+    """Print all findings by subject, and a summary line of warnings and errors."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -38,7 +38,7 @@ def print_page(report: Report, console: Console | None = None) -> None:
 
 
 def last_line(report: Report) -> str:
-    """Return what is wrong, by number and name."""
+    """Return the number and names of errors and warnings."""
     warnings, errors = report.at(Level.WARNING), report.at(Level.ERROR)
     names = ", ".join(dict.fromkeys(finding.name for finding in (*errors, *warnings)))
     counts = f"{_counted(len(errors), 'error')}, {_counted(len(warnings), 'warning')}"

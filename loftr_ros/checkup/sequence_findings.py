@@ -1,4 +1,4 @@
-"""Findings of a recorded sequence, of which only a sample of the images is decoded."""
+"""Findings on a recorded sequence, from all stamps and a sample of the images."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from loftr_ros.checkup.image_survey import ImageSurvey
 from loftr_ros.checkup.timing import timing_findings
 from loftr_ros.errors import shortened
 from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.sequences.decoding_notes import bit_depth, exif_orientation
 from loftr_ros.sequences.errors import DamagedImageError, SequenceError
-from loftr_ros.sequences.first_look import gray_levels, orientation
 from loftr_ros.sequences.images import read_as_stored
 from loftr_ros.sequences.sequence import Sequence
 
-# Pairs of successive frames that are decoded, spread over the sequence.
+# Number of pairs of successive frames to decode, spread over the sequence.
 SAMPLES = 12
-# Right images taken later than this see a scene that has moved: at 2 m/s by 2 mm, as much as the depth error of a short
-# baseline.
-_LARGE_OFFSET_NS = 1_000_000
-_LEAST_OVERLAP = 0.5  # share of the frames that the ground truth covers
+# Time offset of a stereo pair above which to warn: a camera at 2 m/s moves 2 mm in it.
+_MAX_OFFSET_NS = 1_000_000
+# Share of frames covered by the ground truth below which to warn.
+_MIN_COVERED_SHARE = 0.5
 
 
 def sequence_findings(sequence: Sequence) -> list[Finding]:
-    """Check the stamps of all frames, the calibration, and a sample of the images. Raises nothing of the user's."""
+    """Check all stamps, the calibration and a sample of images; faults become findings at ERROR level."""
     return [
         *(judged("source", "note", shortened(note, 400), "") for note in sequence.notes),
         *_ground_truth(sequence),
@@ -53,7 +53,7 @@ def _pairing(sequence: Sequence) -> list[Finding]:
     median, largest = float(np.median(offsets)) / 1e6, float(np.abs(offsets).max()) / 1e6
     stereo = sequence.rig is not None
     advice = ""
-    if stereo and largest * 1e6 > _LARGE_OFFSET_NS:
+    if stereo and largest * 1e6 > _MAX_OFFSET_NS:
         advice = "a moving pair that is not synchronous measures wrong depths: trigger the cameras together"
     names = "right after left" if stereo else "depth after image"
     figure = f"{names} by {median:.3g} ms (median), at most {largest:.3g} ms apart"
@@ -71,7 +71,7 @@ def _ground_truth(sequence: Sequence) -> list[Finding]:
     advice = ""
     if not covered:
         advice = "it is of another time than the images: check the stamps of both"
-    elif covered < _LEAST_OVERLAP:
+    elif covered < _MIN_COVERED_SHARE:
         advice = "the other frames are not compared"
     figure = f"{len(truth)} poses, over the time of {100 * covered:.0f} % of the frames"
     return [judged("source", "ground truth", figure, advice, poses=len(truth), covered_share=covered)]
@@ -93,12 +93,12 @@ def _images(sequence: Sequence) -> list[Finding]:
 
 
 def _sampled(frames: int) -> list[int]:
-    """Return indices, spread over the sequence, of frames that are looked at together with the one before."""
+    """Return evenly spaced indices of the frames to decode, each together with the frame before."""
     return sorted({round(index) for index in np.linspace(min(1, frames - 1), frames - 1, SAMPLES)})
 
 
 def _decoded(sequence: Sequence, index: int, damaged: list[str]) -> Frame | None:
-    """Decode a frame; the fault of a damaged one is added. Raises SequenceError for what would end a run."""
+    """Decode a frame; append the error of a damaged image to `damaged`. Raises SequenceError for other errors."""
     try:
         return sequence[index]
     except DamagedImageError as fault:
@@ -108,7 +108,7 @@ def _decoded(sequence: Sequence, index: int, damaged: list[str]) -> Frame | None
 
 
 def _pixels(sequence: Sequence) -> list[Finding]:
-    """Report size and type of the first image that can be read."""
+    """Return the finding on size and data type of the first readable image."""
     for entry in sequence.entries[:SAMPLES]:
         try:
             image = read_as_stored(entry.image)
@@ -116,8 +116,8 @@ def _pixels(sequence: Sequence) -> list[Finding]:
             continue
         height, width = image.shape[:2]
         kind = "color" if image.ndim == 3 else "gray"
-        remarks = "; ".join([*gray_levels(sequence), *orientation(sequence)])
-        figure = f"{width}x{height}, {8 * image.itemsize} bits, {kind}" + (f"; {remarks}" if remarks else "")
+        notes = "; ".join([*bit_depth(sequence), *exif_orientation(sequence)])
+        figure = f"{width}x{height}, {8 * image.itemsize} bits, {kind}" + (f"; {notes}" if notes else "")
         return [judged("images", "format", figure, "", width_px=width, height_px=height, bits=8 * image.itemsize)]
     return []
 
@@ -133,13 +133,13 @@ def _damaged(damaged: list[str], readable: int) -> list[Finding]:
 
 
 def _unit(sequence: Sequence) -> tuple[str, bool]:
-    """Return the unit of the depth images in words, and whether it is a guess."""
+    """Return the unit of the depth images as text, and whether it is assumed."""
     first = next((entry.depth for entry in sequence.entries if entry.depth is not None), None)
     try:
-        floats = first is not None and read_as_stored(first).dtype.kind == "f"
+        is_metric = first is not None and read_as_stored(first).dtype.kind == "f"
     except SequenceError:
-        floats = False
-    if floats:
+        is_metric = False
+    if is_metric:
         return "in meters", False
     source = sequence.depth_units_source
-    return f"{sequence.depth_units_per_metre:g} counts a meter ({source})", sequence.depth_units_assumed
+    return f"{sequence.depth_units_per_meter:g} counts a meter ({source})", sequence.depth_units_assumed

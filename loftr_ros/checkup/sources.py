@@ -1,4 +1,4 @@
-"""Opens a recorded source as far as it goes: its layout, the modes it supports, and why it does not support others."""
+"""Opens a recorded source in every mode, to report its layout, the supported modes, and why others fail."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from loftr_ros.sequences.errors import MissingSensorError, SequenceError
 from loftr_ros.sequences.formats import layout_of, open_sequence
 from loftr_ros.sequences.sequence import Sequence
 
-# The best first: metric, and without assumptions about depth images.
-_BEST_FIRST: tuple[Mode, ...] = ("stereo", "rgbd", "mono")
+# By preference: metric first, and stereo before rgbd, whose depth unit may be assumed.
+_PREFERENCE: tuple[Mode, ...] = ("stereo", "rgbd", "mono")
 
 
 @dataclass(frozen=True)
 class OpenedSource:
-    """What opening a source gave.
+    """A source opened in one mode.
 
     Attributes:
-        sequence: opened in the mode; None if it cannot be.
-        mode: that was asked for, or else the best one that the source supports.
-        findings: on its layout and modes, or the error.
+        sequence: opened in the mode; None if that failed.
+        mode: the requested mode, else the preferred one of those supported.
+        findings: on layout and modes, or the error.
     """
 
     sequence: Sequence | None
@@ -33,12 +33,12 @@ class OpenedSource:
 
 
 def open_source(path: Path, mode: Mode | None, fps: float, depth_scale: float | None) -> OpenedSource:
-    """Open a source in every mode, and keep the one that was asked for, or the best.
+    """Open a source in every mode, and return it in the requested or preferred one.
 
     Args:
-        path: of the source.
-        mode: to check; None for the best.
-        fps, depth_scale: as `open_sequence` takes them.
+        path: folder of the source.
+        mode: requested mode; None: the preferred one of those supported.
+        fps, depth_scale: see `open_sequence`.
     """
     opened: dict[Mode, Sequence] = {}
     refused: dict[Mode, SequenceError] = {}
@@ -47,10 +47,11 @@ def open_source(path: Path, mode: Mode | None, fps: float, depth_scale: float | 
             opened[candidate] = open_sequence(path, candidate, fps, depth_scale)
         except SequenceError as fault:
             refused[candidate] = fault
-    chosen = mode or next((candidate for candidate in _BEST_FIRST if candidate in opened), None)
+    chosen = mode or next((candidate for candidate in _PREFERENCE if candidate in opened), None)
     if chosen not in opened:
         others = [_modes(opened, refused, mode)] if opened else []
-        return OpenedSource(None, chosen, (*_layout(path), *others, error("source", "input", _why_none(refused, mode))))
+        finding = error("source", "input", _opening_error(refused, mode))
+        return OpenedSource(None, chosen, (*_layout(path), *others, finding))
     return OpenedSource(opened[chosen], chosen, (*_layout(path), _modes(opened, refused, mode)))
 
 
@@ -62,19 +63,19 @@ def _layout(path: Path) -> list[Finding]:
     return [judged("source", "layout", layout, "")] if layout else []
 
 
-def _why_none(refused: dict[Mode, SequenceError], mode: Mode | None) -> SequenceError:
-    """Return the error to tell: where no mode was asked for, that of the sensor that is there."""
+def _opening_error(refused: dict[Mode, SequenceError], mode: Mode | None) -> SequenceError:
+    """Return the error of the requested mode; else one of a present sensor rather than of a missing one."""
     if mode is not None:
         return refused[mode]
     faults = [fault for fault in refused.values() if not isinstance(fault, MissingSensorError)]
     return faults[0] if faults else refused["mono"]
 
 
-def _modes(opened: dict[Mode, Sequence], refused: dict[Mode, SequenceError], asked: Mode | None) -> Finding:
-    """Report which modes work. A right camera or depth that is there and cannot be used is worth a warning."""
+def _modes(opened: dict[Mode, Sequence], refused: dict[Mode, SequenceError], requested: Mode | None) -> Finding:
+    """Return the finding on supported modes, with a warning for a right camera or depth that is not usable."""
     faults = {mode: fault for mode, fault in refused.items() if not isinstance(fault, MissingSensorError)}
     lacking = [mode for mode in refused if mode not in faults]
     figure = ", ".join(opened) + (f"; no sensor for {', '.join(lacking)}" if lacking else "")
-    unasked = faults if asked is None else {}
-    advice = "; ".join(f"not {mode}: {str(fault).rstrip('.')}" for mode, fault in unasked.items())
+    reported = faults if requested is None else {}
+    advice = "; ".join(f"not {mode}: {str(fault).rstrip('.')}" for mode, fault in reported.items())
     return judged("source", "modes", figure, advice, supported=" ".join(opened))

@@ -94,9 +94,9 @@ def _with_suffix(text: str, *suffixes: str) -> Path:
 
 def _read_image(path: Path) -> NDArray[np.uint8]:
     from loftr_ros.loftr.runtime.matcher import MIN_SIDE
-    from loftr_ros.sequences.images import read_grey
+    from loftr_ros.sequences.images import read_gray
 
-    image = read_grey(path)
+    image = read_gray(path)
     if min(image.shape) < MIN_SIDE:
         raise MatchError(f"{path} is {_size(image)} pixels; LoFTR needs at least {MIN_SIDE}x{MIN_SIDE}.")
     return image

@@ -66,13 +66,13 @@ class Source:
 
 def open_source(args: argparse.Namespace) -> Source:
     """Open the sequence of the options. Raises SequenceError."""
-    from loftr_ros.sequences.first_look import first_look, unknown_depth_unit
+    from loftr_ros.sequences.decoding_notes import decoding_notes, depth_unit_warning
     from loftr_ros.sequences.formats import open_sequence
 
     sequence = open_sequence(args.source, args.mode, args.fps, args.depth_scale).every(args.stride)
-    unit = unknown_depth_unit(sequence)
+    unit = depth_unit_warning(sequence)
     warnings = [*sequence.calibration_warnings, *([unit] if unit else [])]
-    return Source(sequence, [*sequence.notes, *first_look(sequence)], warnings)
+    return Source(sequence, [*sequence.notes, *decoding_notes(sequence)], warnings)
 
 
 def print_skipped(skipped: list[str]) -> None:

@@ -35,8 +35,9 @@ from loftr_ros.odometry.pose.guided_matching import fits_gated, gated_matches, n
 from loftr_ros.odometry.pose.hypotheses import LARGEST_ERROR_PX
 from loftr_ros.odometry.stage_clock import StageClock
 from loftr_ros.odometry.states import LostReason, TrackingState
-from loftr_ros.odometry.tracking.lasting_doubt import AmbiguousDirection, LastingDoubt
-from loftr_ros.odometry.tracking.tracker import TrackedPose, Tracker
+from loftr_ros.odometry.tracking.correlated_errors import AmbiguousDirectionMemory, CompetingMotionMemory
+from loftr_ros.odometry.tracking.tracked_pose import TrackedPose
+from loftr_ros.odometry.tracking.tracker import Tracker
 
 # Factor that relaxes the keyframe thresholds for degraded images.
 _DEGRADED_TOLERANCE = 2
@@ -75,7 +76,7 @@ class VisualOdometry(Generic[FeaturesT]):
         self._last_stamp_ns, self._last_pose = 0, np.eye(4)
         self._disparity_bias = NO_BIAS
         self._checks, self._length_error = InputChecks(), LengthError()
-        self._doubt, self._ambiguous_direction = LastingDoubt(), AmbiguousDirection()
+        self._competing_motions, self._ambiguous_direction = CompetingMotionMemory(), AmbiguousDirectionMemory()
         self._is_metric, self._front_end.pair_fits = False, True
 
     def reconfigure(self, config: OdometryConfig) -> None:
@@ -120,7 +121,7 @@ class VisualOdometry(Generic[FeaturesT]):
     def _skip_frame(self, frame: Frame, quality: ImageQuality, clock: StageClock) -> OdometryEstimate:
         """Predict the pose of a frame without texture; before the first keyframe the camera is at the origin."""
         reason = quality.fault(None) or LostReason.NO_TEXTURE
-        tracked = self._tracker.predict_lost(frame.stamp_ns, Matches.empty(), reason, hopeless=True)
+        tracked = self._tracker.predict_lost(frame.stamp_ns, Matches.empty(), reason, counts_as_lost=False)
         return self._estimate(frame, self._keyframe, Matches.empty(), tracked, False, clock)
 
     def _skip_repeated(self, frame: Frame, clock: StageClock) -> OdometryEstimate:
@@ -147,7 +148,7 @@ class VisualOdometry(Generic[FeaturesT]):
         view = self._front_end.view(resampled_to(keyframe.frame, now))
         depths = self._front_end.stereo_depths(view, self._checks)
         keyframe = keyframe.resampled(view, self._tracker.last_matches, depths)
-        self._tracker.forget_cells()
+        self._tracker.invalidate_matches()
         self._recent.clear()
         return keyframe
 
@@ -163,20 +164,22 @@ class VisualOdometry(Generic[FeaturesT]):
     def _tracked(self, keyframe: Keyframe[FeaturesT], view: View[FeaturesT], matches: Matches) -> TrackedPose:
         """Hold the pose of a stationary camera, else measure it, else predict it."""
         stamp_ns, tracker = view.frame.stamp_ns, self._tracker
-        still_px = tracker.still_px(matches)
-        if still_px is not None and self._is_within_limits(keyframe, stamp_ns, tracker.last.T_keyframe_camera):
+        motion_px = tracker.stationary_motion_px(matches)
+        if motion_px is not None and self._is_within_limits(keyframe, stamp_ns, tracker.last.T_keyframe_camera):
             self._checks.add_still(view.frame, matches)
-            angle = still_px / view.frame.camera.focal
+            angle = motion_px / view.frame.camera.focal
             return tracker.hold_stationary(stamp_ns, matches, angle, keyframe.median_depth(matches))
         normalized = keyframe.normalized(matches)
-        predicted = tracker.predicted(stamp_ns, doubted=False)
+        predicted = tracker.predicted(stamp_ns, with_competing=False)
         motion = self._measured(keyframe, view.frame, normalized, predicted)
         if motion and tracker.has_length(stamp_ns, motion) and self._is_possible(keyframe, stamp_ns, motion):
             self._disparity_bias = motion.disparity_bias
             if tracker.is_sudden(stamp_ns, motion):
-                self._doubt.suddenly(motion, predicted.T_keyframe_camera, tracker.stamp_ns, stamp_ns)
-            motion = self._doubt.of(motion, keyframe.frame.stamp_ns, tracker.stamp_ns, stamp_ns)
-            motion = self._ambiguous_direction.of(motion, keyframe.frame.stamp_ns)
+                self._competing_motions.add_sudden_motion(
+                    motion, predicted.T_keyframe_camera, tracker.stamp_ns, stamp_ns
+                )
+            motion = self._competing_motions.inflated(motion, keyframe.frame.stamp_ns, tracker.stamp_ns, stamp_ns)
+            motion = self._ambiguous_direction.inflated(motion, keyframe.frame.stamp_ns)
             self._checks.add_motion(keyframe, view.frame, matches, normalized, motion)
             return tracker.update(stamp_ns, matches, motion)
         reason = view.quality.fault(keyframe.quality) or self._loss_reason(stamp_ns, matches, motion)

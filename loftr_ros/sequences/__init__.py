@@ -1,1 +1,1 @@
-"""Recorded input: one iterator of frames for every layout on disk. NumPy and OpenCV only: no torch, no ROS."""
+"""Recorded sequences: frames from data set layouts on disk. NumPy and OpenCV only: no torch, no ROS."""

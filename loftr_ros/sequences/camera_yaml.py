@@ -1,4 +1,4 @@
-"""Calibration files of ROS: the YAML that camera_calibration writes and camera_info_manager reads."""
+"""Calibration files of ROS: the YAML format of camera_calibration and camera_info_manager."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from loftr_ros.odometry.geometry.camera import Camera, CameraError, stereo_basel
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.sequences.errors import SequenceError
 
-_OPENCV_HEADER = re.compile(r"^%YAML:1\.0", re.MULTILINE)  # which is no YAML
+_OPENCV_HEADER = re.compile(r"^%YAML:1\.0", re.MULTILINE)  # not valid YAML
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """One camera as in sensor_msgs/CameraInfo.
+    """Calibration of one camera, as in sensor_msgs/CameraInfo.
 
     Attributes:
-        raw: the camera that took the raw images (K and D).
+        raw: camera of the raw images (K and D).
         R: (3, 3) rotation from the camera to its rectified frame.
         P: (3, 4) projection matrix of the rectified image, pixels; P[0, 3] = -fx * baseline for a right camera.
     """
@@ -33,7 +33,11 @@ class Calibration:
     P: NDArray[np.float64]
 
     def rig(self, right: Calibration) -> StereoRig:
-        """Return the raw pair of this camera and a right one. Raises CameraError if `right` holds no baseline."""
+        """Return the stereo rig of the raw images of this (left) camera and `right`.
+
+        Raises:
+            CameraError: the projection matrix of `right` has no baseline.
+        """
         baseline = stereo_baseline(self.P.ravel().tolist(), right.P.ravel().tolist())
         return StereoRig.from_rectification(right.raw, self.R, right.R, baseline)
 
@@ -42,10 +46,10 @@ def read_calibration(path: Path) -> Calibration:
     """Read a calibration file.
 
     Raises:
-        SequenceError: the file is missing, is no YAML, lacks a field or describes no camera.
+        SequenceError: the file is missing or is not YAML, a field is missing, or the camera is not valid.
     """
     content = read_yaml(path)
-    _refuse_other_layouts(path, content)
+    _reject_other_formats(path, content)
     try:
         K = numbers(content["camera_matrix"])
         raw = Camera.from_camera_info(
@@ -69,14 +73,14 @@ def read_calibration(path: Path) -> Calibration:
 
 
 def _distortion_model(content: dict[str, Any]) -> str:
-    """Return the model by its name, or as the calibration program of OpenCV says it. Raises KeyError without either."""
+    """Return the distortion model by name, or from OpenCV's flag `fisheye_model`. Raises KeyError without either."""
     if "distortion_model" not in content and "fisheye_model" in content:
         return "equidistant" if content["fisheye_model"] else "plumb_bob"
     return str(content["distortion_model"])
 
 
-def _refuse_other_layouts(path: Path, content: dict[str, Any]) -> None:
-    """Raise SequenceError for calibrations of other programs, and for what this file is not the place of."""
+def _reject_other_formats(path: Path, content: dict[str, Any]) -> None:
+    """Raise SequenceError for files of Kalibr and ORB-SLAM, and for a region of interest or binning."""
     if isinstance(content.get("cam0"), dict):
         raise SequenceError(
             f"{path} is a camchain of Kalibr; write for each camera a file as camera_calibration does: resolution as "
@@ -102,8 +106,8 @@ def _refuse_other_layouts(path: Path, content: dict[str, Any]) -> None:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read the fields of a YAML file, or of one that OpenCV wrote. Raises SequenceError."""
-    from loftr_ros.sequences import plain_yaml  # not at the top: other layouts, and training, do without PyYAML
+    """Read the fields of a YAML file, also as OpenCV writes it. Raises SequenceError."""
+    from loftr_ros.sequences import plain_yaml  # deferred: only layouts with YAML files need PyYAML
 
     try:
         content = plain_yaml.load(_OPENCV_HEADER.sub("", path.read_text(encoding="utf-8-sig")))
@@ -119,7 +123,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def numbers(matrix: Any) -> list[float]:
-    """Flatten a matrix, written as {rows, cols, data} or as a plain list."""
+    """Return the elements of a matrix, row by row, from {rows, cols, data} or (nested) lists."""
     data = matrix["data"] if isinstance(matrix, dict) else matrix
     flat: list[float] = np.asarray(data, np.float64).ravel().tolist()
     return flat

@@ -1,25 +1,25 @@
-"""The errors of this layer."""
+"""Errors of recorded sequences."""
 
 from loftr_ros.errors import LoftrRosError
 
 
 class SequenceError(LoftrRosError):
-    """Recorded input that cannot be used; the message names the file and the fix."""
+    """A recorded sequence that cannot be used; the message names the file and the fix."""
 
 
 class NoFramesError(SequenceError):
-    """Recorded input that can be read, but no image of one camera has one of the other at its time."""
+    """A readable sequence without frames: images of both sensors do not pair, or all are damaged."""
 
     exit_code = 1
 
 
 class MissingSensorError(SequenceError):
-    """A mode that needs a right camera or depth images, and a source that has none: another mode may be fine."""
+    """The mode needs a right camera or depth images, which the sequence lacks; another mode may work."""
 
 
 class DamagedImageError(SequenceError):
-    """One image file that cannot be read or decoded; the others may be fine."""
+    """An image file that cannot be read or decoded; others may be valid."""
 
 
 class ImageSizeError(SequenceError):
-    """One image of another size than the calibration; the others may be fine."""
+    """An image whose size differs from that of the calibration; others may be valid."""

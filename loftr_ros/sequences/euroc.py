@@ -1,4 +1,4 @@
-"""EuRoC MAV: mav0/ with cam0 and cam1, which are raw, and state_groundtruth_estimate0, which are poses of the body."""
+"""EuRoC MAV layout: mav0/ with raw images in cam0 and cam1, and body poses in state_groundtruth_estimate0."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from loftr_ros.sequences.pairing import pair_stamps
 from loftr_ros.sequences.sequence import Entry, Sequence
 from loftr_ros.sequences.stamps import read_table
 
-LOOKED_FOR = "mav0/cam0/data.csv (EuRoC)"
+EXPECTED_FILES = "mav0/cam0/data.csv (EuRoC)"
 MAX_DIGITS = 19  # of a stamp in nanoseconds
 
 
 def is_euroc(folder: Path) -> bool:
-    """Whether a folder looks like a sequence of the EuRoC MAV data set."""
+    """Return whether a folder has the layout of the EuRoC MAV data set."""
     return (folder / "mav0" / "cam0" / "data.csv").is_file()
 
 
 def open_euroc(folder: Path, mode: Mode) -> Sequence:
-    """Open a sequence folder; with mode "stereo", images without one of the other camera within 5 ms are left out.
+    """Open a sequence folder; mode "stereo" drops images without one of the other camera within 5 ms.
 
     Raises:
-        SequenceError: something is missing or cannot be used.
+        SequenceError: a file is missing or not valid.
     """
     if mode == "rgbd":
         raise MissingSensorError(f"{folder} is a EuRoC sequence, which has no depth images; use mode mono or stereo.")
@@ -57,7 +57,7 @@ def open_euroc(folder: Path, mode: Mode) -> Sequence:
         images, rig = _read_images(mav / "cam1"), _read_rig(mav, T_body_left)
         pairs, notes = pair_stamps(list(lefts), list(images))
         if not pairs:
-            raise NoFramesError(_why_no_pair(mav, lefts, images))
+            raise NoFramesError(_no_pair_message(mav, lefts, images))
     truth, fault = read_ground_truth(
         mav / "state_groundtruth_estimate0" / "data.csv", lambda path: _read_ground_truth(path, T_body_left)
     )
@@ -77,7 +77,7 @@ def _entry(lefts: dict[int, Path], rights: dict[int, Path], left: int, right: in
 
 
 def _read_images(camera: Path) -> dict[int, Path]:
-    """Read rows of `stamp [ns],filename`: images in data/ by stamp."""
+    """Return the images in data/ by stamp, nanoseconds, from rows of `stamp [ns],filename`."""
     path = camera / "data.csv"
     rows = read_table(path, ",")
     if not rows or any(len(row) != 2 or not _is_stamp(row[0]) for row in rows):
@@ -89,12 +89,12 @@ def _read_images(camera: Path) -> dict[int, Path]:
 
 
 def _is_stamp(text: str) -> bool:
-    """Whether this is a number of nanoseconds that can be; Python refuses to look at thousands of digits."""
+    """Return whether a text is a stamp, nanoseconds; the length is checked as int() rejects thousands of digits."""
     return text.isdecimal() and len(text) <= MAX_DIGITS and int(text) < MAX_SECONDS * 10**9
 
 
-def _why_no_pair(mav: Path, lefts: dict[int, Path], rights: dict[int, Path]) -> str:
-    """Say how far the nearest stamps of both cameras are apart."""
+def _no_pair_message(mav: Path, lefts: dict[int, Path], rights: dict[int, Path]) -> str:
+    """Return the error message, with the smallest difference of stamps between both cameras."""
     both = sorted([*((stamp, 0) for stamp in lefts), *((stamp, 1) for stamp in rights)])
     apart = min(after - before for (before, one), (after, other) in itertools.pairwise(both) if one != other)
     return (
@@ -104,7 +104,7 @@ def _why_no_pair(mav: Path, lefts: dict[int, Path], rights: dict[int, Path]) -> 
 
 
 def _read_sensor(path: Path) -> tuple[Camera, NDArray[np.float64]]:
-    """Read a camera, and T_body_camera (4, 4)."""
+    """Return the camera and T_body_camera (4, 4). Raises SequenceError."""
     content = read_yaml(path)
     if content.get("camera_model", "pinhole") != "pinhole":
         raise SequenceError(
@@ -142,7 +142,11 @@ def _read_rig(mav: Path, T_body_left: NDArray[np.float64]) -> StereoRig:
 
 
 def _read_ground_truth(path: Path, T_body_camera: NDArray[np.float64]) -> Trajectory:
-    """Read rows of `stamp [ns], x, y, z, qw, qx, qy, qz` and more, of the body. Raises SequenceError."""
+    """Return the trajectory of the camera, from rows of body poses `stamp [ns], x, y, z, qw, qx, qy, qz, ...`.
+
+    Raises:
+        SequenceError: the file is not valid.
+    """
     rows = read_table(path, ",")
     try:
         stamps = np.array([int(row[0]) for row in rows], np.int64)

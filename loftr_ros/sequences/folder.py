@@ -1,6 +1,6 @@
-"""A folder of images with a calibration of ROS beside them; left/ and right/ with left.yaml and right.yaml for stereo.
+"""Image folder layout: images with a ROS calibration; left/ and right/ with left.yaml and right.yaml for stereo.
 
-The images are raw, as the cameras took them and as the calibration says, or rectified and then so is the calibration.
+The calibration is that of the images as stored: raw images, or rectified images with a calibration without distortion.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.geometry.camera import CameraError
 from loftr_ros.sequences.camera_yaml import read_calibration
 from loftr_ros.sequences.errors import MissingSensorError, NoFramesError, SequenceError
-from loftr_ros.sequences.images import list_images, list_one_kind
+from loftr_ros.sequences.images import list_camera_images, list_images
 from loftr_ros.sequences.pairing import pair_stamps
 from loftr_ros.sequences.sequence import Entry, Sequence
 from loftr_ros.sequences.stamped_names import stamps_in_names
 
-LOOKED_FOR = "images with camera.yaml, or left/ and right/ with left.yaml and right.yaml (image folder)"
+EXPECTED_FILES = "images with camera.yaml, or left/ and right/ with left.yaml and right.yaml (image folder)"
 DEFAULT_FPS = 30.0
 _YAML = re.compile(r"[^.].*\.ya?ml")
 
 
 def is_folder(folder: Path) -> bool:
-    """Whether a folder holds images, or holds left/."""
+    """Return whether a folder contains images or left/."""
     return (folder / "left").is_dir() or bool(list_images(folder))
 
 
 def open_folder(folder: Path, mode: Mode, fps: float) -> Sequence:
-    """Open a folder; `fps` gives the stamps where the file names do not. Raises SequenceError."""
+    """Open a folder; `fps` gives the stamps if the file names have none. Raises SequenceError."""
     if mode == "rgbd":
         raise MissingSensorError(f"{folder} is an image folder without depth; use mode mono or stereo.")
     return _open_stereo(folder, fps) if mode == "stereo" else _open_mono(folder, fps)
@@ -57,8 +57,8 @@ def _open_stereo(folder: Path, fps: float) -> Sequence:
 
 
 def _with_right(folder: Path, lefts: list[tuple[int, Path]]) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
-    """Pair images by their names, by the numbers in them (left_01, right_01), or by the stamps in them."""
-    images = list_one_kind(folder)
+    """Pair images by file name, by the numbers in it (left_01, right_01), or by the stamps in it."""
+    images = list_camera_images(folder)
     stamps = [stamps_in_names([image.stem for image in files]) for files in ([left for _, left in lefts], images)]
     by_number = {_digits(image): image for image in images}
     if not {left.name for _, left in lefts} <= {image.name for image in images} and None not in stamps:
@@ -76,7 +76,7 @@ def _digits(image: Path) -> str:
 
 
 def _find_calibration(folder: Path) -> Path:
-    """Return camera.yaml, or the only YAML file under another name. Raises SequenceError if there are several."""
+    """Return camera.yaml, else the only YAML file. Raises SequenceError if there are several."""
     named = folder / "camera.yaml"
     others = sorted(path for path in folder.iterdir() if _YAML.fullmatch(path.name))
     if named.exists() or not others:
@@ -88,8 +88,11 @@ def _find_calibration(folder: Path) -> Path:
 
 
 def _stamped(folder: Path, fps: float) -> tuple[list[tuple[int, Path]], tuple[str, ...]]:
-    """Return the images in order of time, and what to tell: by the stamps in their names, else by number at `fps`."""
-    images = list_one_kind(folder)
+    """Return (stamp in nanoseconds, image) in order of time, and notes.
+
+    The stamps are those of the file names, else by number at `fps`.
+    """
+    images = list_camera_images(folder)
     if not fps > 0:
         raise SequenceError(f"The frame rate is {fps}; it must be above 0.")
     if found := stamps_in_names([image.stem for image in images]):

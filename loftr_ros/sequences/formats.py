@@ -1,4 +1,4 @@
-"""Finds out what a folder holds, and opens it."""
+"""Detects the layout of a sequence folder, and opens it."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from pathlib import Path
 from loftr_ros.odometry.config import Mode
 from loftr_ros.sequences import euroc, folder, kitti, tum
 from loftr_ros.sequences.errors import SequenceError
-from loftr_ros.sequences.foreign import what_it_is
 from loftr_ros.sequences.sequence import Sequence
+from loftr_ros.sequences.unsupported_formats import format_hint
 
 KITTI, EUROC, TUM, FOLDER = "KITTI odometry", "EuRoC", "TUM RGB-D", "image folder"
 LAYOUTS = {KITTI: kitti.is_kitti, EUROC: euroc.is_euroc, TUM: tum.is_tum}
-MAX_CHILDREN = 100  # that are looked into
+MAX_CHILDREN = 100  # subfolders searched for a sequence
 
 
 def layout_of(path: Path) -> str | None:
-    """Name the layout of a folder; None if it is none that is known. Raises SequenceError if it cannot be read."""
-    known = next((name for name, is_one in LAYOUTS.items() if is_one(path)), None)
-    return known or (FOLDER if folder.is_folder(path) and not _is_part(path) else None)
+    """Return the name of the layout of a folder; None if unknown. Raises SequenceError if it cannot be read."""
+    known = next((name for name, has_layout in LAYOUTS.items() if has_layout(path)), None)
+    return known or (FOLDER if folder.is_folder(path) and not _is_folder_of_sequence(path) else None)
 
 
 def open_sequence(
     path: str | Path, mode: Mode = "mono", fps: float = folder.DEFAULT_FPS, depth_scale: float | None = None
 ) -> Sequence:
-    """Open recorded input of any known layout, without decoding it.
+    """Open a recorded sequence of any supported layout; images are decoded later, one frame at a time.
 
     Args:
         path: KITTI odometry sequence, EuRoC sequence, TUM RGB-D sequence, or image folder.
-        mode: what the frames must hold.
-        fps: frames per second of an image folder whose file names are no stamps.
-        depth_scale: counts of an integer depth image in a metre; None: as the sequence says.
+        mode: sensors that the frames must have.
+        fps: frames per second of an image folder without stamps in its file names.
+        depth_scale: counts of an integer depth image per meter; None: that of the sequence.
 
     Raises:
-        SequenceError: the folder is no sequence, or lacks something.
+        SequenceError: the folder has no supported layout, or a file is missing or not valid.
     """
-    path = Path(os.path.expanduser(path))  # noqa: PTH111  Path.expanduser raises for a user that does not exist
-    if not os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises OSError for names that are too long or private
-        raise SequenceError(f"{path} is no folder{what_it_is(path) or '; give the folder of a sequence'}.")
+    path = Path(os.path.expanduser(path))  # noqa: PTH111  Path.expanduser raises for an unknown user
+    if not os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises OSError for too long names and missing permission
+        raise SequenceError(f"{path} is no folder{format_hint(path) or '; give the folder of a sequence'}.")
     layout = layout_of(path)
     if layout == KITTI:
         return kitti.open_kitti(path, mode)
@@ -49,22 +49,22 @@ def open_sequence(
         return tum.open_tum(path, mode, depth_scale)
     if layout == FOLDER:
         return folder.open_folder(path, mode, fps)
-    looked_for = "; ".join((kitti.LOOKED_FOR, euroc.LOOKED_FOR, tum.LOOKED_FOR, folder.LOOKED_FOR))
-    if hint := what_it_is(path) or _nearby(path):
+    expected = "; ".join((kitti.EXPECTED_FILES, euroc.EXPECTED_FILES, tum.EXPECTED_FILES, folder.EXPECTED_FILES))
+    if hint := format_hint(path) or _nearby_hint(path):
         raise SequenceError(f"{path} is no sequence{hint}.")
-    raise SequenceError(f"{path} is no sequence; none of these is there: {looked_for}.")
+    raise SequenceError(f"{path} is no sequence; none of these is there: {expected}.")
 
 
-def _is_part(path: Path) -> bool:
-    """Whether this folder of images has no calibration, because it is one of a sequence."""
-    return not any(path.glob("*.y*ml")) and any(is_one(path.resolve().parent) for is_one in LAYOUTS.values())
+def _is_folder_of_sequence(path: Path) -> bool:
+    """Return whether an image folder without calibration is part of a sequence, such as image_0 of KITTI."""
+    return not any(path.glob("*.y*ml")) and any(has_layout(path.resolve().parent) for has_layout in LAYOUTS.values())
 
 
-def _nearby(path: Path) -> str:
-    """Name the folder above or below that is a sequence; empty if there is none."""
+def _nearby_hint(path: Path) -> str:
+    """Return a clause that names a sequence one folder above or below; empty if there is none."""
     with suppress(OSError, SequenceError):
         below = sorted(child for child in path.iterdir() if child.is_dir())[:MAX_CHILDREN]
         for near in (path.resolve().parent, *below):
-            if any(is_one(near) for is_one in LAYOUTS.values()) or (near in below and folder.is_folder(near)):
+            if any(has_layout(near) for has_layout in LAYOUTS.values()) or (near in below and folder.is_folder(near)):
                 return f", but {near} looks like one: give that"
     return ""

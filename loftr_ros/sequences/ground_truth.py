@@ -1,4 +1,4 @@
-"""Ground truth is a help: what is wrong with it must not keep the motion from being estimated."""
+"""Optional ground truth: a file that is not valid must not prevent the odometry from running."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from loftr_ros.sequences.errors import SequenceError
 
 
 def read_ground_truth(path: Path, read: Callable[[Path], Trajectory]) -> tuple[Trajectory | None, str]:
-    """Read the ground truth of a sequence, if there is any.
+    """Read the ground truth of a sequence, if it exists.
 
     Returns:
-        The trajectory, or None; and the reason why the file that is there cannot be used, else an empty text.
+        The trajectory or None, and the error of a file that is not valid, else an empty text.
     """
     if not os.path.lexists(path):
         return None, ""

@@ -1,4 +1,4 @@
-"""Image files in, arrays out."""
+"""Lists and decodes image files."""
 
 from __future__ import annotations
 
@@ -32,23 +32,24 @@ EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm", ".tif", ".tiff", 
 
 
 def list_images(folder: Path) -> list[Path]:
-    """Return the image files of a folder, by name, without hidden ones such as ._a.png. Raises SequenceError."""
+    """Return the image files of a folder, sorted by name, without hidden ones such as ._a.png. Raises SequenceError."""
     try:
         return sorted(p for p in folder.iterdir() if p.suffix.lower() in EXTENSIONS and not p.name.startswith("."))
     except OSError as error:
         raise SequenceError(f"The folder {folder} cannot be read: {error.strerror}.") from error
 
 
-def list_one_kind(folder: Path) -> list[Path]:
-    """Return the image files of a folder, by name, which differ in numbers only.
+def list_camera_images(folder: Path) -> list[Path]:
+    """Return the image files of a folder with images of a single camera, sorted by name.
 
     Raises:
-        SequenceError: there are none; or some are of another kind, such as depth, another camera or a mask.
+        SequenceError: there are no images, or some of another kind, as depth, a mask or a second camera: names that
+            differ in more than numbers, or formats.
     """
     images = list_images(folder)
     if not images:
         raise SequenceError(f"{folder} holds no images.")
-    cameras = _cameras([image.stem for image in images])
+    cameras = _camera_numbers([image.stem for image in images])
     kind_of = {image: (_kind(image), camera) for image, camera in zip(images, cameras, strict=True)}
     kinds = Counter(kind_of.values())
     if len(kinds) > 1:
@@ -60,8 +61,11 @@ def list_one_kind(folder: Path) -> list[Path]:
     return images
 
 
-def _cameras(stems: list[str]) -> list[str]:
-    """Return the number of the camera of each image, if the names have one: those of two cameras alternate in time."""
+def _camera_numbers(stems: list[str]) -> list[str]:
+    """Return the camera number in each file name, else empty texts.
+
+    A number is that of a camera if it alternates in order of time, as two cameras do.
+    """
     for pattern in _CAMERAS:
         found = [match for match in map(pattern.fullmatch, stems) if match]
         cameras = [match["camera"] for match in found]
@@ -73,13 +77,13 @@ def _cameras(stems: list[str]) -> list[str]:
 
 
 def _kind(image: Path) -> tuple[str, str]:
-    """Return what images of one camera have in common: the words of the name, and the format."""
+    """Return what is equal in all images of a camera: the words in the file name, and the format."""
     suffix = image.suffix.lower()
     return re.sub(r"[^a-z]+", " ", image.stem.lower()).strip(), _SAME_FORMAT.get(suffix, suffix)
 
 
-def read_grey(path: Path) -> NDArray[np.uint8]:
-    """Read an image as (H, W) uint8 gray; 16 bits are stretched by content. Raises SequenceError."""
+def read_gray(path: Path) -> NDArray[np.uint8]:
+    """Read an image as (H, W) uint8 gray; 16 bits are scaled to the range of the content. Raises SequenceError."""
     image = _read(path, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION)
     try:
         return to_eight_bits(image)
@@ -88,30 +92,30 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
 
 
 def pixel_type(path: Path) -> np.dtype[Any]:
-    """Return the type of the numbers in an image. Raises SequenceError."""
+    """Return the data type of the pixels of an image. Raises SequenceError."""
     return read_as_stored(path).dtype
 
 
 def read_as_stored(path: Path) -> NDArray[Any]:
-    """Return an image in its own type, (H, W) or (H, W, channels). Raises SequenceError."""
+    """Read an image with its stored data type, (H, W) or (H, W, channels). Raises SequenceError."""
     return _read(path, cv2.IMREAD_UNCHANGED)
 
 
-def is_turned(path: Path) -> bool:
-    """Whether the EXIF data of a JPEG ask for its image to be turned. Raises SequenceError."""
-    with _damage_of(path):
-        return encoded_image.is_turned(_content(path))
+def has_exif_rotation(path: Path) -> bool:
+    """Return whether the EXIF orientation of a JPEG rotates its image. Raises SequenceError."""
+    with _as_damaged_image(path):
+        return encoded_image.has_exif_rotation(_content(path))
 
 
-def read_depth(path: Path, units_per_metre: float) -> NDArray[np.float32]:
-    """Read a depth image as (H, W) float32 metres, 0 where unknown, as an integer at its largest value is, too.
+def read_depth(path: Path, units_per_meter: float) -> NDArray[np.float32]:
+    """Read a depth image as (H, W) float32 meters, 0 where unknown, including integers at their largest value.
 
     Args:
-        path: image of integers, or of floating-point numbers, which are metres.
-        units_per_metre: the counts of an integer image in a metre.
+        path: image of integers, or of floating-point numbers in meters.
+        units_per_meter: counts of an integer image per meter.
 
     Raises:
-        SequenceError: it cannot be read, or has several channels or 8 bits.
+        SequenceError: the file cannot be read, or has several channels or 8 bits.
     """
     depth = _read(path, cv2.IMREAD_UNCHANGED)
     if depth.ndim != 2:
@@ -121,29 +125,29 @@ def read_depth(path: Path, units_per_metre: float) -> NDArray[np.float32]:
             f"{path} has 8 bits, which is too coarse for depths and has no unit: save depth images with 16 bits."
         )
     if depth.dtype.kind == "f":
-        units_per_metre = 1.0
+        units_per_meter = 1.0
     else:
         depth = without_saturated(depth)
-    with np.errstate(over="ignore", invalid="ignore"):  # float images have NaN and infinity where nothing is known
-        metres = np.asarray(depth / units_per_metre, np.float32)
-    return np.where(np.isfinite(metres), metres, np.float32(0))
+    with np.errstate(over="ignore", invalid="ignore"):  # NaN and infinity mark unknown depth
+        meters = np.asarray(depth / units_per_meter, np.float32)
+    return np.where(np.isfinite(meters), meters, np.float32(0))
 
 
 def _read(path: Path, flags: int) -> NDArray[Any]:
-    # The file is opened by Python, which says why it cannot be, and decoded from memory.
-    with _damage_of(path):
+    # Read by Python, for a specific error message, and decoded from memory.
+    with _as_damaged_image(path):
         return encoded_image.decode(_content(path), flags)
 
 
 def _content(path: Path) -> bytes:
-    if path.exists() and not path.is_file():  # a pipe would never end
+    if path.exists() and not path.is_file():  # reading a pipe would block
         raise SequenceError(f"{path} is no file.")
     return path.read_bytes()
 
 
 @contextmanager
-def _damage_of(path: Path) -> Iterator[None]:
-    """Turn what goes wrong with a file into a DamagedImageError that names it."""
+def _as_damaged_image(path: Path) -> Iterator[None]:
+    """Convert errors of reading and decoding to a DamagedImageError that names the file."""
     try:
         yield
     except OSError as error:

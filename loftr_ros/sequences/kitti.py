@@ -1,4 +1,4 @@
-"""KITTI odometry: sequences/NN with image_0 to image_3, calib.txt and times.txt, poses in ../../poses/NN.txt."""
+"""KITTI odometry layout: sequences/NN with image_0 to image_3, calib.txt and times.txt; poses in ../../poses/NN.txt."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from loftr_ros.odometry.geometry.camera import Camera, CameraError, checked, pro
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.sequences.errors import DamagedImageError, MissingSensorError, SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth
-from loftr_ros.sequences.images import list_one_kind, read_grey
+from loftr_ros.sequences.images import list_camera_images, read_gray
 from loftr_ros.sequences.sequence import Entry, Sequence
 from loftr_ros.sequences.stamps import read_rows, read_stamps
 
-LOOKED_FOR = "image_0/ or image_2/ (KITTI odometry)"
+EXPECTED_FILES = "image_0/ or image_2/ (KITTI odometry)"
 _NUMBER = re.compile(r"[0-9]{1,18}")
-IMAGES_OF_SIZE = 3  # so that a single one of another size does not count
-PAIRS = ((0, 1), (2, 3))  # the grey and the colour pair of cameras
+SIZE_SAMPLES = 3  # images that vote on the size: a single one may differ
+PAIRS = ((0, 1), (2, 3))  # the gray and the color cameras
 
 
 def is_kitti(folder: Path) -> bool:
-    """Whether a folder looks like a KITTI odometry sequence."""
+    """Return whether a folder has the layout of a KITTI odometry sequence."""
     return any((folder / f"image_{left}").is_dir() for left, _ in PAIRS)
 
 
 def open_kitti(folder: Path, mode: Mode) -> Sequence:
-    """Open a sequence folder, the grey cameras if they are there. Raises SequenceError."""
+    """Open a sequence folder: the gray cameras, else the color cameras. Raises SequenceError."""
     if mode == "rgbd":
         raise MissingSensorError(f"{folder} is a KITTI sequence, which has no depth images; use mode mono or stereo.")
     left, right = next(pair for pair in PAIRS if (folder / f"image_{pair[0]}").is_dir())
@@ -61,12 +61,12 @@ def open_kitti(folder: Path, mode: Mode) -> Sequence:
         ground_truth=truth,
         ground_truth_fault=fault,
         rig=rig,
-        notes=(*unit, *numbering, *_missing_truth(truth, times)),
+        notes=(*unit, *numbering, *_short_truth_note(truth, times)),
     )
 
 
 def _read_times(path: Path) -> tuple[list[int], tuple[str, ...]]:
-    """Return the stamps and what to tell about their unit. Raises SequenceError."""
+    """Return the stamps, nanoseconds, and notes on their unit. Raises SequenceError."""
     rows = read_rows(path)
     if not rows or any(len(row) != 1 for row in rows):
         raise SequenceError(f"{path} must hold one stamp in seconds a line, with a decimal point, and nothing else.")
@@ -74,18 +74,22 @@ def _read_times(path: Path) -> tuple[list[int], tuple[str, ...]]:
 
 
 def _stamped(folder: Path, times: list[int]) -> tuple[list[Path], list[int], tuple[str, ...]]:
-    """Return the images in order, the stamp of each, and what to tell: row 5 of the times is of image 000005.
+    """Return images, stamps in nanoseconds, and notes; image 000005 has the stamp in row 5 of times.txt.
 
     Raises:
-        SequenceError: there are no images, or it is unknown which stamp is of which image.
+        SequenceError: there are no images, or images and stamps cannot be associated.
     """
-    images = list_one_kind(folder)
+    images = list_camera_images(folder)
     numbered = all(_NUMBER.fullmatch(image.stem) for image in images)
     if numbered:
         images.sort(key=lambda image: int(image.stem))
         first, last = int(images[0].stem), int(images[-1].stem)
         if last < len(times):
-            return images, [times[int(image.stem)] for image in images], _missing_images(folder, images, len(times))
+            return (
+                images,
+                [times[int(image.stem)] for image in images],
+                _missing_images_note(folder, images, len(times)),
+            )
     if len(images) != len(times):
         names = f"numbered from {first} to {last}" if numbered else "without numbers for names"
         raise SequenceError(
@@ -97,24 +101,24 @@ def _stamped(folder: Path, times: list[int]) -> tuple[list[Path], list[int], tup
 
 
 def _image_size(images: list[Path]) -> tuple[int, int]:
-    """Return height and width of most of the first images that can be read: the calibration has no size."""
+    """Return height and width of most of the first readable images, as calib.txt has no image size."""
     damage: list[DamagedImageError] = []
     sizes: list[tuple[int, int]] = []
     for image in images:
         try:
-            height, width = read_grey(image).shape
+            height, width = read_gray(image).shape
             sizes.append((height, width))
         except DamagedImageError as error:
             damage.append(error)
-        if len(sizes) == IMAGES_OF_SIZE:
+        if len(sizes) == SIZE_SAMPLES:
             break
     if not sizes:
         raise damage[0]
     return Counter(sizes).most_common(1)[0][0]
 
 
-def _missing_images(folder: Path, images: list[Path], times: int) -> tuple[str, ...]:
-    """Tell which counts differ."""
+def _missing_images_note(folder: Path, images: list[Path], times: int) -> tuple[str, ...]:
+    """Return a note if the number of images differs from that of the stamps."""
     if len(images) == times:
         return ()
     count = f"{folder.name} has {len(images)} images for {times} stamps"
@@ -123,7 +127,7 @@ def _missing_images(folder: Path, images: list[Path], times: int) -> tuple[str, 
     return (f"{count}{gaps}: each takes the stamp and the pose of its number",)
 
 
-def _missing_truth(truth: Trajectory | None, times: list[int]) -> tuple[str, ...]:
+def _short_truth_note(truth: Trajectory | None, times: list[int]) -> tuple[str, ...]:
     if truth is None or len(truth) == len(times):
         return ()
     return (f"the ground truth has {len(truth)} poses for {len(times)} stamps: the last images are not compared",)
@@ -136,7 +140,7 @@ def _right_images(folder: Path, lefts: list[Path]) -> list[Path | None]:
 
 
 def _read_projections(path: Path) -> dict[str, NDArray[np.float64]]:
-    """Read rows of `P0: ` and the 12 numbers of a 3x4 projection matrix, pixels (other rows are not needed)."""
+    """Return the (3, 4) projection matrices, pixels, by name, from rows of `P0: ` and 12 numbers; ignore other rows."""
     try:
         rows = {row[0].rstrip(":"): np.array(row[1:], np.float64) for row in read_rows(path)}
     except ValueError as error:
@@ -151,7 +155,13 @@ def _projection(projections: dict[str, NDArray[np.float64]], camera: int, folder
 
 
 def _ground_truth(folder: Path, stamps: list[int], offset: NDArray[np.float64]) -> tuple[Trajectory | None, str]:
-    """Poses of the camera with this offset, or why there are none; the files hold those of camera 0."""
+    """Return T_world_camera and the error, see `read_ground_truth`; the file has the poses of camera 0.
+
+    Args:
+        folder: of the sequence.
+        stamps: nanoseconds.
+        offset: (3,) of camera 0 in this camera, meters.
+    """
     T_camera0_camera = np.eye(4)
     T_camera0_camera[:3, 3] = -offset
 

@@ -1,4 +1,4 @@
-"""YAML as calibrations need it: plain values, and no more time or memory than the file is long. Needs PyYAML."""
+"""Safe subset of YAML for calibrations: no aliases, so time and memory are linear in the file size. Needs PyYAML."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from typing import Any
 
 import yaml
 
-# What PyYAML raises for text that is no YAML or nested too deeply, and for values that are none of their type
-# (`!!int x`, the 99th of a month, an exponent beyond all numbers).
+# Errors of PyYAML for invalid or too deeply nested YAML, and for values that do not fit their type (`!!int x`, day 99
+# of a month, too large exponents).
 ERRORS = (yaml.YAMLError, RecursionError, ValueError, OverflowError, LookupError, AttributeError, TypeError)
 
 
 def load(text: str) -> Any:
-    """Return the values of a text. Raises one of ERRORS."""
+    """Parse a YAML text. Raises one of ERRORS."""
     return yaml.load(text, _Loader)
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain values only: aliases of aliases expand to any size, and a calibration has no use for them."""
+    """Safe loader without aliases: nested aliases expand exponentially, and calibrations do not need them."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Compose as the safe loader does, without aliases."""
+        """Compose a node as the safe loader does; raise for an alias."""
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("it has an alias (*)")
         return super().compose_node(parent, index)
 
 
 def _opencv_matrix(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    """Return a matrix as OpenCV writes it, which is a mapping of rows, cols, dt and data."""
+    """Return an OpenCV matrix: a mapping of rows, cols, dt and data."""
     return loader.construct_mapping(node, deep=True)
 
 

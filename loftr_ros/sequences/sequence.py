@@ -1,4 +1,4 @@
-"""A recorded sequence: where its images lie, and the frames made from them one at a time."""
+"""A recorded sequence: image files with stamps and calibration, decoded frame by frame."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.sequences.errors import DamagedImageError, ImageSizeError, NoFramesError, SequenceError
-from loftr_ros.sequences.images import read_depth, read_grey
+from loftr_ros.sequences.images import read_depth, read_gray
 
-MAX_MISFITS = 16  # images of another size in a row at the start: the calibration is of another one, not the images
+MAX_SIZE_MISMATCHES = 16  # at the start of a sequence, after which the calibration is likely wrong, not the images
 
 
 @dataclass(frozen=True)
 class Entry:
-    """The files of one frame, and its time in integer nanoseconds.
+    """The files of one frame.
 
     Attributes:
-        stamp_ns: of the image.
+        stamp_ns: of the image, nanoseconds.
         image: of the left (or only) camera.
-        right, depth: the image paired with it.
-        offset_ns: stamp of that image minus `stamp_ns`; None if it has no stamp of its own.
+        right, depth: paired right or depth image.
+        offset_ns: stamp of the paired image minus `stamp_ns`; None if it has no own stamp.
     """
 
     stamp_ns: int
@@ -39,19 +39,19 @@ class Entry:
 
 @dataclass(frozen=True)
 class Sequence:
-    """Frames on disk. Iterating decodes one frame after the other; nothing is kept.
+    """A recorded sequence on disk. Iterating decodes one frame at a time; no frame is kept.
 
     Attributes:
         name: for titles and reports.
         camera: calibration of the left (or only) camera.
-        entries: what makes up each frame, in order of time.
-        ground_truth: T_world_camera of that camera, in its optical frame, or None.
-        ground_truth_fault: why the file that holds the ground truth cannot be used; empty if it can, or there is none.
-        depth_units_per_metre: what a depth image of integers counts in; numbers with decimals are metres.
-        depth_units_source: where that is from, for the user to check.
-        depth_units_assumed: whether nothing tells them.
-        rig: what the right camera is and where; set where the entries have right images.
-        notes: what was assumed or left out when it was opened, for the user to check.
+        entries: files of each frame, in order of time.
+        ground_truth: T_world_camera of the optical frame of that camera, or None.
+        ground_truth_fault: error of a ground truth file that is not valid, else empty.
+        depth_units_per_meter: counts of an integer depth image per meter; floating-point depth is in meters.
+        depth_units_source: origin of that unit, for the user.
+        depth_units_assumed: whether that unit is unknown, so the default of the layout is assumed.
+        rig: stereo calibration, if the entries have right images.
+        notes: assumptions and dropped images, for the user.
     """
 
     name: str
@@ -59,14 +59,14 @@ class Sequence:
     entries: tuple[Entry, ...]
     ground_truth: Trajectory | None = None
     ground_truth_fault: str = ""
-    depth_units_per_metre: float = 1000.0
+    depth_units_per_meter: float = 1000.0
     depth_units_source: str = ""
     depth_units_assumed: bool = False
     rig: StereoRig | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Raise SequenceError now for what would stop the run halfway."""
+        """Raise SequenceError for missing files and for stamps out of order, which would stop a run halfway."""
         if not self.entries:
             raise SequenceError(f"{self.name} holds no frames.")
         for entry in self.entries:
@@ -81,61 +81,61 @@ class Sequence:
         return len(self.entries)
 
     def __getitem__(self, index: int) -> Frame:
-        """Decode one frame. Raises SequenceError as iterating does."""
+        """Decode one frame. Raises SequenceError for an image that cannot be decoded or has another size."""
         return self._load(self.entries[index])
 
     def __iter__(self) -> Iterator[Frame]:
-        """Decode frame after frame. Raises SequenceError for an image that cannot be read or has another size."""
+        """Decode all frames in order. Raises SequenceError for an image that cannot be decoded or has another size."""
         return map(self._load, self.entries)
 
     def readable(self, skipped: list[str]) -> Iterator[Frame]:
-        """Decode frame after frame without those that have an image that is damaged or of another size.
+        """Decode all frames in order, and skip those with an image that is damaged or has another size.
 
         Args:
-            skipped: their faults are added to it.
+            skipped: output, to which the errors of skipped frames are appended.
 
         Raises:
-            SequenceError: an image is of a kind that cannot be used, or the first ones all have another size.
+            SequenceError: an image has an unsupported format, or the first images all have another size.
             NoFramesError: every frame has a damaged image.
         """
-        first: ImageSizeError | None = None
-        none_fits = True
+        first_error: ImageSizeError | None = None
+        none_decoded = True
         for i, entry in enumerate(self.entries):
             try:
                 frame = self._load(entry)
             except (DamagedImageError, ImageSizeError) as error:
                 skipped.append(str(error))
                 if isinstance(error, ImageSizeError):
-                    first = first or error
+                    first_error = first_error or error
             else:
-                none_fits = False
+                none_decoded = False
                 yield frame
-            if none_fits and first and i + 1 >= min(len(self), MAX_MISFITS):
+            if none_decoded and first_error and i + 1 >= min(len(self), MAX_SIZE_MISMATCHES):
                 skipped.clear()
-                raise first
-        if none_fits:
+                raise first_error
+        if none_decoded:
             raise NoFramesError(f"All {len(self)} frames of {self.name} have a damaged image.")
 
     @property
     def calibration_warnings(self) -> tuple[str, ...]:
-        """What the calibration says that hardly any camera has, each with its likely cause."""
+        """Implausible values of the calibration, each with its likely cause."""
         rig = self.rig
         return unlikely(self.camera, rig.right if rig else None, rig.baseline if rig else None)
 
     def every(self, stride: int) -> Sequence:
-        """Return the sequence of the first frame and every `stride`-th after it."""
+        """Return the sequence of every `stride`-th frame from the first on. Raises SequenceError for stride < 1."""
         if stride < 1:
             raise SequenceError(f"The stride is {stride}; it must be 1 or more.")
         return replace(self, entries=self.entries[::stride])
 
     def _load(self, entry: Entry) -> Frame:
-        image, right, depth = read_grey(entry.image), None, None
+        image, right, depth = read_gray(entry.image), None, None
         _check_size(image.shape, self.camera, entry.image)
         if entry.right is not None and self.rig is not None:
-            right = read_grey(entry.right)
+            right = read_gray(entry.right)
             _check_size(right.shape, self.rig.right, entry.right)
         if entry.depth is not None:
-            depth = read_depth(entry.depth, self.depth_units_per_metre)
+            depth = read_depth(entry.depth, self.depth_units_per_meter)
             _check_size(depth.shape, self.camera, entry.depth)
         return Frame(entry.stamp_ns, image, self.camera, right, depth, self.rig)
 

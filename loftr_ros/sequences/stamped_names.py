@@ -1,4 +1,4 @@
-"""Stamps in the names of image files: numbers since 1970, seconds and nanoseconds, dates."""
+"""Stamps in image file names: UNIX time in any unit, pairs of seconds and nanoseconds, dates."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ _DATE = re.compile(
     r"(?:.*[^0-9])?((?:19[7-9]|20[0-3])[0-9])[-_.]?(0[1-9]|1[0-2])[-_.]?([0-2][0-9]|3[01])[-_.T ]?"
     r"([01][0-9]|2[0-3])[-_.:h]?([0-5][0-9])[-_.:m]?([0-5][0-9])(?:([-_.,]?)([0-9]{1,9}))?(?:[^0-9].*)?"
 )
-_FRACTION_DIGITS = (3, 6, 9)  # of milliseconds, microseconds and nanoseconds
+_FRACTION_DIGITS = (3, 6, 9)  # milliseconds, microseconds, nanoseconds
 
 
 def stamps_in_names(stems: list[str]) -> tuple[list[int], str] | None:
-    """Find the stamps in file names without their endings.
+    """Parse the stamps in file names without suffixes.
 
     Returns:
-        Nanoseconds, one a name, and the notation they were written in; None if the names hold no stamps.
+        Stamps in nanoseconds, one per name, and their notation; None if the names contain no stamps.
 
     Raises:
-        SequenceError: the names are numbers with decimals, but of no unit of time.
+        SequenceError: the names are decimal numbers outside the range of stamps in seconds.
     """
     return _from_dates(stems) or _from_pairs(stems) or _from_numbers(stems)
 
 
 def _from_dates(stems: list[str]) -> tuple[list[int], str] | None:
-    """Read 2026-01-02_10-00-59.9 and 20260102T100059_123, as UTC."""
+    """Parse dates such as 2026-01-02_10-00-59.9 and 20260102T100059_123, in UTC."""
     found = [_DATE.fullmatch(stem) for stem in stems]
     dates = [match for match in found if match]
     fractions = {(match[7], len(match[8])) for match in dates if match[8] and match[7] not in (".", ",")}
-    # A number after a dash may count images. It is a fraction of a second if all have the digits of one.
+    # A number after a dash may be an image counter. It is a fraction of a second if all have 3, 6 or 9 digits.
     if len(dates) < len(stems) or len(fractions) > 1 or any(sep and n not in _FRACTION_DIGITS for sep, n in fractions):
         return None
     try:
@@ -54,7 +54,7 @@ def _from_dates(stems: list[str]) -> tuple[list[int], str] | None:
 
 
 def _from_pairs(stems: list[str]) -> tuple[list[int], str] | None:
-    """Read 1403715273_262142976, also where leading zeros are missing behind the seconds."""
+    """Parse pairs such as 1403715273_262142976, also without leading zeros of the fraction."""
     pairs = [match.groups() for match in map(_PAIR.fullmatch, stems) if match]
     digits = max((len(fraction) for _, fraction in pairs), default=0)
     if len(pairs) < len(stems) or digits not in _FRACTION_DIGITS:
@@ -65,7 +65,7 @@ def _from_pairs(stems: list[str]) -> tuple[list[int], str] | None:
 
 
 def _from_numbers(stems: list[str]) -> tuple[list[int], str] | None:
-    """Read 1305031453.359684 and numbers of 10, 13, 16 or 19 digits."""
+    """Parse 1305031453.359684 and integers of 10, 13, 16 or 19 digits."""
     decimals = all(_DECIMAL.fullmatch(stem) for stem in stems) and any("." in stem for stem in stems)
     if decimals and (padded := _with_leading_zeros(stems)):
         return padded
@@ -82,7 +82,7 @@ def _from_numbers(stems: list[str]) -> tuple[list[int], str] | None:
 
 
 def _with_leading_zeros(words: list[str]) -> tuple[list[int], str] | None:
-    """Read 1403715274.28142976 as 28 ms, if that makes the stamps more even: `%d.%d` writes nanoseconds so."""
+    """Parse 1403715274.28142976 as 28 ms, which `%d.%d` writes so, if that makes the intervals more regular."""
     parts = [match.groups(default="0") for match in map(_DECIMAL.fullmatch, words) if match]
     digits = max(len(fraction) for _, fraction in parts)
     if digits not in _FRACTION_DIGITS or all(len(fraction) == digits for _, fraction in parts):
@@ -90,13 +90,13 @@ def _with_leading_zeros(words: list[str]) -> tuple[list[int], str] | None:
     if any(int(seconds) >= MAX_SECONDS for seconds, _ in parts):
         return None
     stamps = [int(seconds) * 10**9 + int(fraction) * 10 ** (9 - digits) for seconds, fraction in parts]
-    if _unevenness(stamps) >= _unevenness([round(Decimal(word) * 10**9) for word in words]):
+    if _irregularity(stamps) >= _irregularity([round(Decimal(word) * 10**9) for word in words]):
         return None
     return stamps, "seconds and their fraction without leading zeros"
 
 
-def _unevenness(stamps: list[int]) -> float:
-    """Return the mean difference of the steps from their median, as a share of it."""
+def _irregularity(stamps: list[int]) -> float:
+    """Return the mean absolute deviation of the intervals from their median, relative to it."""
     steps = [after - before for before, after in itertools.pairwise(sorted(stamps))]
     middle = median(steps) if steps else 0
     return sum(abs(step - middle) for step in steps) / (len(steps) * middle) if middle else float("inf")

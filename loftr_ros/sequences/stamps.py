@@ -1,4 +1,4 @@
-"""Times in text: read exactly, as a float64 of seconds loses nanoseconds."""
+"""Parses stamps in text files, with decimal arithmetic: float64 seconds lose nanoseconds."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from loftr_ros.errors import shortened
 from loftr_ros.evaluation.trajectory import MAX_SECONDS, why_no_stamp
 from loftr_ros.sequences.errors import SequenceError
 
-# Odometry needs overlapping images: a longer median step means that the stamps are not in seconds.
+# Odometry needs overlapping images, so a longer median interval shows that the stamps are not in seconds.
 MAX_STEP_NS = 10 * 10**9
-MIN_STEP_NS = 10**5  # of any camera
+MIN_STEP_NS = 10**5  # frame interval of the fastest cameras
 DIGITS_OF_UNIT = {"seconds": 0, "milliseconds": 3, "microseconds": 6, "nanoseconds": 9}
 
 
 def seconds_to_ns(text: str) -> int | None:
-    """Nanoseconds of a number of seconds such as "1305031453.359684" or "1.04e-01"; None if it is no stamp."""
+    """Convert seconds such as "1305031453.359684" or "1.04e-01" to nanoseconds; None if the text is no stamp."""
     try:
         value = Decimal(text)
     except InvalidOperation:
@@ -27,10 +27,10 @@ def seconds_to_ns(text: str) -> int | None:
 
 
 def since_1970(values: list[Decimal]) -> tuple[list[int], str] | None:
-    """Recognize the unit of stamps since 1970, whose sizes from 2001 to 2038 differ by unit.
+    """Detect the unit of UNIX time stamps from their magnitude, for times from 2001 to 2038.
 
     Returns:
-        Nanoseconds and the unit; None if the size or the median step of the numbers belongs to no unit.
+        Stamps in nanoseconds and the unit; None if magnitude or median interval fit no unit.
     """
     for unit, digits in DIGITS_OF_UNIT.items():
         if all(v.is_finite() and 10 ** (9 + digits) <= v < MAX_SECONDS * 10**digits for v in values):
@@ -41,24 +41,24 @@ def since_1970(values: list[Decimal]) -> tuple[list[int], str] | None:
 
 
 def read_table(path: Path, separator: str | None = None) -> list[list[str]]:
-    """Read rows likewise, without a first row of names. Raises SequenceError."""
+    """Read rows as `read_rows` does, without a header row. Raises SequenceError."""
     rows = read_rows(path, separator)
     return rows[1:] if rows and _is_header(rows[0]) else rows
 
 
 def _is_header(row: list[str]) -> bool:
-    """Whether this is 'timestamp filename' without its #."""
+    """Return whether a row is a header such as `timestamp filename`, without #."""
     return not any(character.isdigit() for word in row for character in word) and row[0][:1].isalpha()
 
 
 def read_rows(path: Path, separator: str | None = None) -> list[list[str]]:
-    """Split the lines of a text file at spaces and commas, or a separator, without comments and empty lines.
+    """Read the rows of a text file, split at spaces and commas or at a separator; skip comments and empty lines.
 
     Raises:
         SequenceError: the file cannot be read.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()  # Windows puts a byte order mark first
+        lines = path.read_text(encoding="utf-8-sig").splitlines()  # skips a byte order mark
     except OSError as error:
         raise SequenceError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
@@ -70,10 +70,10 @@ def read_rows(path: Path, separator: str | None = None) -> list[list[str]]:
 
 
 def read_stamps(rows: list[list[str]], path: Path) -> tuple[list[int], tuple[str, ...]]:
-    """Return the stamps, nanoseconds, in the first column of the rows of `path`, and what to tell about their unit.
+    """Return the stamps in the first column of the rows of `path`, nanoseconds, and notes on their unit.
 
     Raises:
-        SequenceError: a stamp is no number of seconds, or they are too far apart to be in seconds.
+        SequenceError: a stamp is no number of seconds, or the median interval is too long for seconds.
     """
     try:
         found = since_1970([Decimal(row[0]) for row in rows])

@@ -1,6 +1,6 @@
-"""TUM RGB-D layout: rgb.txt, depth.txt, groundtruth.txt, and beside them camera.yaml and depth_scale.txt.
+"""TUM RGB-D layout: rgb.txt, depth.txt, groundtruth.txt, and additionally camera.yaml and depth_scale.txt.
 
-associations.txt, which lists both images of a frame in a line, serves in place of rgb.txt and depth.txt.
+associations.txt, with color and depth image in each row, replaces rgb.txt and depth.txt.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ from loftr_ros.sequences.ground_truth import read_ground_truth
 from loftr_ros.sequences.sequence import Entry, Sequence
 from loftr_ros.sequences.stamps import read_stamps, read_table
 
-LOOKED_FOR = "rgb.txt or associations.txt (TUM RGB-D)"
+EXPECTED_FILES = "rgb.txt or associations.txt (TUM RGB-D)"
 LISTINGS = ("rgb.txt", "associations.txt", "association.txt", "associate.txt")
 MAX_STAMP_DIFFERENCE_NS = 20_000_000
-UNITS_PER_METRE = 5000.0  # of the benchmark's own depth images
+UNITS_PER_METER = 5000.0  # of the TUM benchmark
 _ASSUMED = "assumed as in the TUM benchmark"
 
 
 @dataclass(frozen=True)
 class _Listing:
-    """The files that a text file lists: each with its stamp in nanoseconds, and the depth image of the same line."""
+    """Images of a listing, as (stamp in nanoseconds, path), and the depth images if it is an association file."""
 
     files: list[tuple[int, Path]]
-    depths: list[tuple[int, Path]]  # empty, or one a line
+    depths: list[tuple[int, Path]]  # empty, or one per file
     notes: tuple[str, ...]
 
 
 def is_tum(folder: Path) -> bool:
-    """Whether a folder looks like a sequence of the TUM RGB-D benchmark."""
+    """Return whether a folder has the layout of the TUM RGB-D benchmark."""
     return any((folder / name).is_file() for name in LISTINGS)
 
 
 def open_tum(folder: Path, mode: Mode, depth_scale: float | None = None) -> Sequence:
-    """Open a sequence; with mode "rgbd", images without a depth image within 20 ms are left out.
+    """Open a sequence folder; mode "rgbd" drops images without a depth image within 20 ms.
 
     Args:
         folder: of the sequence.
-        mode: what the frames must hold.
-        depth_scale: counts of an integer depth image in a metre; None: as depth_scale.txt says, or 5000 without it.
+        mode: sensors that the frames must have.
+        depth_scale: counts of an integer depth image per meter; None: that of depth_scale.txt, else 5000.
 
     Raises:
-        SequenceError: something is missing or cannot be used.
+        SequenceError: a file is missing or not valid.
     """
     if mode == "stereo":
         raise MissingSensorError(f"{folder} is a TUM RGB-D sequence, which has no right camera; use mode mono.")
@@ -72,7 +72,7 @@ def open_tum(folder: Path, mode: Mode, depth_scale: float | None = None) -> Sequ
         entries=tuple(entries),
         ground_truth=truth,
         ground_truth_fault=fault,
-        depth_units_per_metre=units,
+        depth_units_per_meter=units,
         depth_units_source=source,
         depth_units_assumed=source == _ASSUMED,
         notes=notes,
@@ -80,11 +80,11 @@ def open_tum(folder: Path, mode: Mode, depth_scale: float | None = None) -> Sequ
 
 
 def _read_listing(path: Path) -> _Listing:
-    """Read rows of `stamp filename`, or of `stamp filename stamp filename` for an image and its depth image."""
+    """Read rows of `stamp filename`, or `stamp filename stamp filename` with color and depth. Raises SequenceError."""
     rows = read_table(path)
     if not rows or any(len(row) < 2 for row in rows):
         raise SequenceError(f"{path} must list one 'stamp filename' a line.")
-    if any(len(row) > 2 and row[1].isdecimal() for row in rows):  # commas separate columns, too
+    if any(len(row) > 2 and row[1].isdecimal() for row in rows):  # a decimal comma was split, too
         raise SequenceError(f"{path} must list one 'stamp filename' a line, the stamp with a decimal point.")
     if any(len(row) < 4 for row in rows):
         files, notes = _stamped_files(rows, path)
@@ -103,14 +103,14 @@ def _stamped_files(rows: list[list[str]], path: Path) -> tuple[list[tuple[int, P
 
 
 def _file(folder: Path, words: list[str]) -> Path:
-    """Return the file that the words of a line name: there may be spaces in its name, or more columns."""
+    """Return the file named by the words of a row: a name with spaces if it exists, else the first word."""
     whole = folder / " ".join(words)
     is_whole = len(words) > 1 and os.path.exists(whole)  # noqa: PTH110  see open_sequence
     return whole if is_whole else folder / words[0]
 
 
 def _with_depth(entries: list[Entry], depths: list[tuple[int, Path]]) -> tuple[list[Entry], tuple[str, ...]]:
-    """Add to each entry the depth image nearest in time; drop those that have none near enough, and say so."""
+    """Add the nearest depth image to each entry, and drop entries without one within 20 ms; return notes on both."""
     stamps = np.array([stamp for stamp, _ in depths], np.int64)
     nearest = [int(np.abs(stamps - entry.stamp_ns).argmin()) for entry in entries]
     paired = [
@@ -130,11 +130,11 @@ def _with_depth(entries: list[Entry], depths: list[tuple[int, Path]]) -> tuple[l
 
 
 def _depth_scale(path: Path, given: float | None) -> tuple[float, str]:
-    """Return the counts in a metre, and where that is from."""
+    """Return the counts per meter, and their origin. Raises SequenceError."""
     if given is not None:
         return given, "--depth-scale"
     if not path.exists():
-        return UNITS_PER_METRE, _ASSUMED
+        return UNITS_PER_METER, _ASSUMED
     return _read_depth_scale(path), path.name
 
 

@@ -1,4 +1,4 @@
-"""The calibration in figures."""
+"""Findings on the calibration."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def test_field_of_view_is_that_of_the_lens() -> None:
     assert field_of_view(fisheye) == pytest.approx((180.0, 135.0))
 
 
-def test_a_pair_and_what_is_unlikely_about_it() -> None:
+def test_a_stereo_rig_and_a_warning_for_an_implausible_one() -> None:
     good, view, baseline = calibration_findings(camera(), StereoRig.rectified(camera(), 0.1))
     assert {finding.level for finding in (good, view, baseline)} == {Level.OK}
     assert baseline.figure == "0.1 m, cameras turned by 0 degrees; 10 m away is 3.2 px of disparity"

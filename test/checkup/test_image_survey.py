@@ -1,4 +1,4 @@
-"""Light, texture, repeats, sides and depth of frames."""
+"""Findings on exposure, texture, duplicates, identical stereo pairs and depth."""
 
 import numpy as np
 import pytest
@@ -55,7 +55,7 @@ def test_repeated_images(texture: NDArray[np.uint8]) -> None:
     assert (found.level, found.values["duplicates"]) == (Level.WARNING, 1)
 
 
-def test_equal_sides(texture: NDArray[np.uint8]) -> None:
+def test_identical_stereo_pairs(texture: NDArray[np.uint8]) -> None:
     twins = [frame(np.roll(texture, i), right=np.roll(texture, i), rig=RIG) for i in range(3)]
     assert findings(*twins)["identical pair"].level is Level.ERROR
     other = frame(texture[::-1].copy(), right=texture, rig=RIG)
@@ -64,15 +64,15 @@ def test_equal_sides(texture: NDArray[np.uint8]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("metres", "known", "level"),
+    ("meters", "known", "level"),
     [(3.0, 0.9, "ok"), (0.4, 0.9, "ok"), (40.0, 0.3, "ok"), (1500.0, 0.9, "warning"), (0.05, 0.9, "warning"),
      (3.0, 0.05, "warning"), (3.0, 0.0, "error")],
 )  # fmt: skip
-def test_depth(texture: NDArray[np.uint8], metres: float, known: float, level: str) -> None:
+def test_depth(texture: NDArray[np.uint8], meters: float, known: float, level: str) -> None:
     depth = np.full(texture.shape, np.nan, np.float32)
-    depth.ravel()[: round(known * depth.size)] = metres
+    depth.ravel()[: round(known * depth.size)] = meters
     found = findings(frame(texture, depth=depth))["depth"]
     assert found.level.value == level
     assert UNIT in found.figure
     if known:
-        assert found.values == pytest.approx({"median_m": metres, "known_share": known}, abs=1e-3)
+        assert found.values == pytest.approx({"median_m": meters, "known_share": known}, abs=1e-3)

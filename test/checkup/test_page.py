@@ -1,4 +1,4 @@
-"""The page, and the JSON that scripts read."""
+"""The page, and the JSON file."""
 
 import io
 import json

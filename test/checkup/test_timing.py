@@ -1,4 +1,4 @@
-"""Rate, jitter and gaps of stamps."""
+"""Findings on rate, jitter and gaps of stamps."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def findings(milliseconds: list[float]) -> dict[str, Finding]:
     return {finding.name: finding for finding in found}
 
 
-def test_figures_of_a_regular_stream_with_a_hole() -> None:
+def test_statistics_of_a_regular_stream_with_a_long_gap() -> None:
     stamps = [t * MS for t in (0, 100, 200, 210 + 90, 450, 550)]
     intervals = Intervals.of(stamps)
     assert intervals is not None
@@ -25,7 +25,7 @@ def test_figures_of_a_regular_stream_with_a_hole() -> None:
     assert Intervals.of(stamps[:1]) is None
 
 
-def test_a_regular_stream_is_all_right() -> None:
+def test_a_regular_stream_has_no_warning() -> None:
     found = findings([50.0 * i for i in range(20)])
     assert [finding.level for finding in found.values()] == [Level.OK, Level.OK]
     assert found["rate"].figure == "20 Hz, jitter 0 ms (0 %)"
@@ -33,19 +33,19 @@ def test_a_regular_stream_is_all_right() -> None:
     assert found["gaps"].figure == "none of 19 intervals, the longest 0.05 s"
 
 
-def test_one_missing_image_is_told_and_a_hole_is_a_warning() -> None:
+def test_a_missing_image_is_reported_and_a_long_gap_is_a_warning() -> None:
     stamps = [50.0 * i for i in range(40)]
     found = findings(stamps[:10] + stamps[11:])["gaps"]
     assert (found.level, found.figure) == (Level.OK, "1 of 38 intervals, the longest 0.1 s after 9.png")
     assert findings(stamps[:10] + stamps[13:])["gaps"].level is Level.WARNING
 
 
-def test_images_that_are_missing_again_and_again() -> None:
+def test_frequent_gaps_are_a_warning() -> None:
     found = findings([50.0 * i for i in range(60) if i % 7])["gaps"]
     assert (found.level, found.values["gaps"]) == (Level.WARNING, 8)
 
 
-def test_stamps_of_arrival() -> None:
+def test_jitter_of_arrival_times_is_a_warning() -> None:
     rng = np.random.default_rng(3)
     sent = 50.0 * np.arange(100)
     assert findings((sent + rng.uniform(0, 5, 100)).tolist())["rate"].level is Level.OK
@@ -55,5 +55,5 @@ def test_stamps_of_arrival() -> None:
 
 
 @pytest.mark.parametrize(("step_ms", "level"), [(0.5, "warning"), (2.0, "ok"), (900.0, "ok"), (1100.0, "warning")])
-def test_steps_that_are_those_of_no_camera_in_motion(step_ms: float, level: str) -> None:
+def test_implausible_intervals_are_a_warning(step_ms: float, level: str) -> None:
     assert findings([step_ms * i for i in range(10)])["rate"].level.value == level

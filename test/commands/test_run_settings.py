@@ -16,7 +16,7 @@ OPTIONS = [spec for spec in SPECS if spec.name not in SET_OTHERWISE]
 
 
 def option(spec: ParameterSpec) -> tuple[list[str], Any]:
-    """Another value than the default, as words of the command line and as it is."""
+    """A non-default value, as command-line arguments and as a Python value."""
     name = spec.name.replace("_", "-")
     if isinstance(spec.default, bool):
         return ([f"--no-{name}"], False) if spec.default else ([f"--{name}"], True)

@@ -105,7 +105,7 @@ def test_taking_means_out_changes_nothing() -> None:
 
 
 def test_matcher_keeps_the_most_confident(texture: Gray) -> None:
-    """In both networks, and as soon as the effort says so."""
+    """In both networks, and from the first image with the new compute budget."""
     texture = np.asarray(cv2.GaussianBlur(texture, (0, 0), 1.5))
     images = texture[:, :-8].copy(), texture[:, 8:].copy()
     for precision in ("float32", "float16"):

@@ -87,7 +87,7 @@ def _pair(height: int, width: int) -> tuple[Tensor, Tensor]:
 
 
 def assert_same_matches(ours: Points, reference: Points, least: int) -> None:
-    """Compare match by match; of thousands of rivals a few may be as good as tied, and fall either way."""
+    """Compare match by match; a few of thousands of candidates may be numerically tied."""
     rows = {tuple(np.round(a, 3)): (b, c) for a, b, c in zip(*ours, strict=True)}
     expected = {tuple(np.round(a, 3)): (b, c) for a, b, c in zip(*reference, strict=True)}
     common = sorted(rows.keys() & expected.keys())

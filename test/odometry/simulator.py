@@ -94,7 +94,7 @@ class World:
     depth_images: bool = True
     """Whether there are any: rendering them takes time."""
     uneven: float = 1.0
-    """Matches are so many times noisier along one direction of their own than across it, and `covariance_b` says so."""
+    """Ratio of the match noise along and across a direction of each match, as in `covariance_b`."""
     repeated: float = 0.0
     """Share of the image, from the left, whose texture repeats: its matches are all off by `period_px`."""
     period_px: tuple[float, float] = (20.0, 0.0)

@@ -17,7 +17,7 @@ BASELINE = 0.4
 
 @pytest.fixture
 def write_image() -> Callable[..., None]:
-    """Write a grey image whose every pixel is `value`."""
+    """Write a gray image whose every pixel is `value`."""
 
     def write(path: Path, value: int = 0, width: int = WIDTH, height: int = HEIGHT, dtype: type = np.uint8) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def kitti(tmp_path: Path, write_image: Callable[..., None]) -> Path:
 
 @pytest.fixture
 def tum(tmp_path: Path, write_image: Callable[..., None], write_calibration: Callable[..., None]) -> Path:
-    """Three colour images; the depth stamps are off by 5, 15 and 30 ms."""
+    """Three color images; the depth stamps are off by 5, 15 and 30 ms."""
     folder = tmp_path / "tum"
     stamps, depth_stamps = (
         ("1305031453.359684", "1305031453.459684", "1305031453.559684"),
@@ -102,7 +102,7 @@ def stereo_folder(tmp_path: Path, write_image: Callable[..., None], write_calibr
 def euroc(tmp_path: Path, write_image: Callable[..., None]) -> Path:
     """Four frames of cam0 and three of cam1, whose cameras look along the x axis of the body, cam1 0.1 m to the right.
 
-    The images of camera c at 1403715273_000000000 + 50 i ms hold 10 c + i; the body is at y = i metres.
+    The images of camera c at 1403715273_000000000 + 50 i ms hold 10 c + i; the body is at y = i meters.
     """
     folder = tmp_path / "V0_00"
     for camera, indices in enumerate(([0, 1, 2, 3], [0, 1, 3])):
@@ -124,7 +124,7 @@ def euroc(tmp_path: Path, write_image: Callable[..., None]) -> Path:
         (sensor / "sensor.yaml").write_text(f"%YAML:1.0\n# The cameras of a test.\n{yaml.safe_dump(fields)}")
     truth = folder / "mav0" / "state_groundtruth_estimate0" / "data.csv"
     truth.parent.mkdir()
-    # Turned to the left by 90 degrees; velocity and the rest follow.
+    # Rotated to the left by 90 degrees; velocity and the rest follow.
     rows = [f"{1403715273_000000000 + 50_000_000 * i},0,{i},0,0.70710678,0,0,0.70710678,9,9,9" for i in range(4)]
     truth.write_text("\n".join(["#timestamp, p_RS_R_x [m], p_RS_R_y [m]", *rows]))
     return folder

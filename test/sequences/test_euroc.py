@@ -21,7 +21,7 @@ def test_stereo_pairs_the_images_of_one_stamp(euroc: Path) -> None:
     assert sequence.name == "EuRoC V0_00"
 
 
-def test_both_cameras_are_raw_and_where_the_extrinsics_say(euroc: Path) -> None:
+def test_both_cameras_are_raw_with_the_extrinsics_of_the_sensor_files(euroc: Path) -> None:
     sequence = open_sequence(euroc, "stereo")
     assert sequence.rig is not None
     for camera, fx in ((sequence.camera, 50.0), (sequence.rig.right, 51.0)):
@@ -73,7 +73,7 @@ def test_ground_truth_is_optional(euroc: Path) -> None:
         ("cam1/sensor.yaml", "-0.1", "0.0", r"T_BS of .*cam0 and cam1.*apart"),
     ],
 )
-def test_bad_file_is_named_with_its_fault(euroc: Path, name: str, old: str, new: str, message: str) -> None:
+def test_the_error_names_an_invalid_file_and_fault(euroc: Path, name: str, old: str, new: str, message: str) -> None:
     path = euroc / "mav0" / name
     text = path.read_text()
     assert old in text
@@ -94,7 +94,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("old", "new", "message"), FAULTS)
-def test_ground_truth_with_a_fault_is_left_out_with_the_reason(euroc: Path, old: str, new: str, message: str) -> None:
+def test_invalid_ground_truth_is_dropped_and_its_error_reported(euroc: Path, old: str, new: str, message: str) -> None:
     path = euroc / "mav0" / "state_groundtruth_estimate0" / "data.csv"
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
@@ -104,7 +104,7 @@ def test_ground_truth_with_a_fault_is_left_out_with_the_reason(euroc: Path, old:
     assert message in sequence.ground_truth_fault
 
 
-def test_stereo_without_a_common_stamp_gives_nothing_and_says_so(
+def test_stereo_without_a_common_stamp_is_refused_with_the_difference(
     euroc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     right = euroc / "mav0" / "cam1" / "data.csv"
@@ -116,7 +116,7 @@ def test_stereo_without_a_common_stamp_gives_nothing_and_says_so(
     assert len(open_sequence(euroc, "mono")) == 4
 
 
-def test_right_images_a_little_later_are_paired_and_the_difference_is_said(euroc: Path) -> None:
+def test_right_images_slightly_later_are_paired_and_the_difference_is_reported(euroc: Path) -> None:
     right = euroc / "mav0" / "cam1" / "data.csv"
     right.write_text(right.read_text().replace("000000,", "001000,"))  # a microsecond later
     sequence = open_sequence(euroc, "stereo")
@@ -145,7 +145,7 @@ def test_depth_is_refused(euroc: Path) -> None:
 
 
 def test_recorded_sequence(recorded: Callable[[str], Path]) -> None:
-    """What SIFT finds in both raw images lies on the epipolar curves of the calibration, and in the room."""
+    """SIFT matches of both raw images lie on the epipolar curves of the calibration, at distances of the room."""
     sequence = open_sequence(recorded("euroc/V1_01_static"), "stereo")
     assert len(sequence) == 24
     assert sequence.rig is not None

@@ -33,7 +33,7 @@ def test_baseline_of_a_pair_that_is_calibrated_to_another_camera(
     assert rig.baseline == pytest.approx(0.5)
 
 
-def test_left_camera_alone(stereo_folder: Path) -> None:
+def test_mono_uses_the_left_camera(stereo_folder: Path) -> None:
     sequence = open_sequence(stereo_folder, "mono")
     assert len(sequence) == 3
     assert sequence.rig is None
@@ -88,7 +88,7 @@ def test_stamps_come_from_the_names(
 
 
 def test_raw_stereo(tmp_path: Path, write_calibration: Callable[..., None]) -> None:
-    """A point drawn into both raw images lies where the calibration says that both cameras see it."""
+    """A point drawn into both raw images projects as the calibration predicts."""
     width, height, f, baseline = 320, 240, 220.0, 0.3
     K = np.array([[f, 0, 160], [0, f, 120], [0, 0, 1]])
     point = np.array([0.25, -0.2, 2.0])  # in the rectified frame of the left camera
@@ -184,13 +184,13 @@ def test_color_and_depth_that_differ_by_their_format_are_refused(
         open_sequence(tmp_path, "mono")
 
 
-def test_files_that_systems_leave_beside_images_are_skipped(stereo_folder: Path) -> None:
+def test_system_files_beside_images_are_skipped(stereo_folder: Path) -> None:
     for name in ("._frame2.png", ".DS_Store", "Thumbs.db"):
         (stereo_folder / "left" / name).write_bytes(b"\0")
     assert len(list(open_sequence(stereo_folder, "stereo"))) == 3
 
 
-def test_frame_rate_that_is_assumed_is_said(stereo_folder: Path) -> None:
+def test_an_assumed_frame_rate_is_reported(stereo_folder: Path) -> None:
     assert open_sequence(stereo_folder, "mono").notes == (
         "no stamps in the names of left/: taking 30 frames per second; set --fps",
     )
@@ -199,7 +199,7 @@ def test_frame_rate_that_is_assumed_is_said(stereo_folder: Path) -> None:
     )
 
 
-def test_unit_of_the_stamps_in_the_names_is_said(
+def test_the_unit_of_stamps_in_file_names_is_reported(
     tmp_path: Path, write_image: Callable[..., None], write_calibration: Callable[..., None]
 ) -> None:
     write_image(tmp_path / "1403715273262.png")
@@ -219,7 +219,7 @@ def test_several_calibrations_are_named(
         open_sequence(tmp_path, "mono")
 
 
-def test_pair_whose_names_differ_by_a_word_is_paired_by_number(stereo_folder: Path) -> None:
+def test_images_whose_names_differ_by_a_word_are_paired_by_number(stereo_folder: Path) -> None:
     for image in (stereo_folder / "right").iterdir():
         image.rename(image.with_name(image.name.replace("frame", "right_")))
     frames = list(open_sequence(stereo_folder, "stereo"))
@@ -229,7 +229,7 @@ def test_pair_whose_names_differ_by_a_word_is_paired_by_number(stereo_folder: Pa
         open_sequence(stereo_folder, "stereo")
 
 
-def test_pair_with_stamps_for_names_is_paired_by_time(stereo_folder: Path) -> None:
+def test_images_named_by_stamps_are_paired_by_time(stereo_folder: Path) -> None:
     """The right camera is 2 ms and 3 ms late; one of its images is missing."""
     for i, late in ((2, 2), (9, None), (10, 3)):
         left, right = (stereo_folder / side / f"frame{i}.png" for side in ("left", "right"))
@@ -274,7 +274,7 @@ def test_calibration_as_opencv_writes_it(tmp_path: Path, write_image: Callable[.
         ({"distortion_model": "mei", "distortion_coefficients": {"data": [0.1] * 5}}, "'mei'; use one of"),
     ],
 )
-def test_calibrations_that_cannot_be_used_are_refused_by_name(
+def test_calibrations_of_other_programs_are_refused_by_name(
     tmp_path: Path,
     write_image: Callable[..., None],
     write_calibration: Callable[..., None],
@@ -312,7 +312,7 @@ def test_depth_is_refused(stereo_folder: Path) -> None:
         open_sequence(stereo_folder, "rgbd")
 
 
-def test_folder_that_is_no_sequence_lists_what_was_looked_for(tmp_path: Path) -> None:
+def test_the_error_of_an_unknown_folder_lists_the_supported_layouts(tmp_path: Path) -> None:
     with pytest.raises(SequenceError, match=r"no sequence.*image_0.*rgb\.txt.*camera\.yaml"):
         open_sequence(tmp_path)
 
@@ -338,7 +338,7 @@ def test_recordings_in_other_containers_are_recognized(tmp_path: Path, name: str
             open_sequence(path)
 
 
-def test_folder_above_or_below_the_sequence_is_told(kitti: Path, euroc: Path) -> None:
+def test_the_error_names_a_sequence_above_or_below_the_folder(kitti: Path, euroc: Path) -> None:
     for given, meant in ((kitti.parent, kitti), (kitti / "image_0", kitti), (euroc / "mav0", euroc)):
         with pytest.raises(SequenceError, match=f"is no sequence, but {meant} looks like one: give that"):
             open_sequence(given)

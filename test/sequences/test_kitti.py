@@ -11,7 +11,7 @@ from loftr_ros.sequences.errors import SequenceError
 from loftr_ros.sequences.formats import open_sequence
 
 
-def test_stereo_frames_hold_both_cameras_of_the_grey_pair(kitti: Path) -> None:
+def test_stereo_frames_hold_both_cameras_of_the_gray_pair(kitti: Path) -> None:
     sequence = open_sequence(kitti, "stereo")
     frames = list(sequence)
     assert [frame.stamp_ns for frame in frames] == [0, 104_498_900, 207_793_500]
@@ -28,7 +28,7 @@ def test_mono_frames_have_no_right_camera(kitti: Path) -> None:
     assert sequence.rig is None
 
 
-def test_colour_pair_is_used_without_the_grey_one_and_its_truth_is_moved_to_camera_2(kitti: Path) -> None:
+def test_without_gray_images_the_color_pair_is_used_with_ground_truth_of_camera_2(kitti: Path) -> None:
     for camera in (0, 1):
         (kitti / f"image_{camera}").rename(kitti / f"unused_{camera}")
     sequence = open_sequence(kitti, "stereo")
@@ -104,7 +104,7 @@ def test_missing_text_file_is_named(kitti: Path, name: str) -> None:
         ("calib.txt", "P0: one two\n", "no number"),
     ],
 )
-def test_bad_text_file_is_named_with_its_fault(kitti: Path, name: str, text: str, message: str) -> None:
+def test_the_error_names_an_invalid_text_file_and_its_fault(kitti: Path, name: str, text: str, message: str) -> None:
     (kitti / name).write_text(text)
     with pytest.raises(SequenceError, match=message):
         open_sequence(kitti, "mono")
@@ -141,7 +141,7 @@ def test_images_without_numbers_need_a_stamp_each(kitti: Path) -> None:
         open_sequence(kitti, "mono")
 
 
-def test_truth_of_fewer_frames_is_said(kitti: Path) -> None:
+def test_ground_truth_of_fewer_frames_is_reported(kitti: Path) -> None:
     poses = kitti.parents[1] / "poses" / "07.txt"
     poses.write_text("".join(poses.read_text().splitlines(keepends=True)[:2]))
     assert open_sequence(kitti, "mono").notes == (
@@ -180,7 +180,7 @@ def test_damaged_image_is_skipped_and_reported(kitti: Path) -> None:
 
 
 def test_sequence_below_the_root_of_the_file_system(kitti: Path) -> None:
-    """As containers mount it: there is nothing two folders up."""
+    """As mounted in containers, without a folder two levels up."""
     if not os.access("/", os.W_OK):
         pytest.skip("only root may make a folder there")
     with TemporaryDirectory(dir="/") as root:
@@ -199,7 +199,7 @@ def test_image_of_another_size_is_skipped_and_reported(
     assert f"{name} has 60x48 pixels, but the camera has 64x48" in fault
 
 
-def test_first_image_that_is_damaged_does_not_keep_the_sequence_from_opening(kitti: Path) -> None:
+def test_a_sequence_with_a_damaged_first_image_opens(kitti: Path) -> None:
     (kitti / "image_0" / "000000.png").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
     skipped: list[str] = []
     assert len(list(open_sequence(kitti, "stereo").readable(skipped))) == 2

@@ -1,4 +1,4 @@
-"""No recorded calibration is refused or doubted."""
+"""The calibrations of recorded sequences cause neither errors nor warnings."""
 
 import json
 from collections.abc import Callable

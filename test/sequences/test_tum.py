@@ -5,8 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
+from loftr_ros.sequences.decoding_notes import decoding_notes, depth_unit_warning
 from loftr_ros.sequences.errors import SequenceError
-from loftr_ros.sequences.first_look import first_look, unknown_depth_unit
 from loftr_ros.sequences.formats import open_sequence
 
 
@@ -18,9 +18,9 @@ def test_mono_keeps_every_image_and_its_exact_stamp(tum: Path) -> None:
     assert all(frame.depth is None for frame in frames)
 
 
-def test_depth_is_paired_by_time_and_read_in_metres(tum: Path) -> None:
+def test_depth_is_paired_by_time_and_read_in_meters(tum: Path) -> None:
     frames = list(open_sequence(tum, "rgbd"))
-    # The third depth image is 30 ms away.
+    # The third depth image is off by 30 ms.
     assert [int(frame.image[0, 0]) for frame in frames] == [0, 1]
     assert [float(frame.depth[0, 0]) for frame in frames if frame.depth is not None] == [0.0, 2.0]
     assert frames[1].depth is not None
@@ -47,7 +47,7 @@ def test_stamps_since_1970_in_another_unit_are_recognized(tum: Path, digits: int
 
 def test_lists_as_windows_and_spreadsheets_write_them(tum: Path) -> None:
     for name in ("rgb.txt", "depth.txt"):
-        rows = (tum / name).read_text().replace("# ", "").replace(" ", ",")  # no mark before the names of the columns
+        rows = (tum / name).read_text().replace("# ", "").replace(" ", ",")  # a header without #
         (tum / name).write_bytes(b"\xef\xbb\xbf" + rows.replace("\n", "\r\n").encode())
     assert len(list(open_sequence(tum, "rgbd"))) == 2
 
@@ -75,7 +75,7 @@ def test_list_with_spaces_in_names_or_more_columns(tum: Path) -> None:
     assert len(open_sequence(tum, "rgbd")) == 2
 
 
-def test_pairing_of_depth_is_said(tum: Path) -> None:
+def test_pairing_of_depth_is_reported(tum: Path) -> None:
     assert open_sequence(tum, "rgbd").notes == (
         "depth images are paired with images up to 15 ms away",
         "1 of 3 images have no depth image within 20 ms: left out",
@@ -101,36 +101,36 @@ def test_depth_of_floating_point_is_in_meters(tum: Path) -> None:
         assert cv2.imwrite(str(image.with_suffix(".tiff")), np.full((48, 64), 1.5, np.float32))
     depths = [frame.depth for frame in open_sequence(tum, "rgbd")]
     assert [float(depth[0, 0]) for depth in depths if depth is not None] == [1.5, 1.5]
-    assert first_look(open_sequence(tum, "rgbd")) == ["depth in meters, median 1.5 m in 1305031453.364684.tiff"]
+    assert decoding_notes(open_sequence(tum, "rgbd")) == ["depth in meters, median 1.5 m in 1305031453.364684.tiff"]
 
 
-def test_depth_unit_and_its_origin_are_said(tum: Path, write_image: Callable[..., None]) -> None:
+def test_depth_unit_and_its_origin_are_reported(tum: Path, write_image: Callable[..., None]) -> None:
     write_image(tum / "depth" / "1305031453.364684.png", 3000, dtype=np.uint16)
     said = "depth in 1000 counts a meter (depth_scale.txt), median 3 m in 1305031453.364684.png"
-    assert first_look(open_sequence(tum, "rgbd")) == [said]
+    assert decoding_notes(open_sequence(tum, "rgbd")) == [said]
     (tum / "depth_scale.txt").unlink()
-    (remark,) = first_look(open_sequence(tum, "rgbd"))
+    (remark,) = decoding_notes(open_sequence(tum, "rgbd"))
     assert all(words in remark for words in ("5000 counts", "assumed as in the TUM benchmark", "0.6 m"))
 
 
 def test_depth_without_a_unit_is_warned_about(tum: Path, write_image: Callable[..., None]) -> None:
-    """Unless it is the benchmark's, whose unit is known, or floating-point numbers, which are meters."""
+    """Except for sequences of the benchmark, whose unit is known, and floating point, which is in meters."""
     depth = tum / "depth" / "1305031453.364684.png"
     write_image(depth, 1500, dtype=np.uint16)
-    assert unknown_depth_unit(open_sequence(tum, "rgbd")) is None
+    assert depth_unit_warning(open_sequence(tum, "rgbd")) is None
     (tum / "depth_scale.txt").unlink()
-    assert unknown_depth_unit(open_sequence(tum, "rgbd", depth_scale=1000.0)) is None
-    assert unknown_depth_unit(open_sequence(tum, "mono")) is None
-    warning = unknown_depth_unit(open_sequence(tum, "rgbd"))
+    assert depth_unit_warning(open_sequence(tum, "rgbd", depth_scale=1000.0)) is None
+    assert depth_unit_warning(open_sequence(tum, "mono")) is None
+    warning = depth_unit_warning(open_sequence(tum, "rgbd"))
     assert warning is not None
     assert "depths from 0.3 m on" in warning
     assert "set --depth-scale 1000" in warning
     write_image(depth, 4500, dtype=np.uint16)
-    warning = unknown_depth_unit(open_sequence(tum, "rgbd"))
+    warning = depth_unit_warning(open_sequence(tum, "rgbd"))
     assert warning is not None
     assert "nothing tells the unit of the depth" in warning
     benchmark = tum.rename(tum.parent / "rgbd_dataset_freiburg1_desk")
-    assert unknown_depth_unit(open_sequence(benchmark, "rgbd")) is None
+    assert depth_unit_warning(open_sequence(benchmark, "rgbd")) is None
 
 
 def test_saturated_depth_is_unknown(tum: Path, write_image: Callable[..., None]) -> None:
@@ -170,13 +170,13 @@ def test_ground_truth(tum: Path) -> None:
         ("camera.yaml", "image_width: 64\n", "has no camera_matrix"),
     ],
 )
-def test_bad_file_is_named_with_its_fault(tum: Path, name: str, text: str, message: str) -> None:
+def test_the_error_names_an_invalid_file_and_fault(tum: Path, name: str, text: str, message: str) -> None:
     (tum / name).write_text(text)
     with pytest.raises(SequenceError, match=message):
         open_sequence(tum, "rgbd")
 
 
-def test_missing_calibration_says_what_to_put_where(tum: Path) -> None:
+def test_the_error_of_a_missing_calibration_names_path_and_format(tum: Path) -> None:
     (tum / "camera.yaml").unlink()
     with pytest.raises(SequenceError, match=r"camera.yaml cannot be read.*camera_calibration"):
         open_sequence(tum, "mono")
@@ -199,13 +199,13 @@ def test_depth_that_is_infinite_is_unknown(tum: Path) -> None:
     assert not depth.any()
 
 
-def test_calibration_of_a_camera_that_cannot_be_is_refused(tum: Path, write_calibration: Callable[..., None]) -> None:
+def test_an_impossible_calibration_is_refused(tum: Path, write_calibration: Callable[..., None]) -> None:
     write_calibration(tum / "camera.yaml", distortion_model="magic", distortion_coefficients={"data": [0.1]})
     with pytest.raises(SequenceError, match=r"camera.yaml is no usable calibration.*magic"):
         open_sequence(tum, "mono")
 
 
-def test_colour_depth_image_is_refused(tum: Path) -> None:
+def test_color_depth_image_is_refused(tum: Path) -> None:
     cv2.imwrite(str(tum / "depth" / "1305031453.364684.png"), np.zeros((48, 64, 3), np.uint8))
     with pytest.raises(SequenceError, match="3 channels"):
         next(iter(open_sequence(tum, "rgbd")))

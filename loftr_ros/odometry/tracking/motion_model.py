@@ -1,8 +1,8 @@
-"""Where a camera may be while nothing is measured, and what motion of it can be believed.
+"""Constant-velocity motion model, and limits of speed and acceleration.
 
-The model: the velocity was measured once. The camera keeps it for a bounded time and is then held. But it may change
-its velocity by as much as its recent speed within 0.3 s, as one that brakes hard. So the uncertainty grows with the
-square of the time at first, then with the time, and stops growing after `GROWTH_S`.
+The measured velocity is kept for a bounded time, then assumed zero. The process noise assumes that a camera can change
+its velocity by its recent speed within 0.3 s, as in hard braking. So the standard deviation of the position grows with
+the square of the time, then linearly, and is constant after `GROWTH_S`.
 """
 
 from __future__ import annotations
@@ -10,110 +10,110 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.geometry import se3
 
-# Seconds after which the uncertainty stops growing, so that it stays a number one can use.
+# Seconds after which the process noise stops growing, to bound the covariance.
 GROWTH_S = 10.0
-# Seconds within which a velocity changes. The accelerations that are taken for possible: by the recent speed within
-# this time, and at least so much, 1/s^2; rad/s^2.
-_CHANGE_S, _ACCELERATION, _ANGULAR_ACCELERATION = 0.3, 1.0, 5.0
-# Velocities over less time than this are mostly noise, seconds.
-_SHORTEST_S = 0.01
-# A camera with an acceleration beyond this is hit by something, m/s^2. Hand-held and flying cameras on recorded
-# sequences reach 16; an object that passes at walking speed at 30 Hz, and is mistaken for the world, 45.
-_SUDDEN = 30.0
-# So much of the speed may be the error of a stamp rather than an acceleration, and over at least this time, seconds.
-_STAMP_ERROR, _LEAST_STAMP_ERROR_S = 0.5, 1 / 15
+# Seconds within which the velocity may change by the recent speed, and lower bounds of the accelerations, units/s² and
+# rad/s².
+_CHANGE_S, _MIN_ACCELERATION, _MIN_ANGULAR_ACCELERATION = 0.3, 1.0, 5.0
+# Lower bound of the duration of a motion, seconds: velocities over less are mostly noise.
+_MIN_DURATION_S = 0.01
+# Acceleration limit, m/s². Hand-held and flying cameras of recorded sequences reach 16; an object that passes at
+# walking speed at 30 Hz, tracked in place of the static scene, 45.
+_MAX_ACCELERATION = 30.0
+# Tolerance for errors of stamps: a share of the speed, over at least this time, seconds.
+_STAMP_ERROR, _MIN_STAMP_ERROR_S = 0.5, 1 / 15
 
 
 @dataclass(frozen=True)
 class ConstantVelocityModel:
-    """A velocity that was measured.
+    """Prediction from the last measured velocity.
 
     Attributes:
-        stamp_ns: when.
-        twist, covariance: see `estimate.OdometryEstimate`.
-        top_speed: largest speed of late.
-        kept_s: how long it is assumed to last, seconds.
+        stamp_ns: of the velocity, nanoseconds.
+        twist, covariance: (6,) and (6, 6) in the axes of the camera, see `estimate.OdometryEstimate`.
+        top_speed: largest recent speed, units/s.
+        horizon_s: time for which the velocity is kept, seconds.
     """
 
     stamp_ns: int
-    twist: NDArray[np.float64]
-    covariance: NDArray[np.float64]
+    twist: Array
+    covariance: Array
     top_speed: float
-    kept_s: float
+    horizon_s: float
 
-    def step(self, from_ns: int, to_ns: int) -> NDArray[np.float64]:
-        """Return T_camera_camera, the pose at one time in the camera of an earlier one."""
-        return se3.exp(self.twist * (min(self._age(to_ns), self.kept_s) - min(self._age(from_ns), self.kept_s)))
+    def step(self, from_ns: int, to_ns: int) -> Array:
+        """Return T_camera_camera (4, 4), the predicted pose at `to_ns` in the camera at `from_ns`."""
+        return se3.exp(self.twist * (min(self._age(to_ns), self.horizon_s) - min(self._age(from_ns), self.horizon_s)))
 
-    def growth(self, from_ns: int, to_ns: int) -> NDArray[np.float64]:
-        """Return the (6, 6) covariance that the step adds; that of two steps in a row is that of both in one."""
-        return self._spread(to_ns) - self._spread(from_ns)
+    def process_noise(self, from_ns: int, to_ns: int) -> Array:
+        """Return the (6, 6) covariance of the step; additive over successive steps."""
+        return self._accumulated_noise(to_ns) - self._accumulated_noise(from_ns)
 
-    def twist_at(self, stamp_ns: int) -> NDArray[np.float64]:
-        """Return the (6,) twist to assume."""
-        return self.twist if self._age(stamp_ns) <= self.kept_s else np.zeros(6)
+    def twist_at(self, stamp_ns: int) -> Array:
+        """Return the predicted (6,) twist: constant up to the horizon, then zero."""
+        return self.twist if self._age(stamp_ns) <= self.horizon_s else np.zeros(6)
 
-    def twist_covariance_at(self, stamp_ns: int) -> NDArray[np.float64]:
-        """Return its (6, 6) covariance."""
-        given_up = self.twist - self.twist_at(stamp_ns)
+    def twist_covariance_at(self, stamp_ns: int) -> Array:
+        """Return the (6, 6) covariance of the predicted twist."""
+        dropped = self.twist - self.twist_at(stamp_ns)
         change = self._acceleration() * min(self._age(stamp_ns), _CHANGE_S)
-        return np.asarray(self.covariance + np.diag((np.abs(given_up) + change) ** 2))
+        return np.asarray(self.covariance + np.diag((np.abs(dropped) + change) ** 2))
 
-    def _spread(self, stamp_ns: int) -> NDArray[np.float64]:
+    def _accumulated_noise(self, stamp_ns: int) -> Array:
         age = min(self._age(stamp_ns), GROWTH_S)
         changing = min(age, _CHANGE_S)
         change = self._acceleration() * (changing**2 / 2 + _CHANGE_S * (age - changing))
-        held = np.abs(self.twist) * max(age - self.kept_s, 0.0)
-        return np.asarray(self.covariance * age**2 + np.diag((held + change) ** 2))
+        dropped = np.abs(self.twist) * max(age - self.horizon_s, 0.0)
+        return np.asarray(self.covariance * age**2 + np.diag((dropped + change) ** 2))
 
-    def _acceleration(self) -> NDArray[np.float64]:
-        return np.repeat([max(self.top_speed / _CHANGE_S, _ACCELERATION), _ANGULAR_ACCELERATION], 3)
+    def _acceleration(self) -> Array:
+        return np.repeat([max(self.top_speed / _CHANGE_S, _MIN_ACCELERATION), _MIN_ANGULAR_ACCELERATION], 3)
 
     def _age(self, stamp_ns: int) -> float:
         return max(1e-9 * (stamp_ns - self.stamp_ns), 0.0)
 
 
 def within_motion_limits(
-    step: NDArray[np.float64], seconds: float, top_speed: float, unit_m: float | None, config: OdometryConfig
+    step: Array, seconds: float, top_speed: float, unit_m: float | None, config: OdometryConfig
 ) -> bool:
-    """Check a motion against the limits of speed and angular velocity.
+    """Return whether a motion is within the limits of speed and angular velocity.
 
     Args:
         step: (4, 4) motion in the axes of the camera.
         seconds: its duration.
-        top_speed: largest of late, units/s; 0 while none is known.
-        unit_m: metres in a unit of length; None: unknown.
+        top_speed: largest recent speed, units/s; 0 while none is known.
+        unit_m: meters in a unit of length; None: unknown.
         config: the limits.
     """
-    twist = se3.log(step) / max(seconds, _SHORTEST_S)
-    speed, turn = np.linalg.norm(twist.reshape(2, 3), axis=1)
+    twist = se3.log(step) / max(seconds, _MIN_DURATION_S)
+    speed, angular_speed = np.linalg.norm(twist.reshape(2, 3), axis=1)
     limit = np.inf if unit_m is None else config.max_speed / unit_m
     if config.mode == "mono" and top_speed > 0:
         limit = min(limit, config.max_speed_ratio * top_speed)
-    return bool(speed <= limit and turn <= config.max_angular_velocity)
+    return bool(speed <= limit and angular_speed <= config.max_angular_velocity)
 
 
 def is_sudden(
-    T_measured: NDArray[np.float64],
-    measured_covariance: NDArray[np.float64],
-    T_predicted: NDArray[np.float64],
-    velocity: ConstantVelocityModel,
+    T_measured: Array,
+    measured_covariance: Array,
+    T_predicted: Array,
+    model: ConstantVelocityModel,
     seconds: float,
 ) -> bool:
-    """Return whether a motion takes an acceleration that no camera has, beyond 3 standard deviations of its position.
+    """Return whether a motion exceeds the acceleration limit of a camera by more than 3 sigma of its position.
 
     Args:
         T_measured, measured_covariance: (4, 4) and (6, 6) pose, in meters.
-        T_predicted: (4, 4) pose without any acceleration.
-        velocity: that leads there.
-        seconds: since it was measured.
+        T_predicted: (4, 4) pose predicted by the model.
+        model: of the velocity before the motion.
+        seconds: duration of the motion.
     """
-    surprise = np.linalg.norm(T_measured[:3, 3] - T_predicted[:3, 3])
-    noise = np.sqrt(np.trace((measured_covariance + velocity.covariance * seconds**2)[:3, :3]))
-    jitter = _STAMP_ERROR * np.linalg.norm(velocity.twist[:3]) * max(seconds, _LEAST_STAMP_ERROR_S)
-    return bool(surprise > 3.0 * noise + jitter + _SUDDEN * seconds**2)
+    innovation = np.linalg.norm(T_measured[:3, 3] - T_predicted[:3, 3])
+    sigma = np.sqrt(np.trace((measured_covariance + model.covariance * seconds**2)[:3, :3]))
+    jitter = _STAMP_ERROR * np.linalg.norm(model.twist[:3]) * max(seconds, _MIN_STAMP_ERROR_S)
+    return bool(innovation > 3.0 * sigma + jitter + _MAX_ACCELERATION * seconds**2)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from sensor_msgs.msg import CompressedImage
 
-from loftr_ros.encoded_image import decode, is_turned
+from loftr_ros.encoded_image import decode, has_exif_rotation
 from loftr_ros.odometry.images.depth_counts import described
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.gray_levels import STRETCHED
@@ -38,7 +38,7 @@ class InputNotes:
                 continue
             if _has_sixteen_bits(message):
                 self._log(f"{stream.topic}: {STRETCHED}")
-            if isinstance(message, CompressedImage) and is_turned(bytes(message.data)):
+            if isinstance(message, CompressedImage) and has_exif_rotation(bytes(message.data)):
                 self._log(
                     f"the EXIF orientation of images on {stream.topic} is ignored: images stay as the camera made them"
                 )

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.errors import LoftrRosError
-from loftr_ros.sequences.images import read_grey
+from loftr_ros.sequences.images import read_gray
 from loftr_ros.training.data.plain_arrays import read_plain_npz
 from loftr_ros.training.data.posed_images import PosedImage, load_pairs
 from loftr_ros.training.data.random import Draw
@@ -87,7 +87,7 @@ class MegaDepth:
             raise MegaDepthError(
                 f"the index has a pair with image {index} of a scene, but no image or depth file for it"
             )
-        image = read_grey(self.folder / image_name)
+        image = read_gray(self.folder / image_name)
         depth = _read_depth(self.folder / depth_name)
         if image.shape != depth.shape:
             raise MegaDepthError(

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from loftr_ros.loftr.network.config import LoFTRConfig, preset
 from loftr_ros.loftr.network.model import LoFTR
-from loftr_ros.loftr.weights import pretrained as catalogue
+from loftr_ros.loftr.weights import pretrained
 from loftr_ros.loftr.weights.checkpoints import load_model, read_checkpoint, save_model
 from loftr_ros.loftr.weights.state_dict import CheckpointError, Difference
 
@@ -256,9 +256,9 @@ def test_position_encoding_is_known_from_the_content(
 ) -> None:
     path = tmp_path / "outdoor.ckpt"  # a misleading name
     torch.save(tiny_published.state_dict(), path)
-    for digest in catalogue.digests(path):
-        entry = replace(catalogue.PRETRAINED["indoor"], digests=frozenset({digest}))
-        monkeypatch.setitem(catalogue.PRETRAINED, "indoor", entry)
+    for digest in pretrained.digests(path):
+        entry = replace(pretrained.PRETRAINED["indoor"], digests=frozenset({digest}))
+        monkeypatch.setitem(pretrained.PRETRAINED, "indoor", entry)
         assert not load_model(str(path)).config.legacy_position_encoding
 
 

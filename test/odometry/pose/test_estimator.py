@@ -61,7 +61,7 @@ def test_without_depth_the_length_is_what_was_asked_for() -> None:
     along = motion.T_keyframe_camera[:3, 3] / 2.0
     across = np.linalg.svd(along[None])[2][1]
     position = motion.covariance[:3, :3]
-    assert along @ position @ along == pytest.approx(4.0, rel=0.01)  # as unknown as it is long
+    assert along @ position @ along == pytest.approx(4.0, rel=0.01)  # standard deviation of its own length
     assert across @ position @ across < 0.1
 
 

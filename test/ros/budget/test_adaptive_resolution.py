@@ -21,7 +21,7 @@ def machine(seconds: float, power: float = 1.0, fixed: float = 0.0) -> Callable[
 def simulated(
     control: AdaptiveResolution, takes: Callable[[ComputeBudget], float], frames: int, noise: float = 0.05
 ) -> list[ComputeBudget]:
-    """Return the budgets of so many frames, whose times vary."""
+    """Return the compute budgets of a number of frames with varying processing times."""
     rng = np.random.default_rng(0)
     budgets = []
     for _ in range(frames):

@@ -17,7 +17,7 @@ from loftr_ros.ros.messages.image_decoding import (
     gray_from_compressed,
     gray_from_image,
 )
-from loftr_ros.sequences.images import is_turned, read_grey
+from loftr_ros.sequences.images import has_exif_rotation, read_gray
 
 TOPIC = "/camera/image"
 
@@ -109,7 +109,7 @@ def test_sixteen_bits_look_alike_as_topic_compressed_topic_and_file(tmp_path, ga
     png = cv2.imencode(".png", array)[1].tobytes()
     (tmp_path / "image.png").write_bytes(png)
     np.testing.assert_array_equal(gray_from_compressed(compressed(png, "mono16; png compressed"), TOPIC), found)
-    np.testing.assert_array_equal(read_grey(tmp_path / "image.png"), found)
+    np.testing.assert_array_equal(read_gray(tmp_path / "image.png"), found)
 
 
 def test_exif_orientation_is_ignored_in_topics_and_files(tmp_path):
@@ -119,11 +119,11 @@ def test_exif_orientation_is_ignored_in_topics_and_files(tmp_path):
     turned = jpeg[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + jpeg[2:]
     (tmp_path / "plain.jpg").write_bytes(jpeg)
     (tmp_path / "turned.jpg").write_bytes(turned)
-    assert not is_turned(tmp_path / "plain.jpg")
-    assert is_turned(tmp_path / "turned.jpg")
-    np.testing.assert_array_equal(read_grey(tmp_path / "turned.jpg"), read_grey(tmp_path / "plain.jpg"))
+    assert not has_exif_rotation(tmp_path / "plain.jpg")
+    assert has_exif_rotation(tmp_path / "turned.jpg")
+    np.testing.assert_array_equal(read_gray(tmp_path / "turned.jpg"), read_gray(tmp_path / "plain.jpg"))
     np.testing.assert_array_equal(
-        gray_from_compressed(compressed(turned, "jpeg"), TOPIC), read_grey(tmp_path / "turned.jpg")
+        gray_from_compressed(compressed(turned, "jpeg"), TOPIC), read_gray(tmp_path / "turned.jpg")
     )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.sequences.errors import SequenceError
-from loftr_ros.sequences.images import read_grey
+from loftr_ros.sequences.images import read_gray
 from loftr_ros.training.data.textures.atlas import SIDE, TextureAtlas
 
 SUFFIXES = {".jpg", ".jpeg", ".png"}
@@ -50,7 +50,7 @@ def _read_square(path: Path) -> NDArray[np.uint8]:
 
 def _read_square_by_opencv(path: Path) -> NDArray[np.uint8]:
     try:
-        gray = read_grey(path)
+        gray = read_gray(path)
     except SequenceError as error:
         raise TextureError(f"{error} Remove it from the folder of photos.") from error
     left, top, right, bottom = _central_square(gray.shape[1], gray.shape[0])

@@ -1,4 +1,4 @@
-"""The doubt about a direction lasts as long as the depths that were triangulated along it are used."""
+"""The covariance of an ambiguous direction lasts while the depths triangulated along it are used."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry
 from loftr_ros.odometry.states import Degeneracy
-from loftr_ros.odometry.tracking.lasting_doubt import AmbiguousDirection
+from loftr_ros.odometry.tracking.correlated_errors import AmbiguousDirectionMemory
 
 FIRST_NS, NEXT_NS, THIRD_NS = 0, 10, 20  # stamps of keyframes
 
@@ -27,13 +27,13 @@ def motion(length: float) -> RelativePoseEstimate:
         geometry=TwoViewGeometry.GENERAL,
         degeneracies=(),
         noise_px=0.3,
-        offset=NO_BIAS,
-        doubt=np.zeros((6, 6)),
+        disparity_bias=NO_BIAS,
+        competing_covariance=np.zeros((6, 6)),
     )
 
 
 def ambiguous(length: float, sigma: float) -> RelativePoseEstimate:
-    """As the first of a single camera, whose length is open."""
+    """Return a first motion of a single camera, whose length is unobservable."""
     first = motion(length)
     position = first.T_keyframe_camera[:3, 3]
     covariance = first.covariance + np.diag([sigma**2, 0, 0, 0, 0, 0])
@@ -41,23 +41,23 @@ def ambiguous(length: float, sigma: float) -> RelativePoseEstimate:
     return replace(first, covariance=covariance, degeneracies=(Degeneracy.AMBIGUOUS_DIRECTION,))
 
 
-def test_a_sure_direction_stays_as_it_is() -> None:
-    sure = motion(1.0)
-    assert AmbiguousDirection().of(sure, FIRST_NS) is sure
+def test_an_unambiguous_motion_is_unchanged() -> None:
+    unambiguous = motion(1.0)
+    assert AmbiguousDirectionMemory().inflated(unambiguous, FIRST_NS) is unambiguous
 
 
-def test_motions_with_its_depths_have_the_doubt_of_an_ambiguous_one() -> None:
-    doubt = AmbiguousDirection()
-    doubt.of(ambiguous(0.1, 0.08), FIRST_NS)
+def test_motions_measured_with_affected_depths_are_inflated() -> None:
+    memory = AmbiguousDirectionMemory()
+    memory.inflated(ambiguous(0.1, 0.08), FIRST_NS)
     for keyframe_ns in (FIRST_NS, NEXT_NS):
-        later = doubt.of(motion(0.2), keyframe_ns)
+        later = memory.inflated(motion(0.2), keyframe_ns)
         assert np.sqrt(np.diag(later.covariance)[:3]) == pytest.approx([0.16] * 3, rel=0.01)
         assert later.degeneracies == (Degeneracy.AMBIGUOUS_DIRECTION,)
     third = motion(0.2)
-    assert doubt.of(third, THIRD_NS) is third
+    assert memory.inflated(third, THIRD_NS) is third
 
 
-def test_an_improbable_rival_leaves_a_doubt_of_half_a_radian() -> None:
-    doubt = AmbiguousDirection()
-    doubt.of(ambiguous(0.1, 0.001), FIRST_NS)
-    assert np.sqrt(doubt.of(motion(0.2), FIRST_NS).covariance[0, 0]) == pytest.approx(0.1, rel=0.01)
+def test_the_inflation_is_at_least_half_a_radian() -> None:
+    memory = AmbiguousDirectionMemory()
+    memory.inflated(ambiguous(0.1, 0.001), FIRST_NS)
+    assert np.sqrt(memory.inflated(motion(0.2), FIRST_NS).covariance[0, 0]) == pytest.approx(0.1, rel=0.01)

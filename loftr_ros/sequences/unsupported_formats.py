@@ -1,11 +1,11 @@
-"""What users have recordings in that are no folders of images, and how to go on from there."""
+"""Hints for recordings in unsupported formats: bags, videos, archives, other image formats."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-# Endings, what such a file is, and what to do with it.
-_KINDS = (
+# Suffixes, description, and how to convert it.
+_FORMATS = (
     (".bag .mcap .db3", "a recording of ROS", "play it to the node: ros2 launch loftr_ros vo.launch.py bag:=PATH"),
     (
         ".mp4 .avi .mov .mkv .webm .m4v .mpg .mjpeg",
@@ -17,14 +17,14 @@ _KINDS = (
 )
 
 
-def what_it_is(path: Path) -> str:
-    """Say what a file, or the first file of a folder that is known, is instead of an image; empty if none is."""
+def format_hint(path: Path) -> str:
+    """Return a clause on the format of a file, or of the first file of a folder with a known one; empty if unknown."""
     try:
         names = sorted(child.name for child in path.iterdir()) if path.is_dir() else [path.name]
     except OSError:
         return ""
     for name in names:
-        for endings, kind, advice in _KINDS:
-            if name.lower().endswith(tuple(endings.split())):
+        for suffixes, kind, advice in _FORMATS:
+            if name.lower().endswith(tuple(suffixes.split())):
                 return f": {name} is {kind}; {advice}"
     return ""
