@@ -1,20 +1,21 @@
-# Everything needs only python3 (3.10 or newer) with venv; the rest is installed into .venv.
-#   make demo            render a loop through a room, play it to the node, measure the result
+# Requires python3 (3.10 or newer) with venv; everything else is installed into .venv.
+#   make demo            render a loop through a room, play it to the node, evaluate the odometry
 #   make test            format, lint, types, tests
-#   make quick           format, lint, and the tests that catch most in two minutes
-#   make docs            the site of the documentation, in out/docs
+#   make quick           format, lint, and the fast tests, in two minutes
+#   make lint            format, lint, types
+#   make docs            the documentation site, in out/docs
 #   make test ROS=jazzy  with the ROS 2 wheels of Jazzy instead of Kilted, and the NumPy and OpenCV of Ubuntu 24.04
-#   make gpu             what an NVIDIA GPU does with all this, in nine minutes; without one, small on the CPU
-# In a shell with a sourced ROS 2 that one is used instead of the wheels.
+#   make gpu             tests and benchmarks on an NVIDIA GPU, in nine minutes; without one, small on the CPU
+# In a shell with a sourced ROS 2, it is used instead of the wheels.
 
 PYTHON ?= python3
 ROS ?= kilted
-# Folders or files to test; all if empty.
+# Folders or files to test (default: all).
 TESTS ?=
 BIN := .venv/bin
-# One thread for each of the tests that run side by side.
+# One thread per parallel test process.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --no-header
-# One line, and the output of the command only if it fails.
+# One line per step; the output is shown only if it fails.
 STEP := $(PYTHON) tools/step.py
 
 .PHONY: demo quick test gpu docs lint format venv clean
@@ -23,7 +24,7 @@ STEP := $(PYTHON) tools/step.py
 demo: venv
 	@$(BIN)/loftr-ros demo --output out/demo
 
-# Types are checked on Kilted only: the oldest NumPy, OpenCV and rclpy have few of them.
+# Types are checked with Kilted only: the oldest NumPy, OpenCV and rclpy have few type hints.
 test: $(if $(filter jazzy,$(ROS)),venv,lint)
 	@$(PYTEST) $(TESTS)
 

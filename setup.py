@@ -1,6 +1,6 @@
 """Installs the package with pip and with colcon (ament_python).
 
-What may be installed is said here in ranges; constraints.txt pins what is tested.
+Dependencies are ranges here; constraints.txt pins the tested versions.
 """
 
 from pathlib import Path
@@ -12,8 +12,8 @@ NAME = "loftr_ros"
 REQUIREMENTS = [
     "matplotlib>=3.5",
     "numpy>=1.26",
-    # Any build of OpenCV does, no window is ever opened. Where another one provides cv2 (apt's python3-opencv,
-    # opencv-python), install with --no-deps or build with colcon, which takes the dependencies from package.xml.
+    # Any build of OpenCV works, as no window is opened. If another one provides cv2 (apt's python3-opencv,
+    # opencv-python), install with --no-deps or build with colcon, which uses the dependencies of package.xml.
     "opencv-python-headless>=4.6",
     "pillow>=9.1",
     "PyYAML>=5.4",
@@ -26,11 +26,11 @@ REQUIREMENTS = [
 TRAINING = ["h5py", "tensorboard"]
 # For `make docs`.
 DOCUMENTATION = ["furo", "myst-parser", "sphinx"]
-# For bench/speed.py, which measures EfficientLoFTR too; kornia is among the tools of development.
+# For EfficientLoFTR in bench/speed.py; kornia is in DEVELOPMENT.
 BENCHMARKS = ["transformers"]
 # `colcon test` runs pytest because the extra `test` names it.
 TESTS = ["hypothesis", "pytest>=7.2"]
-# evo is licensed under the GPL: a test runs its programs and compares figures, and nothing imports it.
+# evo is licensed under the GPL: a test runs its programs and compares results; it is not imported.
 DEVELOPMENT = [
     "evo",
     "kornia",
@@ -46,7 +46,7 @@ DEVELOPMENT = [
 
 
 def ros_wheels(distro: str) -> list[str]:
-    """ROS 2 from PyPI, for machines without an installed one."""
+    """ROS 2 wheels from PyPI, for machines without an installed ROS."""
     messages = ["diagnostic", "geometry", "lifecycle", "nav", "sensor", "std"]
     packages = ["rclpy[fastrtps]", "std-srvs", *(f"{name}-msgs" for name in messages)]
     return [f"ros-{distro}-{package}" for package in packages]

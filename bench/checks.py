@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""What the checks of the input cost, check by check, on the first frames of recordings.
+"""Processor time of each input check on the first frames of recordings.
 
 OMP_NUM_THREADS=1 python bench/checks.py                                  50 frames of each
-OMP_NUM_THREADS=1 python bench/checks.py --output docs/benchmarks.md      and rewrite the tables there
+OMP_NUM_THREADS=1 python bench/checks.py --output docs/benchmarks.md      and update the tables there
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CHECKS = "loftr_ros.odometry.checks"  # the package
 
 @dataclass(frozen=True)
 class ChecksReport:
-    """The table of one recording: processor time of each call, by check; `InputChecks` is all together."""
+    """The table of one recording: processor time of each call by check; `InputChecks` is the total."""
 
     heading: str
     frames: int
@@ -41,17 +41,17 @@ class ChecksReport:
     @property
     def header(self) -> list[str]:
         """Names of the columns."""
-        return ["check", "calls", "ms a frame", "longest call, ms"]
+        return ["check", "calls", "ms per frame", "longest call, ms"]
 
     @property
     def cells(self) -> list[list[str]]:
-        """One row a check, the dearest first."""
+        """One row per check, the most expensive first."""
         rows = sorted(self.calls_ms.items(), key=lambda row: -sum(row[1]))
         return [[name, str(len(ms)), f"{sum(ms) / self.frames:.2f}", f"{max(ms):.2f}"] for name, ms in rows]
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure, print and write. Returns 0, or 2 for an error of the user's."""
+    """Measure, print and write. Returns 0, or 2 for a user error."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=positive_int, default=50, metavar="N", help="default: 50")
     program.add_output_argument(parser)

@@ -1,4 +1,4 @@
-"""Where the recorded data is: below the folder that LOFTR_ROS_DATA names."""
+"""Paths of the recorded data, relative to the folder that LOFTR_ROS_DATA names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RECORDINGS = {
 
 
 class BenchError(LoftrRosError):
-    """Data that is not there or cannot be used."""
+    """Missing or unusable data."""
 
 
 def data_folder() -> Path:
@@ -25,11 +25,11 @@ def data_folder() -> Path:
     data = os.environ.get("LOFTR_ROS_DATA", "")
     if not data or not Path(data).is_dir():
         raise BenchError(
-            f"The data folder {data} is missing: set LOFTR_ROS_DATA, or give folders of your own to --sequences."
+            f"The data folder {data} is missing: set LOFTR_ROS_DATA, or pass your own folders to --sequences."
         )
     return Path(data)
 
 
 def recording(name: str) -> Path:
-    """Return the folder of a recording: one of the data folder by its name, or any by its path. Raises BenchError."""
+    """Return the folder of a recording, given by its name in `RECORDINGS` or by its path. Raises BenchError."""
     return data_folder() / RECORDINGS[name] if name in RECORDINGS else Path(name)

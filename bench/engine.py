@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Milliseconds of the odometry without the matcher, by stage, on one core: matches are given, images are rendered.
+"""Cost of the odometry without the matcher, by stage, on one core: rendered images, matches from an oracle.
 
-A camera drives through the room of the demo; the first round, in which the matches are made, is not counted. The
-processor's time is that of all threads; on a machine that does other work, too, it says more than the clock.
+A camera drives through the room of the demo; the first round, which computes the matches, is not counted. The CPU time
+is that of all threads; on a loaded machine it is more reliable than the wall-clock time.
 
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python bench/engine.py
-    python bench/engine.py --modes stereo --profile          and which functions the time goes to
+    python bench/engine.py --modes stereo --profile          and a profile by function
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from typing import get_args
 
 import numpy as np
 import program
-from replay import ReplayMatcher, room_frames
+from image_pairs import pinhole
+from oracle_matcher import OracleMatcher, room_frames
 from report import Report, machine, rich_table
-from views import pinhole
 
 from loftr_ros.commands.arguments import positive_int
 from loftr_ros.odometry.config import Mode, OdometryConfig
@@ -34,28 +34,28 @@ from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 PROGRAM = "engine.py"
-MATCHER_STAGES = ("extract", "match")  # which only look up what they said in the round before
+MATCHER_STAGES = ("extract", "match")  # only lookups of the matches of the first round
 ROUNDS = 2
-PROFILE_LINES = 60
+PROFILE_LINES = 150
 
 
 @dataclass(frozen=True)
 class Cost:
-    """One mode of the engine: medians and 95th percentiles over the frames, milliseconds, by stage and of whole frames.
+    """Cost of one mode, milliseconds by stage and per frame.
 
     Attributes:
-        name: of the mode.
-        polish: whether matches are polished.
-        keyframes: share of the frames, per cent.
-        matches: used a frame, median.
+        name: the mode.
+        refinement: with sub-pixel refinement.
+        keyframes: share of keyframes, percent.
+        matches: matches used per frame, median.
         stages: (median, 95th percentile) over the frames that had the stage.
-        frame: of whole frames, the matcher's look-up included, which takes microseconds.
-        mean: likewise, the mean, in which keyframes count for as many as they are.
-        processor: likewise, of the processor's time.
+        frame: (median, 95th percentile) of whole frames, including microseconds for the match lookup.
+        mean: mean of whole frames; unlike the median, it includes the share of keyframes.
+        processor: CPU time of whole frames, (median, 95th percentile).
     """
 
     name: str
-    polish: bool
+    refinement: bool
     keyframes: float
     matches: float
     stages: dict[str, tuple[float, float]]
@@ -73,17 +73,17 @@ class CostReport:
 
     @property
     def heading(self) -> str:
-        """What it is about."""
+        """Title of the table."""
         return self.title
 
     @property
     def header(self) -> list[str]:
         """Names of the columns."""
-        return ["mode", "polish", "matches", "keyframes %", *self._stages, "frame", "mean", "processor"]
+        return ["mode", "refinement", "matches", "keyframes %", *self._stages, "frame", "mean", "processor"]
 
     @property
     def cells(self) -> list[list[str]]:
-        """One row a mode, with polish and without; median / 95th percentile."""
+        """One row per mode, with and without sub-pixel refinement; median / 95th percentile."""
         return [self._row(cost) for cost in self.costs]
 
     @property
@@ -95,7 +95,7 @@ class CostReport:
         counts = [f"{cost.matches:.0f}", f"{cost.keyframes:.0f}"]
         return [
             cost.name,
-            "on" if cost.polish else "off",
+            "on" if cost.refinement else "off",
             *counts,
             *stages,
             _figures(cost.frame),
@@ -105,7 +105,7 @@ class CostReport:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure, print and write. Returns 0, or 2 for an error of the user's."""
+    """Measure, print and write. Returns 0, or 2 for a user error."""
     args = _parse(argv)
     return program.run(PROGRAM, partial(_run, args, program.command_line(PROGRAM, argv)), args.output)
 
@@ -136,10 +136,14 @@ def _run(args: argparse.Namespace, command: str) -> Report:
     tables = []
     for loop in args.loops:
         frames, poses = room_frames(args.frames, pinhole(width, height), loop)
-        matcher = ReplayMatcher(frames, poses, args.matches)
-        costs = [_cost(frames, matcher, mode, polish, args.profile) for mode in args.modes for polish in (True, False)]
-        pace = f"{16 / loop:.2g} m and {360 / loop:.2g} degrees a frame"
-        title = f"{args.matches} matches a frame, {width} x {height}, {pace}; median / 95th percentile"
+        matcher = OracleMatcher(frames, poses, args.matches)
+        costs = [
+            _cost(frames, matcher, mode, refinement, args.profile)
+            for mode in args.modes
+            for refinement in (True, False)
+        ]
+        pace = f"{16 / loop:.2g} m and {360 / loop:.2g} degrees per frame"
+        title = f"{args.matches} matches per frame, {width} x {height}, {pace}; median / 95th percentile"
         tables.append(CostReport(title, costs))
     report = Report(PROGRAM, command, machine(), tables)
     console = program.table_console()
@@ -149,21 +153,21 @@ def _run(args: argparse.Namespace, command: str) -> Report:
     return report
 
 
-def _cost(frames: list[Frame], matcher: ReplayMatcher, mode: Mode, polish: bool, profiled: bool) -> Cost:
-    """Drive once to make the matches, and then `ROUNDS` times with the clock running."""
-    config = OdometryConfig(mode=mode, polish=polish)
-    _drive(frames, matcher, config)
+def _cost(frames: list[Frame], matcher: OracleMatcher, mode: Mode, refinement: bool, profiled: bool) -> Cost:
+    """Run once to compute the matches, then time `ROUNDS` runs."""
+    config = OdometryConfig(mode=mode, subpixel_refinement=refinement)
+    _run_odometry(frames, matcher, config)
     profile = cProfile.Profile(process_time)
     with profile if profiled else nullcontext():
-        estimates = [one for _ in range(ROUNDS) for one in _drive(frames, matcher, config)]
+        estimates = [one for _ in range(ROUNDS) for one in _run_odometry(frames, matcher, config)]
     if profiled:
-        print(f"\n{mode}, polish {'on' if polish else 'off'}")
+        print(f"\n{mode}, refinement {'on' if refinement else 'off'}")
         pstats.Stats(profile).sort_stats("cumulative").print_stats("loftr_ros|{", PROFILE_LINES)
     timings = [estimate.timings_ms for estimate, _, _ in estimates]
     stages = dict.fromkeys(stage for timing in timings for stage in timing if stage not in MATCHER_STAGES)
     return Cost(
         mode,
-        polish,
+        refinement,
         100.0 * float(np.mean([estimate.is_keyframe for estimate, _, _ in estimates])),
         float(np.median([estimate.num_matches for estimate, _, _ in estimates])),
         {stage: _summary([timing[stage] for timing in timings if stage in timing]) for stage in stages},
@@ -173,10 +177,10 @@ def _cost(frames: list[Frame], matcher: ReplayMatcher, mode: Mode, polish: bool,
     )
 
 
-def _drive(
-    frames: list[Frame], matcher: ReplayMatcher, config: OdometryConfig
+def _run_odometry(
+    frames: list[Frame], matcher: OracleMatcher, config: OdometryConfig
 ) -> list[tuple[OdometryEstimate, float, float]]:
-    """Return the estimates after the first, with the milliseconds by the clock and of the processor."""
+    """Return all estimates but the first, each with its wall-clock and CPU time in milliseconds."""
     odometry = VisualOdometry(matcher, config)
     odometry.process(frames[0])
     results = []

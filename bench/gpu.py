@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""The first minutes on a machine with an NVIDIA GPU: whether all works there, how fast, and training for the time left.
+"""Acceptance test on an NVIDIA GPU: tests, speed, odometry, memory, and training for the remaining time.
 
-Needs torch, NumPy, OpenCV, SciPy, safetensors, rich and pytest, and this tree, which need not be installed:
+Needs torch, NumPy, OpenCV, SciPy, safetensors, rich, pytest and a checkout, which need not be installed:
 
     PYTHONPATH=. python3 bench/gpu.py --output out/gpu
 
-kornia and transformers are measured, too, where they are installed. Each part is a program with a time limit, and the
-failure of one stops none. After each, gpu.json and gpu.md in the output folder are written, beside what the part has
-said (.log) and measured (.json). Without a GPU everything runs small on the CPU, in less than a minute.
+kornia and transformers are measured where they are installed. Each part is a process with a time limit; a failed part
+does not stop the others. gpu.json and gpu.md in the output folder are updated after each part, beside its log and its
+measurements (.json). Without a GPU all parts run with small sizes on the CPU, in less than a minute.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ PROGRAM = "gpu.py"
 ROOT = Path(__file__).resolve().parents[1]
 SIZES = ("640x480", "1280x720")
 SMALL_SIZES = ("128x96",)
-ENTRANTS = ("compact", "published", "kornia", "efficientloftr")
-IN_HALF_PRECISION = ("kornia-autocast", "efficientloftr-autocast")
-_END = 8.0  # seconds of the time given that are left for the end
+METHODS = ("compact", "published", "kornia", "efficientloftr")
+HALF_PRECISION_METHODS = ("kornia-autocast", "efficientloftr-autocast")
+_END = 8.0  # seconds reserved for the end
 _SMALL_TRAINING = 12.0  # seconds, on a CPU
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run all parts. Returns 0, 1 if one of them failed, or 2 for an error of the user's."""
+    """Run all parts. Returns 0, 1 if one of them failed, or 2 for a user error."""
     args = _parse(argv)
     end = monotonic() + 60 * args.minutes - _END
     args.output = args.output.resolve()
     args.images, args.resume = (path and path.resolve() for path in (args.images, args.resume))
-    # The parts run in the root of this tree, wherever this runs, and end with it.
+    # The parts run in the root of the checkout, whatever the working directory, and end with this process.
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
@@ -62,9 +62,9 @@ def main(argv: Sequence[str]) -> int:
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=positive, default=9.0, metavar="N", help="in all (default: 9)")
-    parser.add_argument("--images", type=Path, metavar="DIR", help="photos that training takes textures from")
-    parser.add_argument("--resume", type=Path, metavar="FILE", help="state.pt that training goes on from")
+    parser.add_argument("--minutes", type=positive, default=9.0, metavar="N", help="total time (default: 9)")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="photos for the textures of training")
+    parser.add_argument("--resume", type=Path, metavar="FILE", help="state.pt to continue training from")
     parser.add_argument("--output", type=Path, default=Path("out/gpu"), metavar="DIR", help="default: out/gpu")
     return parser.parse_args(argv)
 
@@ -96,7 +96,7 @@ def _run(args: argparse.Namespace, command: str, end: float) -> list[Outcome]:
     if device == "cpu":
         seconds = min(seconds, _SMALL_TRAINING)
     run(_training(args, device, seconds))
-    console.print(rich_table(PartsReport("GPU" if device == "cuda" else "No GPU: small, on the CPU", outcomes)))
+    console.print(rich_table(PartsReport("GPU" if device == "cuda" else "No GPU: small sizes on the CPU", outcomes)))
     console.print(f"Written to {args.output}", highlight=False)
     return outcomes
 
@@ -106,7 +106,7 @@ def _device(output: Path) -> Part:
 
 
 def _parts(args: argparse.Namespace, device: str) -> list[Part]:
-    """All but the first and the last; the limits are seven tenths of the time, and rarely needed."""
+    """All parts but the first and the last; their limits add up to 70 % of the time and are rarely reached."""
     small, whole, output = device == "cpu", 60 * args.minutes, args.output
     tests = ["test/loftr/test_gpu.py", *(["test/loftr/runtime/test_cuda_graphs.py"] if small else [])]
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", *tests]
@@ -114,15 +114,17 @@ def _parts(args: argparse.Namespace, device: str) -> list[Part]:
     for size in SMALL_SIZES if small else SIZES:
         parts.append(_speed(output, device, size, 0.16 * whole))
     frames = ["--frames", "8", "--size", "256", "192"] if small else []
-    parts.append(_own("odometry", "gpu_room.py", output / "odometry.json", ["--device", device, *frames], 0.12 * whole))
+    parts.append(
+        _own("odometry", "gpu_odometry.py", output / "odometry.json", ["--device", device, *frames], 0.12 * whole)
+    )
     sizes = ["--frames", "3", "--networks", "compact", "--sizes", *SMALL_SIZES] if small else ["--sizes", *SIZES]
     parts.append(_own("memory", "gpu_memory.py", output / "memory.json", ["--device", device, *sizes], 0.06 * whole))
     return parts
 
 
 def _own(name: str, script: str, output: Path, options: Sequence[str], limit: float) -> Part:
-    """Return a part that writes its figures itself."""
-    output.unlink(missing_ok=True)  # of an earlier run
+    """Return a part whose script writes its own figures."""
+    output.unlink(missing_ok=True)  # left by an earlier run
     command = [*_script(script), *options, "--output", str(output)]
     return Part(name, command, limit, lambda: str(json.loads(output.read_text())["figures"]))
 
@@ -131,8 +133,8 @@ def _speed(output: Path, device: str, size: str, limit: float) -> Part:
     name = f"speed {size}"
     result = output / f"{name.replace(' ', '_')}.json"
     result.unlink(missing_ok=True)
-    entrants = ENTRANTS if device == "cpu" else ENTRANTS + IN_HALF_PRECISION
-    options = ["--devices", device, "--sizes", size, "--entrants", *entrants]
+    methods = METHODS if device == "cpu" else METHODS + HALF_PRECISION_METHODS
+    options = ["--devices", device, "--sizes", size, "--methods", *methods]
     options += ["--seconds", "0.2" if device == "cpu" else "1.5", "--patience", str(max(limit / 3, 5))]
     command = [*_script("speed.py"), *options, "--output", str(result)]
     return Part(name, command, limit, lambda: _speeds(json.loads(result.read_text())))
@@ -164,18 +166,20 @@ def _last_line(log: Path) -> str:
 
 
 def _speeds(report: dict[str, Any]) -> str:
-    """Say what a frame takes each entrant, and the least that the work of each allows, in milliseconds."""
+    """Summarize the time per frame of each method, with its roofline bound, milliseconds."""
     rates, results = report["tables"][1]["rates"], report["tables"][0]["results"]
     words = []
     for result in results.values():
-        lap = result["lap"]
-        if lap is None:
-            absent = "is not installed" in result["problem"]
-            words.append(f"{result['title']} {'not installed' if absent else 'failed: ' + result['problem']}")
+        timing = result["timing"]
+        if timing is None:
+            absent = "is not installed" in result["error"]
+            words.append(f"{result['title']} {'not installed' if absent else 'failed: ' + result['error']}")
             continue
-        floor = max(lap["work"]["flop"] / rates["flop"][lap["dtype"]], lap["work"]["bytes"] / rates["bytes"])
-        median = float(np.median(lap["frames_ms"]))
-        words.append(f"{result['title']} {median:.2f} ms (floor {1e3 * floor:.2f}, {lap['dtype']})")
+        roofline = max(
+            timing["work"]["flop"] / rates["flop"][timing["dtype"]], timing["work"]["bytes"] / rates["bytes"]
+        )
+        median = float(np.median(timing["frames_ms"]))
+        words.append(f"{result['title']} {median:.2f} ms (roofline {1e3 * roofline:.2f}, {timing['dtype']})")
     return ", ".join(words)
 
 

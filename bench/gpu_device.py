@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the GPU is, and whether it computes: the first part of bench/gpu.py, in a process of its own like all others."""
+"""Identify the GPU and run one product on it: the first part of bench/gpu.py, in a separate process like all others."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import torch
 
 
 def main(argv: Sequence[str]) -> int:
-    """Write what there is; returns 0, also without a GPU, or 1 if the GPU computes something wrong."""
+    """Write the properties of the GPU. Returns 0, also without a GPU, or 1 if the result of the product is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
     if not torch.cuda.is_available():
-        text = f"torch {torch.__version__} finds no GPU: everything runs small on the CPU"
+        text = f"torch {torch.__version__} finds no GPU: all parts run with small sizes on the CPU"
         args.output.write_text(json.dumps({"gpu": "", "figures": text}))
         return 0
     gpu = torch.cuda.get_device_properties(0)

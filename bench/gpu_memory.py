@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The largest memory that matching takes, by network and size of images, and whether it stays the same.
+"""Peak memory of matching by network and image size, and its growth over frames.
 
 python bench/gpu_memory.py --device cuda --output out/memory.json
 """
@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from entrants import random_loftr
-from process_memory import forget_peak, peak_mib
+from image_pairs import shifted_pair
+from process_memory import peak_mib, reset_peak
+from runners import random_loftr
 from speed import image_size
-from views import shifted_pair
 
 from loftr_ros.commands.arguments import positive_int
 from loftr_ros.loftr.runtime.device import find_device
@@ -25,17 +25,17 @@ from loftr_ros.loftr.runtime.matcher import LoftrMatcher
 from loftr_ros.loftr.weights.checkpoints import load_model
 
 NETWORKS = {"compact": lambda: load_model("compact"), "published": random_loftr}
-_GROWTH = 1.0  # MiB, allowed after the first frames
+_GROWTH = 1.0  # MiB allowed after the first frames
 
 
 @dataclass(frozen=True)
 class Reading:
-    """MiB of one network at one size.
+    """Memory of one network at one size, MiB.
 
     Attributes:
-        peak: of tensors on a GPU, of the process on a CPU.
-        reserved: what torch holds of a GPU, with what it keeps for later.
-        grown: how much more its tensors take after all frames than after the first ones; 0 on a CPU.
+        peak: allocated tensors on a GPU, resident memory of the process on a CPU.
+        reserved: GPU memory reserved by torch, its cache included.
+        grown: growth of the allocated memory from the first frames to the last; 0 on a CPU.
     """
 
     network: str
@@ -47,7 +47,7 @@ class Reading:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure and write; returns 0, or 1 if the memory of a GPU grows from frame to frame."""
+    """Measure and write. Returns 0, or 1 if the memory of a GPU grows from frame to frame."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=tuple(NETWORKS))
@@ -63,7 +63,7 @@ def main(argv: Sequence[str]) -> int:
             words = [f"{one.network} {one.size}: {one.peak:.0f} MiB" for one in readings]
             grown = f"; grown by {max(one.grown for one in readings):.1f} MiB in {args.frames} frames"
             text = ", ".join(words) + (grown if device.type == "cuda" else " of the process")
-            # After each, so that something is there if the next one takes too much or too long.
+            # Written after each reading, as the next one may run out of memory or time.
             args.output.write_text(
                 json.dumps({"figures": text, "readings": [asdict(one) for one in readings]}, indent=1)
             )
@@ -75,7 +75,7 @@ def _read(name: str, size: tuple[int, int], device: torch.device, frames: int) -
     matcher = LoftrMatcher(NETWORKS[name](), device, name)
     image_a, image_b = shifted_pair(*size)
     features_a = matcher.extract(image_a)
-    forget_peak(device)  # the comparison with float32 before the first image takes more than matching does
+    reset_peak(device)  # the self-check against float32 before the first image needs more memory than matching
     first = 0
     for number in range(frames):
         matcher.match(features_a, matcher.extract(image_b))

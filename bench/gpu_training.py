@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Train on from the embedded checkpoint for some minutes: how many pairs a second, and whether it gets better.
+"""Fine-tune the embedded checkpoint for some minutes: throughput, and validation before and after.
 
-Everything is saved every minute: in the output folder `state.pt` to go on from, `model.safetensors` to use,
-`minutes.jsonl` with the figures of each minute, `log.jsonl` with those of the validations.
+Saved every minute in the output folder: `state.pt` to continue from, `model.safetensors` for inference, `minutes.jsonl`
+with the throughput by minute, `log.jsonl` with the validations.
 
 python bench/gpu_training.py --minutes 4 --output out/train
 python bench/gpu_training.py --minutes 4 --output out/more --resume out/train/state.pt
@@ -31,28 +31,28 @@ from loftr_ros.training.interruption import Interruption
 from loftr_ros.training.loop import Trainer
 from loftr_ros.training.state import replace_file
 
-# As in config/train_compact.yaml; the rate is one for weights that are good already, and hardly falls.
+# As in config/train_compact.yaml, with a learning rate for fine-tuning and a schedule so long that it stays constant.
 _SIZES = ((320, 256), (256, 192), (448, 320), (640, 192), (640, 480))
 _CONFIG = TrainingConfig(
     sizes=_SIZES,
     steps=1_000_000,
     learning_rate=3e-4,
-    seed=int(time.time()),  # other scenes every time
+    seed=int(time.time()),  # new scenes in every run
     patterns=256,
     save_every=1_000_000,
     validate_every=1_000_000,
 )
 _SMALL = replace(_CONFIG, sizes=((128, 96),), batch=2, patterns=16, validation_pairs=8, warmup=10)
-_MOST_PAIRS, _GIB_A_PAIR = 32, 2.0  # of a batch; with room to spare at 640 x 480
-_SAVING, _LEAST = 3.0, 1.0  # seconds; for one step at least
+_MAX_BATCH, _GIB_PER_PAIR = 32, 2.0  # generous at 640 x 480
+_SAVE_S, _MIN_TRAINING_S = 3.0, 1.0  # reserved for saving; at least one step
 _VALIDATED = ("recall", "precision", "error")
 
 
 def main(argv: Sequence[str]) -> int:
-    """Train and write; returns 0, or 2 for an error of the user's."""
+    """Train and write. Returns 0, or 2 for a user error."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--minutes", type=positive, default=4.0, metavar="N", help="in all (default: 4)")
+    parser.add_argument("--minutes", type=positive, default=4.0, metavar="N", help="total time (default: 4)")
     parser.add_argument("--images", type=Path, metavar="DIR", help="folder of photos for textures (default: patterns)")
     parser.add_argument("--resume", type=Path, metavar="FILE", help="state.pt of an earlier run to continue")
     parser.add_argument("--save-every", type=positive, default=60.0, metavar="S", help="seconds (default: 60)")
@@ -84,10 +84,10 @@ def _run(args: argparse.Namespace, end: float, interruption: Interruption) -> No
     start = time.monotonic()
     trainer.evaluate()
     record = _Record(trainer, args.output, args.save_every)
-    spare = 1.5 * (time.monotonic() - start) + _SAVING  # for the validation at the end
+    spare = 1.5 * (time.monotonic() - start) + _SAVE_S  # for the final validation
     while True:
         try:
-            minutes = max(end - spare - time.monotonic(), _LEAST) / 60
+            minutes = max(end - spare - time.monotonic(), _MIN_TRAINING_S) / 60
             trainer.run(args.output, minutes, record.step, lambda: interruption.signal != 0)
             break
         except torch.cuda.OutOfMemoryError:
@@ -95,13 +95,13 @@ def _run(args: argparse.Namespace, end: float, interruption: Interruption) -> No
                 raise
         torch.cuda.empty_cache()
         trainer.config = replace(trainer.config, batch=trainer.config.batch // 2)
-        print(f"out of memory: going on with batches of {trainer.config.batch}", flush=True)
+        print(f"out of memory: continuing with batches of {trainer.config.batch}", flush=True)
     record.note({})
     print(record.text())
 
 
 class _Trainer(Trainer):
-    """Keeps its validations: the first is of the weights that it begins with."""
+    """A trainer that keeps its validations; the first is that of the initial weights."""
 
     def __init__(self, config: TrainingConfig, device: torch.device) -> None:
         super().__init__(config, device)
@@ -113,7 +113,7 @@ class _Trainer(Trainer):
 
 
 class _Record:
-    """What is written while it trains."""
+    """Progress of the training, written to files."""
 
     def __init__(self, trainer: _Trainer, output: Path, every: float) -> None:
         self._trainer, self._output, self._every = trainer, output, every
@@ -122,13 +122,13 @@ class _Record:
         self._write({})
 
     def step(self, figures: dict[str, Any]) -> None:
-        """Save when it is time to."""
+        """Save if `every` seconds have passed."""
         if time.monotonic() - self._written >= self._every:
             self._trainer.save(self._output)
             self.note(figures)
 
     def note(self, figures: dict[str, Any]) -> None:
-        """Write down how far it is, and the figures of the last step."""
+        """Append a line with the progress and the figures of the last step."""
         now, pairs = time.monotonic(), self._trainer.pairs
         rate = (pairs - self._pairs) / (now - self._written)
         self._written, self._pairs = now, pairs
@@ -138,11 +138,11 @@ class _Record:
         self._write(line)
 
     def text(self) -> str:
-        """Say how much was trained, and what came of it."""
+        """Summarize throughput and validation."""
         pairs, seconds = self._trainer.pairs - self._first_pairs, self._written - self._start
         before, after = self._trainer.validations[0], self._trainer.validations[-1]
         changes = ", ".join(f"{name} {before[name]:.3f} to {after[name]:.3f}" for name in _VALIDATED)
-        rate = f"{pairs / seconds:.1f} a second" if seconds else "none yet"
+        rate = f"{pairs / seconds:.1f} per second" if seconds else "none yet"
         return f"{pairs} pairs, {rate}, in batches of {self._trainer.config.batch}; validation: {changes}"
 
     def _write(self, line: dict[str, Any]) -> None:
@@ -155,7 +155,7 @@ class _Record:
 
 
 def _load_embedded(trainer: Trainer) -> None:
-    """Begin with the weights inside the package."""
+    """Start from the embedded weights."""
     state = load_model("compact").state_dict()
     averaged = trainer.average.module
     assert isinstance(averaged, LoFTR)
@@ -164,11 +164,11 @@ def _load_embedded(trainer: Trainer) -> None:
 
 
 def _batch(device: torch.device) -> int:
-    """Pairs in a batch that fit into a GPU; on a CPU those of config/train_compact.yaml."""
+    """Batch size that fits into the GPU memory; on a CPU that of config/train_compact.yaml."""
     if device.type != "cuda":
         return 6
     gib = torch.cuda.get_device_properties(device).total_memory / 2**30
-    return max(1, min(_MOST_PAIRS, int(gib / _GIB_A_PAIR)))
+    return max(1, min(_MAX_BATCH, int(gib / _GIB_PER_PAIR)))
 
 
 if __name__ == "__main__":

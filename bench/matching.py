@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""How well LoFTR matches, against ORB and SIFT: relative pose and homography on recorded pairs.
+"""Accuracy of LoFTR matches against ORB and SIFT: relative pose and homography on recorded image pairs.
 
-All methods get the same RANSAC and the same refinement, in one run. The data is the folder that LOFTR_ROS_DATA names.
+All methods share RANSAC and refinement, in one run. LOFTR_ROS_DATA names the data folder.
 
     python bench/matching.py                                   everything
     python bench/matching.py --sequences corridor --every 8    a quick look
-    python bench/matching.py --output docs/benchmarks.md       and rewrite the tables there
+    python bench/matching.py --output docs/benchmarks.md       and update the tables there
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from pathlib import Path
 
 import program
 from data import BenchError
+from matchers import matching_methods
 from measure import measure
-from methods import competitors
+from pair_set_report import PairSetReport
+from pair_sets import LISTS, RECORDINGS, PairSet, open_sets
 from report import Report, network_machine, rich_table
-from set_report import SetReport
-from sets import LISTS, RECORDINGS, PairSet, open_sets
 
 from loftr_ros.commands.arguments import positive_int
 from loftr_ros.loftr.runtime.matcher import load_matcher
@@ -33,7 +33,7 @@ NAMES = (*RECORDINGS, *LISTS)
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure, print and write. Returns 0, or 2 for an error of the user's."""
+    """Measure, print and write. Returns 0, or 2 for a user error."""
     args = _parse(argv)
     return program.run(PROGRAM, partial(_run, args, program.command_line(PROGRAM, argv)), args.output)
 
@@ -45,17 +45,19 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         nargs="+",
         default=NAMES,
         metavar="NAME",
-        help=f"of {', '.join(NAMES)}, or folders of sequences with ground truth (default: all these names)",
+        help=f"any of {', '.join(NAMES)}, or folders of sequences with ground truth (default: all of these names)",
     )
     parser.add_argument(
         "--strides",
         nargs="+",
         type=positive_int,
         metavar="N",
-        help="frames between a pair (default: 1 3 5 8; kitchen 10 20)",
+        help="frame distances of the pairs (default: 1 3 5 8; kitchen 10 20)",
     )
     parser.add_argument(
-        "--overlapping", action="store_true", help="start a pair at every frame, not only where the one before ends"
+        "--overlapping",
+        action="store_true",
+        help="start a pair at every frame instead of at the end of the previous pair",
     )
     parser.add_argument(
         "--every", type=positive_int, default=1, metavar="N", help="use one of N pairs, for a quick look"
@@ -69,34 +71,34 @@ def _run(args: argparse.Namespace, command: str) -> Report:
     program.set_threads(args.threads)
     pair_sets = _pair_sets(args)
     loftr = load_matcher(args.checkpoint, args.device)
-    rows = competitors(loftr, Path(args.checkpoint).stem)
+    methods = matching_methods(loftr, Path(args.checkpoint).stem)
     facts = network_machine(loftr.device, loftr.model.dtype)
     console = program.table_console()
     for name, value in facts.items():
         console.print(f"{name}: {value}", highlight=False)
     tables = []
     with program.progress_bar() as bar:
-        task = bar.add_task("", total=len(rows) * sum(len(pair_set.pairs) for pair_set in pair_sets))
+        task = bar.add_task("", total=len(methods) * sum(len(pair_set.pairs) for pair_set in pair_sets))
         for pair_set in pair_sets:
             bar.update(task, description=pair_set.title)
-            measured = measure(pair_set, rows, lambda: bar.advance(task))
-            table = SetReport(pair_set.title, len(pair_set.pairs), pair_set.pairs[0].problem.unit, measured)
+            measured = measure(pair_set, methods, lambda: bar.advance(task))
+            table = PairSetReport(pair_set.title, len(pair_set.pairs), pair_set.pairs[0].task.unit, measured)
             bar.console.print()
             console.print(rich_table(table))
             tables.append(table)
-    notes = [f"**Provisional**: a quick look at one of {args.every} pairs."] if args.every > 1 else []
+    notes = [f"**Provisional**: one of {args.every} pairs only."] if args.every > 1 else []
     return Report(PROGRAM, command, facts, tables, notes)
 
 
 def _pair_sets(args: argparse.Namespace) -> list[PairSet]:
-    """Open everything before the first pair is measured."""
+    """Open all pair sets, so that errors come before the first measurement."""
     pair_sets = [
         replace(pair_set, pairs=pair_set.pairs[:: args.every])
         for name in args.sequences
         for pair_set in open_sets(name, args.strides, args.overlapping)
     ]
     if not pair_sets:
-        raise BenchError("Nothing is left to measure: kitchen needs --strides of 10 or more.")
+        raise BenchError("Nothing to measure: kitchen needs --strides of 10 or more.")
     return pair_sets
 
 

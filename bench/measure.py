@@ -1,4 +1,4 @@
-"""The loop: every competitor on every pair, timed and compared with the truth."""
+"""Evaluation loop of bench/matching.py: every method on every pair, timed and compared with ground truth."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from methods import Competitor, Recipe
+from matchers import MatchingMethod, Variant
 from numpy.typing import NDArray
-from problems import CONFIG
+from pair_sets import Pair, PairSet
 from scores import auc
-from sets import Pair, PairSet
 from stopwatch import timed
+from tasks import CONFIG
 
 from loftr_ros.matches import Matches
-from loftr_ros.odometry.images.structure_tensor import Texture
-from loftr_ros.odometry.images.subpixel import polish
+from loftr_ros.odometry.images.structure_tensor import StructureTensor
+from loftr_ros.odometry.images.subpixel import refine_subpixel
 
-_CACHED_IMAGES = 12  # so that every image is extracted once at strides up to 8
+_CACHED_IMAGES = 12  # one extraction per image at strides up to 8
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One recipe on one pair; times in milliseconds, of extraction for one image. `errors`: see `Problem`."""
+    """One variant on one pair; times in milliseconds, extraction per image; `errors` as in `Task.errors`."""
 
     matches: int
     inliers: int
@@ -39,7 +39,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Row:
-    """One recipe on one set: medians over its pairs, and AUC in per cent by threshold."""
+    """One variant on one pair set: medians over its pairs, and AUC in percent by threshold."""
 
     name: str
     matches: float
@@ -52,24 +52,24 @@ class Row:
     failures: int
 
 
-def measure(pair_set: PairSet, competitors: Sequence[Competitor], advance: Callable[[], None]) -> list[Row]:
-    """Measure all recipes on a set; `advance` is called after each pair of each competitor."""
-    problem = pair_set.pairs[0].problem
+def measure(pair_set: PairSet, methods: Sequence[MatchingMethod], advance: Callable[[], None]) -> list[Row]:
+    """Measure all variants on a pair set; `advance` is called after each pair of each method."""
+    task = pair_set.pairs[0].task
     rows = []
-    for competitor in competitors:
-        recipes = [recipe for recipe in competitor.recipes if problem.has_plain_recipe or not recipe.plain]
+    for method in methods:
+        variants = [variant for variant in method.variants if task.has_opencv_pipeline or not variant.opencv]
         measured: dict[str, list[Measurement]] = defaultdict(list)
-        matched = _Matched(competitor.matcher, pair_set)
+        matched = _Matched(method.matcher, pair_set)
         for pair in pair_set.pairs:
-            for recipe in recipes:
-                measured[recipe.name].append(_measure(matched, pair, recipe))
+            for variant in variants:
+                measured[variant.name].append(_measure(matched, pair, variant))
             advance()
-        rows += [_row(name, measurements, problem.thresholds, problem.unit) for name, measurements in measured.items()]
+        rows += [_row(name, measurements, task.thresholds, task.unit) for name, measurements in measured.items()]
     return rows
 
 
 class _Matched:
-    """Matches of the pairs of a set. Images, features and matches that several recipes or pairs need are kept."""
+    """Matches of the pairs of a set; images, features and matches that variants and pairs share are cached."""
 
     def __init__(self, matcher: Any, pair_set: PairSet) -> None:
         self.read = lru_cache(_CACHED_IMAGES)(pair_set.read)
@@ -82,37 +82,37 @@ class _Matched:
         return timed(lambda: self._matcher.extract(image))
 
     def _match_timed(self, path_a: Path, path_b: Path) -> tuple[Matches, float, float]:
-        """Return the matches, the milliseconds to extract image b, and those to match."""
+        """Return the matches, and the milliseconds of extracting image b and of matching."""
         features_a, _ = self._extract(path_a)
         features_b, extract_ms = self._extract(path_b)
         matches, match_ms = timed(lambda: self._matcher.match(features_a, features_b))
         return matches, extract_ms, match_ms
 
 
-def _measure(matched: _Matched, pair: Pair, recipe: Recipe) -> Measurement:
+def _measure(matched: _Matched, pair: Pair, variant: Variant) -> Measurement:
     matches, extract_ms, match_ms = matched.match(pair.image_a, pair.image_b)
-    if recipe.polished:
+    if variant.refined:
         images = matched.read(pair.image_a), matched.read(pair.image_b)
-        matches, polish_ms = timed(lambda: _polished(*images, matches))
-        match_ms += polish_ms
-    answer, pose_ms = timed(lambda: pair.problem.solve(matches, recipe.plain))
+        matches, refine_ms = timed(lambda: _refined(*images, matches))
+        match_ms += refine_ms
+    answer, pose_ms = timed(lambda: pair.task.solve(matches, variant.opencv))
     inliers = answer.inliers if answer else 0
-    errors = pair.problem.errors(answer)
+    errors = pair.task.errors(answer)
     return Measurement(len(matches), inliers, extract_ms, match_ms, pose_ms, errors, answer is None)
 
 
-def _polished(image_a: NDArray[np.uint8], image_b: NDArray[np.uint8], matches: Matches) -> Matches:
-    """Polish as the odometry does."""
-    return polish(Texture(image_a), image_b, matches, CONFIG.polish_max_shift_px)
+def _refined(image_a: NDArray[np.uint8], image_b: NDArray[np.uint8], matches: Matches) -> Matches:
+    """Refine to sub-pixel accuracy as the odometry does."""
+    return refine_subpixel(StructureTensor(image_a), image_b, matches, CONFIG.subpixel_max_shift_px)
 
 
 def _row(name: str, measured: Sequence[Measurement], thresholds: Sequence[float], unit: str) -> Row:
     def median(values: list[float]) -> float:
-        # A NaN has no true value to compare with; a failure is infinitely wrong.
+        # NaN: no ground truth for this error. Failures count as infinite errors.
         known = [value for value in values if not np.isnan(value)]
         return float(np.median(known)) if known else float("nan")
 
-    # The largest error of each pair; NaN, and left out, if one of them has no true value.
+    # Largest error of each pair; pairs with an undefined error (NaN) are left out of the AUC.
     largest = np.array([np.max(list(one.errors.values())) for one in measured])
     judged = largest[~np.isnan(largest)]
     return Row(

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Whether the memory of the odometry stays flat: a camera moves to and fro in a rendered room, for thousands of frames.
+"""Memory of the odometry over thousands of frames of a camera that moves back and forth in a rendered room.
 
 python bench/memory.py                                  2000 frames of 640 x 480
-python bench/memory.py --output docs/benchmarks.md      and rewrite the table there
+python bench/memory.py --output docs/benchmarks.md      and update the table there
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from functools import partial
 
 import numpy as np
 import program
+from image_pairs import pinhole, room_views
 from process_memory import resident_mib
 from report import Report, network_machine, rich_table
-from views import pinhole, room_views
 
 from loftr_ros.commands.arguments import positive_int
 from loftr_ros.loftr.runtime.matcher import load_matcher
@@ -27,14 +27,14 @@ from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 PROGRAM = "memory.py"
-VIEWS, VIEWS_OF_THE_LOOP = 40, 200  # far enough for keyframes
+VIEWS, VIEWS_OF_THE_LOOP = 40, 200  # far enough for new keyframes
 RATE = 30.0  # Hz of the stamps
-SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)  # of the frames, at which the memory is read
+SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)  # of the frames, when memory is read
 
 
 @dataclass(frozen=True)
 class MemoryReport:
-    """The table: numbers of frames, resident memory then (MiB), and keyframes until then."""
+    """The table; each reading holds the number of frames, the resident memory (MiB) and the number of keyframes."""
 
     heading: str
     readings: Sequence[tuple[int, float, int]]
@@ -42,17 +42,17 @@ class MemoryReport:
     @property
     def header(self) -> list[str]:
         """Names of the columns."""
-        return ["frames", "keyframes", "MiB", "more than at first"]
+        return ["frames", "keyframes", "MiB", "growth"]
 
     @property
     def cells(self) -> list[list[str]]:
-        """One row a reading."""
+        """One row per reading."""
         first = self.readings[0][1]
         return [[str(n), str(keyframes), f"{mib:.1f}", f"{mib - first:+.1f}"] for n, mib, keyframes in self.readings]
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure, print and write. Returns 0, or 2 for an error of the user's."""
+    """Measure, print and write. Returns 0, or 2 for a user error."""
     args = _parse(argv)
     return program.run(PROGRAM, partial(_run, args, program.command_line(PROGRAM, argv)), args.output)
 
@@ -71,13 +71,13 @@ def _run(args: argparse.Namespace, command: str) -> Report:
     loftr = load_matcher(args.checkpoint, args.device)
     camera = pinhole(*args.size)
     views = room_views(camera, VIEWS, VIEWS_OF_THE_LOOP)
-    to_and_fro = itertools.islice(itertools.cycle([*views, *views[-2:0:-1]]), args.frames)
+    back_and_forth = itertools.islice(itertools.cycle([*views, *views[-2:0:-1]]), args.frames)
     odometry = VisualOdometry(loftr, OdometryConfig(mode="mono"))
     due = {int(np.ceil(share * args.frames)) for share in SHARES}
     readings, keyframes = [], 0
     with program.progress_bar() as bar:
         task = bar.add_task("frames", total=args.frames)
-        for number, image in enumerate(to_and_fro, start=1):
+        for number, image in enumerate(back_and_forth, start=1):
             keyframes += odometry.process(Frame(round(1e9 * number / RATE), image, camera)).is_keyframe
             if number in due:
                 readings.append((number, resident_mib(), keyframes))

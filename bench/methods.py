@@ -1,79 +1,71 @@
-"""Who competes: LoFTR, and OpenCV's ORB and SIFT behind the same two methods."""
+"""The methods of bench/odometry.py: this odometry with LoFTR, ORB and SIFT matches, and the OpenCV pipeline."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-import cv2
 import numpy as np
+from matchers import FEATURES, orb, sift
 from numpy.typing import NDArray
+from opencv_pipeline import OpenCVOdometry
 
-from loftr_ros.matches import Matcher, Matches
+from loftr_ros.matches import Matcher
+from loftr_ros.odometry.config import Mode, OdometryConfig
+from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.states import TrackingState
+from loftr_ros.odometry.visual_odometry import VisualOdometry
 
-FEATURES = 4000
-RATIO = 0.8  # of the distances to the nearest and second nearest descriptor (Lowe, IJCV 2004, section 7.1)
+METHODS = ("loftr", "orb", "sift", "opencv")
+OPENCV_THRESHOLD_PX = 1.0
 
-Described = tuple[NDArray[np.float32], NDArray[Any]]
+
+class Estimate(Protocol):
+    """The part of an estimate that is evaluated."""
+
+    @property
+    def T_odom_camera(self) -> NDArray[np.float64]:
+        """(4, 4) pose."""
+        ...
+
+    @property
+    def state(self) -> TrackingState:
+        """Tracking state of the frame."""
+        ...
+
+
+class Odometry(Protocol):
+    """Frames in, poses out."""
+
+    def process(self, frame: Frame) -> Estimate:
+        """Estimate the pose of the next frame."""
+        ...
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What is made of the matches of one matcher: one row of the table."""
+class Method:
+    """A matcher, and a factory of the odometry on top of it."""
 
     name: str
-    polished: bool = False
-    plain: bool = False
-
-
-@dataclass(frozen=True)
-class Competitor:
-    """A matcher, and the recipes for its matches."""
-
     matcher: Matcher[Any]
-    recipes: tuple[Recipe, ...]
+    start: Callable[[Matcher[Any], Mode], Odometry]
 
 
-class DescriptorMatcher:
-    """Keypoints and descriptors of OpenCV; nearest neighbours that pass the ratio test."""
-
-    def __init__(self, detector: cv2.Feature2D, norm: int) -> None:
-        """Use a detector, and the norm in which its descriptors are compared."""
-        self._detector = detector
-        self._nearest = cv2.BFMatcher(norm)
-
-    def extract(self, image: NDArray[np.uint8]) -> Described:
-        """Return the (N, 2) keypoints and (N, D) descriptors of an image."""
-        keypoints, descriptors = self._detector.detectAndCompute(image, None)
-        points = np.array([keypoint.pt for keypoint in keypoints], np.float32).reshape(-1, 2)
-        return points, np.zeros((0, 1)) if descriptors is None else descriptors
-
-    def match(self, features_a: Described, features_b: Described) -> Matches:
-        """Match by descriptors; `cell_a` is the number of the keypoint, confidence what the ratio leaves to 1."""
-        (points_a, descriptors_a), (points_b, descriptors_b) = features_a, features_b
-        found = self._nearest.knnMatch(descriptors_a, descriptors_b, k=2) if min(len(points_a), len(points_b)) else ()
-        rows = [
-            (m.queryIdx, m.trainIdx, m.distance / max(n.distance, 1e-9)) for m, n in (p for p in found if len(p) == 2)
-        ]
-        table = np.array([row for row in rows if row[2] < RATIO], np.float64).reshape(-1, 3)
-        index_a, index_b = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
-        return Matches(points_a[index_a], points_b[index_b], (1.0 - table[:, 2]).astype(np.float32), index_a)
+def select_methods(names: list[str], loftr: Matcher[Any], checkpoint: str) -> list[Method]:
+    """Return the named methods in the order of `METHODS`."""
+    methods = {
+        "loftr": Method(f"LoFTR {checkpoint}", loftr, _engine),
+        "orb": Method(f"ORB {FEATURES}", orb(), _engine),
+        "sift": Method(f"SIFT {FEATURES}", sift(), _engine),
+        "opencv": Method(f"SIFT {FEATURES}, OpenCV pipeline", sift(), _opencv),
+    }
+    return [methods[name] for name in METHODS if name in names]
 
 
-def orb() -> DescriptorMatcher:
-    """OpenCV's ORB."""
-    return DescriptorMatcher(cv2.ORB.create(FEATURES), cv2.NORM_HAMMING)
+def _engine(matcher: Matcher[Any], mode: Mode) -> Odometry:
+    return VisualOdometry(matcher, OdometryConfig(mode=mode))
 
 
-def sift() -> DescriptorMatcher:
-    """OpenCV's SIFT."""
-    return DescriptorMatcher(cv2.SIFT.create(FEATURES), cv2.NORM_L2)
-
-
-def competitors(loftr: Matcher[Any], checkpoint: str) -> tuple[Competitor, ...]:
-    """All rows of the table, in order."""
-    return (
-        Competitor(loftr, (Recipe(f"LoFTR {checkpoint}, polished", polished=True), Recipe(f"LoFTR {checkpoint}, raw"))),
-        Competitor(orb(), (Recipe(f"ORB {FEATURES}"),)),
-        Competitor(sift(), (Recipe(f"SIFT {FEATURES}"), Recipe(f"SIFT {FEATURES}, plain recipe", plain=True))),
-    )
+def _opencv(matcher: Matcher[Any], mode: Mode) -> Odometry:
+    return OpenCVOdometry(matcher, mode, OPENCV_THRESHOLD_PX)

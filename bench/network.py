@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Milliseconds of the network by stage, for one frame of a video: features are computed once and matched once.
+"""Time of the network by stage for one video frame: one feature extraction, one match.
 
 python bench/network.py                                compact at 640 x 480
 python bench/network.py --checkpoint random            the published architecture with random weights
-python bench/network.py --output docs/benchmarks.md    and rewrite the table there
+python bench/network.py --output docs/benchmarks.md    and update the table there
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from typing import TypeVar
 import numpy as np
 import program
 import torch
-from entrants import random_loftr
+from image_pairs import shifted_pair
 from numpy.typing import NDArray
 from report import Report, network_machine, rich_table
+from runners import random_loftr
 from stopwatch import timed
 from torch import Tensor
-from views import shifted_pair
 
 from loftr_ros.commands.arguments import positive_int
 from loftr_ros.loftr.network.model import LoFTR
@@ -42,7 +42,7 @@ ResultT = TypeVar("ResultT")
 
 @dataclass(frozen=True)
 class Stages:
-    """Median milliseconds of the stages with a backbone of one type, and the matches found."""
+    """Median milliseconds by stage for one dtype of the backbone, and the number of matches."""
 
     dtype: str
     milliseconds: dict[str, float]
@@ -63,7 +63,7 @@ class NetworkReport:
 
     @property
     def cells(self) -> list[list[str]]:
-        """One row a type."""
+        """One row per dtype."""
         return [
             [row.dtype, *(f"{value:.1f}" for value in (*times, sum(times))), str(row.matches)]
             for row in self.rows
@@ -72,7 +72,7 @@ class NetworkReport:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure, print and write. Returns 0, or 2 for an error of the user's."""
+    """Measure, print and write. Returns 0, or 2 for a user error."""
     args = _parse(argv)
     return program.run(PROGRAM, partial(_run, args, program.command_line(PROGRAM, argv)), args.output)
 
@@ -82,8 +82,10 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--checkpoint", default="compact", help=f"as for loftr-ros run, or {RANDOM} (default: compact)")
     parser.add_argument("--size", nargs=2, type=positive_int, default=(640, 480), metavar=("W", "H"))
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--threads", type=positive_int, metavar="N", help="of torch (default: its own)")
-    parser.add_argument("--repeats", type=positive_int, default=20, metavar="N", help="of every stage (default: 20)")
+    parser.add_argument("--threads", type=positive_int, metavar="N", help="threads of torch (default: its own)")
+    parser.add_argument(
+        "--repeats", type=positive_int, default=20, metavar="N", help="repetitions of every stage (default: 20)"
+    )
     program.add_output_argument(parser)
     return parser.parse_args(argv)
 
@@ -117,7 +119,7 @@ def _measure(model: LoFTR, device: torch.device, pair: Sequence[NDArray[np.uint8
     image_a, image_b = (_tensor(image, device) for image in pair)
     a = model.extract(image_a)
     b = stage("extract", lambda: model.extract(image_b))
-    # On a GPU float16 means fixed shapes, and products of rounded factors everywhere. Without CUDA graphs, though.
+    # float16 runs the GPU path: fixed shapes and TF32 products, here without CUDA graphs.
     fast = model.dtype is torch.float16
     fixed = partial(model.coarse_matching.strongest, masks=None, count=math.prod(a.grid))
     with rounded_factors() if fast else nullcontext():

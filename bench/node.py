@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""What happens in the node between the stamp of an image and the odometry, by stage.
+"""Latency of the node from the stamp of an image to the odometry, by stage.
 
-A process publishes images of a rendered room at a fixed rate, and takes the odometry; the node is another process, the
-real one with clocks around its parts. The camera moves to and fro by 20 cm.
+A camera process publishes images of a rendered room at a fixed rate and subscribes to the odometry. The node is the
+real one, with timers around its parts. The camera moves back and forth by 20 cm.
 
     python bench/node.py                                    1280 x 720 at 60 Hz, for 20 seconds
     python bench/node.py --parameters max_pixels:=300000    with parameters of the node
-    python bench/node.py --output docs/benchmarks.md        and rewrite the tables there
+    python bench/node.py --output docs/benchmarks.md        and update the tables there
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from tempfile import TemporaryDirectory
 import node_session
 import numpy as np
 import program
-from node_report import ChecksReport, StagesReport
+from image_pairs import pinhole, room_views
+from node_report import RequirementsReport, StagesReport
 from report import Report, TableReport, machine, rich_table
-from views import pinhole, room_views
 
 from loftr_ros.commands.arguments import positive, positive_int
 
 PROGRAM = "node.py"
 IMAGES = 30
-FRAMES_OF_THE_LOOP = 2500  # 7 mm each: at 60 Hz a slow walk
+FRAMES_OF_THE_LOOP = 2500  # 7 mm per frame: walking pace at 60 Hz
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure, print and write. Returns 0, or 2 for an error of the user's."""
+    """Measure, print and write. Returns 0, or 2 for a user error."""
     args = _parse(argv)
     return program.run(PROGRAM, partial(_run, args, program.command_line(PROGRAM, argv)), args.output)
 
@@ -42,10 +42,12 @@ def main(argv: Sequence[str]) -> int:
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", nargs=2, type=positive_int, default=(1280, 720), metavar=("W", "H"))
-    parser.add_argument("--rate", type=positive, default=60.0, metavar="HZ", help="of the camera (default: 60)")
-    parser.add_argument("--seconds", type=positive, default=20.0, help="to measure (default: 20)")
-    parser.add_argument("--starts", type=positive_int, default=3, metavar="N", help="of the node (default: 3)")
-    parser.add_argument("--parameters", nargs="*", default=[], metavar="NAME:=VALUE", help="of the node")
+    parser.add_argument("--rate", type=positive, default=60.0, metavar="HZ", help="camera rate (default: 60)")
+    parser.add_argument("--seconds", type=positive, default=20.0, help="duration of the measurement (default: 20)")
+    parser.add_argument(
+        "--starts", type=positive_int, default=3, metavar="N", help="starts of the node to time (default: 3)"
+    )
+    parser.add_argument("--parameters", nargs="*", default=[], metavar="NAME:=VALUE", help="node parameters")
     parser.add_argument(
         "--domain", type=int, default=1 + os.getpid() % 100, metavar="N", help="ROS_DOMAIN_ID (default: any)"
     )
@@ -59,7 +61,7 @@ def _run(args: argparse.Namespace, command: str) -> Report:
         folder = Path(name)
         images = folder / "images.npy"
         np.save(images, np.stack(room_views(pinhole(width, height), IMAGES, FRAMES_OF_THE_LOOP)))
-        # The first sessions are only for the times of the start; the last one is measured.
+        # All sessions are timed from start to first odometry; only the last one is measured further.
         seconds = [*[0.0] * (args.starts - 1), args.seconds]
         sessions = [
             node_session.run(images, args.rate, duration, args.parameters, folder, args.domain) for duration in seconds
@@ -68,7 +70,7 @@ def _run(args: argparse.Namespace, command: str) -> Report:
     starts = [session.start_s for session in sessions]
     tables: list[TableReport] = [
         StagesReport(title, sessions[-1]),
-        ChecksReport(f"{title}, checks", sessions[-1], starts),
+        RequirementsReport(f"{title}, requirements", sessions[-1], starts),
     ]
     report = Report(PROGRAM, command, machine(), tables)
     console = program.table_console()

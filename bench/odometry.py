@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""How well the odometry keeps its track, fed by LoFTR, by ORB and by SIFT, and against OpenCV's plain recipe.
+"""Accuracy of the odometry with LoFTR, ORB and SIFT matches, and of a pipeline of OpenCV functions.
 
-All of them on the same frames in one run. The data is the folder that LOFTR_ROS_DATA names.
+All methods run on the same frames. LOFTR_ROS_DATA names the data folder.
 
     python bench/odometry.py                                        everything
     python bench/odometry.py --sequences desk kitti06 --strides 5   a quick look
-    python bench/odometry.py --output docs/benchmarks.md            and rewrite the tables there
+    python bench/odometry.py --output docs/benchmarks.md            and update the tables there
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import get_args
 
 import program
-from contestants import METHODS, contestants
-from courses import MODES, open_courses
-from drives import CourseReport, drive
+from methods import METHODS, select_methods
 from report import Report, network_machine, rich_table
+from runs import SequenceReport, run_odometry
+from sequences import MODES, open_sequences
 
 from loftr_ros.commands.arguments import positive_int
 from loftr_ros.loftr.runtime.matcher import load_matcher
@@ -32,7 +32,7 @@ STRIDES = (1, 2, 3, 5)
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure, print and write. Returns 0, or 2 for an error of the user's."""
+    """Measure, print and write. Returns 0, or 2 for a user error."""
     args = _parse(argv)
     return program.run(PROGRAM, partial(_run, args, program.command_line(PROGRAM, argv)), args.output)
 
@@ -44,7 +44,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         nargs="+",
         default=tuple(MODES),
         metavar="NAME",
-        help=f"of {', '.join(MODES)}, or folders of sequences with ground truth (default: all these names)",
+        help=f"any of {', '.join(MODES)}, or folders of sequences with ground truth (default: all of these names)",
     )
     parser.add_argument("--modes", nargs="+", choices=get_args(Mode), default=get_args(Mode), help="default: all")
     parser.add_argument(
@@ -58,25 +58,25 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 def _run(args: argparse.Namespace, command: str) -> Report:
     program.set_threads(args.threads)
-    courses, skipped = open_courses(args.sequences, args.modes, args.strides)
+    sequences, skipped = open_sequences(args.sequences, args.modes, args.strides)
     for reason in skipped:
         print(f"{PROGRAM}: skipped {reason}", file=sys.stderr)
     loftr = load_matcher(args.checkpoint, args.device)
-    drivers = contestants(args.methods, loftr, Path(args.checkpoint).stem)
+    methods = select_methods(args.methods, loftr, Path(args.checkpoint).stem)
     facts = network_machine(loftr.device, loftr.model.dtype)
     console = program.table_console()
     for name, value in facts.items():
         console.print(f"{name}: {value}", highlight=False)
     tables = []
     with program.progress_bar() as bar:
-        task = bar.add_task("", total=len(drivers) * sum(course.frames for course in courses))
-        for course in courses:
-            drives = []
-            for stride in course.strides:
-                for driver in drivers:
-                    bar.update(task, description=f"{course.title}, stride {stride}, {driver.name}")
-                    drives.append(drive(course, stride, driver, lambda: bar.advance(task)))
-            table = CourseReport(course.title, course.truth.length, drives)
+        task = bar.add_task("", total=len(methods) * sum(sequence.frames for sequence in sequences))
+        for sequence in sequences:
+            runs = []
+            for stride in sequence.strides:
+                for method in methods:
+                    bar.update(task, description=f"{sequence.title}, stride {stride}, {method.name}")
+                    runs.append(run_odometry(sequence, stride, method, lambda: bar.advance(task)))
+            table = SequenceReport(sequence.title, sequence.truth.length, runs)
             bar.console.print()
             console.print(rich_table(table))
             tables.append(table)

@@ -1,4 +1,4 @@
-"""Programs run one after the other, each within a time of its own; the failure of one stops none."""
+"""Runs programs one after the other, each with a time limit; a failure does not stop the others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from time import monotonic
 
 PASSED = "passed"
-_GRACE = 10.0  # seconds to save what there is, after the signal to stop
+_GRACE = 10.0  # seconds between SIGTERM and SIGKILL, to save results
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,10 @@ class Part:
     """One program.
 
     Attributes:
-        name: in the table, and of its log.
-        command: what to run.
-        limit: seconds.
-        figures: reads what the program has left behind, in words for the table; may raise if there is too little.
+        name: name in the table and of the log.
+        command: command line.
+        limit: time limit, seconds.
+        figures: summarizes the results of the program for the table; may raise if they are incomplete.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a part: "passed", or what went wrong, in how many seconds, and its figures."""
+    """Result of a part: "passed" or the error, its duration, and its figures."""
 
     name: str
     result: str
@@ -56,15 +56,15 @@ class PartsReport:
 
     @property
     def cells(self) -> list[list[str]]:
-        """One row a part."""
+        """One row per part."""
         return [[one.name, one.result, f"{one.seconds:.0f}", one.figures] for one in self.outcomes]
 
 
 def run_part(part: Part, log: Path, folder: Path) -> Outcome:
-    """Run a part in a folder, with all that it says in a log."""
+    """Run a part in a folder, with its output in a log."""
     start = monotonic()
     with log.open("w") as file:
-        # A session of its own, so that whatever it has started ends with it.
+        # In a new session, so that its child processes can be ended with it.
         process = subprocess.Popen(
             part.command, cwd=folder, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
         )
@@ -87,12 +87,12 @@ def _result(code: int, log: Path) -> str:
 def _figures(part: Part) -> str:
     try:
         return part.figures()
-    except Exception as error:  # a program that was stopped may have written anything, or nothing
+    except Exception as error:  # an interrupted program may have written anything
         return f"no figures ({type(error).__name__})"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask whatever still runs to stop, then make it."""
+    """Send SIGTERM, then SIGKILL, to the process if it still runs."""
     for number, wait in ((signal.SIGTERM, _GRACE), (signal.SIGKILL, None)):
         if process.poll() is None:
             os.killpg(process.pid, number)
@@ -101,4 +101,4 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             except subprocess.TimeoutExpired:
                 continue
     with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)  # what the program itself has left behind
+        os.killpg(process.pid, signal.SIGKILL)  # child processes that it left behind

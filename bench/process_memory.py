@@ -1,4 +1,4 @@
-"""How much memory a process has, as Linux tells."""
+"""Memory of processes, from /proc."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ import torch
 
 
 def resident_mib(process: int | str = "self") -> float:
-    """Memory that a process has now, MiB."""
+    """Return the resident memory of a process, MiB."""
     return _status(process, "VmRSS")
 
 
 def peak_mib(device: torch.device) -> float:
-    """Largest memory that this process has had: on a GPU what its tensors took, else of the process, MiB.
+    """Return the peak memory of this process, MiB: allocated tensors on a GPU, else resident memory.
 
-    Not ru_maxrss: that of a child begins with what its parent had.
+    Not ru_maxrss, which a child process inherits from its parent.
     """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     return _status("self", "VmHWM")
 
 
-def forget_peak(device: torch.device) -> None:
-    """Let `peak_mib` of a GPU start from here; that of a process cannot be forgotten."""
+def reset_peak(device: torch.device) -> None:
+    """Reset `peak_mib` of a GPU; that of a process cannot be reset."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
 
 
-def die_first() -> None:
-    """Ask the kernel to end this process, and no other, where memory runs out."""
+def prefer_oom_kill() -> None:
+    """Let the kernel kill this process first if memory runs out."""
     adjustment = Path("/proc/self/oom_score_adj")
     if os.access(adjustment, os.W_OK):
         adjustment.write_text("1000")
 
 
 def _status(process: int | str, name: str) -> float:
-    """Return a figure of /proc/PID/status; NaN where the system has none."""
+    """Return a value of /proc/PID/status, MiB; NaN if not available."""
     try:
         lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""What the programs of bench/ share on the command line and on the terminal."""
+"""Command line options and terminal output shared by the benchmarks."""
 
 from __future__ import annotations
 
@@ -17,27 +17,29 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from loftr_ros.commands.arguments import positive_int
 from loftr_ros.errors import LoftrRosError
 
-TABLE_WIDTH = 150  # a narrower terminal may break lines, a table must not lose figures
+TABLE_WIDTH = 150  # on a narrower terminal lines are wrapped rather than cut
 
 
 def add_matcher_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare which LoFTR runs, and on what."""
+    """Declare the checkpoint, the device and the threads."""
     parser.add_argument(
         "--checkpoint", default="compact", metavar="compact|outdoor|indoor|FILE", help="weights (default: compact)"
     )
-    parser.add_argument("--device", default="auto", help="of LoFTR: auto, cpu, cuda or cuda:N (default: auto)")
-    parser.add_argument("--threads", type=positive_int, metavar="N", help="of torch and OpenCV (default: theirs)")
+    parser.add_argument("--device", default="auto", help="device of LoFTR: auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument(
+        "--threads", type=positive_int, metavar="N", help="threads of torch and OpenCV (default: theirs)"
+    )
 
 
 def add_output_argument(parser: argparse.ArgumentParser) -> None:
-    """Declare where the results go."""
+    """Declare the output files."""
     parser.add_argument(
         "--output",
         type=_report_file,
         action="append",
         default=[],
         metavar="FILE",
-        help="write the results (json), or the tables into their place in a page (md); may be given twice",
+        help="write the results (json), or update the tables in a page (md); can be repeated",
     )
 
 
@@ -48,12 +50,12 @@ def _report_file(text: str) -> Path:
 
 
 def command_line(program: str, argv: Sequence[str]) -> str:
-    """Return the command as one would type it."""
+    """Return the command line for the report."""
     return shlex.join(["python", f"bench/{program}", *argv])
 
 
 def run(program: str, measure: Callable[[], Report], output: Sequence[Path]) -> int:
-    """Measure and write. Returns 0, or 2 for an error of the user's, which is printed."""
+    """Measure and write. Returns 0, or 2 for a user error, which is printed."""
     try:
         report = measure()
         for path in output:
@@ -72,11 +74,11 @@ def set_threads(count: int | None) -> None:
 
 
 def table_console() -> Console:
-    """Standard output, wide enough for the tables."""
+    """Return a console on standard output, wide enough for the tables."""
     return Console(width=max(Console().width, TABLE_WIDTH))
 
 
 def progress_bar() -> Progress:
-    """Return a line on the standard error that tells how far the work is."""
+    """Return a progress bar on standard error."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=Console(stderr=True))

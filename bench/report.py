@@ -1,4 +1,4 @@
-"""The report of a benchmark: tables for the terminal, Markdown for the documentation, JSON for programs."""
+"""Report of a benchmark: tables on the terminal, in Markdown pages, and as JSON."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from loftr_ros import __version__
 
 
 class TableReport(Protocol):
-    """One table: a dataclass, whose fields go into the JSON, that can tell its title, header and cells."""
+    """One table: a dataclass whose fields go into the JSON, with a heading, a header and cells."""
 
     @property
     def heading(self) -> str:
-        """What it is about."""
+        """Title of the table."""
         ...
 
     @property
     def header(self) -> list[str]:
-        """Names of the columns, the first of which holds names and the others figures."""
+        """Names of the columns; the first column holds names, the others figures."""
         ...
 
     @property
@@ -41,14 +41,14 @@ class TableReport(Protocol):
 
 @dataclass(frozen=True)
 class Report:
-    """What was measured, how, and on what.
+    """Results of a benchmark, with command line and machine.
 
     Attributes:
         program: file of the benchmark in bench/.
-        command: how it was called.
-        machine: what the times depend on, see `machine`.
-        tables: the results; dataclasses.
-        notes: what a reader must know before the tables.
+        command: command line.
+        machine: hardware and versions, see `machine`.
+        tables: the results.
+        notes: remarks before the tables.
     """
 
     program: str
@@ -58,7 +58,7 @@ class Report:
     notes: Sequence[str] = ()
 
     def write(self, path: Path) -> None:
-        """Write JSON, or put the tables between the two markers of a Markdown file (a new one if there is none).
+        """Write JSON, or replace the tables between the two markers of a Markdown file, which is created if missing.
 
         Raises:
             BenchError: the file cannot be written, or has no markers.
@@ -86,7 +86,7 @@ class Report:
         return f"{before}{block}{after}"
 
     def markdown(self) -> str:
-        """Return the tables under a line that says how they were made."""
+        """Return the tables below the command line and the machine."""
         machine = "; ".join(f"{name} {value}" for name, value in self.machine.items())
         parts = [f"`{self.command}`\n\n{machine}.\n", *(f"{note}\n" for note in self.notes)]
         for table in self.tables:
@@ -98,7 +98,7 @@ class Report:
 
 
 def markers(program: str) -> tuple[str, str]:
-    """Return the lines of a page between which the tables of a program are."""
+    """Return the lines that enclose the tables of a program in a page."""
     return f"<!-- bench/{program}: begin -->", f"<!-- bench/{program}: end -->"
 
 
@@ -115,7 +115,7 @@ def rich_table(report: TableReport) -> Table:
 
 
 def machine() -> dict[str, Any]:
-    """Return what the times depend on, and the versions."""
+    """Return the hardware and the versions that the times depend on."""
     return {
         "CPU": f"{_cpu_model()}, {os.cpu_count()} cores",
         "threads": torch.get_num_threads(),
@@ -128,13 +128,13 @@ def machine() -> dict[str, Any]:
 
 
 def network_machine(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
-    """Return where the network runs, and the facts of `machine`."""
+    """Return the device and dtype of the network, and `machine`."""
     gpu = {"GPU": torch.cuda.get_device_name(device)} if device.type == "cuda" else {}
     return {**gpu, "LoFTR on": f"{device} in {str(dtype).removeprefix('torch.')}", **machine()}
 
 
 def decimal(value: float, digits: int) -> str:
-    """Write a figure; a dash for what is no number or infinite."""
+    """Format a number; "-" if it is not finite."""
     return f"{value:.{digits}f}" if math.isfinite(value) else "-"
 
 
@@ -148,7 +148,7 @@ def _cpu_model() -> str:
 
 
 def _without_infinity(value: Any) -> Any:
-    """Replace what JSON has no number for by null."""
+    """Replace non-finite numbers, which JSON does not have, by null."""
     if isinstance(value, dict):
         return {key: _without_infinity(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -9,14 +9,14 @@ from loftr_ros.odometry.geometry import se3
 
 
 def auc(errors: ArrayLike, threshold: float) -> float:
-    """Area under the curve of recall over error, from 0 to a threshold, in per cent of the possible.
+    """Area under the recall curve from 0 to a threshold, in percent of the maximum.
 
-    The curve joins (0, 0) and the points (i-th smallest error, i / N) by straight lines, and is level from the last of
-    them to the threshold (Sarlin et al., SuperGlue, CVPR 2020, section 5.1).
+    The curve is piecewise linear through (0, 0) and the points (i-th smallest error, i / N), and constant from the last
+    point to the threshold (Sarlin et al., SuperGlue, CVPR 2020, section 5.1).
 
     Args:
         errors: (N,), infinite for a failure.
-        threshold: largest error that counts.
+        threshold: upper limit of the errors.
     """
     smallest = np.sort(np.asarray(errors, np.float64))
     recall = np.arange(len(smallest) + 1) / max(len(smallest), 1)
@@ -32,7 +32,7 @@ def rotation_error_deg(R: NDArray[np.float64], truth: NDArray[np.float64]) -> fl
 
 
 def direction_error_deg(v: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
-    """Angle between two (3,) vectors, 0 to 180; infinite where the estimate is zero, that is, unknown."""
+    """Angle between two (3,) vectors, 0 to 180; infinite if the estimate is zero, which means unknown."""
     length = np.linalg.norm(v)
     if length == 0:
         return float("inf")
@@ -41,7 +41,7 @@ def direction_error_deg(v: NDArray[np.float64], truth: NDArray[np.float64]) -> f
 
 
 def corner_error_px(H: NDArray[np.float64], truth: NDArray[np.float64], width: int, height: int) -> float:
-    """Mean distance between the places of the four image corners under two (3, 3) homographies."""
+    """Mean distance between the four image corners mapped by two (3, 3) homographies."""
     corners = np.array([[0, 0, 1], [width - 1, 0, 1], [width - 1, height - 1, 1], [0, height - 1, 1]], np.float64)
     places = [corners @ matrix.T for matrix in (H, truth)]
     with np.errstate(divide="ignore", invalid="ignore"):

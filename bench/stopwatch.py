@@ -1,4 +1,4 @@
-"""Time of calls, and of a matcher within a longer computation."""
+"""Timers for function calls and for a matcher inside of a larger computation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ResultT = TypeVar("ResultT")
 
 
 def timed(call: Callable[[], ResultT]) -> tuple[ResultT, float]:
-    """Return a result and the milliseconds it took, work still under way on a GPU included."""
+    """Return the result of a call and its milliseconds, with the GPU synchronized."""
     start = perf_counter()
     result = call()
     if torch.cuda.is_initialized():
@@ -25,23 +25,23 @@ def timed(call: Callable[[], ResultT]) -> tuple[ResultT, float]:
 
 
 class TimedMatcher(Generic[FeaturesT]):
-    """A matcher that adds up the time spent in it.
+    """A matcher that accumulates its run time.
 
     Attributes:
-        total_ms: milliseconds so far.
+        total_ms: accumulated milliseconds.
     """
 
     def __init__(self, matcher: Matcher[FeaturesT]) -> None:
-        """Take the place of a matcher."""
+        """Wrap a matcher."""
         self._matcher = matcher
         self.total_ms = 0.0
 
     def extract(self, image: NDArray[np.uint8]) -> FeaturesT:
-        """Extract as the matcher does."""
+        """Extract features, timed."""
         return self._add(lambda: self._matcher.extract(image))
 
     def match(self, features_a: FeaturesT, features_b: FeaturesT) -> Matches:
-        """Match as the matcher does."""
+        """Match, timed."""
         return self._add(lambda: self._matcher.match(features_a, features_b))
 
     def _add(self, call: Callable[[], ResultT]) -> ResultT:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The node as it is, with clocks around its parts: takes the arguments of vo_node, and writes what it measured.
+"""The real node with timers around its parts; takes the arguments of vo_node.
 
-Started by bench/node.py. The environment variable TIMED_NODE_OUTPUT names the file; it is written at the end.
+Started by bench/node.py. Writes its measurements at the end to the file that TIMED_NODE_OUTPUT names.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ OUTPUT = "TIMED_NODE_OUTPUT"
 
 
 class Log:
-    """What happened, by stamp of the image.
+    """Timing by stamp of the image.
 
     Attributes:
-        callbacks: of every image: stamp, when its callback began (both of the system clock, ns), how long it took (ms).
-        frames: of every frame that was processed: see `bench/node_session.Frame`.
+        callbacks: for each image: stamp, start of its callback (both system clock, ns), duration (ms).
+        frames: for each processed frame, see `node_session.Frame`.
     """
 
     def __init__(self) -> None:
-        """Start with nothing."""
+        """Start with an empty log."""
         self.callbacks: list[tuple[int, int, float]] = []
         self.frames: list[dict[str, Any]] = []
         self._stages: dict[str, float] = defaultdict(float)
 
     def on_image(self, call: Callable[..., None]) -> Callable[..., None]:
-        """Time the callback of an image; a frame counts as received when it is over."""
+        """Time the callback of an image; the frame is received when it returns."""
 
         def timed(node_input: CameraInput, intake: Any, message: Any) -> None:
             began, clock = time.time_ns(), time.perf_counter()
@@ -52,7 +52,7 @@ class Log:
         return timed
 
     def stage(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        """Time a part of the processing of a frame; the odometry's own clocks are read, too."""
+        """Time one stage of a frame; the odometry also contributes its own stage times."""
 
         def timed(*args: Any) -> Any:
             clock = time.perf_counter()
@@ -65,7 +65,7 @@ class Log:
         return timed
 
     def on_frame(self, call: Callable[..., None]) -> Callable[..., None]:
-        """Time the processing of a frame, and note the newest image that was there when it began."""
+        """Time the processing of a frame, and record the newest image received before it."""
 
         def timed(pipeline: Pipeline, messages: CameraMessages) -> None:
             began, clock = time.time_ns(), time.perf_counter()
@@ -81,7 +81,7 @@ class Log:
 
 
 def _install(log: Log) -> None:
-    """Put the clocks around the methods of the node's parts."""
+    """Wrap the methods of the node's parts in timers."""
     CameraInput._on_image = log.on_image(CameraInput._on_image)  # type: ignore[method-assign]
     Pipeline._process = log.on_frame(Pipeline._process)  # type: ignore[method-assign]
     FrameBuilder.frame = log.stage("decode", FrameBuilder.frame)  # type: ignore[method-assign]

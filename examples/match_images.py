@@ -1,6 +1,6 @@
-"""Match two images, and estimate the relative pose of their cameras: match_images.py A.png B.png [FOCAL_LENGTH_PX].
+"""Match two images and estimate the relative pose of their cameras: match_images.py A.png B.png [FOCAL_LENGTH_PX].
 
-Without the focal length a field of view of 60 degrees is assumed; calibrate the camera for a pose that can be used.
+Without the focal length a field of view of 60 degrees is assumed; calibrate the camera for an accurate pose.
 """
 
 import math
@@ -17,7 +17,7 @@ def read_gray(path: str) -> NDArray[np.uint8]:
     """Read an image as (H, W) gray values."""
     image = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
     if image is None:
-        sys.exit(f"{path} is no image that OpenCV can read")
+        sys.exit(f"{path} cannot be read as an image")
     return image.astype(np.uint8)
 
 
@@ -31,5 +31,5 @@ focal = float(sys.argv[3]) if len(sys.argv) > 3 else width / 2 / math.tan(math.r
 camera = Camera(width, height, np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]]))
 pose = relative_pose(matches, camera)
 if pose is None:
-    sys.exit("too few matches agree on a motion")
+    sys.exit("too few matches are consistent with one motion")
 print(f"{pose.inliers.sum()} inliers; T_a_b, its translation of unit length:\n{pose.T_a_b.round(4)}")

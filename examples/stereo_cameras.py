@@ -1,8 +1,8 @@
 """Stereo odometry from two live OpenCV cameras: stereo_cameras.py LEFT RIGHT left.yaml right.yaml.
 
-LEFT and RIGHT are numbers of cameras, or video files. The calibration files are those of ROS's camera_calibration; raw
-images are used as they are. Ctrl-C ends it. The two cameras should be triggered together: images of different times are
-a wrong pair as soon as the camera moves.
+LEFT and RIGHT are camera indices or video files. The calibration files are those of ROS's camera_calibration; images
+are raw (not rectified). Stop with Ctrl-C. The cameras should be synchronized: otherwise depth is wrong as soon as they
+move.
 """
 
 import sys
@@ -20,7 +20,7 @@ videos = [cv2.VideoCapture(int(name) if name.isdigit() else name) for name in (l
 left, right = (read_calibration(Path(path)) for path in calibration_files)
 rig = left.rig(right)
 odometry = VisualOdometry(load_matcher(), OdometryConfig(mode="stereo"))
-while all(video.grab() for video in videos):  # both are exposed before either is decoded
+while all(video.grab() for video in videos):  # grab both before decoding either
     stamp_ns = time.time_ns()
     images = [cv2.cvtColor(video.retrieve()[1], cv2.COLOR_BGR2GRAY).astype(np.uint8) for video in videos]
     estimate = odometry.process(Frame(stamp_ns, images[0], left.raw, right=images[1], rig=rig))

@@ -1,6 +1,6 @@
 """Subscribe to the odometry of a running node: subscribe_odometry.py [--ros-args -r odometry:=/robot1/loftr/odometry].
 
-Prints the position, its standard deviation and the speed of each message; Ctrl-C ends it.
+Prints position, standard deviation and speed of each message; stop with Ctrl-C.
 """
 
 import math
@@ -12,7 +12,7 @@ from rclpy.node import Node
 
 
 class OdometryListener(Node):
-    """Prints what `vo_node` publishes."""
+    """Prints the odometry of `vo_node`."""
 
     def __init__(self) -> None:
         """Subscribe."""

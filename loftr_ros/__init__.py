@@ -1,7 +1,7 @@
 """Visual odometry from LoFTR matches (arXiv 2104.00680), with and without ROS 2.
 
-The names in `__all__` are the public API; each is imported when it is first used, so that `import loftr_ros` loads
-neither PyTorch nor OpenCV. The layers, and who may import whom, are described in docs/architecture.md.
+The names in `__all__` are the public API. They are imported on first use, so that `import loftr_ros` loads neither
+PyTorch nor OpenCV. docs/architecture.md describes the packages and their dependencies.
 
     from loftr_ros import OdometryConfig, VisualOdometry, load_matcher, open_sequence
 

@@ -1,4 +1,4 @@
-"""Files from elsewhere: sources tried in order, partial files resumed, nothing put in place before it was checked."""
+"""Downloads over HTTP: mirrors in order, resumable, checked before the file is put in place."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from urllib.request import Request, urlopen
 from loftr_ros import __version__
 from loftr_ros.errors import LoftrRosError
 
-TIMEOUT = 30.0  # seconds without an answer or without a byte
-ATTEMPTS = 3  # per source, each from where the last one was cut off
+TIMEOUT = 30.0  # seconds, for the connection and for each read
+ATTEMPTS = 3  # per source; each resumes the previous one
 BLOCK = 1 << 16
-MAX_BYTES = 1 << 30  # far above any checkpoint: a server that never ends shall not fill the disk
+MAX_BYTES = 1 << 30  # far above any checkpoint; protects the disk from an endless response
 
-Report = Callable[[int, int | None], None]  # bytes so far, and in all if the server says so
+Report = Callable[[int, int | None], None]  # bytes received, and total bytes if known
 
 
 class DownloadError(LoftrRosError):
-    """A file that could not be had; the message says from where and why not."""
+    """A download that failed; the message lists the sources with their errors."""
 
 
 def fetch(
@@ -35,23 +35,24 @@ def fetch(
     report: Report = lambda done, total: None,
     timeout: float = TIMEOUT,
 ) -> str:
-    """Download a file from the first source that has it, and put it in place if it is what was asked for.
+    """Download a file from the first source that delivers one that passes the check.
 
-    What was there before stays until then. A cut-off download is kept beside the target, as `NAME.part.SUFFIX`, and the
-    next call continues it if the server says, by ETag or date (RFC 9110, section 13.1.5), that its file is the same.
+    An existing target is replaced only then. An interrupted download is kept as `NAME.part.SUFFIX` beside the target;
+    the next call resumes it if the server confirms, by ETag or date (RFC 9110, section 13.1.5), that its file has not
+    changed.
 
     Args:
-        sources: http and https addresses, best first.
-        target: where to put the file; its folder exists.
-        check: raises a LoftrRosError for a file that must not be put in place.
-        report: called as the bytes come in.
-        timeout: longest wait for the connection and for each next byte, in seconds.
+        sources: http and https URLs, best first.
+        target: path of the file; its folder exists.
+        check: raises a LoftrRosError for a file that must not be used.
+        report: called with the progress.
+        timeout: timeout of the connection and of each read, seconds.
 
     Returns:
         The source that delivered.
 
     Raises:
-        DownloadError: none did; the message lists them all.
+        DownloadError: all sources failed.
     """
     partial = _Partial(target)
     failures = []
@@ -68,10 +69,10 @@ def fetch(
 
 
 def place(file: Path, target: Path, check: Callable[[Path], None]) -> None:
-    """Copy a file to its place if it is what was asked for; what was there before stays until then.
+    """Copy a file to the target if it passes the check; an existing target is replaced only then.
 
     Raises:
-        DownloadError: it cannot be read, or not be written there.
+        DownloadError: the file cannot be read or written.
     """
     check(file)
     partial = _Partial(target)
@@ -83,7 +84,7 @@ def place(file: Path, target: Path, check: Callable[[Path], None]) -> None:
 
 
 class _Partial:
-    """The beginning of a file, and a note of the source and the version that it is the beginning of."""
+    """A partial download, and a note with its source and version."""
 
     def __init__(self, target: Path) -> None:
         self._target = target
@@ -94,20 +95,20 @@ class _Partial:
         return self.path.stat().st_size
 
     def begin(self, url: str, headers: Message) -> None:
-        """Start an empty file; without an exact validator there is no note, and so no resuming."""
+        """Start an empty file; it can be resumed only if the server sends a strong validator."""
         self.path.write_bytes(b"")
         etag = headers.get("ETag", "W/")
         validator = headers.get("Last-Modified") if etag.startswith("W/") else etag
         self._note.write_text(json.dumps({"url": url, "validator": validator}))
 
     def request_headers(self, url: str) -> dict[str, str]:
-        """Ask for what is missing, on condition that the file has not changed since."""
+        """Return the headers of a range request for the rest, conditional on an unchanged file."""
         try:
             note = json.loads(self._note.read_text())
             if note["url"] == url and note["validator"]:
                 return {"Range": f"bytes={self.size()}-", "If-Range": note["validator"]}
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            pass  # no note, or none of ours: all is asked for
+            pass  # no valid note: request the whole file
         return {}
 
     def put_in_place(self) -> None:
@@ -120,7 +121,7 @@ class _Partial:
 
     def discard(self) -> None:
         for path in (self.path, self._note):
-            with suppress(OSError):  # what cannot be removed, such as a folder of that name, harms nobody
+            with suppress(OSError):  # not removable, such as a folder of that name: harmless
                 path.unlink()
 
 
@@ -134,24 +135,24 @@ def _download(url: str, partial: _Partial, report: Report, timeout: float) -> No
         except HTTPError as error:
             if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 raise DownloadError(f"{error.code} {error.reason}") from error
-            partial.discard()  # there is no such rest: begin again
+            partial.discard()  # the partial file is not a prefix: start again
             failure = error
         except URLError as error:
             raise DownloadError(f"no connection: {error.reason}") from error
         except (OSError, HTTPException, ValueError) as error:
             failure = error
-    raise DownloadError(f"broken off {ATTEMPTS} times: {failure}") from failure
+    raise DownloadError(f"interrupted {ATTEMPTS} times: {failure}") from failure
 
 
 def _receive(url: str, partial: _Partial, report: Report, timeout: float) -> None:
-    """Ask for the rest of the file, or for all of it, and append what comes."""
+    """Request the file or the rest of it, and append the response."""
     headers = {"User-Agent": f"loftr_ros/{__version__}", **partial.request_headers(url)}
     with urlopen(Request(url, headers=headers), timeout=timeout) as response:
         if response.status != HTTPStatus.PARTIAL_CONTENT:
             partial.begin(url, response.headers)
         elif not response.headers.get("Content-Range", "").startswith(f"bytes {partial.size()}-"):
             partial.discard()
-            raise ConnectionError("the server sent another part of the file than the missing one")
+            raise ConnectionError("the server sent another range than requested")
         done, length = partial.size(), response.headers.get("Content-Length")
         total = None if length is None else done + int(length)
         report(done, total)
@@ -163,11 +164,11 @@ def _receive(url: str, partial: _Partial, report: Report, timeout: float) -> Non
                     partial.discard()
                     raise DownloadError(f"longer than {MAX_BYTES >> 20} MiB")
     if total is not None and done < total:
-        raise ConnectionError(f"{done} of {total} bytes came")
+        raise ConnectionError(f"received {done} of {total} bytes")
 
 
 def _check_whole(partial: _Partial, check: Callable[[Path], None]) -> None:
-    """Refuse a file that is complete and wrong, so that nobody continues it."""
+    """Check a complete file; discard a wrong one, so that it is not resumed."""
     try:
         check(partial.path)
     except LoftrRosError:

@@ -1,4 +1,4 @@
-"""Decodes JPEG, PNG and other image files from memory, and refuses those that are cut or would fill the memory."""
+"""Decodes JPEG, PNG and other images from memory; rejects truncated and oversized ones."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from numpy.typing import NDArray
 
 from loftr_ros.errors import shortened
 
-# 268 million: beyond any camera that takes sequences, and 0.5 GiB with 16 bits. OpenCV allows 2**30.
+# 268 million pixels: beyond any video camera, and 0.5 GiB at 16 bits. OpenCV allows 2**30.
 MAX_PNG_PIXELS = 1 << 28
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _START_OF_SCAN = 0xDA
-_MARKER_AFTER_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # none of the restarts within it, nor a stuffed 0xff
+_MARKER_AFTER_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # excludes restart markers and stuffed 0xff bytes
 
 
 class DecodeError(Exception):
-    """Bytes that are no image; the message is a clause that says why."""
+    """Bytes that cannot be decoded; the message is a clause with the reason."""
 
 
 def decode(data: bytes, flags: int) -> NDArray[Any]:
-    """Decode an image by OpenCV's `flags`.
+    """Decode an image with OpenCV's `flags`.
 
-    Old decoders fill what is missing of a cut image with gray or black, and allocate whatever size a PNG claims.
+    Checks what old decoders do not: they fill the rest of truncated images with gray or black, and allocate any size
+    that a PNG claims.
 
     Raises:
-        DecodeError: it cannot be decoded, ends early, or is a PNG of more than MAX_PNG_PIXELS.
+        DecodeError: the image cannot be decoded, is truncated, or is a PNG of more than MAX_PNG_PIXELS.
     """
-    if _is_cut(data):
+    if _is_truncated(data):
         raise DecodeError("it ends early, as a file that was not copied or written to its end")
     if (size := _png_size(data)) and size[0] * size[1] > MAX_PNG_PIXELS:
         raise DecodeError(f"it claims to have {size[0]}x{size[1]} pixels")
@@ -51,31 +52,31 @@ def _why_none(data: bytes) -> str:
 
 
 def is_turned(data: bytes) -> bool:
-    """Whether the EXIF data of a JPEG ask for its image to be turned. Raises DecodeError."""
+    """Whether the EXIF orientation of a JPEG rotates its image. Raises DecodeError."""
     if not data.startswith(_JPEG_START):
         return False
-    small = cv2.IMREAD_REDUCED_GRAYSCALE_8  # decodes an eighth of the sides
+    small = cv2.IMREAD_REDUCED_GRAYSCALE_8  # at 1/8 of the size, for speed
     stored, shown = (decode(data, small | flag) for flag in (cv2.IMREAD_IGNORE_ORIENTATION, 0))
     return not np.array_equal(stored, shown)
 
 
-def _is_cut(data: bytes) -> bool:
+def _is_truncated(data: bytes) -> bool:
     if data.startswith(_PNG_SIGNATURE):
-        return _is_cut_png(data)
-    ends = data[-64:].rstrip(b"\0").endswith(_JPEG_END)  # cameras pad
-    return data.startswith(_JPEG_START) and not ends and _is_cut_jpeg(data)
+        return _is_truncated_png(data)
+    ends = data[-64:].rstrip(b"\0").endswith(_JPEG_END)  # some cameras pad with zeros
+    return data.startswith(_JPEG_START) and not ends and _is_truncated_jpeg(data)
 
 
-def _is_cut_png(data: bytes) -> bool:
-    """Whether a chunk is longer than the file, or the last one is missing."""
+def _is_truncated_png(data: bytes) -> bool:
+    """Whether the IEND chunk is missing, or a chunk extends beyond the data."""
     offset = len(_PNG_SIGNATURE)
     while offset + 8 <= len(data) and data[offset + 4 : offset + 8] != b"IEND":
         offset += 12 + int.from_bytes(data[offset : offset + 4], "big")  # length, type, content, checksum
     return offset + 8 > len(data)
 
 
-def _is_cut_jpeg(data: bytes) -> bool:
-    """Whether the segments and scans do not lead to the end of the image, which other data may follow."""
+def _is_truncated_jpeg(data: bytes) -> bool:
+    """Whether the chain of segments and scans does not reach the end marker, which other data may follow."""
     offset = 2
     while offset + 4 <= len(data) and data[offset] == 0xFF:
         marker = data[offset + 1]

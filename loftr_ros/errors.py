@@ -1,22 +1,22 @@
-"""The root of every error that is meant for the user."""
+"""Base class of all errors for the user."""
 
 from typing import ClassVar
 
 
 class LoftrRosError(Exception):
-    """Something the user can fix; the message is one sentence that says what and how.
+    """An error that the user can fix; the message is one sentence with the problem and the fix.
 
     Programs print it without a traceback and exit with `exit_code`; the node reports it in its diagnostics.
 
     Attributes:
-        exit_code: 2 for input or options that cannot be used; 1 for a computation that gave no result.
+        exit_code: 2 for unusable input or options; 1 for a computation without a result.
     """
 
     exit_code: ClassVar[int] = 2
 
 
 class NoPoseError(LoftrRosError):
-    """Images from which no pose could be measured."""
+    """No pose could be estimated from the images."""
 
     exit_code = 1
 

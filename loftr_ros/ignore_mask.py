@@ -1,4 +1,4 @@
-"""Parts of every image that are not to be matched, such as the robot's own body, drawn as a picture."""
+"""Ignore mask: an image file that excludes regions from matching, such as the robot's own body."""
 
 from __future__ import annotations
 
@@ -15,48 +15,48 @@ from loftr_ros.matches import Matches
 
 
 class MaskError(LoftrRosError):
-    """A mask that cannot be read, or that is not of the size of the images."""
+    """A mask that cannot be read, or whose size differs from that of the images."""
 
 
 class MaskedMatcher:
-    """A matcher that ignores the same part of every image.
+    """A matcher that ignores the masked region of every image.
 
     Attributes:
-        checkpoint, device: those of the matcher.
+        checkpoint, device: see `LoftrMatcher`.
     """
 
     def __init__(self, matcher: LoftrMatcher, path: Path) -> None:
-        """Read the mask: an image file, black where images are to be ignored. Raises MaskError."""
+        """Read the mask: an image file, black in ignored regions. Raises MaskError."""
         self.checkpoint, self.device = matcher.checkpoint, matcher.device
         self._matcher = matcher
         self._path = path
         self._mask = _read(path)
 
     @property
-    def effort(self) -> ComputeBudget:
-        """That of the matcher."""
-        return self._matcher.effort
+    def budget(self) -> ComputeBudget:
+        """See `LoftrMatcher`."""
+        return self._matcher.budget
 
-    @effort.setter
-    def effort(self, effort: ComputeBudget) -> None:
-        self._matcher.effort = effort
+    @budget.setter
+    def budget(self, budget: ComputeBudget) -> None:
+        self._matcher.budget = budget
 
     @property
     def precision(self) -> str:
-        """That of the matcher."""
+        """See `LoftrMatcher`."""
         return self._matcher.precision
 
     @property
     def fallback(self) -> str | None:
-        """That of the matcher."""
+        """See `LoftrMatcher`."""
         return self._matcher.fallback
 
     def warm_up(self, height: int, width: int) -> float:
-        """See `LoftrMatcher.warm_up`; a mask of another size is refused with the first image."""
+        """See `LoftrMatcher.warm_up`; a mask of another size is rejected with the first image."""
         return self._matcher.warm_up(height, width, self._mask if self._mask.shape == (height, width) else None)
 
     def extract(self, image: NDArray[np.uint8]) -> Features:
-        """Compute the features of an (H, W) grey image. Raises MaskError if the mask has another size."""
+        """Compute the features of an (H, W) gray image. Raises MaskError if the mask has another size."""
         if image.shape != self._mask.shape:
             raise MaskError(
                 f"mask_image {self._path} is {_size(self._mask)} but the images are {_size(image)}: draw it on one of "
@@ -65,21 +65,21 @@ class MaskedMatcher:
         return self._matcher.extract(image, self._mask)
 
     def match(self, features_a: Features, features_b: Features) -> Matches:
-        """Match two images by their features, where neither is ignored."""
+        """Match two images by their features, outside of the masked regions."""
         return self._matcher.match(features_a, features_b)
 
 
 def _read(path: Path) -> NDArray[np.uint8]:
-    # The file is opened by Python, which says why it cannot be, and decoded from memory.
+    # Read by Python, for a specific error message, and decoded from memory.
     try:
         data = np.frombuffer(path.read_bytes(), np.uint8)
     except OSError as error:
         raise MaskError(f"mask_image {path} cannot be read: {error.strerror}") from error
     mask = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
     if mask is None:
-        raise MaskError(f"mask_image {path} is no image: save it as PNG")
+        raise MaskError(f"mask_image {path} is not an image: save it as PNG")
     if not mask.any():
-        raise MaskError(f"mask_image {path} is all black, which ignores everything: paint white what is to be matched")
+        raise MaskError(f"mask_image {path} is all black, which ignores everything: paint the region to match white")
     return np.asarray(mask, np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""The folder that results are written to, and what goes wrong there."""
+"""Output folders and atomic writing of result files."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ class OutputError(LoftrRosError):
 
 
 def make_folder(path: Path, *files: str) -> None:
-    """Make a folder and those above it, and check at once that results can be written there, not after hours of work.
+    """Create a folder with its parents, and check that results can be written there before the work starts.
 
     Args:
         path: the folder.
         files: names of the results.
 
     Raises:
-        OutputError: the folder cannot be made or written to, or a folder has the name of a result.
+        OutputError: the folder cannot be created or written to, or a folder has the name of a result.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"The output folder {path} cannot be made: {error.strerror}.") from error
+        raise OutputError(f"The output folder {path} cannot be created: {error.strerror}.") from error
     try:
         with tempfile.TemporaryFile(dir=path):
             pass
@@ -36,19 +36,19 @@ def make_folder(path: Path, *files: str) -> None:
         raise OutputError(f"The output folder {path} cannot be written to: {error.strerror}.") from error
     for name in files:
         if (path / name).is_dir():
-            raise OutputError(f"{path / name} is a folder, but a result has to go there: remove it.")
+            raise OutputError(f"{path / name} is a folder, but a result of that name is to be written: remove it.")
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[Path]:
-    """Yield the file to write, which takes the place of `path` when it is whole: until then the old one stays.
+    """Yield a temporary file that replaces `path` atomically at the end; on an error the old file is kept.
 
     Raises:
-        OutputError: it cannot be written; the message names `path`.
+        OutputError: the file cannot be written; the message names `path`.
     """
     try:
-        target = Path(os.path.realpath(path))  # a link stays one
-        if target.exists() and not target.is_file():  # a device, or a pipe
+        target = Path(os.path.realpath(path))  # keep symbolic links
+        if target.exists() and not target.is_file():  # a device or a pipe
             yield path
             return
         part = target.with_name(f"{target.stem}.part{path.suffix}")

@@ -1,4 +1,4 @@
-"""Fixtures that tests of several layers share."""
+"""Shared fixtures, and the marking of slow tests."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-# What `make quick` leaves out: tests that train, render, install, measure, or start programs.
+# Tests that `make quick` skips: they train, render, install, measure, or start programs.
 SLOW_PLACES = {"bench", "demo", "examples", "training"}
 SLOW_PLACES |= {"test_colcon.py", "test_damaged_files.py", "test_unwritable_places.py"}
 SLOW_FIXTURES = {"recorded", "loftr_ros_program", "ros"}
@@ -45,7 +45,7 @@ def recorded() -> Callable[[str], Path]:
 
 @pytest.fixture
 def loftr_ros_program() -> Program:
-    """Run `loftr-ros ARGUMENTS` as a process and return what it said."""
+    """Run `loftr-ros ARGUMENTS` as a process and return its output."""
 
     def run(*arguments: object, timeout: float = 120) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "loftr_ros.cli", *map(str, arguments)]
@@ -56,7 +56,7 @@ def loftr_ros_program() -> Program:
 
 @pytest.fixture
 def texture() -> NDArray[np.uint8]:
-    """A (200, 320) grey image with structure at many scales."""
+    """A (200, 320) gray image with structure at many scales."""
     rng = np.random.default_rng(5)
     image = np.zeros((200, 320))
     for size in (4, 10, 40):
@@ -66,7 +66,7 @@ def texture() -> NDArray[np.uint8]:
 
 @pytest.fixture
 def one_torch_thread() -> Iterator[None]:
-    """Small tensors gain nothing from threads, and other work on the machine loses."""
+    """Use one torch thread: small tensors gain nothing from more, and parallel tests lose."""
     import torch  # not for every test: it takes seconds
 
     threads = torch.get_num_threads()

@@ -81,7 +81,7 @@ def replaced(path: Path, rng: random.Random) -> None:
 
 
 def variants(path: Path, count: int) -> Iterator[str]:
-    """Damage a file in `count` ways, one after the other, and put it right again; yields what is there, in words."""
+    """Damage a file in `count` ways, one after the other, and restore it; yields a description of each."""
     content = path.read_bytes()
     for seed in range(count):
         rng = random.Random(f"{path.name} {seed}")
@@ -96,7 +96,7 @@ def variants(path: Path, count: int) -> Iterator[str]:
 
 
 def assert_fails_only_in_a_sentence(path: Path, count: int, use: Callable[[], object]) -> None:
-    """Use a file as it is, and in all its variants. Some must fail, or this would test nothing."""
+    """Use a file unchanged and in all its variants. Some must fail, or this would test nothing."""
     use()
     failures = 0
     for what in variants(path, count):

@@ -1,4 +1,4 @@
-"""The pages agree with the program: commands, options, names and links exist; figures are those of the benchmarks."""
+"""Documentation matches the code: commands, options, names and links exist; figures are those of the benchmarks."""
 
 import importlib.util
 import re
@@ -12,6 +12,7 @@ import torch
 
 from loftr_ros.cli import COMMANDS, _parse
 from loftr_ros.demo.room import loop_poses
+from loftr_ros.odometry.config import SPECS
 from loftr_ros.ros.parameters.table import PARAMETERS
 
 ROOT = Path(__file__).parents[1]
@@ -21,10 +22,11 @@ ON_ANY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 OTHERS_OPTIONS = {"--clock", "--align_origin", "--all_pairs", "--break-system-packages", "--system-site-packages"}
 OTHERS_OPTIONS |= {"--extra-index-url", "--log-level", "--ros-args", "--symlink-install"}
 PARAMETER_NAMES = {spec.name for spec in PARAMETERS}
+ODOMETRY_OPTIONS = {f"--{spec.name.replace('_', '-')}" for spec in SPECS}
 # Settings of other programs.
 OTHERS_SETTINGS = {"bond_timeout", "odom_topic"}
 
-LOST_PERCENT = 10  # from here on the README tells how many frames were lost
+LOST_PERCENT = 10  # from here on the README gives the share of lost frames
 
 Table = list[dict[str, str]]
 
@@ -74,13 +76,15 @@ def test_commands(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 @ON_ANY_PAGE
 def test_commands_and_options_within_the_text(page: Path) -> None:
-    options = source("loftr_ros/commands/*.py", "bench/*.py", "tools/*.py", "test/conftest.py")
+    options = source(
+        "loftr_ros/commands/*.py", "loftr_ros/training/collection/*.py", "bench/*.py", "tools/*.py", "test/conftest.py"
+    )
     for code in inline_code(page):
         if code.startswith("loftr-ros "):
             assert code.split()[1] in {*COMMANDS, "--help", "--version"}, code
         if code.startswith(("loftr-ros ", "--")):
             for option in re.findall(r"--[a-z][a-z_-]+", code):
-                known = {"--help", "--version", *OTHERS_OPTIONS}
+                known = {"--help", "--version", *OTHERS_OPTIONS, *ODOMETRY_OPTIONS}
                 assert option in known or f'"{option}"' in options, f"{page.name}: {code}"
 
 
@@ -178,11 +182,11 @@ def test_accuracy_in_the_readme_is_that_of_the_benchmarks(benchmarks: dict[str, 
         assert said["mode"].replace("-", "").lower() == heading.split(", ")[1], said
         ours, sift, plain = (
             row(benchmarks, heading, stride=stride, method=method)
-            for method in ("LoFTR compact", "SIFT 4000", "SIFT 4000, plain recipe")
+            for method in ("LoFTR compact", "SIFT 4000", "SIFT 4000, OpenCV pipeline")
         )
         percent = "" if ours["ATE %"] == "-" else f", {ours['ATE %']} %"
         assert said["ATE"].removesuffix(" after scaling") == f"{ours['ATE m']} m{percent}", said
-        assert said["rotation a frame (mean)"] == f"{ours['rotation°']}°", said
+        assert said["rotation per frame (mean)"] == f"{ours['rotation°']}°", said
         lost = f", lost in {sift['lost %']} %" if int(sift["lost %"]) > LOST_PERCENT else ""
         assert said["SIFT in the same engine"] == f"{sift['ATE m']} m{lost}", said
         said_of_plain = "diverges in one frame" if float(plain["ATE m"]) > DIVERGED_M else f"{plain['ATE m']} m"
@@ -208,18 +212,18 @@ def evaluation_docs() -> ModuleType:
 
 
 def test_speed_in_the_text_is_that_of_the_benchmarks(benchmarks: dict[str, Table]) -> None:
-    vga, hd = ({row["entrant"]: row for row in benchmarks[f"{size}, cpu"]} for size in ("640 x 480", "1280 x 720"))
+    vga, hd = ({row["method"]: row for row in benchmarks[f"{size}, cpu"]} for size in ("640 x 480", "1280 x 720"))
     compact, large = vga["LoFTR compact"], hd["LoFTR compact"]
     published, fast = vga["LoFTR published, float32"], vga["LoFTR published"]
     engine = [
         float(row["frame"].split(" / ")[0])
         for heading, table in benchmarks.items()
-        if heading.startswith("1000 matches a frame")
+        if heading.startswith("1000 matches per frame")
         for row in table
-        if row["polish"] == "on"
+        if row["refinement"] == "on"
     ]
     memory = [row["MiB"] for row in benchmarks["Memory, compact, 640 x 480"]]
-    start = row(benchmarks, "1280 x 720 mono8", what="process start to first odometry")["measured"]
+    start = row(benchmarks, "1280 x 720 mono8", quantity="process start to first odometry")["measured"]
 
     said = {name: " ".join((ROOT / name).read_text().split()) for name in ("README.md", "docs/performance.md")}
     times = f"{rounded(compact['ms'])} ms, {rounded(compact['x kornia'])} times as fast as kornia's LoFTR"
@@ -249,11 +253,11 @@ def test_figures_of_the_model_card_are_those_of_the_benchmarks(benchmarks: dict[
     for heading, stride in (place for place in (README_ROWS[0], README_ROWS[2], README_ROWS[4], README_ROWS[6])):
         ours = row(benchmarks, heading, stride=stride, method="LoFTR compact")
         assert f"ATE {ours['ATE m']} m ({ours['ATE %']} %)" in card, heading
-    polished, sift = (
+    refined, sift = (
         row(benchmarks, "tartanair_corridor, stride 1", method=method)
-        for method in ("LoFTR compact, polished", "SIFT 4000")
+        for method in ("LoFTR compact, refined", "SIFT 4000")
     )
-    ours, others = (" / ".join(of[f"AUC@{degrees}°"] for degrees in (5, 10, 20)) for of in (polished, sift))
+    ours, others = (" / ".join(of[f"AUC@{degrees}°"] for degrees in (5, 10, 20)) for of in (refined, sift))
     assert f"{ours} (SIFT {others})" in card
 
 
@@ -272,3 +276,19 @@ def demo_table() -> list[dict[str, str]]:
     text = (ROOT / "README.md").read_text().partition("ends with a table like this one")[2]
     rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", text.partition("\n!")[0], re.MULTILINE)
     return [{"name": name, "value": value} for name, value in rows]
+
+
+def test_map_of_the_architecture_names_every_folder() -> None:
+    """One line for each package and each folder of the repository, by its path from the folder above."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    package_map = page.partition("```\n")[2].partition("```")[0]
+    packages = [path.parent.relative_to(ROOT / "loftr_ros") for path in (ROOT / "loftr_ros").rglob("__init__.py")]
+    named: set[Path] = set()
+    above: list[tuple[int, Path]] = []
+    for indent, name in re.findall(r"^( *)(\w+)/(?: |$)", package_map, re.MULTILINE):
+        above = [(depth, folder) for depth, folder in above if depth < len(indent)]
+        above.append((len(indent), (above[-1][1] if above else Path()) / name))
+        named.add(above[-1][1])
+    assert {Path("loftr_ros") / package for package in packages} <= named
+    assert {Path(name) for name in ("bench", "config", "docs", "examples", "launch", "test", "tools")} <= named
+    assert all((ROOT / folder).is_dir() for folder in named)

@@ -134,7 +134,7 @@ def test_continues_where_the_connection_broke(server: Server, target: Path, vali
 
 def test_next_call_continues(server: Server, target: Path) -> None:
     server.files["/a"] = served = Served(cuts=[CUT, 0, 0])
-    with pytest.raises(DownloadError, match=rf"broken off {ATTEMPTS} times: {CUT} of {len(CONTENT)} bytes came"):
+    with pytest.raises(DownloadError, match=rf"interrupted {ATTEMPTS} times: received {CUT} of {len(CONTENT)} bytes"):
         fetch([server.url("/a")], target, whole)
     assert target.read_bytes() == b"the good old file"
     fetch([server.url("/a")], target, whole)
@@ -148,7 +148,7 @@ def test_server_without_ranges(server: Server, target: Path) -> None:
     assert_only(target, CONTENT)
 
 
-def test_nothing_to_recognise_the_file_by(server: Server, target: Path) -> None:
+def test_nothing_to_recognize_the_file_by(server: Server, target: Path) -> None:
     server.files["/a"] = served = Served(cuts=[CUT], etag=None)
     fetch([server.url("/a")], target, whole)
     assert_only(target, CONTENT)

@@ -57,7 +57,7 @@ def test_the_effort_is_that_of_the_matcher(tmp_path):
     matcher = load_matcher(device="cpu")
     cv2.imwrite(str(tmp_path / "mask.png"), np.full((96, 128), 255, np.uint8))
     masked = MaskedMatcher(matcher, tmp_path / "mask.png")
-    masked.effort = ComputeBudget(96 * 128 // 4)
-    assert matcher.effort == masked.effort == ComputeBudget(96 * 128 // 4)
+    masked.budget = ComputeBudget(96 * 128 // 4)
+    assert matcher.budget == masked.budget == ComputeBudget(96 * 128 // 4)
     assert masked.extract(np.zeros((96, 128), np.uint8)).size == (64, 64)
     assert masked.warm_up(96, 128) > 0

@@ -63,7 +63,7 @@ def test_rooms_import_only_those_below(layer: str) -> None:
     folder = Path(loftr_ros.__path__[0]) / layer
     assert {path.name for path in folder.iterdir() if (path / "__init__.py").exists()} == set(rooms)
     for rank, room in enumerate(rooms):
-        for path in (folder / room).glob("*.py"):
+        for path in (folder / room).rglob("*.py"):
             imported = re.findall(rf"^\s*from loftr_ros\.{layer}\.(\w+)", path.read_text(), re.MULTILINE)
             assert not set(rooms[rank + 1 :]) & set(imported), path
 

@@ -109,7 +109,7 @@ def test_folder_with_the_name_of_a_note(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["/proc/nothing", "/dev/null/results", "a" * 300])
 def test_folder_that_cannot_be_made(path: str) -> None:
-    with pytest.raises(LoftrRosError, match=r"output folder .* cannot be made: \w"):
+    with pytest.raises(LoftrRosError, match=r"output folder .* cannot be created: \w"):
         make_folder(Path(path))
 
 

@@ -1,4 +1,4 @@
-"""Make .venv in the root of the repository, or bring it up to date; do nothing when it is.
+"""Create .venv in the root of the repository, or update it if its inputs have changed.
 
 Runs on the system's Python before anything is installed, so it uses the standard library only.
 """
@@ -23,11 +23,11 @@ STAMP = VENV / "loftr_ros.json"
 LOG = VENV / "pip.log"
 INPUTS = ("setup.py", "setup.cfg", "pyproject.toml", "constraints.txt", "tools/make_venv.py")
 CONSTRAINTS = ROOT / "constraints.txt"
-# Wheels of ROS, and what goes with them in place of what constraints.txt says. Jazzy has the NumPy and the OpenCV of
-# Ubuntu 24.04, which it runs on: so the tests see the oldest that the package supports, and the newest.
+# ROS wheels, and versions that override constraints.txt. Jazzy is tested with the NumPy and OpenCV of Ubuntu 24.04, the
+# oldest supported versions, Kilted with the newest.
 OLDEST = ("numpy==1.26.4", "opencv-python-headless==4.6.0.66")
 WHEELS = {"kilted": (), "jazzy": OLDEST if sys.version_info < (3, 13) else ()}
-# Beside a sourced ROS, only what it does not ship is pinned: its NumPy, SciPy and OpenCV go with its cv_bridge.
+# With a sourced ROS, only packages that it does not ship are pinned: NumPy, SciPy and OpenCV must match its cv_bridge.
 PINNED_BESIDE_ROS = (
     "hypothesis",
     "kornia",
@@ -43,9 +43,9 @@ MINIMUM = (3, 10)
 
 
 def main() -> None:
-    """Compare what .venv was made from with what is asked for now, and install the difference."""
+    """Compare the inputs of .venv with the current ones, and install what has changed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--ros", choices=WHEELS, default="kilted", help="ROS 2 wheels, where none is sourced")
+    parser.add_argument("--ros", choices=WHEELS, default="kilted", help="ROS 2 wheels to use if no ROS is sourced")
     wheels = parser.parse_args().ros
     sourced = os.environ.get("ROS_DISTRO") if os.environ.get("AMENT_PREFIX_PATH") else None
     ros = f"sourced {sourced}" if sourced else f"wheels {wheels}"
@@ -64,12 +64,12 @@ def main() -> None:
 
 
 def hash_inputs() -> str:
-    """Digest of the files that decide what is installed."""
+    """Digest of the files that determine the installed packages."""
     return hashlib.sha256(b"\0".join((ROOT / name).read_bytes() for name in INPUTS)).hexdigest()
 
 
 def check_python() -> None:
-    """Stop with one sentence when this interpreter cannot make the environment."""
+    """Exit with a message if this interpreter cannot create the environment."""
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < MINIMUM:
         stop(f"{sys.executable} is Python {version}; 3.10 or newer is needed: make PYTHON=/path/to/python3.")
@@ -78,49 +78,49 @@ def check_python() -> None:
 
 
 def create(clear: bool, system_packages: bool) -> None:
-    """Make the bare environment, or keep the one that is there."""
+    """Create the empty environment, or keep an existing one."""
     options = ["--clear"] * clear + ["--system-site-packages"] * system_packages
     run(f"{VENV.name} with Python {sys.version.split()[0]}", [sys.executable, "-m", "venv", *options, str(VENV)])
 
 
 def install(wheels: str | None) -> None:
-    """Install this package, editable, with what it needs; ROS from `wheels`, or None where one is sourced."""
+    """Install this package, editable, with its dependencies; ROS from `wheels`, or None if one is sourced."""
     if wheels:
         label = f"dependencies and ROS 2 {wheels} (PyTorch is large: minutes on a first run)"
         extras, pins = f"dev,{wheels}", ["--constraint", str(CONSTRAINTS)]
     else:
-        label = f"what the sourced ROS 2 {os.environ['ROS_DISTRO']} does not bring"
+        label = f"dependencies beyond the sourced ROS 2 {os.environ['ROS_DISTRO']}"
         extras, pins = "dev", pins_beside_ros()
     LOG.unlink(missing_ok=True)
     pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
     run(label, [*pip, "--editable", f"{ROOT}[{extras}]", *pins], LOG)
     if wheels and WHEELS[wheels]:
-        # Not in one with the others: some of the tools for development ask for a newer NumPy, and do without.
+        # A separate step: some development tools require a newer NumPy, but work without it.
         run("the oldest NumPy and OpenCV", [*pip, "--no-deps", *WHEELS[wheels]], LOG)
 
 
 def pins_beside_ros() -> list[str]:
-    """Return requirements that leave the sourced ROS in working order."""
+    """Return requirements that are compatible with the sourced ROS."""
     pins = CONSTRAINTS.read_text().splitlines()
     # cv_bridge was built for the NumPy of this ROS; another major version breaks it.
     return [f"numpy<{system_numpy_major() + 1}", *(pin for pin in pins if pin.split("==")[0] in PINNED_BESIDE_ROS)]
 
 
 def system_numpy_major() -> int:
-    """Major version of the NumPy that the new environment sees before anything is installed into it."""
+    """Major version of the NumPy that the empty environment sees."""
     code = "import numpy; print(numpy.__version__.split('.')[0])"
     answer = subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=False)
     return int(answer.stdout) if answer.returncode == 0 else 1
 
 
 def run(label: str, command: list[str], log: Path | None = None) -> None:
-    """Run a command as one line of progress; leave when it fails, with exit code 2."""
+    """Run a command as one line of progress; exit with code 2 if it fails."""
     if run_step(label, command, log):
         sys.exit(2)
 
 
 def stop(reason: str) -> None:
-    """Leave with a reason and exit code 2."""
+    """Exit with a message and code 2."""
     print(f"make_venv: error: {reason}", file=sys.stderr)
     sys.exit(2)
 

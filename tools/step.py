@@ -1,6 +1,6 @@
 """Run a command as one line of progress: python tools/step.py LABEL COMMAND...
 
-What the command prints is shown only if it fails. Runs before anything is installed, so it uses the standard library
+The output of the command is shown only if it fails. Runs before anything is installed, so it uses the standard library
 only.
 """
 
@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-# Lines of a kept log that are shown when the command fails; all lines are in the file.
+# Number of lines of the log that are shown if the command fails.
 TAIL = 20
 SPINNER = "|/-\\"
 CLEAR_LINE = "\r\x1b[K"
@@ -23,8 +23,8 @@ CLEAR_LINE = "\r\x1b[K"
 def run_step(label: str, command: list[str], log: Path | None = None) -> int:
     """Run a command and return its exit code.
 
-    Its output is appended to `log`; if the command fails, the end of it is shown, and the name of the file. Without a
-    log all of the output is shown.
+    Its output is appended to `log`; if the command fails, its end and the name of the log are shown. Without a log the
+    whole output is shown.
     """
     with log.open("a+b") if log else tempfile.TemporaryFile() as output:
         start = output.seek(0, os.SEEK_END)
@@ -39,7 +39,7 @@ def run_step(label: str, command: list[str], log: Path | None = None) -> int:
 
 
 def _run(label: str, command: list[str], output: int) -> int:
-    """Run a command, with a spinner if somebody can see it, and print the line."""
+    """Run a command, with a spinner on a terminal, and print the line."""
     start = time.monotonic()
     print(f"{label} ...", end="", flush=True)
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT) as process:
@@ -50,7 +50,7 @@ def _run(label: str, command: list[str], output: int) -> int:
 
 
 def _spin(label: str, process: subprocess.Popen[bytes], start: float) -> None:
-    """Turn the spinner until the process ends."""
+    """Show the spinner until the process ends."""
     for sign in itertools.cycle(SPINNER):
         print(f"{CLEAR_LINE}{label} ... {sign} {time.monotonic() - start:.0f} s", end="", flush=True)
         try:

@@ -1,6 +1,6 @@
-"""Writes the example of docs/evaluation.md: LOFTR_ROS_DATA=... python tools/write_evaluation_docs.py
+"""Updates the example in docs/evaluation.md: LOFTR_ROS_DATA=... python tools/write_evaluation_docs.py
 
-Run it when the odometry or the table of `loftr-ros evaluate` has changed; a test compares, with a tolerance.
+Run it after changes of the odometry or of the table of `loftr-ros evaluate`; a test compares with a tolerance.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ EVALUATIONS = (("evaluate", "out/06"), ("evaluate", "out/06", "--align", "sim3")
 
 
 def transcript(folder: Path) -> str:
-    """Return the commands, and what the evaluations of the run in `folder` print."""
+    """Return the commands and the output of the evaluations of the run in `folder`."""
     lines = [f"$ loftr-ros {' '.join(RUN)}"]
     for command in EVALUATIONS:
         lines += [f"$ loftr-ros {' '.join(command)}", *_output(folder, command)]
@@ -27,12 +27,12 @@ def transcript(folder: Path) -> str:
 
 
 def example() -> str:
-    """Return the example that the page shows."""
+    """Return the example in the page."""
     return _parts()[1].removeprefix("\n```\n").removesuffix("\n```\n")
 
 
 def _parts() -> tuple[str, str, str]:
-    """Return the page up to the example, the example, and the rest."""
+    """Split the page at the example: before, example, after."""
     before, _, rest = PAGE.read_text().partition(BEGIN)
     middle, _, after = rest.partition(END)
     return before, middle, after
@@ -46,7 +46,7 @@ def _output(folder: Path, command: tuple[str, ...]) -> list[str]:
 
 
 def main() -> None:
-    """Run and evaluate the sequence, and put it all into the page."""
+    """Run and evaluate the sequence, and update the page."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "kitti").symlink_to(Path(os.environ["LOFTR_ROS_DATA"]).resolve() / "kitti")

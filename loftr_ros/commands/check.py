@@ -1,4 +1,4 @@
-"""`loftr-ros check`: what a recorded sequence or live topics hold, and what is wrong with them, on a page."""
+"""`loftr-ros check`: a page of findings about a recorded sequence or live topics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class CheckError(LoftrRosError):
-    """Live topics cannot be listened to here."""
+    """Live topics cannot be checked without ROS."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,18 +29,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         type=Path,
         metavar="SOURCE",
-        help="KITTI, EuRoC or TUM sequence, or folder of images (default: the live topics of ROS)",
+        help="KITTI, EuRoC or TUM sequence, or folder of images (default: live ROS topics)",
     )
     parser.add_argument(
-        "--mode", choices=("mono", "stereo", "rgbd"), help="the cameras to use (default: the best there is)"
+        "--mode",
+        choices=("mono", "stereo", "rgbd"),
+        help="cameras to use (default: the best mode that the source supports)",
     )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON instead of a page")
     add_format_arguments(parser)
-    motion = parser.add_argument_group("a short look by the odometry")
+    motion = parser.add_argument_group("odometry on the first frames")
     motion.add_argument(
-        "--frames", type=positive_int, default=20, metavar="N", help="run it over the first N frames (default: 20)"
+        "--frames", type=positive_int, default=20, metavar="N", help="run it on the first N frames (default: 20)"
     )
-    motion.add_argument("--no-motion", action="store_true", help="leave it out, which spares the network")
+    motion.add_argument("--no-motion", action="store_true", help="skip it; the network is then not loaded")
     add_matcher_arguments(parser)
     live = parser.add_argument_group("live topics")
     live.add_argument("--seconds", type=positive, default=5.0, help="how long to listen (default: 5)")
@@ -67,7 +69,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _live(args: argparse.Namespace) -> Report:
-    """Listen. ROS itself takes its arguments from the command line of the process."""
+    """Check live topics. ROS arguments are taken from the command line of the process by rclpy."""
     try:
         import rclpy  # noqa: F401
     except ImportError as error:

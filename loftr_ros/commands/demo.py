@@ -1,4 +1,4 @@
-"""`loftr-ros demo`: the whole chain on a rendered room, in real processes over real topics, and how well it did."""
+"""`loftr-ros demo`: a rendered room played to the node in separate processes over DDS, and its accuracy."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=1 + os.getpid() % 100,
         metavar="ID",
-        help="ROS_DOMAIN_ID of the demo (default: one of its own)",
+        help="ROS_DOMAIN_ID of the demo (default: derived from the process id)",
     )
 
 
 def main(args: argparse.Namespace) -> int:
-    """Render, play to the node, record, measure."""
+    """Render, play to the node, record, evaluate."""
     from rich.console import Console
 
     from loftr_ros.demo.session import play_to_node
@@ -51,7 +51,7 @@ def main(args: argparse.Namespace) -> int:
     with _step(console, f"playing {args.frames} stereo frames to the node, in lockstep"):
         result = play_to_node(folder, args.output, args.domain)
     truth = open_sequence(folder, "stereo").ground_truth
-    assert truth is not None  # it was written with the sequence
+    assert truth is not None  # written with the sequence
     with _step(console, "drawing the trajectory and matches"):
         plot_trajectory(args.output / "trajectory.png", result.trajectory, truth, "Rendered room, stereo", metric=True)
         _draw_matches(folder, args.output / "matches.png")
@@ -62,7 +62,7 @@ def main(args: argparse.Namespace) -> int:
 
 @contextmanager
 def _step(console: Console, text: str) -> Iterator[None]:
-    """Show a spinner while a step runs, and leave one line with its duration."""
+    """Show a spinner while a step runs, then a line with its duration."""
     start = time.monotonic()
     with console.status(text):
         yield
@@ -80,7 +80,7 @@ def _render(root: Path, frames: int, console: Console) -> Path:
 
 
 def _draw_matches(folder: Path, path: Path) -> None:
-    """Draw the matches between two frames that are some way apart."""
+    """Draw the matches between the first and the fourth frame."""
     from itertools import islice
 
     import cv2
@@ -113,5 +113,5 @@ def _table(result: SessionResult, errors: TrajectoryErrors) -> Table:
     table.add_row("latency", f"{np.median(latency):.0f} ms median, {max(latency):.0f} ms max")
     table.add_row("path", f"{errors.path_m:.2f} m, closed")
     table.add_row("ATE", f"{errors.ate_m:.3f} m, {errors.ate_percent:.2f} % of the path")
-    table.add_row("rotation error", f"{errors.rotation_mean_deg:.3f}° a frame (mean)")
+    table.add_row("rotation error", f"{errors.rotation_mean_deg:.3f}° per frame (mean)")
     return table

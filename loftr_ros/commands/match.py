@@ -1,4 +1,4 @@
-"""`loftr-ros match`: the matches of two images as a picture, and the pose between them if the camera is known."""
+"""`loftr-ros match`: the matches of two images as a picture, and their relative pose if the camera is calibrated."""
 
 from __future__ import annotations
 
@@ -31,17 +31,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--camera",
         type=Path,
         metavar="YAML",
-        help="calibration as camera_calibration writes it: adds the pose of b in a",
+        help="calibration file of camera_calibration: also estimate the pose of b in a",
     )
-    parser.add_argument("--camera-b", type=Path, metavar="YAML", help="of the second image, if another camera took it")
+    parser.add_argument(
+        "--camera-b", type=Path, metavar="YAML", help="calibration of the second image, if taken by another camera"
+    )
     add_matcher_arguments(parser)
-    parser.add_argument("--no-polish", action="store_true", help="leave the matches as the network gives them")
+    parser.add_argument(
+        "--no-subpixel-refinement", action="store_true", help="skip the sub-pixel refinement of the matches"
+    )
     parser.add_argument("--matches", type=_table_file, metavar="FILE", help="write the matches (csv or npz)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def main(args: argparse.Namespace) -> int:
-    """Match, draw, print; the picture is written even if the matches give no pose."""
+    """Match, draw, print; the picture is written even without a pose."""
     import numpy as np
 
     from loftr_ros.loftr.runtime.budget import ComputeBudget
@@ -57,7 +61,7 @@ def main(args: argparse.Namespace) -> int:
     matcher = load_matcher(
         args.checkpoint, args.device, ComputeBudget(args.max_pixels, args.max_matches), args.precision
     )
-    matches, milliseconds = _match(matcher, *images, polished=not args.no_polish)
+    matches, milliseconds = _match(matcher, *images, refined=not args.no_subpixel_refinement)
     pose = relative_pose(matches, *cameras) if cameras else None
     inliers = pose.inliers if pose else np.full(len(matches), cameras is None)
     figures = figures_of(matches, milliseconds, pose)
@@ -66,8 +70,8 @@ def main(args: argparse.Namespace) -> int:
         write_matches(args.matches, matches, inliers)
     if cameras and pose is None:
         raise NoPoseError(
-            f"{args.image_a} and {args.image_b} have {len(matches)} matches, of which too few agree on a motion: the "
-            f"images must overlap, show texture and fit the calibration (the matches are drawn in {args.output})."
+            f"{args.image_a} and {args.image_b} have {len(matches)} matches, of which too few are consistent with one "
+            f"motion: the images must overlap, show texture and fit the calibration (see the matches in {args.output})."
         )
     print_figures(figures, args.output, as_json=args.json)
     return 0
@@ -107,14 +111,14 @@ def _read_cameras(args: argparse.Namespace, images: tuple[NDArray[np.uint8], ...
 
     if args.camera is None:
         if args.camera_b is not None:
-            raise MatchError("--camera-b is of the second image only; give --camera for the first.")
+            raise MatchError("--camera-b is for the second image only; give --camera for the first.")
         return None
     files = args.camera, args.camera_b or args.camera
     cameras = read_calibration(files[0]).raw, read_calibration(files[1]).raw
     for path, image, file, camera in zip((args.image_a, args.image_b), images, files, cameras, strict=True):
         if image.shape != (camera.height, camera.width):
             raise MatchError(
-                f"{path} is {_size(image)} pixels, but {file} is the calibration of {camera.width}x{camera.height}; "
+                f"{path} is {_size(image)} pixels, but {file} is a calibration for {camera.width}x{camera.height}; "
                 "calibrate at this resolution, or give --camera-b if the images come from two cameras"
                 f"{resize_hint(camera, *image.shape[::-1])}."
             )
@@ -129,32 +133,32 @@ def _size(image: NDArray[np.uint8]) -> str:
 
 
 def _match(
-    matcher: Any, image_a: NDArray[np.uint8], image_b: NDArray[np.uint8], polished: bool
+    matcher: Any, image_a: NDArray[np.uint8], image_b: NDArray[np.uint8], refined: bool
 ) -> tuple[Matches, dict[str, float]]:
-    """Return the matches, and the milliseconds of each stage."""
+    """Return the matches, and the milliseconds by stage."""
     from time import perf_counter
 
     import numpy as np
 
     from loftr_ros.odometry.config import OdometryConfig
-    from loftr_ros.odometry.images.structure_tensor import Texture
-    from loftr_ros.odometry.images.subpixel import polish
+    from loftr_ros.odometry.images.structure_tensor import StructureTensor
+    from loftr_ros.odometry.images.subpixel import refine_subpixel
 
     times = [perf_counter()]
     features = matcher.extract(image_a), matcher.extract(image_b)
     times.append(perf_counter())
     matches = matcher.match(*features)
     times.append(perf_counter())
-    if polished:
+    if refined:
         image_a, image_b = _of_one_size(image_a, image_b)
-        matches = polish(Texture(image_a), image_b, matches, OdometryConfig().polish_max_shift_px)
+        matches = refine_subpixel(StructureTensor(image_a), image_b, matches, OdometryConfig().subpixel_max_shift_px)
     times.append(perf_counter())
     milliseconds = (1e3 * np.diff(times)).round(1).tolist()
-    return matches, dict(zip(("extract", "match", "polish"), milliseconds, strict=True))
+    return matches, dict(zip(("extract", "match", "subpixel"), milliseconds, strict=True))
 
 
 def _of_one_size(image_a: NDArray[np.uint8], image_b: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Extend images to the right and below, for optical flow; all pixels stay where they are."""
+    """Pad images at the right and bottom to a common size, as optical flow requires."""
     import numpy as np
 
     height, width = np.maximum(image_a.shape, image_b.shape)

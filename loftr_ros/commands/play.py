@@ -1,4 +1,4 @@
-"""`loftr-ros play`: a recorded sequence as ROS topics."""
+"""`loftr-ros play`: publish a recorded sequence as ROS topics."""
 
 from __future__ import annotations
 
@@ -13,40 +13,44 @@ from loftr_ros.output import make_folder
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_sequence_arguments(parser, "play")
-    parser.add_argument("--compressed", action="store_true", help="publish PNG, as image_transport's compressed does")
-    parser.add_argument("--namespace", default="/loftr", help="of the topics (default: /loftr)")
+    parser.add_argument(
+        "--compressed", action="store_true", help="publish CompressedImage (PNG), as image_transport does"
+    )
+    parser.add_argument("--namespace", default="/loftr", help="namespace of the topics (default: /loftr)")
     parser.add_argument("--frames", type=positive_int, metavar="N", help="stop after N frames")
     pace = parser.add_mutually_exclusive_group()
-    pace.add_argument("--rate", type=positive, metavar="HZ", help="frames a second, whatever the stamps say")
-    pace.add_argument("--speed", type=positive, default=1.0, metavar="X", help="times real time (default: 1)")
+    pace.add_argument(
+        "--rate", type=positive, metavar="HZ", help="frames per second, instead of the rate of the stamps"
+    )
+    pace.add_argument("--speed", type=positive, default=1.0, metavar="X", help="factor of real time (default: 1)")
     pace.add_argument(
         "--lockstep",
         nargs="?",
         const="/loftr/odometry",
         metavar="TOPIC",
-        help="wait for the odometry of each frame before the next, so that nothing is lost (default topic: %(const)s)",
+        help="wait for the odometry of each frame, so that no frame is dropped (default topic: %(const)s)",
     )
     parser.add_argument(
         "--listeners",
         type=int,
         default=0,
         metavar="N",
-        help="with --lockstep, start when N others, such as `loftr-ros record`, listen to the odometry (default: 0)",
+        help="with --lockstep, wait for N further subscribers to the odometry, such as `loftr-ros record` (default: 0)",
     )
-    parser.add_argument("--loop", action="store_true", help="start over at the end, with stamps that go on")
+    parser.add_argument("--loop", action="store_true", help="restart at the end, with increasing stamps")
     parser.add_argument("--now", action="store_true", help="stamp frames with the time of publishing")
     parser.add_argument(
         "--timeout",
         type=positive,
         default=60.0,
         metavar="S",
-        help="wait so long for subscribers or answers (default: 60)",
+        help="timeout for subscribers and answers (default: 60)",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the times of all frames")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the publish times of all frames")
 
 
 def main(args: argparse.Namespace) -> int:
-    """Publish until the end of the sequence, or until a frame stays unanswered in lockstep."""
+    """Publish until the end of the sequence, or until a frame is not answered in lockstep."""
     from loftr_ros.ros.replay.player import PlayOptions, play
     from loftr_ros.ros.replay.reports import ReplayError, write_report
     from loftr_ros.ros.replay.session import ros_session
@@ -78,5 +82,5 @@ def main(args: argparse.Namespace) -> int:
         write_report(args.json, report)
     print(report)
     if report.unanswered:
-        raise ReplayError(f"no odometry came on {args.lockstep} for the last frame: see what /diagnostics says")
+        raise ReplayError(f"no odometry was received on {args.lockstep} for the last frame: see /diagnostics")
     return 0

@@ -1,4 +1,4 @@
-"""`loftr-ros record`: odometry from a ROS topic as a trajectory file."""
+"""`loftr-ros record`: record odometry from a ROS topic to a trajectory file."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from loftr_ros.output import make_folder
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--topic", default="/loftr/odometry", help="nav_msgs/Odometry (default: %(default)s)")
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE.tum", help="trajectory, TUM format")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write stamps and times of arrival")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE.tum", help="trajectory file, TUM format")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write stamps and arrival times")
     parser.add_argument("--frames", type=positive_int, metavar="N", help="end after N messages")
     parser.add_argument("--timeout", type=positive, metavar="S", help="end after S seconds without a message")
     parser.add_argument(
         "--frame",
         choices=("base", "optical"),
         default="base",
-        help="base: poses as published, of the base in odom; optical: of the camera, as `loftr-ros run` writes them",
+        help="base: poses as published, base in odom; optical: poses of the camera, as written by `loftr-ros run`",
     )
     parser.add_argument(
         "--camera-pose",
@@ -28,12 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs=6,
         default=[0.0] * 6,
         metavar=("X", "Y", "Z", "ROLL", "PITCH", "YAW"),
-        help="the camera_x ... camera_yaw parameters of the node, for --frame optical (default: all 0)",
+        help="camera_x ... camera_yaw of the node, for --frame optical (default: all 0)",
     )
 
 
 def main(args: argparse.Namespace) -> int:
-    """Record until one of the ends, Ctrl-C or SIGTERM."""
+    """Record until --frames, --timeout, Ctrl-C or SIGTERM."""
     from loftr_ros.ros.replay.recorder import RecordOptions, record, write_trajectory
     from loftr_ros.ros.replay.reports import write_report
     from loftr_ros.ros.replay.session import ros_session

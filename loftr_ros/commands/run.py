@@ -1,4 +1,4 @@
-"""`loftr-ros run`: the motion of a recorded sequence, as trajectory files, a report and a picture."""
+"""`loftr-ros run`: odometry of a recorded sequence, as trajectory files, report and plot."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loftr_ros.commands.arguments import add_matcher_arguments, positive
+from loftr_ros.commands.arguments import add_matcher_arguments, add_odometry_arguments, odometry_settings
 from loftr_ros.commands.sequence_input import (
     Source,
     add_sequence_arguments,
@@ -31,11 +31,12 @@ if TYPE_CHECKING:
 
 
 class RunError(LoftrRosError):
-    """Options that do not go together, or wheel odometry that does not go with the sequence."""
+    """Incompatible options, or wheel odometry that does not overlap the sequence in time."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.usage = f"{parser.prog} [options] --mode {{mono,stereo,rgbd}} --output DIR SOURCE"
     add_sequence_arguments(parser, "use")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
     add_matcher_arguments(parser)
@@ -43,43 +44,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mask-image",
         type=Path,
         metavar="FILE",
-        help="image of the size of the images: what is black in it is ignored, such as the robot's own body",
+        help="image of the same size; its black regions are ignored, such as the robot's own body",
     )
     parser.add_argument(
         "--strict",
         action="store_true",
-        help="stop at an image that is damaged or of another size (default: skip it, and say so at the end)",
+        help="stop at an image that is damaged or has another size (default: skip it and report it at the end)",
     )
-    parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
-    scale = parser.add_argument_group("scale of a single camera")
-    scale.add_argument(
-        "--scale-source", choices=("none", "odometry", "camera_height"), default="none", help="default: none"
+    parser.add_argument("--no-progress", action="store_true", help="hide the progress bar")
+    parser.add_argument(
+        "--wheel-odometry",
+        type=Path,
+        metavar="FILE",
+        help="positions of the robot's base by its wheels, meters, in TUM format: for --scale-source odometry",
     )
-    scale.add_argument("--camera-height", type=positive, default=0.0, metavar="M", help="above level ground, metres")
-    scale.add_argument(
-        "--camera-pitch", type=float, default=0.0, metavar="RAD", help="positive looks down (default: 0)"
-    )
-    scale.add_argument(
-        "--wheel-odometry", type=Path, metavar="FILE", help="positions of the robot's base, metres, in TUM format"
-    )
+    add_odometry_arguments(parser)
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run the odometry over the sequence; what was computed is written even if the run ends early.
+    """Run the odometry over the sequence; results are written even if the run ends early.
 
     Raises:
-        NoPoseError: not one pose was measured; the files are written, too.
+        NoPoseError: no pose was measured; the files are written nevertheless.
     """
     from loftr_ros.odometry.config import OdometryConfig
     from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
     from loftr_ros.reports.run_log import REPORT_FILE, RESULT_FILES, FrameRecord, RunLog
 
-    config = OdometryConfig(
-        mode=args.mode,
-        scale_source=args.scale_source,
-        camera_height=args.camera_height,
-        camera_pitch=args.camera_pitch,
-    )
+    config = OdometryConfig(mode=args.mode, **odometry_settings(args))
     source = open_source(args)
     sequence = source.sequence
     wheels = _wheels(args, sequence)
@@ -101,7 +93,7 @@ def main(args: argparse.Namespace) -> int:
                 print_remark("warning", warning)
             _print_summary(log.write(args.output), args.output)
     if reason := log.why_no_pose():
-        raise NoPoseError(f"{reason}; {args.output / REPORT_FILE} tells the reason of each frame.")
+        raise NoPoseError(f"{reason}; {args.output / REPORT_FILE} has the reason for each frame.")
     return 0
 
 
@@ -117,18 +109,20 @@ def _matcher(args: argparse.Namespace) -> LoftrMatcher | MaskedMatcher:
 
 
 def _wheels(args: argparse.Namespace, sequence: Sequence) -> PositionBuffer | None:
-    """Read the wheel odometry, if it is the source of the scale."""
+    """Read the wheel odometry, if it is the scale source."""
     from loftr_ros.evaluation.trajectory import read_tum
     from loftr_ros.odometry.scale.wheel_scale import PositionBuffer
 
     if (args.scale_source == "odometry") != (args.wheel_odometry is not None):
-        raise RunError("--scale-source odometry and --wheel-odometry FILE need each other.")
+        raise RunError("--scale-source odometry and --wheel-odometry FILE require each other.")
     if args.wheel_odometry is None:
         return None
     trajectory = read_tum(args.wheel_odometry)
     first, last = sequence.entries[0].stamp_ns, sequence.entries[-1].stamp_ns
     if trajectory.stamps_ns[-1] < first or trajectory.stamps_ns[0] > last:
-        raise RunError(f"{args.wheel_odometry} is of another time than {args.source}: no stamp lies within it.")
+        raise RunError(
+            f"{args.wheel_odometry} does not overlap {args.source} in time: check that both use the same clock."
+        )
     wheels = PositionBuffer(len(trajectory))
     for stamp_ns, position in zip(trajectory.stamps_ns.tolist(), trajectory.positions, strict=True):
         wheels.add(stamp_ns, position)
@@ -138,7 +132,7 @@ def _wheels(args: argparse.Namespace, sequence: Sequence) -> PositionBuffer | No
 def _estimates(
     odometry: MetricOdometry[Any], sequence: Sequence, frames: Iterator[Frame], show: bool
 ) -> Iterator[OdometryEstimate]:
-    """Process frame after frame under a progress bar."""
+    """Process all frames with a progress bar."""
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -184,10 +178,10 @@ def _print_summary(summary: dict[str, Any], output: Path) -> None:
     unit = "m" if summary["scale_known"] else "(scale unknown)"
     table = Table(show_header=False, box=None)
     table.add_column()
-    table.add_column(overflow="fold")  # a path is of no use with an ellipsis in it
+    table.add_column(overflow="fold")  # do not abbreviate paths
     table.add_row("frames", f"{summary['frames']} ({states})")
     if summary["skipped"]:
-        table.add_row("skipped", f"{len(summary['skipped'])} whose images cannot be used, see the warnings")
+        table.add_row("skipped", f"{len(summary['skipped'])} with unusable images, see the warnings")
     if summary["input_warnings"]:
         counts = (f"{summary['remarks'][fault]} {fault}" for fault in summary["input_warnings"])
         table.add_row("warnings", f"{', '.join(counts)}, see above")
@@ -196,15 +190,15 @@ def _print_summary(summary: dict[str, Any], output: Path) -> None:
     if summary["lost"]:
         table.add_row("lost", ", ".join(f"{count} {reason}" for reason, count in summary["lost"].items()))
     table.add_row(
-        "matches", f"{summary['median_matches']:.0f} a frame, {summary['median_inliers']:.0f} inliers (median)"
+        "matches", f"{summary['median_matches']:.0f} per frame, {summary['median_inliers']:.0f} inliers (median)"
     )
-    table.add_row("time", f"{summary['median_milliseconds']['frame']:.0f} ms a frame (median)")
+    table.add_row("time", f"{summary['median_milliseconds']['frame']:.0f} ms per frame (median)")
     table.add_row("path", f"{summary['path_length']:.2f} {unit}")
     if errors:
         alignment = "aligned with scale" if errors["scaled"] else "aligned"
         ate = "{ate_m:.3f} m, {ate_percent:.2f} % of {path_m:.2f} m".format(**errors)
         table.add_row("ATE", f"{ate}, {alignment}")
-        table.add_row("rotation error", f"{errors['rotation_mean_deg']:.3f}° a frame (mean)")
+        table.add_row("rotation error", f"{errors['rotation_mean_deg']:.3f}° per frame (mean)")
     elif summary["ground_truth"]:
         table.add_row("ATE", "unknown: the ground truth covers fewer than two of these frames")
     elif summary["ground_truth_fault"]:

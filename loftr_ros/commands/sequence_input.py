@@ -1,4 +1,4 @@
-"""Recorded sequences as input of a command: the options, and what is said about the input before and after."""
+"""Recorded sequences as input of a command: options, and remarks about the input."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loftr_ros.commands.arguments import counts_per_metre, positive, positive_int
+from loftr_ros.commands.arguments import counts_per_meter, positive, positive_int
 from loftr_ros.errors import shortened
 
 if TYPE_CHECKING:
     from loftr_ros.sequences.sequence import Sequence
 
-MAX_SKIPPED = 10  # images that are named on the terminal
+MAX_SKIPPED = 10  # images named on the terminal
 
 
 def add_sequence_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
-    """Declare the options that `open_source` reads; `verb` says what the command does with the frames."""
+    """Declare the options of `open_source`; `verb` is the action of the command for the help texts."""
     parser.add_argument("source", type=Path, metavar="SOURCE", help="KITTI, EuRoC or TUM sequence, or folder of images")
-    parser.add_argument("--mode", choices=("mono", "stereo", "rgbd"), required=True, help=f"the cameras to {verb}")
+    parser.add_argument("--mode", choices=("mono", "stereo", "rgbd"), required=True, help=f"cameras to {verb}")
     parser.add_argument(
         "--stride", type=positive_int, default=1, metavar="N", help=f"{verb} every Nth frame (default: 1)"
     )
@@ -28,24 +28,26 @@ def add_sequence_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
 
 
 def add_format_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what files do not always tell: the frame rate, and the unit of depth images."""
-    parser.add_argument("--fps", type=positive, default=30.0, help="of images whose names are no stamps (default: 30)")
+    """Declare what the files may not specify: the frame rate and the unit of depth images."""
+    parser.add_argument(
+        "--fps", type=positive, default=30.0, help="frame rate of images without stamps in their names (default: 30)"
+    )
     parser.add_argument(
         "--depth-scale",
-        type=counts_per_metre,
+        type=counts_per_meter,
         metavar="N",
-        help="counts of an integer depth image in a meter: 1000 for millimeters (default: depth_scale.txt, or 5000)",
+        help="counts per meter of integer depth images: 1000 for millimeters (default: depth_scale.txt, or 5000)",
     )
 
 
 @dataclass(frozen=True)
 class Source:
-    """A sequence that was opened.
+    """An opened sequence.
 
     Attributes:
-        sequence: every Nth frame of it.
-        notes: what was assumed of it, for the user to check.
-        warnings: what is wrong or unlikely in its calibration and units.
+        sequence: the sequence with its stride.
+        notes: assumptions about the input, for the user to check.
+        warnings: implausible calibration or units.
     """
 
     sequence: Sequence
@@ -53,7 +55,7 @@ class Source:
     warnings: list[str]
 
     def print_remarks(self) -> None:
-        """Say before the first frame what was assumed of the input, and what is wrong or unlikely in it."""
+        """Print assumptions and warnings about the input, before the first frame."""
         if self.sequence.ground_truth_fault:
             print_remark("warning", f"no comparison with the truth: {self.sequence.ground_truth_fault}")
         for note in self.notes:
@@ -63,7 +65,7 @@ class Source:
 
 
 def open_source(args: argparse.Namespace) -> Source:
-    """Open the sequence that the options name. Raises SequenceError."""
+    """Open the sequence of the options. Raises SequenceError."""
     from loftr_ros.sequences.first_look import first_look, unknown_depth_unit
     from loftr_ros.sequences.formats import open_sequence
 
@@ -74,7 +76,7 @@ def open_source(args: argparse.Namespace) -> Source:
 
 
 def print_skipped(skipped: list[str]) -> None:
-    """Say after the last frame which images could not be used."""
+    """Print the unusable images, after the last frame."""
     for fault in skipped[:MAX_SKIPPED]:
         print_remark("warning", f"skipped: {shortened(fault, 400)}")
     if len(skipped) > MAX_SKIPPED:

@@ -1,6 +1,6 @@
-"""`loftr-ros train`: a checkpoint from images with depth and pose; may be stopped and continued at any time.
+"""`loftr-ros train`: train a checkpoint on images with depth and pose; can be interrupted and resumed at any time.
 
-On several devices: `torchrun --nproc-per-node 2 -m loftr_ros.cli train ...`.
+With several devices: `torchrun --nproc-per-node 2 -m loftr_ros.cli train ...`.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="YAML file of the run")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="YAML training configuration")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for state, weights and log")
     parser.add_argument("--resume", type=Path, metavar="FILE", help="state.pt of an earlier run to continue")
-    parser.add_argument("--minutes", type=positive, metavar="N", help="stop and save after so many minutes")
-    parser.add_argument("--steps", type=int, metavar="N", help="length of the schedule, instead of the config's")
+    parser.add_argument("--minutes", type=positive, metavar="N", help="stop and save after N minutes")
+    parser.add_argument("--steps", type=int, metavar="N", help="length of the schedule, overrides the configuration")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    parser.add_argument("--no-progress", action="store_true", help="show no progress line")
+    parser.add_argument("--no-progress", action="store_true", help="hide the progress bar")
 
 
 def main(args: argparse.Namespace) -> int:
-    """Train, then print where the results are. Returns 0, or 128 + N after signal N."""
+    """Train and print the paths of the results. Returns 0, or 128 + N after signal N."""
     import numpy as np
     import torch
 
-    # NumPy 1 finds out the smallest numbers when it is first asked, and complains where there are none so small.
+    # NumPy 1 computes finfo on first use, and would warn about denormal numbers flushed to zero below.
     for dtype in (np.float32, np.float64):
         np.finfo(dtype)
-    # Gradients fade into numbers so small that processors take a hundred times as long for them.
+    # Gradients become denormal, which is a hundred times slower on CPUs.
     torch.set_flush_denormal(True)
     try:
         return _train(args)
@@ -67,7 +67,7 @@ def _train(args: argparse.Namespace) -> int:
         if workers.leads:
             print(f"{trainer.step} steps, {trainer.pairs} pairs: {args.output / 'model.safetensors'}")
         if interruption.signal and workers.leads:
-            print(f"interrupted; to go on, add --resume {args.output / 'state.pt'}", file=sys.stderr)
+            print(f"interrupted; to continue, add --resume {args.output / 'state.pt'}", file=sys.stderr)
     return 128 + interruption.signal if interruption.signal else 0
 
 

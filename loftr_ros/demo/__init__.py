@@ -1,1 +1,1 @@
-"""The demo: a rendered room with exact ground truth, played to the real node and measured."""
+"""The demo: a rendered room with exact ground truth, played to the node and evaluated."""

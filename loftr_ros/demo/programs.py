@@ -1,4 +1,4 @@
-"""Programs in a ROS domain of their own, each with its output in a log file."""
+"""Runs programs in a separate ROS domain, with their output in log files."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-PATIENCE_S = 60  # how long a program may take to start, to answer, or to end
+PATIENCE_S = 60  # timeout of a program to start, answer, or end
 
 
 def local_environment(domain: int) -> dict[str, str]:
-    """Return the environment of this process, with DDS kept on this machine and in a ROS_DOMAIN_ID."""
+    """Return the environment with DDS limited to this machine and a ROS_DOMAIN_ID."""
     return {**os.environ, "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_DOMAIN_ID": str(domain)}
 
 
@@ -21,7 +21,7 @@ def local_environment(domain: int) -> dict[str, str]:
 def running(
     name: str, command: Sequence[str], folder: Path, environment: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program with its output in `folder`/`name`.log; on the way out, end it as Ctrl-C does, then by force."""
+    """Run a program with its output in `folder`/`name`.log; on exit send SIGINT, then SIGKILL after a timeout."""
     with (folder / f"{name}.log").open("w") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:

@@ -1,4 +1,4 @@
-"""A stereo camera on a closed loop through a textured room, rendered and written as a KITTI sequence."""
+"""A stereo camera on a closed loop in a textured room, rendered to a KITTI sequence."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ from loftr_ros.training.data.rendering import Scene, render
 from loftr_ros.training.data.scenes import box_faces, rotation, rotation_y
 from loftr_ros.training.data.textures import TextureAtlas, pattern_atlas
 
-WIDTH, HEIGHT, FOCAL = 512, 384, 340.0  # pixels; 74 degrees wide
-BASELINE = 0.12  # metres
+WIDTH, HEIGHT, FOCAL = 512, 384, 340.0  # pixels; field of view 74 degrees
+BASELINE = 0.12  # meters
 RATE = 10.0  # Hz of the stamps
-HALF_ROOM = (4.0, 1.4, 5.0)  # metres: x right, y down, z along the room
-LOOP = (2.2, 3.0)  # metres, half axes of the ellipse that the camera drives around the furniture in the middle
-NOISE = 0.01  # standard deviation of the grey values
+HALF_ROOM = (4.0, 1.4, 5.0)  # meters: x right, y down, z along the room
+LOOP = (2.2, 3.0)  # meters, half axes of the elliptic path around the furniture in the middle
+NOISE = 0.01  # standard deviation of the gray values
 SEED = 7
 
 
 @dataclass(frozen=True)
 class Room:
-    """The scene and what its walls are covered with."""
+    """The scene and its textures."""
 
     scene: Scene
     atlas: TextureAtlas
 
 
 def make_room() -> Room:
-    """A room with a block of furniture in the middle and cupboards in the corners; textures are made here."""
+    """Make a room with furniture in the middle and cupboards in the corners, with procedural textures."""
     draw = Draw(SEED, torch.device("cpu"))
     walls = box_faces(torch.zeros(1, 1, 3), torch.tensor([[HALF_ROOM]]), torch.eye(3), 6)
     places = [(0.0, 0.6, 0.0), (-3.3, 0.2, -4.2), (3.3, 0.5, -4.0), (3.4, 0.0, 4.3), (-3.3, 0.7, 4.2)]
     halves = [(0.7, 0.8, 1.2), (0.5, 1.2, 0.5), (0.4, 0.9, 0.6), (0.4, 1.4, 0.5), (0.6, 0.7, 0.4)]
     turns = rotation_y(torch.tensor([[0.3, 0.1, -0.2, 0.4, 0.0]]))
     furniture = box_faces(torch.tensor([places]), torch.tensor([halves]), turns, 5)
-    centre, right, up = (torch.cat(parts, dim=1) for parts in zip(walls, furniture, strict=True))
-    count = centre.shape[1]
+    center, right, up = (torch.cat(parts, dim=1) for parts in zip(walls, furniture, strict=True))
+    count = center.shape[1]
     atlas = pattern_atlas(draw, 2 * count)
     scene = Scene(
-        centre=centre,
+        center=center,
         right=right,
         up=up,
         texture=draw.integers(atlas.count, 1, count),
-        repeats_per_metre=draw.uniform(0.4, 0.8, 1, count),
+        repeats_per_meter=draw.uniform(0.4, 0.8, 1, count),
         contrast=draw.uniform(0.5, 1.0, 1, count),
         shade=draw.uniform(0.4, 0.6, 1, count),
         moving=torch.zeros(1, count, dtype=torch.bool),
@@ -60,7 +60,7 @@ def make_room() -> Room:
 
 
 def loop_poses(frames: int) -> Tensor:
-    """T_world_camera (frames, 4, 4) of a loop that ends where it began, looking along the path, swaying a little."""
+    """T_world_camera (frames, 4, 4) of a closed loop, looking along the path with a slight sway."""
     angle = torch.linspace(0, 2 * math.pi, frames)
     position = torch.stack([LOOP[0] * angle.cos(), 0.1 * (2 * angle).sin(), LOOP[1] * angle.sin()], dim=1)
     along = torch.stack([-LOOP[0] * angle.sin(), LOOP[1] * angle.cos()], dim=1)
@@ -72,13 +72,13 @@ def loop_poses(frames: int) -> Tensor:
 
 
 def write_sequence(root: Path, frames: int, progress: Callable[[], None], loop_frames: int | None = None) -> Path:
-    """Render the loop and write it in KITTI's layout, ground truth included.
+    """Render the loop and write it in KITTI layout with ground truth.
 
     Args:
-        root: folder to make; the sequence goes to `root/sequences/00`.
+        root: folder to create; the sequence goes to `root/sequences/00`.
         frames: number of poses.
         progress: called after each frame.
-        loop_frames: number of poses that make the whole loop, which is left after `frames`; None: all of it.
+        loop_frames: number of poses of a full loop, of which the first `frames` are rendered; None: a full loop.
 
     Returns:
         The folder of the sequence.

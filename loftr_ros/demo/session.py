@@ -1,4 +1,4 @@
-"""Three processes in a ROS domain of their own: the node, a recorder and a player."""
+"""Runs node, recorder and player as processes in a separate ROS domain."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from loftr_ros.ros.replay.reports import PlayReport, RecordReport, read_play_rep
 
 
 class SessionError(LoftrRosError):
-    """A process of the demo that failed; the message says which and where its output is."""
+    """A process of the demo failed; the message names it and its log."""
 
 
 @dataclass(frozen=True)
 class SessionResult:
-    """What went over the topics.
+    """Results of the session.
 
     Attributes:
-        trajectory: as recorded from /loftr/odometry, T_odom_camera in the optical frame.
-        played, recorded: times of every frame and message.
+        trajectory: recorded from /loftr/odometry, T_odom_camera in the optical frame.
+        played, recorded: times of all frames and messages.
     """
 
     trajectory: Trajectory
@@ -37,8 +37,8 @@ def play_to_node(sequence: Path, output: Path, domain: int) -> SessionResult:
 
     Args:
         sequence: folder of the sequence.
-        output: folder for the recording and for what each process prints.
-        domain: ROS_DOMAIN_ID that nobody else uses.
+        output: folder for the recording and the logs.
+        domain: unused ROS_DOMAIN_ID.
 
     Raises:
         SessionError: a process failed or did not end in time.
@@ -58,7 +58,7 @@ def play_to_node(sequence: Path, output: Path, domain: int) -> SessionResult:
         running("player", play, output, environment) as player,
     ):
         _wait(player, "player", output, None)
-        recorder.send_signal(signal.SIGINT)  # it has what there is: in lockstep every answer came before the next frame
+        recorder.send_signal(signal.SIGINT)  # complete: in lockstep every answer was received before the next frame
         _wait(recorder, "recorder", output, PATIENCE_S)
     return SessionResult(read_tum(recording), read_play_report(played), read_record_report(recorded))
 

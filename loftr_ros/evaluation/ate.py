@@ -1,7 +1,7 @@
-"""Errors of a trajectory against ground truth: poses are paired by time, aligned, and compared.
+"""Absolute trajectory error: association by time, alignment and comparison with ground truth.
 
-ATE as in Sturm et al., "A Benchmark for the Evaluation of RGB-D SLAM Systems" (IROS 2012); the alignment is Umeyama's,
-"Least-squares estimation of transformation parameters between two point patterns" (PAMI 1991).
+The ATE is that of Sturm et al., "A Benchmark for the Evaluation of RGB-D SLAM Systems" (IROS 2012); the alignment is
+Umeyama's, "Least-squares estimation of transformation parameters between two point patterns" (PAMI 1991).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Similarity:
         return np.asarray(self.scale * points @ self.R.T + self.t)
 
     def move(self, trajectory: Trajectory) -> Trajectory:
-        """Transform the positions, and turn the orientations with them."""
+        """Transform positions and orientations."""
         poses = trajectory.poses.copy()
         poses[:, :3, :3] = self.R @ poses[:, :3, :3]
         poses[:, :3, 3] = self.apply(trajectory.positions)
@@ -41,18 +41,18 @@ class Similarity:
 
 @dataclass(frozen=True)
 class TrajectoryErrors:
-    """How far an estimate is from the truth.
+    """Errors of an estimated trajectory.
 
-    Per-frame errors are of consecutive relative poses; direction errors count frames that moved more than 1 mm.
+    Errors per frame are those of consecutive relative poses; the direction error uses frames that moved more than 1 mm.
 
     Attributes:
         poses: number of poses compared.
-        path_m: length of the true path, metres.
-        scaled: whether the estimate was aligned with a scale (Sim(3)), as for a single camera, or without (SE(3)).
-        ate_m, ate_percent: root mean square position error after alignment, metres and per cent of the path.
+        path_m: length of the ground truth path, meters.
+        scaled: whether the alignment includes a scale (Sim(3), for a single camera) or not (SE(3)).
+        ate_m, ate_percent: RMSE of the positions after alignment, meters and percent of the path.
         end_m, end_percent: error of the motion from the first to the last pose, not aligned (scaled if `scaled`).
         rotation_mean_deg, rotation_median_deg: rotation error per frame, degrees.
-        translation_mean_m: length of the translation error per frame, metres (scaled if `scaled`).
+        translation_mean_m: translation error per frame, meters (scaled if `scaled`).
         direction_median_deg: angle between estimated and true translation per frame, degrees.
     """
 
@@ -70,10 +70,10 @@ class TrajectoryErrors:
 
 
 def associate(estimate: Trajectory, truth: Trajectory, max_difference_s: float = 0.02) -> tuple[Trajectory, Trajectory]:
-    """Pair each estimated pose with the true one nearest in time; poses without one are left out.
+    """Pair each estimated pose with the ground truth pose nearest in time; drop poses without one.
 
     Raises:
-        TrajectoryError: fewer than two pairs are left.
+        TrajectoryError: fewer than two pairs.
     """
     nearest, paired = _nearest(truth.stamps_ns, estimate.stamps_ns, 1e9 * max_difference_s)
     if paired.sum() < 2:
@@ -89,7 +89,7 @@ def associate(estimate: Trajectory, truth: Trajectory, max_difference_s: float =
 
 
 def align(points: NDArray[np.float64], onto: NDArray[np.float64], with_scale: bool) -> Similarity:
-    """Least-squares transform of (N, 3) points onto others (Umeyama 1991, equations 40-42)."""
+    """Compute the least-squares similarity of (N, 3) points onto others (Umeyama 1991, equations 40-42)."""
     mean, mean_onto = points.mean(axis=0), onto.mean(axis=0)
     U, singular, Vt = np.linalg.svd((onto - mean_onto).T @ (points - mean) / len(points))
     sign = np.array([1.0, 1.0, np.sign(np.linalg.det(U @ Vt))])
@@ -100,13 +100,13 @@ def align(points: NDArray[np.float64], onto: NDArray[np.float64], with_scale: bo
 
 
 def align_to(estimate: Trajectory, truth: Trajectory, alignment: Alignment) -> Similarity:
-    """Return what takes an estimate to the truth that it is paired with.
+    """Compute the alignment of an estimate to the associated ground truth.
 
     Args:
         estimate: N poses.
-        truth: the N true ones.
-        alignment: by least squares over all positions without a scale ("se3") or with one ("sim3"), so that the first
-            poses are the same ("origin"), or not at all ("none").
+        truth: N associated ground truth poses.
+        alignment: least squares over all positions without scale ("se3") or with scale ("sim3"), equal first poses
+            ("origin"), or none ("none").
     """
     if alignment == "none":
         return Similarity(np.eye(3), np.zeros(3), 1.0)
@@ -117,7 +117,7 @@ def align_to(estimate: Trajectory, truth: Trajectory, alignment: Alignment) -> S
 
 
 def absolute_errors_m(estimate: Trajectory, truth: Trajectory) -> NDArray[np.float64]:
-    """(N,) distances between the positions of an aligned estimate and the true ones; their RMSE is the ATE."""
+    """(N,) position errors of an aligned estimate; their RMSE is the ATE."""
     distances: NDArray[np.float64] = np.linalg.norm(estimate.positions - truth.positions, axis=1)
     return distances
 
@@ -125,7 +125,7 @@ def absolute_errors_m(estimate: Trajectory, truth: Trajectory) -> NDArray[np.flo
 def evaluate(
     estimate: Trajectory, truth: Trajectory, with_scale: bool, max_difference_s: float = 0.02
 ) -> TrajectoryErrors:
-    """Compare an estimate with ground truth; `with_scale` for a single camera, whose scale is unknown.
+    """Evaluate an estimate against ground truth; `with_scale` if its scale is unknown (single camera).
 
     Raises:
         TrajectoryError: see `associate`.
@@ -157,7 +157,7 @@ def evaluate(
 def _nearest(
     among: NDArray[np.int64], stamps: NDArray[np.int64], max_difference: float
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """(N,) index of the stamp nearest to each of N, and whether it is near enough. `among` increases."""
+    """(N,) index of the stamp in `among` (increasing) nearest to each of `stamps`, and whether it is near enough."""
     if len(among) == 0:
         return np.zeros(len(stamps), np.int64), np.zeros(len(stamps), bool)
     after = np.clip(np.searchsorted(among, stamps), 0, len(among) - 1)

@@ -1,4 +1,4 @@
-"""Pictures of trajectories."""
+"""Plots of trajectories."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from loftr_ros.evaluation.trajectory import Trajectory
 from loftr_ros.output import writing
 
 ESTIMATE = {"color": "#0072b2", "linewidth": 1.5, "zorder": 3}
-# Wide and pale below the estimate, so that it shows where the two agree.
+# Wide and pale below the estimate, so that both are visible where they agree.
 TRUTH = {"color": "#f2b25c", "linewidth": 5.0, "solid_capstyle": "round", "zorder": 2, "label": "ground truth"}
 
 Points = NDArray[np.float64]
 
 
 def plot_trajectory(path: Path, estimate: Trajectory, truth: Trajectory | None, title: str, metric: bool) -> None:
-    """Draw a trajectory from above and from the side, in the axes of the first camera.
+    """Plot a trajectory from above and from the side, in the frame of the first camera.
 
     Args:
         path: image file to write.
         estimate: T_odom_camera.
-        truth: T_world_camera to align the estimate to, or None. It must cover at least two stamps of the estimate.
-        title: of the figure.
-        metric: whether the estimate is in metres; else it is also scaled to the ground truth.
+        truth: T_world_camera to align the estimate to, or None; must cover at least two stamps of the estimate.
+        title: title of the figure.
+        metric: whether the estimate is in meters; otherwise the alignment includes a scale.
 
     Raises:
-        TrajectoryError: estimate and truth have no stamps in common.
+        TrajectoryError: estimate and ground truth have no common stamps.
         OutputError: the file cannot be written.
     """
     figure = Figure(figsize=(11, 5.2), layout="constrained")
-    _entitle(figure, title)
+    _set_title(figure, title)
     above, side = figure.subplots(1, 2)
     points, truth_points = _in_first_camera(estimate, truth, metric)
     label = "estimate" if truth is None else "estimate, aligned" if metric else "estimate, aligned and scaled"
@@ -51,29 +51,29 @@ def plot_trajectory(path: Path, estimate: Trajectory, truth: Trajectory | None, 
         above.plot(truth_points[:, 0], truth_points[:, 2], **TRUTH)
         side.plot(truth_points[:, 2], -truth_points[:, 1], **TRUTH)
     unit = "m" if metric or truth is not None else "unknown scale"
-    _dress(above, "from above", f"right [{unit}]", f"forward [{unit}]")
-    _dress(side, "from the side", f"forward [{unit}]", f"up [{unit}]")
+    _format(above, "from above", f"right [{unit}]", f"forward [{unit}]")
+    _format(side, "from the side", f"forward [{unit}]", f"up [{unit}]")
     above.legend(loc="best", fontsize="small")
     _save(figure, path)
 
 
 def plot_axes(path: Path, estimate: Trajectory, truth: Trajectory, title: str) -> None:
-    """Draw each axis over time: the positions, their difference, and by how much the rotation has drifted.
+    """Plot each axis over time: position, position error, and rotation drift.
 
-    All in the axes of the first true camera. The rotation is that since the first pose, because the alignment of
-    positions leaves the turn about a straight path open.
+    In the frame of the first ground truth camera. The rotation drift is relative to the first pose, because the
+    alignment of positions on a straight path leaves the rotation about the path undetermined.
 
     Args:
         path: image file to write.
         estimate: N poses, aligned.
-        truth: the N true ones.
-        title: of the figure.
+        truth: N ground truth poses.
+        title: title of the figure.
 
     Raises:
         OutputError: the file cannot be written.
     """
     figure = Figure(figsize=(13, 7.5), layout="constrained")
-    _entitle(figure, title)
+    _set_title(figure, title)
     seconds = (truth.stamps_ns - truth.stamps_ns[0]) / 1e9
     T_camera_world = np.linalg.inv(truth.poses[0])
     points, truth_points = (_transform(T_camera_world, t.positions) for t in (estimate, truth))
@@ -85,7 +85,7 @@ def plot_axes(path: Path, estimate: Trajectory, truth: Trajectory, title: str) -
         grid[i, 0].set_ylabel(axis)
         for axes, values in zip(grid[i, 1:], errors, strict=True):
             axes.plot(seconds, values[:, i], **ESTIMATE)
-    for axes, heading in zip(grid[0], ("position [m]", "error of position [m]", "drift of rotation [°]"), strict=True):
+    for axes, heading in zip(grid[0], ("position [m]", "position error [m]", "rotation drift [°]"), strict=True):
         axes.set_title(heading)
     for axes in grid[2]:
         axes.set_xlabel("time [s]")
@@ -95,21 +95,21 @@ def plot_axes(path: Path, estimate: Trajectory, truth: Trajectory, title: str) -
     _save(figure, path)
 
 
-def _entitle(figure: Figure, title: str) -> None:
-    """Write a title that holds a name of any folder: dollars in it are no mathematics, and its bytes may be no text."""
+def _set_title(figure: Figure, title: str) -> None:
+    """Set a title that may contain any folder name: escape dollar signs (math mode) and undecodable bytes."""
     figure.suptitle(shortened(title).replace("$", r"\$"), fontsize="medium")
 
 
 def _save(figure: Figure, path: Path) -> None:
     with writing(path) as part, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph")  # a name in letters that the font does not have
+        warnings.filterwarnings("ignore", message="Glyph")  # names with characters that the font lacks
         figure.savefig(part, dpi=130)
 
 
 def _rotation_drift(estimate: Trajectory, truth: Trajectory) -> Points:
-    """(N, 3) rotation vectors, radians, of the estimated rotation since the first pose from the true one.
+    """(N, 3) rotation vectors, radians, from the ground truth to the estimated rotation since the first pose.
 
-    Both are rotations of the camera in its first axes, T_first_camera.
+    Both are rotations T_first_camera in the frame of the first camera.
     """
     since_first, true_since_first = (t.poses[0, :3, :3].T @ t.poses[:, :3, :3] for t in (estimate, truth))
     drift: Points = Rotation.from_matrix(since_first @ np.swapaxes(true_since_first, 1, 2)).as_rotvec()
@@ -117,7 +117,7 @@ def _rotation_drift(estimate: Trajectory, truth: Trajectory) -> Points:
 
 
 def _in_first_camera(estimate: Trajectory, truth: Trajectory | None, metric: bool) -> tuple[Points, Points | None]:
-    """Positions of both in the frame of the first true camera, or of the first estimated one without truth."""
+    """Positions of both in the frame of the first ground truth camera, or of the first estimated one without it."""
     if truth is None:
         return estimate.positions, None
     paired, paired_truth = associate(estimate, truth)
@@ -132,7 +132,7 @@ def _transform(T: NDArray[np.float64], points: Points) -> Points:
     return moved
 
 
-def _dress(axes: Axes, title: str, x: str, y: str) -> None:
+def _format(axes: Axes, title: str, x: str, y: str) -> None:
     axes.set(title=title, xlabel=x, ylabel=y)
     axes.set_aspect("equal", adjustable="datalim")
     axes.margins(0.08)

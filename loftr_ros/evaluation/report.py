@@ -1,4 +1,4 @@
-"""What `loftr-ros evaluate` finds out, as a table for people, JSON for programs, and plots."""
+"""Results of `loftr-ros evaluate`: table, JSON and plots, with warnings about likely faults of the input."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ from loftr_ros.output import writing
 ALIGNMENTS: Mapping[Alignment, str] = {
     "se3": "rotation and translation by least squares (SE(3))",
     "sim3": "rotation, translation and scale by least squares (Sim(3))",
-    "origin": "the first poses made the same",
+    "origin": "to the first pose",
     "none": "none",
 }
 
 
-# Beyond the errors of metric odometry, the calibration of the baseline included; and the errors that are left with the
-# right scale, as a share, which noise such as that of a camera that stands still never falls to.
-MAX_SCALE, MAX_REST = 1.1, 0.5
-# Where positions fit so well, the first rotation is off by far less than the 30 degrees that this displacement takes.
+# A scale error of metric odometry, calibration of the baseline included, is smaller; and a wrong scale explains at
+# least this share of the ATE, unlike noise, such as that of a camera at rest.
+MAX_SCALE, MAX_RESIDUAL = 1.1, 0.5
+# With so small an ATE the first rotation is accurate to far less than the 30 degrees that this end error would take.
 MAX_ATE_PERCENT, MAX_END_ERROR = 3.0, 0.5  # of the path, of the extent of the positions
 
 
 @dataclass(frozen=True)
 class EndError:
-    """Error of the motion from the first to the last pose, whatever the alignment of the positions."""
+    """Error of the motion from the first to the last pose, independent of the alignment."""
 
     translation_m: float
     translation_percent: float
@@ -54,19 +54,19 @@ class EndError:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The figures, as they go into the JSON.
+    """Results, with the fields of the JSON.
 
     Attributes:
         poses: number of poses compared.
-        path_m: length of the true path through them.
-        alignment: how the estimate was aligned.
-        scale: what the estimate was multiplied by; 1 unless aligned with scale.
-        scale_error_percent: how much of itself the estimate lacks; negative if it is too long.
-        ate_m: of the distances between aligned and true positions.
-        ate_percent: their root mean square in per cent of the path.
-        rpe: relative pose errors over the delta asked for.
-        end: of the whole.
-        drift: by the metre driven; None for a path too short to say.
+        path_m: length of the ground truth path.
+        alignment: kind of alignment.
+        scale: scale factor applied to the estimate; 1 unless aligned with scale.
+        scale_error_percent: scale - 1; positive if the estimate is too short.
+        ate_m: statistics of the position errors after alignment.
+        ate_percent: ATE (RMSE) in percent of the path.
+        rpe: relative pose errors over the selected delta.
+        end: error of the motion from the first to the last pose.
+        drift: drift by segment; None if the path is too short.
     """
 
     poses: int
@@ -84,18 +84,18 @@ class Evaluation:
     def of(
         estimate: Trajectory, truth: Trajectory, alignment: Alignment, scale: float, delta: float, unit: DeltaUnit
     ) -> Evaluation:
-        """Compare N poses with the N true ones.
+        """Evaluate N poses against N ground truth poses.
 
         Args:
-            estimate: aligned.
-            truth: pose by pose.
-            alignment: how the estimate was aligned, and with what scale.
-            scale: see `alignment`.
-            delta: of the RPE, see `relative_pose_errors`.
-            unit: of delta.
+            estimate: aligned estimate.
+            truth: associated ground truth.
+            alignment: kind of alignment.
+            scale: scale factor of the alignment.
+            delta: delta of the RPE, see `relative_pose_errors`.
+            unit: unit of delta.
 
         Raises:
-            TrajectoryError: delta does not fit.
+            TrajectoryError: delta does not fit the trajectory.
         """
         ate = Statistics.of(absolute_errors_m(estimate, truth))
         end_m, end_deg = motion_errors(estimate, truth, np.array([0]), np.array([-1]))
@@ -114,7 +114,7 @@ class Evaluation:
         )
 
     def print(self, results: Path) -> None:
-        """Print a table."""
+        """Print the results as a table."""
         table = Table(show_header=False, box=None)
         for row in self._rows():
             table.add_row(*row)
@@ -125,75 +125,75 @@ class Evaluation:
         yield "compared", f"{self.poses} poses, path {self.path_m:.2f} m"
         yield "alignment", ALIGNMENTS[self.alignment]
         if self.alignment == "sim3":
-            yield "scale", f"the estimate times {self.scale:.4f}, an error of {self.scale_error_percent:+.2f} %"
-        yield "ATE", _in_words(self.ate_m, " m")
+            yield "scale", f"{self.scale:.4f} applied to the estimate, an error of {self.scale_error_percent:+.2f} %"
+        yield "ATE", _format_statistics(self.ate_m, " m")
         yield "", f"{self.ate_percent:.2f} % of the path (rmse)"
         delta = (
             "one frame" if (self.rpe.delta, self.rpe.unit) == (1, "frames") else f"{self.rpe.delta:g} {self.rpe.unit}"
         )
-        yield f"RPE over {delta}", _in_words(self.rpe.translation_m, " m")
-        yield "", _in_words(self.rpe.rotation_deg, "°")
+        yield f"RPE over {delta}", _format_statistics(self.rpe.translation_m, " m")
+        yield "", _format_statistics(self.rpe.rotation_deg, "°")
         end = self.end
         yield "end", f"{end.translation_m:.3f} m, {end.translation_percent:.2f} % of the path, {end.rotation_deg:.3f}°"
         if self.drift is None:
             yield "drift", "unknown: the path is too short for a segment"
             return
         for part in self.drift.by_length:
-            yield f"drift over {part.length_m:g} m", _drift_in_words(part)
-        yield "drift over all", _drift_in_words(self.drift)
+            yield f"drift over {part.length_m:g} m", _format_drift(part)
+        yield "drift over all", _format_drift(self.drift)
 
 
-def doubts(evaluation: Evaluation, estimate: Trajectory, truth: Trajectory) -> list[str]:
-    """Return a sentence for each fault of the files that large errors look like.
+def warnings(evaluation: Evaluation, estimate: Trajectory, truth: Trajectory) -> list[str]:
+    """Return warnings about faults of the input files that the errors indicate.
 
     Args:
-        evaluation: the figures.
+        evaluation: the results.
         estimate: N poses, aligned.
-        truth: the N true ones.
+        truth: N ground truth poses.
     """
     found = []
     extent_m = float(np.linalg.norm(np.ptp(truth.positions, axis=0)))
     if evaluation.alignment == "se3" and np.ptp(estimate.positions, axis=0).any():
         scaled = align(estimate.positions, truth.positions, with_scale=True)
-        rest_m = np.linalg.norm(scaled.apply(estimate.positions) - truth.positions) / len(truth) ** 0.5
-        if not 1 / MAX_SCALE < scaled.scale < MAX_SCALE and rest_m < MAX_REST * evaluation.ate_m.rmse:
+        residual_m = np.linalg.norm(scaled.apply(estimate.positions) - truth.positions) / len(truth) ** 0.5
+        if not 1 / MAX_SCALE < scaled.scale < MAX_SCALE and residual_m < MAX_RESIDUAL * evaluation.ate_m.rmse:
             found.append(
-                f"the estimate would fit far better times {scaled.scale:.3g}: give --align sim3 if it is of a single "
-                "camera, which has no scale, and check that both files are in meters"
+                f"the estimate would fit far better with a scale of {scaled.scale:.3g}: use --align sim3 for a single "
+                "camera, whose scale is unknown, and check that both files are in meters"
             )
     if evaluation.ate_percent < MAX_ATE_PERCENT and evaluation.end.translation_m > MAX_END_ERROR * extent_m:
         found.append(
-            "the positions agree, but the motion as seen from the first pose does not: the quaternions of one file are "
-            "in another order (TUM has qx qy qz qw), or its poses are of another frame (the body instead of the camera)"
+            "the positions agree, but the motion relative to the first pose does not: the quaternions of one file are "
+            "in another order (TUM: qx qy qz qw), or its poses are of another frame (body instead of camera)"
         )
     return found
 
 
 def write_evaluation(
-    stem: Path, evaluation: Evaluation, made_of: Mapping[str, Any], estimate: Trajectory, truth: Trajectory
+    stem: Path, evaluation: Evaluation, inputs: Mapping[str, Any], estimate: Trajectory, truth: Trajectory
 ) -> None:
     """Write STEM.json and STEM.png.
 
     Args:
         stem: path without suffix.
-        evaluation: the figures.
-        made_of: what was compared, put before the figures.
+        evaluation: the results.
+        inputs: files and options of the comparison, stored with the results.
         estimate: N poses, aligned.
-        truth: the N true ones.
+        truth: N ground truth poses.
 
     Raises:
         OutputError: a file cannot be written.
     """
-    title = f"{made_of['run']}, alignment {evaluation.alignment}, ATE {evaluation.ate_m.rmse:.3f} m"
+    title = f"{inputs['run']}, alignment {evaluation.alignment}, ATE {evaluation.ate_m.rmse:.3f} m"
     with writing(stem.with_name(f"{stem.name}.json")) as path:
-        path.write_text(json.dumps({**made_of, **asdict(evaluation)}, indent=1) + "\n")
+        path.write_text(json.dumps({**inputs, **asdict(evaluation)}, indent=1) + "\n")
     plot_axes(stem.with_name(f"{stem.name}.png"), estimate, truth, title)
 
 
-def _in_words(errors: Statistics, unit: str) -> str:
+def _format_statistics(errors: Statistics, unit: str) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in asdict(errors).items()) + unit
 
 
-def _drift_in_words(drift: SegmentDrift | Drift) -> str:
-    per_metre = f"{drift.translation_percent:.2f} %, {drift.rotation_deg_per_m:.4f}°/m"
-    return f"{per_metre} ({drift.segments} segments)"
+def _format_drift(drift: SegmentDrift | Drift) -> str:
+    per_meter = f"{drift.translation_percent:.2f} %, {drift.rotation_deg_per_m:.4f}°/m"
+    return f"{per_meter} ({drift.segments} segments)"

@@ -1,7 +1,7 @@
-"""Errors of the motion between two poses of a trajectory: over a delta (RPE), and over driven metres (KITTI).
+"""Relative pose error (RPE) over a delta, and drift over path segments as in KITTI odometry.
 
-All functions take an estimate and the truth pose by pose, as `ate.associate` returns them. The errors do not
-depend on an alignment, except that an estimate of unknown scale has to be scaled first.
+All functions take an estimate and the associated ground truth, as `ate.associate` returns them. The errors do not
+depend on the alignment, except for the scale of an estimate whose scale is unknown.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from loftr_ros.evaluation.trajectory import Trajectory, TrajectoryError
 DeltaUnit = Literal["frames", "m"]
 
 KITTI_LENGTHS_M = (100.0, 200.0, 300.0, 400.0, 500.0, 600.0, 700.0, 800.0)
-KITTI_STEP = 10  # frames from the start of one segment to the next
+KITTI_STEP = 10  # frames between the starts of two segments
 SHORT_LENGTHS_M = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 
 Indices = NDArray[np.intp]
@@ -28,7 +28,7 @@ Errors = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Statistics:
-    """What is told of many errors, in their unit."""
+    """Statistics of N errors."""
 
     rmse: float
     mean: float
@@ -37,14 +37,14 @@ class Statistics:
 
     @staticmethod
     def of(errors: Errors) -> Statistics:
-        """Sum up (N,) errors, N at least 1."""
+        """Compute the statistics of (N,) errors, N at least 1."""
         rmse = np.sqrt((errors**2).mean())
         return Statistics(float(rmse), float(errors.mean()), float(np.median(errors)), float(errors.max()))
 
 
 @dataclass(frozen=True)
 class RelativePoseErrors:
-    """RPE: `pairs` motions over `delta` frames or metres, errors in metres and degrees."""
+    """RPE: `pairs` motions over `delta` frames or meters, errors in meters and degrees."""
 
     delta: float
     unit: DeltaUnit
@@ -55,7 +55,7 @@ class RelativePoseErrors:
 
 @dataclass(frozen=True)
 class SegmentDrift:
-    """Mean errors over the segments of one length, by the metre driven."""
+    """Mean errors over the segments of one length, relative to the distance driven."""
 
     length_m: float
     segments: int
@@ -65,7 +65,7 @@ class SegmentDrift:
 
 @dataclass(frozen=True)
 class Drift:
-    """Mean errors over all segments of all lengths, the figures of the KITTI leaderboard, and those of each length."""
+    """Mean errors over all segments of all lengths, as on the KITTI leaderboard, and by length."""
 
     segments: int
     translation_percent: float
@@ -74,15 +74,15 @@ class Drift:
 
 
 def relative_motions(poses: NDArray[np.float64], starts: Indices, ends: Indices) -> NDArray[np.float64]:
-    """Return the (P, 4, 4) motions T_start_end between P pairs of (N, 4, 4) poses, chosen by (P,) indices."""
+    """Return the (P, 4, 4) motions T_start_end between P pairs of (N, 4, 4) poses, given by (P,) indices."""
     motions: NDArray[np.float64] = np.linalg.inv(poses[starts]) @ poses[ends]
     return motions
 
 
 def motion_errors(estimate: Trajectory, truth: Trajectory, starts: Indices, ends: Indices) -> tuple[Errors, Errors]:
-    """Return the (P,) errors in metres and degrees of the motions between P pairs of poses.
+    """Return the (P,) translation (meters) and rotation (degrees) errors of the motions between P pairs of poses.
 
-    They are the length of the translation and the angle of the rotation of E = (Q_i^-1 Q_j)^-1 (P_i^-1 P_j), equation 1
+    These are the translation length and the rotation angle of E = (Q_i^-1 Q_j)^-1 (P_i^-1 P_j), equation 1
     of Sturm et al., "A Benchmark for the Evaluation of RGB-D SLAM Systems" (IROS 2012).
     """
     motions, true_motions = (relative_motions(t.poses, starts, ends) for t in (estimate, truth))
@@ -94,19 +94,19 @@ def motion_errors(estimate: Trajectory, truth: Trajectory, starts: Indices, ends
 def relative_pose_errors(
     estimate: Trajectory, truth: Trajectory, delta: float = 1, unit: DeltaUnit = "frames"
 ) -> RelativePoseErrors:
-    """RPE over all pairs of poses that are `delta` apart, overlapping ones included.
+    """Compute the RPE over all pairs of poses that are `delta` apart, overlapping pairs included.
 
     Args:
         estimate: N poses, scaled.
-        truth: the N true ones.
-        delta: whole frames; or metres of the true path, and the pair is a pose and the first one further than that.
-        unit: of delta.
+        truth: N ground truth poses.
+        delta: distance of a pair: frames, or meters of the ground truth path (to the first pose beyond).
+        unit: unit of delta.
 
     Raises:
-        TrajectoryError: delta is no whole number of frames, or no two poses are that far apart.
+        TrajectoryError: delta is not a whole number of frames, or larger than the trajectory.
     """
     if unit == "frames" and (delta < 1 or not float(delta).is_integer()):
-        raise TrajectoryError(f"A delta of {delta:g} frames makes no sense; it must be a whole number from 1.")
+        raise TrajectoryError(f"delta is {delta:g} frames; it must be a whole number of at least 1.")
     starts = np.arange(len(truth))
     ends = starts + int(min(delta, len(truth))) if unit == "frames" else _first_beyond(_driven(truth), starts, delta)
     fits = ends < len(truth)
@@ -120,16 +120,17 @@ def relative_pose_errors(
 
 
 def segment_drift(estimate: Trajectory, truth: Trajectory) -> Drift | None:
-    """Drift by segment as the development kit of KITTI odometry defines it (Geiger et al., CVPR 2012).
+    """Compute the drift by segment as in the development kit of KITTI odometry (Geiger et al., CVPR 2012).
 
-    A segment of 100, 200, ... or 800 m starts at every 10th frame and ends at the first frame that is further than that
-    along the true path. The errors of its motion are divided by the nominal length and averaged over all segments.
+    Segments of 100, 200, ... 800 m start at every 10th frame and end at the first frame beyond that distance along the
+    ground truth path. Errors are divided by the nominal length and averaged over all segments.
 
-    Where not even 100 m fit, this is done with those of 1, 2, 5, 10, 20 and 50 m that fit and are at least a tenth of
-    the path. These start at every frame, and as one frame more or less counts, errors are divided by the length driven.
+    Paths shorter than 100 m use lengths of 1, 2, 5, 10, 20 and 50 m that fit and are at least a tenth of the path.
+    Their segments start at every frame, and errors are divided by the actual length, which one frame changes
+    noticeably.
 
     Returns:
-        None where no length fits.
+        None if no length fits.
     """
     lengths = [length for length in KITTI_LENGTHS_M if length < truth.length]
     if lengths:
@@ -147,8 +148,8 @@ def _drift(
         ends = _first_beyond(driven, starts, length)
         starts, ends = starts[ends < len(truth)], ends[ends < len(truth)]
         translation, rotation = motion_errors(estimate, truth, starts, ends)
-        metres = length if by_nominal_length else driven[ends] - driven[starts]
-        percent, deg_per_m = 100 * (translation / metres).mean(), (rotation / metres).mean()
+        meters = length if by_nominal_length else driven[ends] - driven[starts]
+        percent, deg_per_m = 100 * (translation / meters).mean(), (rotation / meters).mean()
         by_length.append(SegmentDrift(length, len(starts), float(percent), float(deg_per_m)))
     weights = [drift.segments for drift in by_length]
     return Drift(
@@ -160,11 +161,11 @@ def _drift(
 
 
 def _driven(truth: Trajectory) -> NDArray[np.float64]:
-    """(N,) metres along the path from the first pose to each."""
+    """(N,) distance along the path from the first pose, meters."""
     steps = np.linalg.norm(np.diff(truth.positions, axis=0), axis=1)
     return np.concatenate([[0.0], np.cumsum(steps)])
 
 
-def _first_beyond(driven: NDArray[np.float64], starts: Indices, metres: float) -> Indices:
-    """(P,) index of the first pose further than `metres` along the path from each start; N where there is none."""
-    return np.searchsorted(driven, driven[starts] + metres, side="right")
+def _first_beyond(driven: NDArray[np.float64], starts: Indices, meters: float) -> Indices:
+    """(P,) index of the first pose beyond `meters` along the path from each start; N if there is none."""
+    return np.searchsorted(driven, driven[starts] + meters, side="right")

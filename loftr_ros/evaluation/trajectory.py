@@ -1,4 +1,4 @@
-"""Poses over time, and the two file formats in which the field exchanges them."""
+"""Trajectories, and their files in TUM and KITTI format."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from loftr_ros.errors import LoftrRosError, shortened
 if TYPE_CHECKING:
     from loftr_ros.odometry.estimate import OdometryEstimate
 
-# What a row holds, by the count of its numbers.
+# Content of a row, by its number of columns.
 TUM = {8: "stamp tx ty tz qx qy qz qw (TUM)"}
 KITTI = {12: "the 12 numbers of a 3x4 pose (KITTI)"}
 TIMES = {1: "a stamp in seconds"}
-MAX_SECONDS = 2**31  # the stamps of ROS end there, in 2038
+MAX_SECONDS = 2**31  # end of ROS stamps, in 2038
 SMALLER_UNITS = {"milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
-MAX_DISTANCE = 1e9  # meters from the origin: squares and their sums stay finite
-MAX_SHEAR = 1e-2  # of R R^T from the identity: files of few digits pass, poses that are something else do not
+MAX_DISTANCE = 1e9  # meters from the origin: keeps sums of squares finite
+MAX_SHEAR = 1e-2  # deviation of R R^T from the identity; tolerates files with few digits
 
 
 class TrajectoryError(LoftrRosError):
@@ -33,7 +33,7 @@ class TrajectoryError(LoftrRosError):
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Poses of one moving frame in a fixed one.
+    """Poses of a moving frame in a fixed frame.
 
     Attributes:
         stamps_ns: (N,) int64 nanoseconds, increasing.
@@ -65,35 +65,37 @@ class Trajectory:
 
 
 def write_tum(path: Path, trajectory: Trajectory) -> None:
-    """Write rows of `stamp tx ty tz qx qy qz qw`, seconds and metres (TUM RGB-D benchmark)."""
+    """Write rows of `stamp tx ty tz qx qy qz qw`, seconds and meters (TUM RGB-D benchmark)."""
     quaternions = Rotation.from_matrix(trajectory.poses[:, :3, :3]).as_quat().reshape(-1, 4)
     with path.open("w") as file:
         for ns, t, q in zip(trajectory.stamps_ns.tolist(), trajectory.positions, quaternions, strict=True):
-            # Nanoseconds since 1970 do not fit a float64 of seconds, so the digits are set by hand.
+            # Seconds since 1970 as float64 cannot represent nanoseconds, so integers are formatted.
             seconds = f"{'-' if ns < 0 else ''}{abs(ns) // 10**9}.{abs(ns) % 10**9:09d}"
             file.write(f"{seconds} " + " ".join(f"{v:.9f}" for v in (*t, *q)) + "\n")
 
 
 def write_kitti(path: Path, trajectory: Trajectory) -> None:
-    """Write one row-major 3x4 pose a line (KITTI odometry benchmark)."""
+    """Write one row-major 3x4 pose per line (KITTI odometry benchmark)."""
     np.savetxt(path, trajectory.poses[:, :3].reshape(-1, 12), fmt="%.9e")
 
 
 def read_trajectory(path: Path, times: Path | None = None) -> Trajectory:
-    """Read a file of the TUM or of the KITTI format, told apart by the numbers in a line.
+    """Read a file in TUM or KITTI format, detected by the number of columns.
 
     Args:
         path: the file.
-        times: one stamp in seconds a line, for KITTI poses, which have none.
+        times: file with one stamp in seconds per line, for KITTI poses.
 
     Raises:
-        TrajectoryError: the file cannot be read or is of neither format, or it holds KITTI poses without stamps.
+        TrajectoryError: the file cannot be read or has neither format, or it has KITTI poses and `times` is missing.
     """
     rows = _read_rows(path, TUM | KITTI)
     if rows.shape[1] in TUM:
         return _from_tum(path, rows)
     if times is None:
-        raise TrajectoryError(f"{path} holds KITTI poses, which have no stamps: give those as well, with --times FILE.")
+        raise TrajectoryError(
+            f"{path} holds KITTI poses, which have no stamps: give a file of stamps with --times FILE."
+        )
     return _from_kitti(path, rows, read_times(times))
 
 
@@ -103,19 +105,19 @@ def read_tum(path: Path) -> Trajectory:
 
 
 def read_kitti(path: Path, stamps_ns: NDArray[np.int64]) -> Trajectory:
-    """Read one row-major 3x4 pose a line; the file has no stamps, so they are given. Raises TrajectoryError."""
+    """Read one row-major 3x4 pose per line, with stamps from elsewhere. Raises TrajectoryError."""
     return _from_kitti(path, _read_rows(path, KITTI), stamps_ns)
 
 
 def read_times(path: Path) -> NDArray[np.int64]:
-    """Read one stamp in seconds a line, as in KITTI's times.txt; (N,) nanoseconds. Raises TrajectoryError."""
+    """Read one stamp in seconds per line, as in KITTI's times.txt; (N,) nanoseconds. Raises TrajectoryError."""
     stamps_ns = _nanoseconds(path, _read_rows(path, TIMES)[:, 0])
     _check_order(path, stamps_ns)
     return stamps_ns
 
 
 def why_no_stamp(seconds: float) -> str:
-    """Say why a number of seconds is beyond all stamps; empty if it is not."""
+    """Return the reason why a number is out of range for a stamp in seconds; empty if it is not."""
     if abs(seconds) < MAX_SECONDS:
         return ""
     unit = next((name for name, count in SMALLER_UNITS.items() if abs(seconds) / count < MAX_SECONDS), None)
@@ -124,17 +126,17 @@ def why_no_stamp(seconds: float) -> str:
 
 
 def checked_trajectory(path: Path, stamps_ns: NDArray[np.int64], poses: NDArray[np.float64]) -> Trajectory:
-    """Return the trajectory of (N,) stamps and (N, 4, 4) poses that were read from a file.
+    """Validate (N,) stamps and (N, 4, 4) poses read from a file, and return the trajectory.
 
     Raises:
-        TrajectoryError: the stamps do not increase, or a pose is no rotation and position.
+        TrajectoryError: the stamps do not increase, or a pose is invalid.
     """
     _check_order(path, stamps_ns)
-    near = (np.abs(poses[:, :3, 3]) < MAX_DISTANCE).all(axis=1)  # NaN is not
+    near = (np.abs(poses[:, :3, 3]) < MAX_DISTANCE).all(axis=1)  # False for NaN
     if not near.all():
         raise TrajectoryError(f"{path} cannot be used: pose {np.argmin(near) + 1} holds no position in meters.")
     R = poses[:, :3, :3]
-    with np.errstate(over="ignore", invalid="ignore"):  # of entries that no rotation has
+    with np.errstate(over="ignore", invalid="ignore"):  # entries of any size
         rigid = (np.abs(R @ np.swapaxes(R, 1, 2) - np.eye(3)).max(axis=(1, 2)) < MAX_SHEAR) & (np.linalg.det(R) > 0)
     if not rigid.all():
         raise TrajectoryError(f"{path} cannot be used: pose {np.argmin(rigid) + 1} holds no rotation.")
@@ -145,10 +147,10 @@ def rotations_of(path: Path, quaternions: NDArray[np.float64]) -> NDArray[np.flo
     """Return the (N, 3, 3) rotations of (N, 4) quaternions x, y, z, w of any length.
 
     Raises:
-        TrajectoryError: one of them has the length zero, or is not finite.
+        TrajectoryError: a quaternion has zero length or is not finite.
     """
     largest = np.abs(quaternions).max(axis=1, keepdims=True)
-    usable = (largest > 0) & (largest < np.inf)  # NaN is neither
+    usable = (largest > 0) & (largest < np.inf)  # False for NaN
     if not usable.all():
         row = np.argmin(usable) + 1
         raise TrajectoryError(
@@ -182,26 +184,26 @@ def _nanoseconds(path: Path, seconds: NDArray[np.float64]) -> NDArray[np.int64]:
 def _check_order(path: Path, stamps_ns: NDArray[np.int64]) -> None:
     back = np.flatnonzero(np.diff(stamps_ns) <= 0)
     if len(back):
-        raise TrajectoryError(f"{path} is not in order of time: stamp {back[0] + 2} is not after the one before it.")
+        raise TrajectoryError(f"{path} is not in order of time: stamp {back[0] + 2} is not after the previous one.")
 
 
 def _without_header(lines: Iterable[str]) -> Iterator[str]:
-    """Leave out a first line such as 'timestamp tx ty tz qx qy qz qw', whose # is missing."""
+    """Skip a header line without #, such as 'timestamp tx ty tz qx qy qz qw'."""
     for i, line in enumerate(lines):
         if i > 0 or not line.lower().startswith(("time", "stamp")):
             yield line
 
 
 def _read_rows(path: Path, contents: Mapping[int, str]) -> NDArray[np.float64]:
-    """Read (N, M) finite numbers, at least one row, M one of the keys of `contents`."""
+    """Read (N, M) finite numbers, N at least 1, M one of the keys of `contents`."""
     try:
-        with path.open(encoding="utf-8-sig") as file, warnings.catch_warnings():  # Windows puts a byte order mark first
-            warnings.simplefilter("ignore")  # an empty file is an error below
+        with path.open(encoding="utf-8-sig") as file, warnings.catch_warnings():  # utf-8-sig skips a byte order mark
+            warnings.simplefilter("ignore")  # an empty file is reported below
             rows = np.loadtxt((line.replace(",", " ") for line in _without_header(file)), ndmin=2, dtype=np.float64)
     except OSError as error:
         raise TrajectoryError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
-        # NumPy goes on to advise programmers after a semicolon.
+        # NumPy appends advice for programmers after a semicolon.
         raise TrajectoryError(f"{path} cannot be used: {shortened(str(error).split(';')[0]).rstrip('.')}.") from error
     if rows.size == 0 or rows.shape[1] not in contents:
         raise TrajectoryError(f"{path} cannot be used: every line must hold {' or '.join(contents.values())}.")

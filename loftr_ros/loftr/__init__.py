@@ -1,1 +1,1 @@
-"""LoFTR in torch (arXiv 2104.00680): images in, matches out. No ROS, no OpenCV."""
+"""LoFTR in PyTorch (arXiv 2104.00680): images in, matches out. No ROS, no OpenCV."""

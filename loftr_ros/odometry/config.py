@@ -1,4 +1,4 @@
-"""What the user can choose about the odometry."""
+"""The settings of the odometry."""
 
 from __future__ import annotations
 
@@ -7,30 +7,11 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.parameters import ParameterSpec, parameter, specs
+from loftr_ros.validation import require
 
 Mode = Literal["mono", "stereo", "rgbd"]
 ScaleSourceName = Literal["none", "odometry", "camera_height"]
-
-_ABOVE_ZERO = (
-    "ransac_threshold_px",
-    "match_noise_px",
-    "keyframe_parallax_px",
-    "polish_max_shift_px",
-    "max_speed",
-    "max_speed_ratio",
-    "max_angular_velocity",
-    "max_gap_s",
-)
-_NOT_NEGATIVE = (
-    "stationary_px",
-    "min_parallax_px",
-    "disparity_offset_px",
-    "max_prediction_s",
-    "relocalization_keyframes",
-)
-
-
-_SHARES = ("min_inlier_share", "keyframe_min_inlier_ratio")
 
 
 class OdometryConfigError(LoftrRosError):
@@ -39,92 +20,213 @@ class OdometryConfigError(LoftrRosError):
 
 @dataclass(frozen=True)
 class OdometryConfig:
-    """Settings of `VisualOdometry`.
+    """Settings of `VisualOdometry`; each field holds its description, unit, range and audience.
 
-    Attributes:
-        mode: "mono" (scale unknown), "stereo" (pair, metric) or "rgbd" (depth image, metric).
-        scale_source: what makes a single camera metric, see `scale.metric_odometry`: "none", "odometry" (of wheels) or
-            "camera_height" (over level ground).
-        camera_height: of the camera above the ground, metres; for the scale source of that name.
-        camera_pitch: of the camera from level, positive looks down, radians; likewise. Its roll is zero.
-        ransac_threshold_px: largest distance of an inlier from its epipolar line, pixels.
-        min_inliers: fewer than this many inliers and the frame is lost.
-        min_inlier_share: fewer than this share of the matches and the frame is lost; repeated texture makes some of
-            them agree on anything.
-        polish: refine each match on the images by Lucas-Kanade, which buys most of the sub-pixel accuracy.
-        polish_max_shift_px: a polished match that walked further than this is put back, pixels.
-        stationary_px: image motion below which the camera stands still, pixels; noise of single matches averaged out.
-        min_parallax_px: median parallax (image motion left after removing rotation) below which no translation
-            and no depth can be had without known depth, pixels.
-        keyframe_parallax_px: median image motion since the keyframe that asks for a new one, pixels.
-        keyframe_min_inlier_ratio: inliers, as a share of the keyframe's best count so far, below which a new one
-            is taken.
-        disparity_offset_px: standard deviation of the error that all disparities of a stereo rig have in common because
-            its calibration is not exact, pixels; it is learned while driving. 0: the calibration is perfect.
-        match_noise_px: standard deviation of one coordinate of a match to start from, pixels; each frame's is measured.
-        max_prediction_s: how long a lost camera is assumed to keep its velocity, seconds; then it is held.
-        lost_frames_to_restart: lost frames in a row after which matching starts afresh from a new keyframe.
-        relocalization_keyframes: earlier keyframes that a lost frame is tried against, one a frame; 0 tries none.
-        max_speed: a faster motion is not believed, m/s, where the scale is known.
-        max_speed_ratio: a motion this many times faster than any of late is not believed, where the scale is unknown.
-        max_angular_velocity: a faster turn is not believed, rad/s.
-        max_gap_s: a motion over more than this time tells the pose but no velocity, seconds.
+    The node takes all of them as parameters of the same names, `loftr-ros run` as options; the page on the parameters
+    of the node lists them. SI units have no suffix in the names, pixels have `_px`.
+
+    Raises:
+        OdometryConfigError: a value outside its range, or values that exclude each other.
     """
 
-    mode: Mode = "mono"
-    scale_source: ScaleSourceName = "none"
-    camera_height: float = 0.0
-    camera_pitch: float = 0.0
-    ransac_threshold_px: float = 1.0
-    min_inliers: int = 25
-    min_inlier_share: float = 1 / 3
-    polish: bool = True
-    polish_max_shift_px: float = 3.0
-    stationary_px: float = 1.0
-    min_parallax_px: float = 1.0
-    keyframe_parallax_px: float = 12.0
-    keyframe_min_inlier_ratio: float = 0.7
-    disparity_offset_px: float = 0.2
-    match_noise_px: float = 0.3
-    max_prediction_s: float = 0.5
-    lost_frames_to_restart: int = 3
-    relocalization_keyframes: int = 3
-    max_speed: float = 100.0
-    max_speed_ratio: float = 100.0
-    max_angular_velocity: float = 10.0
-    max_gap_s: float = 5.0
+    mode: Mode = parameter(
+        "mono",
+        "Camera setup: mono (one camera, metric by scale_source only), stereo (a pair, metric) or rgbd (a camera with "
+        "depth images, metric)",
+        choices=get_args(Mode),
+    )
+    scale_source: ScaleSourceName = parameter(
+        "none",
+        "Source of the metric scale of a single camera: none, odometry (of the wheels) or camera_height (above level "
+        "ground)",
+        choices=get_args(ScaleSourceName),
+    )
+    camera_height: float = parameter(
+        0.0, "Height of the camera above the ground, for scale_source camera_height", unit="m", low=0.0, high=1000.0
+    )
+    camera_pitch: float = parameter(
+        0.0,
+        "Pitch of the camera from level, positive looks down, for scale_source camera_height; its roll is assumed zero",
+        unit="rad",
+        low=-math.pi,
+        high=math.pi,
+    )
+
+    max_speed: float = parameter(
+        100.0,
+        "Motion limit: a faster translation is rejected, where the scale is known",
+        audience="tuning",
+        unit="m/s",
+        low=0.01,
+        high=1000.0,
+        runtime=True,
+    )
+    max_angular_velocity: float = parameter(
+        10.0,
+        "Motion limit: a faster rotation is rejected",
+        audience="tuning",
+        unit="rad/s",
+        low=0.01,
+        high=100.0,
+        runtime=True,
+    )
+    max_speed_ratio: float = parameter(
+        100.0,
+        "Motion limit of a single camera: a translation is rejected that is faster than the recent top speed by this "
+        "factor",
+        audience="expert",
+        low=1.0,
+        high=1e6,
+        runtime=True,
+    )
+    max_prediction: float = parameter(
+        0.5,
+        "While lost, the pose is predicted at constant velocity for this long, then held",
+        audience="tuning",
+        unit="s",
+        low=0.0,
+        high=60.0,
+        runtime=True,
+    )
+    max_gap: float = parameter(
+        5.0,
+        "Longest time between two measured poses from which a velocity is computed",
+        audience="expert",
+        unit="s",
+        low=0.01,
+        high=3600.0,
+        runtime=True,
+    )
+    lost_frames_to_restart: int = parameter(
+        3,
+        "Consecutive lost frames after which the current frame becomes the new keyframe",
+        audience="tuning",
+        unit="frames",
+        low=1,
+        high=10_000,
+        runtime=True,
+    )
+    relocalization_keyframes: int = parameter(
+        3,
+        "Earlier keyframes kept for relocalization, of which every lost frame is matched with one; 0: no "
+        "relocalization",
+        audience="tuning",
+        unit="keyframes",
+        low=0,
+        high=100,
+    )
+
+    ransac_threshold_px: float = parameter(
+        1.0,
+        "RANSAC inlier threshold: largest distance from the epipolar line, and reprojection error",
+        audience="expert",
+        unit="px",
+        low=0.01,
+        high=100.0,
+        runtime=True,
+    )
+    min_inliers: int = parameter(
+        25,
+        "Fewest inliers of a measured pose; with fewer the frame is lost",
+        audience="tuning",
+        unit="matches",
+        low=8,  # what relative pose needs
+        high=100_000,
+        runtime=True,
+    )
+    min_inlier_ratio: float = parameter(
+        1 / 3,
+        "Lowest inlier ratio of a measured pose and of a stereo pair; below it the frame is lost, because repetitive "
+        "texture makes some matches agree on any motion",
+        audience="expert",
+        low=0.0,
+        high=1.0,
+        runtime=True,
+    )
+    subpixel_refinement: bool = parameter(
+        True,
+        "Refine every match on the images by Lucas-Kanade (KLT), which gives most of the sub-pixel accuracy",
+        audience="expert",
+        runtime=True,
+    )
+    subpixel_max_shift_px: float = parameter(
+        3.0,
+        "Largest accepted shift of that refinement; beyond it the match stays unrefined",
+        audience="expert",
+        unit="px",
+        low=0.01,
+        high=100.0,
+        runtime=True,
+    )
+    match_noise_px: float = parameter(
+        0.3,
+        "Initial standard deviation of a match coordinate; the noise of each frame is estimated from its residuals",
+        audience="expert",
+        unit="px",
+        low=0.001,
+        high=100.0,
+    )
+    disparity_bias_px: float = parameter(
+        0.2,
+        "Standard deviation of the disparity bias that the calibration of a stereo rig leaves, which the odometry "
+        "estimates; 0: the calibration is exact",
+        audience="tuning",
+        unit="px",
+        low=0.0,
+        high=100.0,
+    )
+    stationary_px: float = parameter(
+        1.0,
+        "Image motion, averaged over all matches, below which the camera is stationary",
+        audience="expert",
+        unit="px",
+        low=0.0,
+        high=100.0,
+        runtime=True,
+    )
+    min_parallax_px: float = parameter(
+        1.0,
+        "Median parallax (image motion without that of the rotation) below which translation and depth are not "
+        "observable without known depth",
+        audience="expert",
+        unit="px",
+        low=0.0,
+        high=1000.0,
+        runtime=True,
+    )
+
+    keyframe_parallax_px: float = parameter(
+        12.0,
+        "Median image motion since the keyframe that makes the frame the new keyframe",
+        audience="expert",
+        unit="px",
+        low=0.01,
+        high=10_000.0,
+        runtime=True,
+    )
+    keyframe_min_inlier_ratio: float = parameter(
+        0.7,
+        "Inliers, relative to the maximum of the keyframe, below which the frame becomes the new keyframe",
+        audience="expert",
+        low=0.0,
+        high=1.0,
+        runtime=True,
+    )
 
     def __post_init__(self) -> None:
-        """Raise OdometryConfigError for a value outside its range."""
-        if self.mode not in get_args(Mode):
-            raise OdometryConfigError(f"mode is '{self.mode}'; it must be one of {', '.join(get_args(Mode))}.")
-        self._check_scale()
-        for name in _ABOVE_ZERO:
-            if not getattr(self, name) > 0:
-                raise OdometryConfigError(f"{name} is {getattr(self, name)}; it must be above 0.")
-        for name in _NOT_NEGATIVE:
-            if not getattr(self, name) >= 0:
-                raise OdometryConfigError(f"{name} is {getattr(self, name)}; it must not be negative.")
-        if self.min_inliers < 8:
-            raise OdometryConfigError(f"min_inliers is {self.min_inliers}; relative pose needs at least 8.")
-        if self.lost_frames_to_restart < 1:
-            raise OdometryConfigError(f"lost_frames_to_restart is {self.lost_frames_to_restart}; it must be 1 or more.")
-        for name in _SHARES:
-            if not 0 <= getattr(self, name) <= 1:
-                raise OdometryConfigError(f"{name} is {getattr(self, name)}; it must be between 0 and 1.")
-
-    def _check_scale(self) -> None:
-        if self.scale_source not in get_args(ScaleSourceName):
-            choices = ", ".join(get_args(ScaleSourceName))
-            raise OdometryConfigError(f"scale_source is '{self.scale_source}'; it must be one of {choices}.")
-        if self.scale_source != "none" and self.mode != "mono":
-            raise OdometryConfigError(
-                f"scale_source is '{self.scale_source}' but mode {self.mode} is metric by itself; it must be none."
-            )
+        """Raise OdometryConfigError for a value outside its range, and for values that exclude each other."""
+        for spec in SPECS:
+            spec.check(getattr(self, spec.name), OdometryConfigError)
+        if self.scale_source != "none":
+            wanted = f"none, because mode {self.mode} is metric by itself"
+            self._require(self.mode == "mono", "scale_source", wanted)
         if self.scale_source == "camera_height":
-            if not 0 < self.camera_height < math.inf:
-                raise OdometryConfigError(
-                    f"camera_height is {self.camera_height}; scale_source camera_height needs the metres above ground."
-                )
-            if not abs(self.camera_pitch) < math.pi / 2:
-                raise OdometryConfigError(f"camera_pitch is {self.camera_pitch}; it must be between -pi/2 and pi/2.")
+            self._require(self.camera_height > 0, "camera_height", "above 0 m for scale_source camera_height")
+            looks_ahead = abs(self.camera_pitch) < math.pi / 2
+            self._require(looks_ahead, "camera_pitch", "between -pi/2 and pi/2 rad for scale_source camera_height")
+
+    def _require(self, holds: bool, name: str, wanted: str) -> None:
+        require(holds, OdometryConfigError, name, getattr(self, name), wanted)
+
+
+SPECS: tuple[ParameterSpec, ...] = specs(OdometryConfig)

@@ -1,4 +1,4 @@
-"""How long the stages of one frame take."""
+"""Timing of the stages of one frame."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from time import perf_counter
 
 
 class StageClock:
-    """Measures stages, in milliseconds, in the order in which they run."""
+    """Times the stages in milliseconds, in order of execution."""
 
     def __init__(self) -> None:
-        """Start with none."""
+        """Start without any stage."""
         self.timings_ms: dict[str, float] = {}
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
-        """Measure what is done in the context."""
+        """Time the body of the context under this name."""
         start = perf_counter()
         yield
         self.timings_ms[stage] = 1e3 * (perf_counter() - start)

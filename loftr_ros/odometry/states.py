@@ -1,4 +1,4 @@
-"""States of an estimate, reasons of a loss, and degeneracies, by name."""
+"""Tracking states, reasons of tracking loss, and degeneracies."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from enum import Enum
 
 
 class TrackingState(Enum):
-    """How the pose of a frame came about."""
+    """Source of the pose of a frame."""
 
     INITIALIZING = "initializing"
-    """The first frame, or a single camera that has not moved enough yet to have a translation."""
+    """The first frame, or a single camera without enough parallax for a translation yet."""
     TRACKING = "tracking"
     """The pose is measured."""
     STATIONARY = "stationary"
-    """The image did not move: the pose is that of the frame before."""
+    """No image motion: the pose is that of the previous frame."""
     LOST = "lost"
-    """The pose is a prediction; `lost_reason` says why."""
+    """The pose is predicted; see `lost_reason`."""
 
 
 class LostReason(Enum):
-    """Why nothing was measured at a frame. What is wrong with the image comes before what is wrong with its matches."""
+    """Why no motion was measured. A fault of the image takes precedence over one of its matches."""
 
     DARK = "image too dark"
     OVEREXPOSED = "image overexposed"
@@ -34,17 +34,17 @@ class LostReason(Enum):
 
 
 class Degeneracy(Enum):
-    """What makes a measured motion less than it seems. Its covariance says what that costs."""
+    """Degenerate motion or scene, which the covariance accounts for."""
 
     PURE_ROTATION = "pure rotation"
-    """The matches show no translation; only depth that is known beforehand gives one."""
+    """No parallax: the translation is observable only from known depth."""
     PLANAR = "planar scene"
-    """One plane explains the matches; without depth, two motions do."""
+    """One homography explains the matches; without depth, two motions fit."""
     AMBIGUOUS_DIRECTION = "ambiguous direction"
-    """Without depth, translations of different directions explain the matches nearly equally well."""
+    """Without depth, translations of different directions fit nearly equally well."""
     FEW_NEAR_POINTS = "few near points"
-    """Hardly any point is near enough for its depth to be well known: the length of the motion rests on few."""
+    """Few points are near enough for significant depth: the length of the motion is uncertain."""
     COMPETING_MOTION = "competing motion"
-    """Some matches agree on another motion: moving objects, or repeated texture."""
+    """Part of the matches fit another motion: moving objects, or repeated texture."""
     PROPAGATED_DEPTH = "no new depth"
-    """A stereo pair or depth image gave no depth: the scale is that of earlier keyframes, and drifts."""
+    """The stereo pair or depth image gave no depth: the scale is propagated from earlier keyframes, and drifts."""

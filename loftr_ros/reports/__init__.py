@@ -1,1 +1,1 @@
-"""Files and pictures that the commands leave."""
+"""Result files of the commands."""

@@ -1,4 +1,4 @@
-"""A picture of matches for people: two images, the matches between them, a line of text and a legend. OpenCV only."""
+"""Match image: two images, the matches between them, a caption and a legend. OpenCV only."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
 
-MAX_LINES = 80  # more lines hide the images
+MAX_LINES = 80  # more lines would hide the images
 _OUTLIER = (60, 60, 230)
 _BAR_HEIGHT = 26
-_LEGEND_WIDTH = 250  # left out of pictures narrower than three times this
+_LEGEND_WIDTH = 250  # omitted in pictures narrower than three times this
 _SUBPIXEL_BITS = 3
 
 
@@ -21,19 +21,19 @@ def draw_matches(
     matches: Matches,
     inliers: NDArray[np.bool_],
     caption: str,
-    bar_colour: tuple[int, int, int] = (0, 0, 0),
+    bar_color: tuple[int, int, int] = (0, 0, 0),
 ) -> NDArray[np.uint8]:
-    """Draw image a and image b, a dot at both ends of every match, and lines between a spread of the inliers.
+    """Draw both images, dots at both ends of every match, and lines for an even subset of the inliers.
 
-    Inliers go from blue (unsure) to green (confident); outliers are red and have no line. Wide images are put below
-    each other, others side by side.
+    Inliers range from blue (low confidence) to green (high); outliers are red without a line. Wide images are stacked
+    vertically, others side by side.
 
     Args:
-        image_a, image_b: (H, W) grey, in which the matches are given.
+        image_a, image_b: (H, W) gray, the matched images.
         matches: N matches.
         inliers: (N,) bool.
-        caption: one line over the picture.
-        bar_colour: BGR behind the caption, dark.
+        caption: one line above the images.
+        bar_color: dark background of the caption, BGR.
 
     Returns:
         (H', W', 3) uint8 BGR.
@@ -41,23 +41,23 @@ def draw_matches(
     canvas, shift = _canvas(image_a, image_b)
     ends_a = _fixed_point(matches.points_a)
     ends_b = _fixed_point(matches.points_b + np.array(shift, np.float32))
-    colours = _colours(matches.confidence, inliers)
+    colors = _colors(matches.confidence, inliers)
     for index in _spread(np.flatnonzero(inliers), MAX_LINES):
-        cv2.line(canvas, ends_a[index], ends_b[index], colours[index], 1, cv2.LINE_AA, _SUBPIXEL_BITS)
-    for end_a, end_b, colour in zip(ends_a, ends_b, colours, strict=True):
+        cv2.line(canvas, ends_a[index], ends_b[index], colors[index], 1, cv2.LINE_AA, _SUBPIXEL_BITS)
+    for end_a, end_b, color in zip(ends_a, ends_b, colors, strict=True):
         for end in (end_a, end_b):
-            cv2.circle(canvas, end, 2 << _SUBPIXEL_BITS, colour, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
-    return np.vstack([_bar(caption, canvas.shape[1], bar_colour), canvas])
+            cv2.circle(canvas, end, 2 << _SUBPIXEL_BITS, color, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
+    return np.vstack([_bar(caption, canvas.shape[1], bar_color), canvas])
 
 
-def confidence_colours(confidence: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return the colour of each confidence, (..., 3) BGR: from blue, unsure, to green."""
-    sure = np.clip(confidence, 0, 1)
-    return np.stack([255 * (1 - sure), 80 + 175 * sure, np.full_like(sure, 40)], axis=-1).astype(np.uint8)
+def confidence_colors(confidence: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return the color of each confidence, (..., 3) BGR: from blue (low) to green (high)."""
+    level = np.clip(confidence, 0, 1)
+    return np.stack([255 * (1 - level), 80 + 175 * level, np.full_like(level, 40)], axis=-1).astype(np.uint8)
 
 
 def _canvas(image_a: NDArray[np.uint8], image_b: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-    """Return both images on one, dimmed, (H, W, 3), and the pixel (x, y) at which image b starts."""
+    """Return both images on one dimmed canvas, (H, W, 3), and the pixel (x, y) where image b starts."""
     (height_a, width_a), (height_b, width_b) = image_a.shape, image_b.shape
     stacked = width_a > 2 * height_a
     x, y = (0, height_a) if stacked else (width_a, 0)
@@ -69,14 +69,14 @@ def _canvas(image_a: NDArray[np.uint8], image_b: NDArray[np.uint8]) -> tuple[NDA
 
 
 def _fixed_point(points: NDArray[np.float32]) -> list[tuple[int, int]]:
-    """Pixels as OpenCV's drawing wants them: integers with fractional bits."""
+    """Pixels as fixed-point integers for OpenCV's drawing functions."""
     scaled = np.round(points * (1 << _SUBPIXEL_BITS)).astype(int)
     return [(int(x), int(y)) for x, y in scaled]
 
 
-def _colours(confidence: NDArray[np.float32], inliers: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
-    colours = np.where(inliers[:, None], confidence_colours(confidence), _OUTLIER)
-    return [(int(b), int(g), int(r)) for b, g, r in colours]
+def _colors(confidence: NDArray[np.float32], inliers: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
+    colors = np.where(inliers[:, None], confidence_colors(confidence), _OUTLIER)
+    return [(int(b), int(g), int(r)) for b, g, r in colors]
 
 
 def _spread(indices: NDArray[np.int64], count: int) -> NDArray[np.int64]:
@@ -85,11 +85,11 @@ def _spread(indices: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     return picked
 
 
-def _bar(caption: str, width: int, colour: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """Draw the caption, shrunk if it is too long, and the legend to its right where there is room."""
+def _bar(caption: str, width: int, color: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Draw the caption, scaled down if too long, and the legend to its right if there is room."""
     legend = _legend()[:, : _LEGEND_WIDTH if width >= 3 * _LEGEND_WIDTH else 0]
     room = width - legend.shape[1]
-    bar = np.full((_BAR_HEIGHT, room, 3), colour, np.uint8)
+    bar = np.full((_BAR_HEIGHT, room, 3), color, np.uint8)
     (length, _), _ = cv2.getTextSize(caption, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
     _write(bar, caption, 6, 0.5 * min(1.0, (room - 12) / max(length, 1)))
     return np.hstack([bar, legend])
@@ -98,7 +98,7 @@ def _bar(caption: str, width: int, colour: tuple[int, int, int]) -> NDArray[np.u
 def _legend() -> NDArray[np.uint8]:
     legend = np.zeros((_BAR_HEIGHT, _LEGEND_WIDTH, 3), np.uint8)
     _write(legend, "confidence 0", 0, 0.4)
-    legend[9:18, 92:156] = confidence_colours(np.linspace(0, 1, 64, dtype=np.float32))
+    legend[9:18, 92:156] = confidence_colors(np.linspace(0, 1, 64, dtype=np.float32))
     _write(legend, "1", 161, 0.4)
     cv2.circle(legend, (186, 13), 4, _OUTLIER, -1, cv2.LINE_AA)
     _write(legend, "outlier", 195, 0.4)

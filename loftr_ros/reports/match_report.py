@@ -1,4 +1,4 @@
-"""What `loftr-ros match` leaves behind: a picture, a file of the matches, and figures on the terminal."""
+"""Results of `loftr-ros match`: match image, file of matches, and figures on the terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from loftr_ros.reports.drawing import draw_matches
 
 
 def figures_of(matches: Matches, milliseconds: dict[str, float], pose: RelativePose | None) -> dict[str, Any]:
-    """Collect what is printed, as JSON takes it."""
+    """Collect the figures to print, as JSON values."""
     figures: dict[str, Any] = {
         "matches": len(matches),
         "median_confidence": round(float(np.median(matches.confidence)), 3) if len(matches) else None,
@@ -29,13 +29,13 @@ def figures_of(matches: Matches, milliseconds: dict[str, float], pose: RelativeP
     }
     if pose is None:
         return figures
-    turn, position = se3.log_rotation(pose.T_a_b[:3, :3]), pose.T_a_b[:3, 3]
-    angle = float(np.linalg.norm(turn))
+    rotation_vector, position = se3.log_rotation(pose.T_a_b[:3, :3]), pose.T_a_b[:3, 3]
+    angle = float(np.linalg.norm(rotation_vector))
     figures["pose"] = {
         "geometry": pose.geometry.value,
         "inliers": int(pose.inliers.sum()),
         "rotation_deg": float(np.degrees(angle)),
-        "axis": (turn / angle).tolist() if angle > 0 else None,
+        "axis": (rotation_vector / angle).tolist() if angle > 0 else None,
         "direction": position.tolist() if position.any() else None,
         "T_a_b": pose.T_a_b.tolist(),
         "parallax_px": pose.parallax_px,
@@ -52,26 +52,26 @@ def write_picture(
     inliers: NDArray[np.bool_],
     figures: dict[str, Any],
 ) -> None:
-    """Draw the matches under a caption. Raises OutputError."""
-    agreeing = f"{figures['pose']['inliers']} inliers of " if "pose" in figures else ""
-    caption = f"{agreeing}{_summary(figures)}"
+    """Write the match image with a caption. Raises OutputError."""
+    prefix = f"{figures['pose']['inliers']} inliers of " if "pose" in figures else ""
+    caption = f"{prefix}{_summary(figures)}"
     _, data = cv2.imencode(path.suffix, draw_matches(image_a, image_b, matches, inliers, caption))
     with writing(path) as part:
         part.write_bytes(data.tobytes())
 
 
 def write_matches(path: Path, matches: Matches, inliers: NDArray[np.bool_]) -> None:
-    """Write one match a row (csv), or the arrays of `Matches` and `inlier` (npz). Raises OutputError.
+    """Write one match per row (csv), or the arrays of `Matches` and `inlier` (npz). Raises OutputError.
 
     Args:
         path: file to write.
         matches: N matches.
-        inliers: (N,) bool, all True where no pose was asked for.
+        inliers: (N,) bool, all True without a calibration.
     """
     with writing(path) as part:
         if path.suffix == ".npz":
-            known = {name: array for name, array in vars(matches).items() if array is not None}
-            np.savez(part, **known, inlier=inliers)
+            arrays = {name: array for name, array in vars(matches).items() if array is not None}
+            np.savez(part, **arrays, inlier=inliers)
             return
         rows = np.column_stack([matches.points_a, matches.points_b, matches.confidence, inliers])
         header, formats = "u_a,v_a,u_b,v_b,confidence,inlier", ["%.3f"] * 4 + ["%.4f", "%d"]
@@ -85,7 +85,7 @@ def _summary(figures: dict[str, Any]) -> str:
 
 
 def print_figures(figures: dict[str, Any], picture: Path, as_json: bool) -> None:
-    """Print a table for people, or JSON for programs."""
+    """Print a table, or JSON."""
     if as_json:
         print(json.dumps(figures, indent=1))
         return
@@ -97,9 +97,7 @@ def print_figures(figures: dict[str, Any], picture: Path, as_json: bool) -> None
         table.add_row("geometry", f"{pose['geometry']}, parallax {pose['parallax_px']:.1f} px")
         axis = f" about {_vector(pose['axis'])}" if pose["axis"] else ""
         table.add_row("rotation", f"{pose['rotation_deg']:.3f}°{axis}")
-        table.add_row(
-            "direction", _vector(pose["direction"]) if pose["direction"] else "unknown: the camera only turned"
-        )
+        table.add_row("direction", _vector(pose["direction"]) if pose["direction"] else "unknown: pure rotation")
         table.add_row("axes", "of the first camera: x right, y down, z forward")
     table.add_row("picture", escape(str(picture)))
     Console(soft_wrap=True).print(table)

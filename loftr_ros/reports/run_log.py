@@ -1,4 +1,4 @@
-"""What a run over a sequence leaves behind: one light record a frame, and the files made from them."""
+"""Results of a run over a sequence: one record per frame, and the files written from them."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ MEASURED = {TrackingState.TRACKING.value, TrackingState.STATIONARY.value}
 
 
 class RunLogError(LoftrRosError):
-    """A folder that holds no run."""
+    """A folder without a run."""
 
 
 @dataclass(frozen=True)
 class FrameRecord:
-    """What is kept of an OdometryEstimate, whose images and matches would fill the memory of a long run."""
+    """Figures of an OdometryEstimate, without its images and matches, which would fill the memory in a long run."""
 
     stamp_ns: int
     T_odom_camera: NDArray[np.float64]
@@ -54,7 +54,7 @@ class FrameRecord:
 
     @staticmethod
     def of(estimate: OdometryEstimate) -> FrameRecord:
-        """Keep the figures of an estimate."""
+        """Extract the figures of an estimate."""
         return FrameRecord(
             stamp_ns=estimate.stamp_ns,
             T_odom_camera=estimate.T_odom_camera,
@@ -75,11 +75,11 @@ class RunLog:
     """A finished or interrupted run.
 
     Attributes:
-        name: of the sequence.
-        settings: how the run was made, as it goes into run.json; holds at least mode and checkpoint.
-        records: one a frame, at least one.
-        truth: T_world_camera, or None.
-        truth_fault: why the truth that is there cannot be used; empty otherwise.
+        name: name of the sequence.
+        settings: settings of the run for run.json, with at least mode and checkpoint.
+        records: one per frame, at least one.
+        truth: ground truth T_world_camera, or None.
+        truth_fault: why existing ground truth cannot be used; empty otherwise.
     """
 
     name: str
@@ -96,11 +96,11 @@ class RunLog:
 
     @property
     def metric(self) -> bool:
-        """Whether the trajectory is in metres."""
+        """Whether the trajectory is in meters."""
         return self.records[-1].scale_known
 
     def errors(self) -> TrajectoryErrors | None:
-        """Errors against the ground truth; None without one, or if it does not cover two frames."""
+        """Errors against ground truth; None without it, or if it covers fewer than two frames."""
         if self.truth is None:
             return None
         try:
@@ -110,27 +110,29 @@ class RunLog:
 
     @property
     def lost(self) -> dict[str, int]:
-        """How many frames were not measured, by reason, the most frequent first."""
+        """Number of lost frames by reason, the most frequent first."""
         return dict(Counter(record.lost_reason for record in self.records if record.lost_reason).most_common())
 
     @property
     def input_warnings(self) -> dict[str, str]:
-        """What the images said of the input when they said it last, by fault; `remarks` has the number of frames."""
+        """The last warning of each input fault; `remarks` has the number of frames."""
         return {warning.fault.value: warning.text for record in self.records for warning in record.input_warnings}
 
     def why_no_pose(self) -> str:
-        """Say why not a single pose was measured, by the reason of most frames; empty if one was."""
+        """Return the most frequent reason if no pose was measured; empty otherwise."""
         if any(record.state in MEASURED for record in self.records):
             return ""
         if len(self.records) == 1:
-            return "No pose was measured: a motion takes two frames, and there was one"
+            return "No pose was measured: a motion requires two frames, and there was one"
         if not self.lost:
             return (
                 f"No pose was measured in {len(self.records)} frames: the camera moved too little for a single camera "
-                "to tell its motion"
+                "to initialize"
             )
         reason, count = next(iter(self.lost.items()))
-        return f"No pose was measured in {len(self.records)} frames: {count} of them gave the reason '{reason}'"
+        return (
+            f"No pose was measured in {len(self.records)} frames: {count} of them are lost with the reason '{reason}'"
+        )
 
     def _summary(self, errors: TrajectoryErrors | None) -> dict[str, Any]:
         return {
@@ -155,16 +157,16 @@ class RunLog:
     def write(self, folder: Path) -> dict[str, Any]:
         """Write trajectory.tum, trajectory.kitti, trajectory.png and run.json; return the summary.
 
-        The ground truth, if there is one, goes to groundtruth.tum, so that the folder can be evaluated on its own.
+        Ground truth, if any, is written to groundtruth.tum, so that the folder can be evaluated later.
 
         Raises:
-            OutputError: a file cannot be written. Those before it are there, the trajectory first.
+            OutputError: a file cannot be written; files are written in order, the trajectory first.
         """
         with writing(folder / TRAJECTORY_FILE) as path:
             write_tum(path, self.trajectory)
         with writing(folder / KITTI_FILE) as path:
             write_kitti(path, self.trajectory)
-        (folder / TRUTH_FILE).unlink(missing_ok=True)  # of an earlier run
+        (folder / TRUTH_FILE).unlink(missing_ok=True)  # left by an earlier run
         if self.truth is not None:
             with writing(folder / TRUTH_FILE) as path:
                 write_tum(path, self.truth)
@@ -182,7 +184,7 @@ class RunLog:
         return f"{self.name}, {self.settings['mode']}, checkpoint {self.settings['checkpoint']}{accuracy}"
 
     def _median_milliseconds(self) -> dict[str, float]:
-        """By stage over the frames that had it, and of whole frames; the first frame only warms up."""
+        """Median by stage over the frames that had it, and per frame; without the first frame (warm-up)."""
         timings = [record.milliseconds for record in self.records[1:]]
         stages = dict.fromkeys(stage for timing in timings for stage in timing)
         medians = {stage: _median(timing[stage] for timing in timings if stage in timing) for stage in stages}
@@ -190,13 +192,13 @@ class RunLog:
 
 
 def read_scale_known(folder: Path) -> bool:
-    """Read from the report of a run whether its trajectory is in metres. Raises RunLogError."""
+    """Read from the report of a run whether its scale is known. Raises RunLogError."""
     try:
         return bool(json.loads((folder / REPORT_FILE).read_text())["summary"]["scale_known"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RunLogError(
-            f"{folder} is no folder of a run: it has no {REPORT_FILE} as `loftr-ros run` writes it; "
-            "give such a folder, or the file of a trajectory."
+            f"{folder} is not a folder of a run: it has no valid {REPORT_FILE} of `loftr-ros run`; "
+            "give such a folder, or a trajectory file."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Work that takes too long for a callback."""
+"""Background threads for work that would block a callback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ResultT = TypeVar("ResultT")
 
 
 def in_thread(work: Callable[[], ResultT], *, daemon: bool) -> ThreadFuture[ResultT]:
-    """Run `work` in a thread of its own; the end of the program waits for it unless it is a daemon."""
+    """Run `work` in a new thread; the program waits for it at exit unless it is a daemon."""
     future: ThreadFuture[ResultT] = ThreadFuture()
 
     def run() -> None:
@@ -28,16 +28,16 @@ def in_thread(work: Callable[[], ResultT], *, daemon: bool) -> ThreadFuture[Resu
 
 
 def in_background(executor: Executor, work: Callable[[], ResultT]) -> Future[ResultT]:
-    """Run `work` for a coroutine callback to await while the executor goes on. The end of the program waits for it."""
+    """Run `work` in a new thread, for a coroutine callback to await. The program waits for it at exit."""
     future: Future[ResultT] = Future(executor=executor)
 
-    def tell(done: ThreadFuture[ResultT]) -> None:
+    def finish(done: ThreadFuture[ResultT]) -> None:
         error = done.exception()
         if error is None:
             future.set_result(done.result())
         elif isinstance(error, Exception):
             future.set_exception(error)
-        executor.wake()  # it sleeps until something happens, and does not look at awaited futures by itself
+        executor.wake()  # it sleeps until an event, and an awaited future is none
 
-    in_thread(work, daemon=False).add_done_callback(tell)
+    in_thread(work, daemon=False).add_done_callback(finish)
     return future

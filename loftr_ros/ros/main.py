@@ -1,15 +1,15 @@
-"""The program `vo_node`. What takes long to import is imported when signals are taken care of."""
+"""The program `vo_node`. Slow imports follow after the signal handlers are set."""
 
 from __future__ import annotations
 
 import traceback
 from typing import NoReturn
 
-from loftr_ros.ros.ending import StopSignals, leave
+from loftr_ros.ros.shutdown import StopSignals, leave
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
-    """Run the node until it is told to stop, and end the process: with 0, or 2 for an error of the user's."""
+    """Run the node until SIGINT or SIGTERM, and exit: with 0, or 2 for an invalid parameter or input."""
     leave(run(argv))
 
 

@@ -1,4 +1,4 @@
-"""The network of the node, as its parameters ask for it."""
+"""The network of the node: loading by its parameters, and its diagnostics."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import torch
 
 from loftr_ros.ignore_mask import MaskedMatcher
 from loftr_ros.loftr.runtime.matcher import LoftrMatcher, load_matcher
-from loftr_ros.ros.parameters.table import VoParameters, allowed_effort
+from loftr_ros.ros.parameters.table import VoParameters, compute_budget
 
 Matcher = LoftrMatcher | MaskedMatcher
 
 
 def load_network(parameters: VoParameters) -> Matcher:
-    """Load the network and what it is to ignore. Raises LoftrRosError."""
+    """Load the network, with the mask of ignored pixels if there is one. Raises LoftrRosError."""
     if parameters.threads:
         torch.set_num_threads(parameters.threads)
     p = parameters
-    matcher = load_matcher(p.checkpoint, p.device, allowed_effort(p), p.precision, p.gpu_memory_limit)
+    matcher = load_matcher(p.checkpoint, p.device, compute_budget(p), p.precision, p.gpu_memory_limit)
     return MaskedMatcher(matcher, Path(p.mask_image).expanduser()) if p.mask_image else matcher
 
 
-def network_values(matcher: Matcher) -> dict[str, str]:
-    """Return what the diagnostics show of the network."""
+def network_diagnostics(matcher: Matcher) -> dict[str, str]:
+    """Return names and values for the diagnostics."""
     values = {"device": str(matcher.device), "checkpoint": matcher.checkpoint, "precision": matcher.precision}
     if matcher.device.type == "cuda":
         now, peak = torch.cuda.memory_allocated(matcher.device), torch.cuda.max_memory_allocated(matcher.device)

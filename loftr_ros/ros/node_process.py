@@ -1,4 +1,4 @@
-"""The node in a process of its own: spins it until it is told to stop."""
+"""The process of the node: initializes ROS and spins the node until it is stopped."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from loftr_ros.ros.vo_node import NodeStartError, VoNode
 
 
 def run_node(argv: list[str] | None, on_stop: Callable[[Callable[[], None]], None]) -> int:
-    """Run the node until it is told to stop. Returns the exit code: 0, or 2 for an error of the user's.
+    """Run the node until it is stopped. Returns the exit code: 0, or 2 for an invalid parameter or input.
 
     Args:
-        argv: arguments of ROS; None takes those of the program.
-        on_stop: takes what stops the node, to be called from any thread.
+        argv: arguments of ROS; None for those of the program.
+        on_stop: receives the function that stops the node, which may be called from any thread.
     """
     rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
     stopped: Future[None] = Future()
@@ -49,7 +49,7 @@ def _run(stopped: Future[None]) -> None:
 
 
 def _spin(node: VoNode, executor: SingleThreadedExecutor, stopped: Future[None]) -> None:
-    """Execute callbacks until the node is to stop and no trajectory is being written, whatever they raise."""
+    """Spin, whatever callbacks raise, until the node is stopped and no trajectory is being written."""
     while not stopped.done() or node.saving:
         try:
             if stopped.done():

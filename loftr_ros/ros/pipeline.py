@@ -1,4 +1,4 @@
-"""What runs while the node is active: messages in, odometry, messages out."""
+"""The processing pipeline of the active node: synchronized messages in, odometry, messages out."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from loftr_ros.loftr.runtime.matcher import LoftrMatcher
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
 from loftr_ros.odometry.states import TrackingState
-from loftr_ros.ros.budget.effort_control import BudgetController
+from loftr_ros.ros.budget.controller import BudgetController
 from loftr_ros.ros.parameters.table import VoParameters, odometry_config
-from loftr_ros.ros.publishers.diagnostics import Statistics, sentence
+from loftr_ros.ros.publishers.diagnostics import Statistics, user_message
 from loftr_ros.ros.publishers.outputs import Outputs
 from loftr_ros.ros.sensors.calibration import Calibration
 from loftr_ros.ros.sensors.camera_subscriber import CameraInput, CameraMessages
@@ -47,13 +47,13 @@ class Pipeline:
             node: owner of the subscriptions.
             parameters: of the node.
             matcher: used by the worker alone.
-            outputs: where estimates go.
+            outputs: publishers of the estimates.
         """
         self.statistics = Statistics(lambda: int(node.get_clock().now().nanoseconds))
         self._node = node
         cameras = streams(parameters, node.resolve_topic_name)
         rectified = parameters.stereo_rectified if parameters.mode == "stereo" else parameters.rectified
-        self._baseline = Baseline(node, parameters.stereo_baseline)
+        self._baseline = Baseline(outputs.tf, parameters.stereo_baseline)
         warn = node.get_logger().warning
         self._calibration = Calibration(
             self._baseline.of, rectified=rectified, warn=warn, topics=[stream.topic for stream in cameras]
@@ -64,7 +64,7 @@ class Pipeline:
         wheels = self._wheels.positions if self._wheels else None
         self._matcher = matcher
         self._needs_warm_up = matcher.device.type == "cuda"
-        self._effort = BudgetController(matcher, parameters)
+        self._budget = BudgetController(matcher, parameters)
         self._odometry = MetricOdometry(matcher, odometry_config(parameters), wheels)
         self._outputs = outputs
         self._parameters = parameters
@@ -80,7 +80,7 @@ class Pipeline:
         self._worker = Worker(self._process, self.statistics.frame_dropped, capacity)
 
     def close(self) -> Thread:
-        """Unsubscribe; nothing is published from now on. Returns the worker, which may still be at its last frame."""
+        """Unsubscribe and publish nothing more. Returns the worker thread, which may still process its last frame."""
         self._input.close()
         if self._wheels:
             self._wheels.close()
@@ -90,47 +90,47 @@ class Pipeline:
         return self._worker.stop()
 
     def interrupt(self) -> None:
-        """Take no more frames. May be called from any thread."""
+        """Accept no more frames. May be called from any thread."""
         self._worker.stop()
 
     def reset(self) -> None:
-        """Start over with the next frame, where the parameters say the base starts."""
+        """Restart with the next frame at the initial pose of the parameters."""
         self._commands.put(self._odometry.reset)
         self._commands.put(self._outputs.restart)
 
     def reconfigure(self, parameters: VoParameters) -> None:
-        """Go by changed parameters from the next frame on."""
+        """Apply changed parameters from the next frame on."""
         self._commands.put(partial(self._apply_parameters, parameters))
 
-    def problem(self) -> str | None:
-        """Say in one sentence what keeps odometry from coming out, or None."""
-        return self._input.problem() or self._error
+    def error(self) -> str | None:
+        """Return why no odometry is published, in one sentence, or None."""
+        return self._input.error() or self._error
 
-    def doubt(self) -> str | None:
-        """Say in one sentence what is wrong although odometry comes out, or None."""
-        wheels = self._wheels.problem() if self._wheels else None
-        input_ = self._calibration.doubt or self._frames.doubt or self.statistics.input_fault
+    def warning(self) -> str | None:
+        """Return a fault that does not stop the odometry, in one sentence, or None."""
+        wheels = self._wheels.warning() if self._wheels else None
+        input_ = self._calibration.warning or self._frames.warning or self.statistics.input_fault
         measured = wheels or self._missing_depth() or input_
-        return self._outputs.problem() or measured or self._effort.problem() or self._matcher.fallback
+        return self._outputs.warning() or measured or self._budget.warning() or self._matcher.fallback
 
     def _missing_depth(self) -> str | None:
-        """Warn while a camera still stands where it started: as soon as it moves, it is lost."""
+        """Warn before the first motion: without depth the camera is lost as soon as it moves."""
         is_metric = self._parameters.mode == "mono" or self.statistics.scale_known
         if is_metric or self.statistics.state is not TrackingState.STATIONARY:
             return None
         images = "right images" if self._parameters.mode == "stereo" else "depth images"
-        return f"no depth was measured yet, so no motion can be: look at the {images}"
+        return f"no depth was measured yet, and without it a moving camera is lost: check the {images}"
 
-    def values(self) -> dict[str, str]:
+    def diagnostics(self) -> dict[str, str]:
         """Return names and values for the diagnostics."""
-        return self.statistics.values() | self._effort.values()
+        return self.statistics.diagnostics() | self._budget.diagnostics()
 
     def _deliver(self, messages: CameraMessages) -> None:
         self.statistics.frame_received()
         self._worker.put(messages)
 
     def _process(self, messages: CameraMessages) -> None:
-        """Run in the worker: errors of one frame must not end it."""
+        """Process a frame in the worker, which continues after any error of a frame."""
         began = time.monotonic()
         try:
             self._run_commands()
@@ -144,20 +144,20 @@ class Pipeline:
             if isinstance(error, OutOfMemory):
                 self._back_off(error)
             self._node.get_logger().debug(traceback.format_exc())
-            self._fail(sentence(error))
+            self._fail(user_message(error))
         else:
             self.statistics.frame_processed(estimate, messages.arrival)
-            self._effort.learn(estimate, time.monotonic() - began)
+            self._budget.frame_took(estimate, time.monotonic() - began)
             self._error = None
 
     def _estimate(self, messages: CameraMessages) -> OdometryEstimate:
-        """Make a frame of the messages, and publish its odometry."""
+        """Convert the messages to a frame, estimate its pose and publish it."""
         camera_frame = messages.images[0].header.frame_id
         T_base_camera = self._outputs.extrinsic.of(camera_frame)
         self._set_extrinsics(T_base_camera)
         frame = self._frames.frame(messages)
         self._notes.add(messages.images, frame)
-        if self._effort.set_for(frame.image.size):
+        if self._budget.set_for(frame.image.size):
             self._odometry.invalidate_keyframe_features()
         estimate = self._odometry.process(frame)
         with self._publishing:
@@ -166,43 +166,43 @@ class Pipeline:
         return estimate
 
     def _set_extrinsics(self, T_base_camera: NDArray[np.float64]) -> None:
-        """Take where the camera sits: at the first frame, and when that changes, which would make the pose jump."""
+        """Apply new extrinsics by a restart from the current pose of the base, which would jump otherwise."""
         if self._wheels:
-            self._wheels.follow(T_base_camera)
+            self._wheels.update(T_base_camera)
         if T_base_camera is self._T_base_camera:
             return
         if self._T_base_camera is not None:
-            self._outputs.carry_on()
+            self._outputs.restart_here()
         self._T_base_camera = T_base_camera
         self._pitch = pitch_of(T_base_camera)
         self._odometry.reconfigure(odometry_config(self._parameters, self._pitch))
         self._odometry.reset()
 
     def _warm_up(self, info: CameraInfo) -> None:
-        """Let a GPU get ready for the images of a camera, once; a processor has nothing to gain by it."""
+        """Warm a GPU up for the image size of the camera, once."""
         self._needs_warm_up = False
         seconds = self._matcher.warm_up(info.height, info.width)
-        self._node.get_logger().info(f"ready for images of {info.width} x {info.height} after {seconds:.1f} s")
+        self._node.get_logger().info(f"warm-up for images of {info.width} x {info.height} took {seconds:.1f} s")
 
     def _back_off(self, error: OutOfMemory) -> None:
-        """Go on with the smaller size that the matcher chose, from where the base is: the old keyframe is too large."""
-        self._effort.back_off(str(error))
+        """Reduce the budget to what the matcher chose, and restart from the current pose: the keyframe is too large."""
+        self._budget.back_off(str(error))
         self._odometry.reset()
-        self._outputs.carry_on()
+        self._outputs.restart_here()
 
     def _apply_parameters(self, parameters: VoParameters) -> None:
         self._parameters = parameters
-        self._effort.reconfigure(parameters)
+        self._budget.reconfigure(parameters)
         self._odometry.reconfigure(odometry_config(parameters, self._pitch))
         self._outputs.reconfigure(parameters)
 
     def _run_commands(self) -> None:
-        """Do what other threads asked for: the worker alone touches the odometry."""
+        """Run the commands of other threads: only the worker accesses the odometry."""
         while not self._commands.empty():
             self._commands.get()()
 
     def _handle_time_jump(self, epoch: int) -> None:
-        """Begin anew with a frame from before the last one: no motion leads from the one to the other."""
+        """Restart the odometry when time has jumped back: velocities across the jump are undefined."""
         if epoch == self._epoch:
             return
         self._epoch = epoch
@@ -210,9 +210,9 @@ class Pipeline:
         if self._parameters.on_time_jump == "restart":
             self._outputs.restart()
         else:
-            self._outputs.carry_on()
+            self._outputs.restart_here()
         self._node.get_logger().warning(
-            f"the stamps of the images went back: on_time_jump is {self._parameters.on_time_jump}"
+            f"the stamps of the images jumped back: on_time_jump is {self._parameters.on_time_jump}"
         )
 
     def _fail(self, text: str) -> None:

@@ -19,30 +19,30 @@ from loftr_ros.errors import LoftrRosError
 from loftr_ros.odometry.states import TrackingState
 from loftr_ros.ros.background import in_background, in_thread
 from loftr_ros.ros.callback_errors import CallbackErrors
-from loftr_ros.ros.network_loading import Matcher, load_network, network_values
+from loftr_ros.ros.network_loading import Matcher, load_network, network_diagnostics
 from loftr_ros.ros.parameters.declaration import NodeParameters
 from loftr_ros.ros.parameters.table import VoParameters, odometry_config
 from loftr_ros.ros.pipeline import Pipeline
-from loftr_ros.ros.publishers.diagnostics import sentence
+from loftr_ros.ros.publishers.diagnostics import user_message
 from loftr_ros.ros.publishers.diagnostics_output import DiagnosticsOutput, Report
 from loftr_ros.ros.publishers.outputs import Outputs
 from loftr_ros.ros.sensors.camera_discovery import CameraSearch, Choice, topics_are_named
 from loftr_ros.ros.sensors.streams import streams
 
-# A lifecycle manager waits for seconds, the one of Nav2 for five. Most of what is wrong with a network shows in one.
-_PATIENCE_S = 1.0
+# The lifecycle manager of Nav2 waits five seconds for a transition; most errors of loading show within one.
+_LOADING_WAIT_S = 1.0
 _POLL_S = 0.2
 
 
 class NodeStartError(LoftrRosError):
-    """The node was to start by itself and could not; the message says why."""
+    """Autostart failed; the message says why."""
 
 
 TransitionT = Callable[["VoNode", LifecycleState], TransitionCallbackReturn]
 
 
 def _on_exception(result: TransitionCallbackReturn) -> Callable[[TransitionT], TransitionT]:
-    """Report the exception of a transition and return this result instead: rclpy drops the exception silently."""
+    """Report the exception of a transition and return this result: rclpy discards exceptions silently."""
 
     def decorate(transition: TransitionT) -> TransitionT:
         @wraps(transition)
@@ -61,15 +61,15 @@ def _on_exception(result: TransitionCallbackReturn) -> Callable[[TransitionT], T
 class VoNode(LifecycleNode):
     """Visual odometry as a managed node.
 
-    Configuring loads the network and creates the publishers, activating subscribes to the camera; deactivating and
-    cleaning up undo them. Every activation, and every call of `reset`, starts at the initial pose of the parameters.
+    Configure loads the network and creates the publishers, activate subscribes to the camera; deactivate and cleanup
+    undo them. Every activation, and every call of `reset`, starts at the initial pose of the parameters.
 
-    No transition waits for what may take seconds: the network loads in a thread of its own, and a timer starts the
-    odometry once there are a network and a camera.
+    Transitions return within about a second: the network loads in a background thread, and a timer starts the odometry
+    when both network and camera are available.
 
     Attributes:
         errors: of the callbacks.
-        saving: how many trajectories are being written.
+        saving: number of trajectories being written.
     """
 
     def __init__(self) -> None:
@@ -90,16 +90,16 @@ class VoNode(LifecycleNode):
         self._is_starting = False
         self._table = NodeParameters(self, self._reconfigure)
         self._diagnostics = DiagnosticsOutput(self, self._report)
-        self._beginning = self.create_timer(_POLL_S, self._try_to_begin, clock=Clock(clock_type=ClockType.STEADY_TIME))
-        self._beginning.cancel()
-        self._controls = [
+        self._start_timer = self.create_timer(_POLL_S, self._poll_start, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._start_timer.cancel()
+        self._control_services = [
             self.create_service(Trigger, "reset", self._reset),
             self.create_service(Trigger, "save_trajectory", self._save_trajectory),
         ]
-        self.errors.answer()
+        self.errors.guard_services()
 
     def start(self) -> None:
-        """Configure and activate, if `autostart` says so. Raises NodeStartError."""
+        """Configure and activate if `autostart` is set. Raises NodeStartError."""
         if not self.get_parameter("autostart").value:
             return
         self._is_starting = True
@@ -108,7 +108,7 @@ class VoNode(LifecycleNode):
                 raise NodeStartError(self._error or f"{transition.__name__} failed")
 
     def close(self) -> None:
-        """Stop the odometry and free everything, in whatever state the node is. Does not wait for the frame in work."""
+        """Stop the odometry and free all resources, in any state; does not wait for the frame being processed."""
         self._stop()
         outputs, self._outputs, self._network = self._outputs, None, None
         self._table.in_use = False
@@ -116,29 +116,29 @@ class VoNode(LifecycleNode):
             outputs.close()
 
     def interrupt(self) -> None:
-        """Let no callback wait for the worker any longer. May be called from any thread."""
+        """Unblock callbacks that wait for the worker. May be called from any thread."""
         pipeline = self._pipeline
         if pipeline:
             pipeline.interrupt()
 
     def fail(self, error: Exception) -> None:
-        """Say in the log and in the diagnostics why a transition did not happen, or why no odometry will come."""
-        self._error = sentence(error)
+        """Report in log and diagnostics why a transition failed, or why the odometry cannot start."""
+        self._error = user_message(error)
         self.get_logger().error(self._error)
         self._diagnostics.publish()
 
     @_on_exception(TransitionCallbackReturn.FAILURE)
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Create the publishers, and begin to load the network."""
+        """Create the publishers and start loading the network."""
         self._error = None
         try:
             parameters = self._table.values()
-            odometry_config(parameters)  # refuses what does not go together
+            odometry_config(parameters)  # refuses parameters that exclude each other
             if topics_are_named(parameters):
                 streams(parameters, self.resolve_topic_name)
             self._outputs = Outputs(self, parameters)
             self._network = in_thread(partial(load_network, parameters), daemon=True)
-            wait([self._network], _PATIENCE_S)
+            wait([self._network], _LOADING_WAIT_S)
             if self._network.done():
                 self._network.result()
         except Exception:
@@ -149,18 +149,18 @@ class VoNode(LifecycleNode):
 
     @_on_exception(TransitionCallbackReturn.FAILURE)
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Look for the camera, if none is named, and start matching when there are a camera and a network."""
+        """Start camera discovery if no topic is set, and the odometry once camera and network are available."""
         self._error = None
         parameters = self._table.values()
         self._search = None if topics_are_named(parameters) else CameraSearch(self, parameters)
-        self._begin()
+        self._start_odometry()
         if not self._pipeline:
-            self._beginning.reset()
+            self._start_timer.reset()
         return super().on_activate(state)
 
     @_on_exception(TransitionCallbackReturn.ERROR)
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Unsubscribe and stop matching."""
+        """Unsubscribe and stop the odometry."""
         self._stop()
         return super().on_deactivate(state)
 
@@ -172,18 +172,18 @@ class VoNode(LifecycleNode):
 
     @_on_exception(TransitionCallbackReturn.ERROR)
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Free everything."""
+        """Free all resources."""
         self.close()
         return TransitionCallbackReturn.SUCCESS
 
     @_on_exception(TransitionCallbackReturn.SUCCESS)
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """After a transition that raised: free the rest, so that the node can be configured again."""
+        """Free all resources after a transition raised, so that the node can be configured again."""
         self.close()
         return TransitionCallbackReturn.SUCCESS
 
-    def _begin(self) -> None:
-        """Start the odometry, if there is all that it needs. Raises what keeps it from starting."""
+    def _start_odometry(self) -> None:
+        """Start the odometry if camera and network are available. Raises the error of either."""
         assert self._network is not None
         assert self._outputs is not None
         matcher = self._network.result() if self._network.done() else None
@@ -192,58 +192,58 @@ class VoNode(LifecycleNode):
             return
         parameters, log = replace(self._table.values(), **camera.parameters), self.get_logger()
         if self._search:
-            log.info(f"took {camera}, the only {parameters.mode} camera that is publishing")
+            log.info(f"discovered {camera}, the only {parameters.mode} camera that is publishing")
         self._outputs.reconfigure(parameters)
         self._outputs.restart()
         self._pipeline = Pipeline(self, parameters, matcher, self._outputs)
         self._is_starting, self._search = False, None
-        self._beginning.cancel()
+        self._start_timer.cancel()
         log.info(f"active: checkpoint {matcher.checkpoint} on {matcher.device}, waiting for {parameters.mode} images")
 
-    def _try_to_begin(self) -> None:
-        """Called again and again from the activation until the odometry starts."""
+    def _poll_start(self) -> None:
+        """Poll from the activation until the odometry starts."""
         try:
-            self._begin()
+            self._start_odometry()
         except Exception as error:
-            self._beginning.cancel()
+            self._start_timer.cancel()
             self.fail(error)
             if self._is_starting:
                 raise NodeStartError(str(self._error)) from error
 
     def _stop(self) -> None:
-        """End the odometry, or what leads to it. The worker may still be at its last frame."""
-        self._beginning.cancel()
+        """Stop the odometry, or the attempts to start it. The worker may still process its last frame."""
+        self._start_timer.cancel()
         self._is_starting, self._search = False, None
         pipeline, self._pipeline = self._pipeline, None
         if pipeline:
             self._worker = pipeline.close()
 
     def _report(self) -> Report:
-        values = self._pipeline.values() if self._pipeline else {}
+        values = self._pipeline.diagnostics() if self._pipeline else {}
         if self._network and self._network.done() and not self._network.exception():
-            values |= network_values(self._network.result())
+            values |= network_diagnostics(self._network.result())
         level, text = self._status()
         if level != DiagnosticStatus.ERROR:
             level, text = self.errors.recent() or (level, text)
-        return Report(level, text, values | self.errors.values())
+        return Report(level, text, values | self.errors.diagnostics())
 
     def _reconfigure(self, parameters: VoParameters) -> None:
-        """Take changed parameters; what is not active takes them when it is activated."""
+        """Apply changed parameters to the running odometry; an inactive node reads them when it is activated."""
         if self._pipeline:
             self._pipeline.reconfigure(parameters)
 
     def _reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         response.success = self._pipeline is not None
-        response.message = f"there is no odometry to reset: {self._status()[1]}"
+        response.message = f"no odometry is running: {self._status()[1]}"
         if self._pipeline:
             self._pipeline.reset()
-            response.message = "the next frame is the start of a new odometry"
+            response.message = "the odometry restarts with the next frame"
         return response
 
     async def _save_trajectory(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         outputs, path = self._outputs, Path(self._table.values().trajectory_file)
         if outputs is None or self.executor is None:
-            response.message = "the node is not configured, so there is no trajectory: configure and activate it first"
+            response.message = "the node is not configured, so it has no trajectory: configure and activate it first"
             return response
         self.saving += 1
         try:
@@ -260,22 +260,22 @@ class VoNode(LifecycleNode):
             return DiagnosticStatus.ERROR, self._error
         loading = self._network is not None and not self._network.done()
         if self._network and not loading and isinstance(failed := self._network.exception(), Exception):
-            return DiagnosticStatus.ERROR, sentence(failed)
+            return DiagnosticStatus.ERROR, user_message(failed)
         if self._search:
             return self._search.status()
         return DiagnosticStatus.OK, "loading the network" if loading else "not active"
 
 
 def _status_of(pipeline: Pipeline) -> tuple[bytes, str]:
-    problem = pipeline.problem()
-    if problem:
-        return DiagnosticStatus.ERROR, problem
+    error = pipeline.error()
+    if error:
+        return DiagnosticStatus.ERROR, error
     state = pipeline.statistics.state
     if state is TrackingState.LOST:
         fault = pipeline.statistics.input_fault
         lost = f"lost: {pipeline.statistics.lost_because}; the pose is a prediction"
         return DiagnosticStatus.WARN, f"{lost}; {fault}" if fault else lost
-    doubt = pipeline.doubt()
-    if doubt:
-        return DiagnosticStatus.WARN, doubt
+    warning = pipeline.warning()
+    if warning:
+        return DiagnosticStatus.WARN, warning
     return DiagnosticStatus.OK, state.value if state else "waiting for images"

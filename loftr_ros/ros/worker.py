@@ -1,4 +1,4 @@
-"""One thread that owns the matching; callbacks only hand frames to it."""
+"""The worker thread, which does all processing; callbacks only queue frames."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ ItemT = TypeVar("ItemT")
 
 
 class Worker(Generic[ItemT]):
-    """Runs `work(item)` in its own thread, one item at a time."""
+    """Runs `work(item)` in its thread, one item at a time."""
 
     def __init__(self, work: Callable[[ItemT], None], dropped: Callable[[], None], capacity: int | None = None) -> None:
         """Start the thread.
 
         Args:
-            work: must not raise; it is called from the worker's thread.
-            dropped: called for an item that a newer one replaced before its turn.
-            capacity: None keeps only the newest item; else so many wait, and `put` blocks while they do.
+            work: must not raise; called from the worker's thread.
+            dropped: called for an item that a newer one replaced in the queue.
+            capacity: length of the queue, at which `put` blocks; None keeps only the newest item.
         """
         self._work = work
         self._dropped = dropped
@@ -31,7 +31,7 @@ class Worker(Generic[ItemT]):
         self._thread.start()
 
     def put(self, item: ItemT) -> None:
-        """Hand over an item: at once, or with a capacity when there is room."""
+        """Queue an item; with a capacity, wait for room."""
         with self._changed:
             if self._capacity is None:
                 self._drop_waiting()
@@ -42,7 +42,7 @@ class Worker(Generic[ItemT]):
             self._changed.notify_all()
 
     def stop(self) -> threading.Thread:
-        """Forget the items that wait. Returns the thread, which ends after the item in work."""
+        """Discard the queue. Returns the thread, which ends after the current item."""
         with self._changed:
             self._running = False
             self._changed.notify_all()

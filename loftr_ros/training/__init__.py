@@ -1,1 +1,1 @@
-"""Makes checkpoints: synthetic scenes, supervision, losses and the loop (paper, section 3.5). torch only, no ROS."""
+"""Training of checkpoints: data, supervision, losses and training loop (paper, section 3.5). No ROS."""

@@ -1,4 +1,4 @@
-"""The configuration of a training run, read from YAML."""
+"""Configuration of a training run, read from YAML."""
 
 from __future__ import annotations
 
@@ -8,44 +8,51 @@ from typing import Any
 
 from loftr_ros.training.data.source_config import RenderedConfig, SourceConfig, read_sources
 from loftr_ros.training.settings import TrainingConfigError, build
+from loftr_ros.validation import require
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """One training run.
+    """Configuration of a training run.
 
     Attributes:
-        preset: architecture, a name known to `loftr_ros.loftr.network.config.preset`.
-        photos: folder of photos for textures; environment variables are expanded; empty for made patterns.
-        patterns: number of made patterns, used when there are no photos.
-        sources: where pairs come from; rendered scenes where none is given.
-        sizes: image sizes (width, height) in pixels, one drawn for every step; sides multiples of 8.
-        batch: pairs in a step at the first size; other sizes get as many as give the same number of pixels.
+        preset: architecture, see `loftr_ros.loftr.network.config.preset`.
+        photos: folder of photos for textures; environment variables are expanded; empty for procedural patterns.
+        patterns: number of procedural patterns, used with neither photos nor surfaces.
+        surfaces: number of procedural textures of walls, floors, facades, foliage, signs and the like.
+        sources: sources of training pairs (default: rendered scenes).
+        sizes: image sizes (width, height) in pixels, one drawn per step; sides multiples of 8.
+        batch: pairs per step at the first size; scaled to the same number of pixels at other sizes.
         steps: length of the schedule.
-        learning_rate: peak, after the warm-up; then a half cosine down to one hundredth.
-        warmup: steps of linear growth.
-        weight_decay: of AdamW.
+        learning_rate: peak after the warm-up, followed by cosine decay to one hundredth.
+        warmup: steps of the linear warm-up.
+        ramp: part of the schedule in which pairs become harder, up to 1; 0 for the hardest from the start.
+        weight_decay: weight decay of AdamW.
         focal_gamma: see `loftr_ros.training.losses.coarse_loss`.
-        fine_weight: factor of the fine loss.
-        fine_matches: true matches refined in a step.
+        candidate_weight: weight of the loss of the candidate blocks, for presets that select them.
+        fine_weight: weight of the fine loss.
+        fine_matches: number of true matches refined per step.
         average: decay of the moving average of the weights that is saved for inference.
-        bfloat16: run the network in mixed precision.
-        seed: of everything random.
-        save_every, validate_every: steps.
-        validation_pairs: held-out pairs of a validation.
+        bfloat16: use mixed precision, unless the CPU has no instructions for it and is slower with it.
+        seed: random seed.
+        save_every, validate_every: steps between saves and validations.
+        validation_pairs: number of held-out pairs.
     """
 
     preset: str = "compact"
     photos: str = ""
     patterns: int = 64
+    surfaces: int = 0
     sources: tuple[SourceConfig, ...] = (RenderedConfig(),)
     sizes: tuple[tuple[int, int], ...] = ((256, 192),)
     batch: int = 8
     steps: int = 10_000
     learning_rate: float = 2e-3
     warmup: int = 200
+    ramp: float = 0.5
     weight_decay: float = 1e-2
     focal_gamma: float = 2.0
+    candidate_weight: float = 0.25
     fine_weight: float = 1.0
     fine_matches: int = 1024
     average: float = 0.998
@@ -56,18 +63,27 @@ class TrainingConfig:
     validation_pairs: int = 64
 
     def __post_init__(self) -> None:
-        if any(side % 8 or side < 64 for size in self.sizes for side in size) or not self.sizes:
-            raise TrainingConfigError("sizes: every side must be a multiple of 8 and at least 64 pixels")
+        sides = [side for size in self.sizes for side in size]
+        are_sides = bool(sides) and all(side >= 64 and side % 8 == 0 for side in sides)
+        self._require(are_sides, "sizes", "sides of at least 64 pixels that are multiples of 8")
         for name in ("batch", "steps", "patterns", "fine_matches", "save_every", "validate_every", "validation_pairs"):
-            if getattr(self, name) < 1:
-                raise TrainingConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("learning_rate", "warmup", "weight_decay", "focal_gamma", "fine_weight"):
-            if getattr(self, name) < 0:
-                raise TrainingConfigError(f"{name} must not be negative, but is {getattr(self, name)}")
-        if not self.sources:
-            raise TrainingConfigError("sources must name one at least, for example - kind: rendered")
-        if not 0 <= self.average < 1:
-            raise TrainingConfigError(f"average must be at least 0 and less than 1, not {self.average}")
+            self._require(getattr(self, name) >= 1, name, "at least 1")
+        for name in (
+            "surfaces",
+            "ramp",
+            "learning_rate",
+            "warmup",
+            "weight_decay",
+            "focal_gamma",
+            "candidate_weight",
+            "fine_weight",
+        ):
+            self._require(getattr(self, name) >= 0, name, "0 or more")
+        self._require(bool(self.sources), "sources", "at least one, for example - kind: rendered")
+        self._require(0 <= self.average < 1, "average", "at least 0 and less than 1")
+
+    def _require(self, holds: bool, name: str, wanted: str) -> None:
+        require(holds, TrainingConfigError, name, getattr(self, name), wanted)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for files."""
@@ -78,9 +94,9 @@ def read_config(path: Path) -> TrainingConfig:
     """Read a YAML file of `TrainingConfig` fields.
 
     Raises:
-        TrainingConfigError: the file is missing, no YAML mapping, or has an unknown key or a bad value.
+        TrainingConfigError: the file is missing, not a YAML mapping, or has an unknown key or an invalid value.
     """
-    import yaml  # not at the top: a program that builds its configuration itself does without PyYAML
+    import yaml  # imported here: PyYAML is not needed for configurations built in code
 
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -95,7 +111,7 @@ def read_config(path: Path) -> TrainingConfig:
 
 
 def _converted(values: dict[Any, Any]) -> dict[Any, Any]:
-    """Turn the lists of YAML into what the fields hold."""
+    """Convert YAML lists to the types of the fields."""
     converters = {"sizes": _read_sizes, "sources": read_sources}
     return {name: converters[name](value) if name in converters else value for name, value in values.items()}
 
@@ -104,4 +120,4 @@ def _read_sizes(value: Any) -> tuple[tuple[int, int], ...]:
     try:
         return tuple((int(width), int(height)) for width, height in value)
     except (TypeError, ValueError) as error:
-        raise TrainingConfigError(f"sizes must be a list of [width, height], not {value!r}") from error
+        raise TrainingConfigError(f"sizes is {value!r}: it must be a list of [width, height]") from error

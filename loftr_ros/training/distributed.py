@@ -1,7 +1,7 @@
-"""Several processes that train one network, each on its own pairs; started by torchrun.
+"""Data-parallel training with torchrun: each process draws its own pairs.
 
-The gradients are averaged here instead of by DistributedDataParallel, which hooks into `forward`: a training step calls
-`extract`, `transform` and `refine`.
+Gradients are averaged here instead of by DistributedDataParallel, which hooks into `forward`, while a training step
+calls `extract`, `transform` and `refine`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from torch import distributed as dist
 
 @dataclass(frozen=True)
 class Workers:
-    """The processes of a run, from the point of view of one of them; by default it is alone.
+    """The processes of a run, seen from one of them; a single process by default.
 
     Attributes:
-        rank: number of this process, from 0.
+        rank: rank of this process, from 0.
         count: number of processes.
     """
 
@@ -30,11 +30,11 @@ class Workers:
 
     @property
     def leads(self) -> bool:
-        """Whether this is the one process that writes and prints."""
+        """Whether this is rank 0, which writes and prints."""
         return self.rank == 0
 
     def average(self, tensors: Sequence[Tensor]) -> None:
-        """Replace tensors of one type by their means over all processes."""
+        """Replace tensors of the same dtype by their means over all processes."""
         if self.count == 1:
             return
         mean = torch.cat([tensor.flatten() for tensor in tensors])
@@ -52,7 +52,7 @@ class Workers:
         return int(total)
 
     def gather(self, state: Tensor) -> Tensor:
-        """Stack what each process has, on the CPU, in the order of ranks."""
+        """Stack the CPU tensors of all processes in the order of ranks."""
         states = [state] * self.count
         if self.count > 1:
             dist.all_gather_object(states, state)
@@ -60,7 +60,7 @@ class Workers:
 
 
 def local_device(name: str) -> str:
-    """Give each process of torchrun a GPU of its own when `name` says "auto" or "cuda", as `find_device` takes it."""
+    """Return the device name for `find_device`: under torchrun, "auto" and "cuda" select one GPU per process."""
     gpu = name == "cuda" or (name == "auto" and torch.cuda.is_available())
     return f"cuda:{os.environ['LOCAL_RANK']}" if gpu and dist.is_torchelastic_launched() else name
 
@@ -70,7 +70,7 @@ ALONE = Workers()
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[Workers]:
-    """Join the processes that torchrun started; without torchrun there is only this one."""
+    """Join the process group of torchrun; without torchrun there is a single process."""
     if not (dist.is_available() and dist.is_torchelastic_launched()):
         yield ALONE
         return
@@ -79,15 +79,15 @@ def joined(device: torch.device) -> Iterator[Workers]:
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Workers(dist.get_rank(), dist.get_world_size())
-        dist.barrier()  # a process that leaves while another one still writes may end with std::terminate in gloo
+        dist.barrier()  # gloo may call std::terminate if a process leaves while another still sends
     finally:
         dist.destroy_process_group()
 
 
-def synchronize_normalisation(model: torch.nn.Module, workers: Workers, device: torch.device) -> None:
-    """Let batch normalisation inside a network see the batches of all processes, which PyTorch can do on GPUs only.
+def synchronize_normalization(model: torch.nn.Module, workers: Workers, device: torch.device) -> None:
+    """Convert batch normalization to synchronized batch normalization, which PyTorch supports on GPUs only.
 
-    Elsewhere each process normalises by its own batch, and only the running statistics are averaged.
+    On CPUs each process normalizes by its own batch, and only the running statistics are averaged.
     """
     if workers.count > 1 and device.type == "cuda":
         torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)

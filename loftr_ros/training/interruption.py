@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish to stop between two steps."""
+"""Handles Ctrl-C and SIGTERM as requests to stop between two steps."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from types import FrameType, TracebackType
 
 
 class Interruption:
-    """Notes the first signal, as a context manager; the second one acts as if this were not here.
+    """Context manager that records the first signal; a second one has its default effect.
 
     Attributes:
-        signal: number of the signal; 0 as long as there was none.
+        signal: number of the received signal; 0 if none.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The figures of a run: `log.jsonl`, and curves for TensorBoard where it is installed."""
+"""Log of a training run: `log.jsonl`, and TensorBoard curves if it is installed."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ CURVE_EVERY = 10  # steps
 
 
 class RunLog:
-    """Writes one line of JSON for every validation, and curves of the training as well."""
+    """Writes a JSON line for each validation, and TensorBoard curves."""
 
     def __init__(self, output: Path, step: int) -> None:
-        """Go on with the log of a folder; curves of an earlier run are cut after `step`."""
+        """Continue the log of a folder; curves of an earlier run are purged after `step`."""
         self._path = output / "log.jsonl"
         self._curves = _summary_writer(output / "tensorboard", step)
 
     def step(self, figures: dict[str, Any]) -> None:
-        """Note the figures of a training step."""
+        """Log the figures of a training step."""
         if figures["step"] % CURVE_EVERY == 0:
             self._draw("training", figures)
 
     def validation(self, figures: dict[str, Any]) -> None:
-        """Note the figures of a validation; what is not finite becomes null, as JSON has no word for it."""
-        known = {key: value if math.isfinite(value) else None for key, value in figures.items()}
+        """Log the figures of a validation; values that are not finite become null in JSON."""
+        finite = {key: value if math.isfinite(value) else None for key, value in figures.items()}
         with self._path.open("a") as file:
-            file.write(json.dumps(known, allow_nan=False) + "\n")
+            file.write(json.dumps(finite, allow_nan=False) + "\n")
         self._draw("validation", figures)
 
     def close(self) -> None:
-        """Write what is left."""
+        """Flush and close."""
         if self._curves is not None:
             self._curves.close()
 
@@ -48,7 +48,7 @@ def _summary_writer(folder: Path, step: int) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         logging.getLogger(__name__).warning(
-            "TensorBoard is not installed, so there will be no curves: pip install 'loftr_ros[train]'"
+            "TensorBoard is not installed, no curves are written: pip install 'loftr_ros[train]'"
         )
         return None
     return SummaryWriter(folder, purge_step=step + 1)

@@ -1,4 +1,4 @@
-"""The loss of both levels, L = Lc + Lf (paper, section 3.5)."""
+"""Losses of the coarse and fine level, L = Lc + Lf (paper, section 3.5)."""
 
 from __future__ import annotations
 
@@ -7,46 +7,46 @@ from torch import Tensor
 
 from loftr_ros.loftr.network.fine_matching import FineOffsets
 
-SMALLEST_DEVIATION = 0.05  # half windows; keeps the weight of a very sure match bounded
+MIN_DEVIATION = 0.05  # half windows; bounds the weight of matches with a sharp heat map
 
 
 def coarse_loss(log_confidence: Tensor, log_unmatched: Tensor, focal_gamma: float) -> Tensor:
-    """Negative log-likelihood of what is true (equation 5), focused on the unsure.
+    """Negative log-likelihood of the ground truth (equation 5) with focal weights.
 
-    With dual-softmax the paper takes the true matches alone. With optimal transport it takes SuperGlue's loss (arXiv
-    1911.11763, equation 10), the plain sum of the likelihoods of the matches and of the dustbins of what is unmatched.
-    Here, as in the authors' code, each of the two is focused and averaged by itself, so that a pair with little overlap
-    does not teach the dustbins alone, and all cells without a true match count as unmatched.
+    With dual-softmax the paper uses the true matches only. With optimal transport it uses the loss of SuperGlue (arXiv
+    1911.11763, equation 10), the sum over matches and over unmatched cells. Here, as in the authors' code, both terms
+    have focal weights and are averaged separately, so that dustbins do not dominate in pairs with little overlap, and
+    all cells without a true match count as unmatched.
 
     Args:
-        log_confidence: (M,) logarithm of the confidence at the true cell pairs.
-        log_unmatched: (U,) logarithm of the dustbins' share of the other cells; empty with dual-softmax.
-        focal_gamma: exponent of the focal weight (arXiv 1708.02002); 0 gives the plain likelihood.
+        log_confidence: (M,) logarithm of the confidence of the true matches.
+        log_unmatched: (U,) logarithm of the dustbin probability of the unmatched cells; empty with dual-softmax.
+        focal_gamma: exponent of the focal weight (arXiv 1708.02002); 0 for the unweighted likelihood.
     """
-    return _focal(log_confidence, focal_gamma) + _focal(log_unmatched, focal_gamma)
+    return focal_loss(log_confidence, focal_gamma) + focal_loss(log_unmatched, focal_gamma)
 
 
-def _focal(log_probability: Tensor, gamma: float) -> Tensor:
-    """Mean over what is true, zero where nothing is."""
-    # After few Sinkhorn iterations a dustbin may hold a little more than the whole cell: that is as good as certain.
+def focal_loss(log_probability: Tensor, gamma: float) -> Tensor:
+    """Focal loss, averaged; zero if empty."""
+    # After few Sinkhorn iterations probabilities of dustbins may slightly exceed 1.
     log_probability = log_probability.clamp(max=0)
-    weight = (-log_probability.expm1()).clamp(min=1e-6) ** gamma  # a root of zero has no gradient
+    weight = (-log_probability.expm1()).clamp(min=1e-6) ** gamma  # avoids an infinite gradient at zero
     return -(weight * log_probability).sum() / max(len(log_probability), 1)
 
 
 def fine_loss(offsets: FineOffsets, target: Tensor) -> Tensor:
     """Squared distance weighted by the inverse variance of the heat map (equation 6).
 
-    The weights are detached, so that the network does not lower the loss by being unsure, and average one.
+    The weights are detached, so that the network cannot lower the loss by a wide heat map, and have mean 1.
 
     Args:
-        offsets: of M matches.
-        target: (M, 2) true place in the window; those outside of it are left out.
+        offsets: offsets of M matches.
+        target: (M, 2) true position in the window; targets outside of it are ignored.
     """
     inside = target.abs().amax(dim=1) < 1
     if not inside.any():
         return offsets.mean.sum() * 0.0
-    weight = offsets.deviation.detach()[inside].clamp(min=SMALLEST_DEVIATION) ** -2
+    weight = offsets.deviation.detach()[inside].clamp(min=MIN_DEVIATION) ** -2
     weight = weight / weight.mean()
     squared = ((offsets.mean[inside] - target[inside]) ** 2).sum(dim=1)
     return torch.mean(weight * squared)

@@ -1,4 +1,4 @@
-"""Settings from YAML as frozen dataclasses: an unknown key or a value of another type is an error."""
+"""Builds frozen dataclasses from YAML settings; unknown keys and wrong types are errors."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any, TypeVar
 
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.validation import require_known, require_type
 
 Settings = TypeVar("Settings")
 
@@ -17,15 +18,11 @@ class TrainingConfigError(LoftrRosError):
 
 def build(kind: type[Settings], values: Mapping[Any, Any]) -> Settings:
     """Make a dataclass, all of whose fields have defaults, from a mapping of settings. Raises TrainingConfigError."""
-    known = {entry.name for entry in fields(kind)}  # type: ignore[arg-type]
-    if unknown := sorted(map(str, set(values) - known)):
-        raise TrainingConfigError(f"unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")
+    require_known(TrainingConfigError, values, (entry.name for entry in fields(kind)))  # type: ignore[arg-type]
     return kind(**{name: _checked(name, value, getattr(kind, name)) for name, value in values.items()})
 
 
 def _checked(name: str, value: Any, default: Any) -> Any:
-    expected = type(default)
-    if type(value) is not expected and not (expected is float and type(value) is int):
-        hint = " (YAML reads 2e-3 as text: write 2.0e-3)" if expected is float else ""
-        raise TrainingConfigError(f"{name} must be of type {expected.__name__}, not {value!r}{hint}")
+    hint = " (YAML reads 2e-3 as text: write 2.0e-3)" if isinstance(default, float) else ""
+    require_type(TrainingConfigError, name, value, type(default), hint)
     return value

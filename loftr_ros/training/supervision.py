@@ -1,4 +1,4 @@
-"""Ground truth for both levels from depth and pose (paper, section 3.5 and supplementary)."""
+"""Ground truth matches of both levels from depth and pose (paper, section 3.5 and supplementary)."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from torch import Tensor
 from loftr_ros.loftr.network.model import COARSE_STRIDE, cell_points
 from loftr_ros.training.data.rendering import pixel_rays
 
-DEPTH_TOLERANCE = 0.05  # relative; a larger difference means that something else is in front
+DEPTH_TOLERANCE = 0.05  # relative; a larger difference indicates occlusion
 
 
 @dataclass(frozen=True)
 class TrueMatches:
-    """M coarse cells of a and b that see the same place.
+    """M pairs of coarse cells of a and b that see the same point.
 
     Attributes:
         batch: (M,) int64, index of the pair.
         cell_a, cell_b: (M,) int64, row-major indices into the coarse grids.
-        point_b: (M, 2) float32, pixel of image b that shows the centre of cell_a.
+        point_b: (M, 2) float32, projection of the center of cell_a into image b, pixels.
     """
 
     batch: Tensor
@@ -34,15 +34,15 @@ class TrueMatches:
 
 
 def warp(depth_a: Tensor, depth_b: Tensor, K_a: Tensor, K_b: Tensor, T_b_a: Tensor) -> tuple[Tensor, Tensor]:
-    """Take the coarse cells of image a to image b.
+    """Project the coarse cells of image a into image b.
 
     Args:
-        depth_a, depth_b: (B, H, W) metres along the optical axis; 0 or not finite where unknown.
+        depth_a, depth_b: (B, H, W) meters along the optical axis; 0 or not finite where unknown.
         K_a, K_b: (B, 3, 3) camera matrices.
         T_b_a: (B, 4, 4).
 
     Returns:
-        Pixels of image b (B, L, 2), and (B, L) whether the cell has a depth, lands inside and is not hidden.
+        Pixels of image b (B, L, 2), and (B, L) whether the cell has depth, projects into the image and is not occluded.
     """
     batch, height, width = depth_a.shape
     rays = pixel_rays(K_a, height, width).view(batch, height, width, 3)[:, ::COARSE_STRIDE, ::COARSE_STRIDE]
@@ -55,17 +55,17 @@ def warp(depth_a: Tensor, depth_b: Tensor, K_a: Tensor, K_b: Tensor, T_b_a: Tens
     pixels = projected[..., :2] / distance.clamp(min=1e-6)[..., None]
 
     limit = torch.tensor([depth_b.shape[2] - 1, depth_b.shape[1] - 1], device=pixels.device)
-    # A pixel reaches half a pixel beyond its centre; rounding alone moves points of the first row out by 1e-6.
+    # The image extends half a pixel beyond the outer pixel centers.
     inside = ((pixels >= -0.5) & (pixels <= limit + 0.5)).all(dim=2) & (distance > 1e-3)
     nearest = pixels.clamp(torch.zeros_like(limit), limit).round().long()
-    seen = depth_b.flatten(1).gather(1, nearest[..., 1] * depth_b.shape[2] + nearest[..., 0])
-    visible = (seen - distance).abs() < DEPTH_TOLERANCE * distance
+    observed = depth_b.flatten(1).gather(1, nearest[..., 1] * depth_b.shape[2] + nearest[..., 0])
+    visible = (observed - distance).abs() < DEPTH_TOLERANCE * distance
     return pixels, known & inside & visible
 
 
 @torch.no_grad()
 def true_matches(depth_a: Tensor, depth_b: Tensor, K_a: Tensor, K_b: Tensor, T_b_a: Tensor) -> TrueMatches:
-    """Mutual nearest neighbours of the coarse cells under reprojection; arguments as for `warp`."""
+    """Mutual nearest neighbors of the coarse cells under reprojection; arguments as for `warp`."""
     grid_a, grid_b = (tuple(-(-side // COARSE_STRIDE) for side in depth.shape[1:]) for depth in (depth_a, depth_b))
     pixels_b, valid_a = warp(depth_a, depth_b, K_a, K_b, T_b_a)
     pixels_a, valid_b = warp(depth_b, depth_a, K_b, K_a, torch.linalg.inv(T_b_a))
@@ -83,5 +83,5 @@ def _nearest_cell(pixels: Tensor, grid: tuple[int, ...]) -> Tensor:
 
 
 def fine_targets(matches: TrueMatches, grid_b: tuple[int, int], window_radius: int) -> Tensor:
-    """Where in the window of cell_b the true point lies: (M, 2), [-1, 1] from rim to rim."""
+    """True position in the window of cell_b: (M, 2); [-1, 1] spans the window."""
     return (matches.point_b - cell_points(matches.cell_b, grid_b)) / window_radius

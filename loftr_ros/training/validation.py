@@ -1,4 +1,4 @@
-"""How good the matches are on scenes that training never draws."""
+"""Validation of matches on held-out rendered scenes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ BATCH, SIZE = 8, (256, 320)
 
 @dataclass(frozen=True)
 class Validation:
-    """Figures over the held-out pairs.
+    """Metrics over the held-out pairs.
 
     Attributes:
-        matches: mean number of matches a pair whose truth is known.
-        recall: share of the visible cells of a that are matched within 8 pixels.
-        precision: share of the matches within 4 pixels of the truth.
-        error: median distance to the truth of the matches within 8 pixels, pixels.
+        matches: mean number of matches with ground truth per pair.
+        recall: fraction of the visible cells of a that are matched within 8 pixels.
+        precision: fraction of the matches within 4 pixels of the ground truth.
+        error: median error of the matches within 8 pixels, pixels.
     """
 
     matches: float
@@ -40,9 +40,9 @@ class Validation:
 
 @torch.no_grad()
 def validate(model: LoFTR, atlas: TextureAtlas, device: torch.device, pairs: int) -> Validation:
-    """Match held-out pairs, rendered with a seed of their own; the model must be in evaluation mode.
+    """Match held-out pairs, rendered with a separate seed; the model must be in evaluation mode.
 
-    There are as many pairs as asked for, rounded up to whole batches.
+    The number of pairs is rounded up to whole batches.
     """
     draw = Draw(HELD_OUT_SEED, device)
     distances, visible = [], 0

@@ -20,8 +20,8 @@ BENCH = Path(__file__).resolve().parents[2] / "bench"
 WIDTH, HEIGHT = 256, 192
 K = np.array([[170.0, 0, WIDTH / 2 - 0.5], [0, 170.0, HEIGHT / 2 - 0.5], [0, 0, 1]])
 START = se3.transform(se3.exp_rotation([0.0, 0.6, 0.0]), [2.2, 0.0, 0.0])
-STEP = se3.transform(se3.exp_rotation([0.01, -0.03, 0.005]), [0.1, -0.03, 0.15])  # T_a_b of frames after each other
-BASELINE = 0.2  # metres
+STEP = se3.transform(se3.exp_rotation([0.01, -0.03, 0.005]), [0.1, -0.03, 0.15])  # T_a_b of consecutive frames
+BASELINE = 0.2  # meters
 H_B_A = np.array([[1.05, 0.04, 3.0], [-0.02, 0.98, 5.0], [1e-4, -5e-5, 1.0]])
 
 
@@ -34,13 +34,13 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
 
 @pytest.fixture
 def step() -> NDArray[np.float64]:
-    """T_a_b of rendered images after each other."""
+    """T_a_b of consecutive rendered images."""
     return STEP
 
 
 @pytest.fixture(scope="session")
 def rendered_pairs() -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    """Five images of a camera that goes on by STEP, and of one to the right of it."""
+    """Five images of a camera that moves by STEP, and of one to the right of it."""
     room, camera = make_room(), torch.from_numpy(K).float()[None]
 
     def view(T_world_camera: NDArray[np.float64]) -> NDArray[np.uint8]:

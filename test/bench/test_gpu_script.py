@@ -78,7 +78,7 @@ def test_everything_runs_where_there_is_little(few_packages: dict[str, str], tmp
     assert list(figures) == ["device", "tests", "speed 128x96", "odometry", "memory", "training"]
     assert "finds no GPU" in figures["device"]
     assert re.match(r"\d+ passed, \d+ skipped", figures["tests"])
-    assert re.search(r"LoFTR compact [\d.]+ ms \(floor [\d.]+.*kornia LoFTR not installed", figures["speed 128x96"])
+    assert re.search(r"LoFTR compact [\d.]+ ms \(roofline [\d.]+.*kornia LoFTR not installed", figures["speed 128x96"])
     assert re.match(r"[\d.]+ mm and [\d.]+ degrees from the CPU's", figures["odometry"])
     assert re.match(r"compact 128x96: \d+ MiB", figures["memory"])
     assert int(figures["training"].split(" pairs")[0]) > 0
@@ -136,10 +136,10 @@ def test_an_odometry_by_the_fallback_is_not_passed(
         return table
 
     monkeypatch.setattr(FastNetwork, "match", shifted)
-    options = ["--device", "cpu", "--frames", "4", "--size", "160", "128", "--output", str(tmp_path / "room.json")]
-    assert bench("gpu_room").main(options) == 1
-    written = json.loads((tmp_path / "room.json").read_text())
-    assert written["metres_apart"] < 1e-3
+    options = ["--device", "cpu", "--frames", "4", "--size", "160", "128", "--output", str(tmp_path / "odometry.json")]
+    assert bench("gpu_odometry").main(options) == 1
+    written = json.loads((tmp_path / "odometry.json").read_text())
+    assert written["meters_apart"] < 1e-3
     assert "switched off" in written["fallback"]
     assert "switched off" in written["figures"]
 
@@ -164,7 +164,7 @@ def test_training_goes_on(
     options = ["--small", "--device", "cpu", "--minutes", "0.05", "--images", str(tmp_path), "--save-every", "0.01"]
     assert training.main([*options, "--output", str(tmp_path / "first")]) == 0
     assert batches[:2] == [2, 1]
-    assert "going on with batches of 1" in capfd.readouterr().out
+    assert "continuing with batches of 1" in capfd.readouterr().out
     lines = [json.loads(line) for line in (tmp_path / "first" / "minutes.jsonl").read_text().splitlines()]
     assert lines[0]["step"] == 1
 

@@ -21,11 +21,11 @@ def test_tables(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     )
 
     printed = capsys.readouterr().out
-    assert all(word in printed for word in ("CPU", "threads", "torch", "OpenCV", "float", "SIFT 4000, plain recipe"))
+    assert all(word in printed for word in ("CPU", "threads", "torch", "OpenCV", "float", "SIFT 4000, OpenCV pipeline"))
     content = json.loads((tmp_path / "new" / "out.json").read_text())
     kitti, scannet, graf = content["tables"]
     assert [one["pairs"] for one in content["tables"]] == [2, 1, 1]
-    names = ["LoFTR compact, polished", "LoFTR compact, raw", "ORB 4000", "SIFT 4000", "SIFT 4000, plain recipe"]
+    names = ["LoFTR compact, refined", "LoFTR compact, raw", "ORB 4000", "SIFT 4000", "SIFT 4000, OpenCV pipeline"]
     assert [row["name"] for row in kitti["rows"]] == names
     assert [row["name"] for row in graf["rows"]] == names[:-1]
     for row in kitti["rows"]:
@@ -47,12 +47,12 @@ def test_tables(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "old" not in text
     assert "Provisional" in text
     assert "--sequences kitti06 scannet graf" in text
-    table = [line for line in text.splitlines() if line.startswith("| LoFTR compact, polished")]
+    table = [line for line in text.splitlines() if line.startswith("| LoFTR compact, refined")]
     assert len(table) == 3
     assert f"{kitti['rows'][0]['errors']['direction']:.3f}" in table[0]
 
 
-def test_what_the_user_may_get_wrong(
+def test_user_errors(
     bench: Bench, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def error_of(*options: object) -> str:
@@ -72,7 +72,7 @@ def test_what_the_user_may_get_wrong(
     assert "LOFTR_ROS_DATA" in error_of("--sequences", "kitti06")
 
 
-def test_page_without_place_for_the_tables_is_left_alone(bench: Bench, tmp_path: Path) -> None:
+def test_page_without_markers_is_left_alone(bench: Bench, tmp_path: Path) -> None:
     report, page = bench("report"), tmp_path / "page.md"
     page.write_text("text of somebody\n")
     with pytest.raises(bench("data").BenchError, match=r"page\.md has no place"):

@@ -1,4 +1,4 @@
-"""Matchers and sums of the benchmark, on what can be told in advance."""
+"""Matchers and statistics of bench/matching.py on known input."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +13,9 @@ Bench = Callable[[str], ModuleType]
 
 
 def test_descriptors_match_a_shifted_image(bench: Bench, texture: NDArray[np.uint8]) -> None:
-    methods = bench("methods")
+    matchers = bench("matchers")
     for detector, norm in ((cv2.ORB.create(500), cv2.NORM_HAMMING), (cv2.SIFT.create(500), cv2.NORM_L2)):
-        matcher = methods.DescriptorMatcher(detector, norm)
+        matcher = matchers.DescriptorMatcher(detector, norm)
         matches = matcher.match(matcher.extract(texture[:, :-16]), matcher.extract(texture[:, 16:]))
         assert len(matches) > 50
         np.testing.assert_allclose(np.median(matches.points_a - matches.points_b, axis=0), [16, 0], atol=0.05)
@@ -23,12 +23,12 @@ def test_descriptors_match_a_shifted_image(bench: Bench, texture: NDArray[np.uin
 
 
 def test_blank_image_has_no_matches(bench: Bench, texture: NDArray[np.uint8]) -> None:
-    matcher = bench("methods").DescriptorMatcher(cv2.SIFT.create(500), cv2.NORM_L2)
+    matcher = bench("matchers").DescriptorMatcher(cv2.SIFT.create(500), cv2.NORM_L2)
     blank, textured = matcher.extract(np.zeros_like(texture)), matcher.extract(texture)
     assert len(matcher.match(blank, textured)) == len(matcher.match(textured, blank)) == 0
 
 
-def test_row_counts_failures_as_wrong_and_leaves_out_what_has_no_truth(bench: Bench) -> None:
+def test_row_counts_failures_as_infinite_and_leaves_out_nan(bench: Bench) -> None:
     measure = bench("measure")
     errors = [(0.1, 2.0), (0.3, 4.0), (np.inf, np.inf), (0.2, np.nan)]
     measured = [
@@ -44,9 +44,9 @@ def test_row_counts_failures_as_wrong_and_leaves_out_what_has_no_truth(bench: Be
 
 
 def test_pairs_of_a_sequence(bench: Bench, data: Path, step: NDArray[np.float64]) -> None:
-    sets = bench("sets")
+    sets = bench("pair_sets")
     assert [len(one.pairs) for one in sets.open_sets("kitti06", [1, 2, 3], False)] == [4, 2, 1]
     assert [len(one.pairs) for one in sets.open_sets("kitti06", [1, 2, 3], True)] == [4, 3, 2]
     second = next(iter(sets.open_sets(str(data / "kitti" / "sequences" / "06"), [2], False))).pairs[1]
     assert (second.image_a.stem, second.image_b.stem) == ("000002", "000004")
-    np.testing.assert_allclose(second.problem.T_a_b, step @ step, atol=1e-9)
+    np.testing.assert_allclose(second.task.T_a_b, step @ step, atol=1e-9)

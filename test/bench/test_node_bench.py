@@ -1,4 +1,4 @@
-"""bench/node.py with a small camera, the sums it makes, and bench/memory.py for a few frames."""
+"""bench/node.py with a small camera, its statistics, and bench/memory.py for a few frames."""
 
 import json
 from collections.abc import Callable
@@ -25,13 +25,13 @@ def test_tables(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert frame["stamp_ns"] in stamps
         assert frame["began_ns"] > frame["stamp_ns"]
     assert {"decode", "odometry", "extract", "pose"} <= set(session["frames"][-2]["stages_ms"])
-    assert {int(stamp) for stamp in session["came_ns"]} <= {frame["stamp_ns"] for frame in session["frames"]}
+    assert {int(stamp) for stamp in session["received_ns"]} <= {frame["stamp_ns"] for frame in session["frames"]}
     assert 0.3 < session["start_s"] < 60
     assert min(session["memory_mib"]) > 100
 
 
-def test_sums(bench: Bench) -> None:
-    """Two images of which the node took the second late, when a third had come."""
+def test_statistics(bench: Bench) -> None:
+    """Two images; the second is processed late, after a third one was received."""
     session, report = bench("node_session"), bench("node_report")
     ms = 1_000_000
     frames = [
@@ -39,20 +39,20 @@ def test_sums(bench: Bench) -> None:
         session.Frame(20 * ms, 40 * ms, 45 * ms, 14.0, {"decode": 1.0, "odometry": 11.0, "publish": 0.5}),
     ]
     callbacks = [(0, 2 * ms, 0.5), (20 * ms, 24 * ms, 0.25), (40 * ms, 46 * ms, 0.5)]
-    came = {0: 16 * ms, 20 * ms: 60 * ms}
-    measured = session.Session(2.5, [0, 20 * ms, 40 * ms], callbacks, frames, came, (400.0, 401.0))
+    received = {0: 16 * ms, 20 * ms: 60 * ms}
+    measured = session.Session(2.5, [0, 20 * ms, 40 * ms], callbacks, frames, received, (400.0, 401.0))
     stages = {row[0]: row[1:] for row in report.StagesReport("", measured).cells}
     assert stages["stamp to callback"] == ["4.00", "5.80", "6.00", "3"]
     assert stages["waiting"][0] == "10.62", "mean of 0.5 and 20.75"
     assert stages["- match"] == ["6.00", "6.00", "6.00", "1"]
-    assert stages["node's own, of a frame"][0] == "2.50"
+    assert stages["node overhead"][0] == "2.50"
     assert stages["stamp to odometry received"][2] == "40.00"
-    checks = {row[0]: row[1] for row in report.ChecksReport("", measured, [2.5]).cells}
+    checks = {row[0]: row[1] for row in report.RequirementsReport("", measured, [2.5]).cells}
     assert checks["frames processed, of which not the newest"] == "2, 1"
     assert checks["stamp to callback, first and last third"] == "2.0 ms, 6.0 ms"
 
 
-def test_what_went_wrong_is_told(bench: Bench, tmp_path: Path) -> None:
+def test_failed_process_is_reported(bench: Bench, tmp_path: Path) -> None:
     with pytest.raises(bench("data").BenchError, match="No such file"):
         bench("node_session").run(tmp_path / "none.npy", 10.0, 0.0, [], tmp_path, 1)
 

@@ -8,7 +8,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 Bench = Callable[[str], ModuleType]
-NAMES = ["LoFTR compact", "ORB 4000", "SIFT 4000", "SIFT 4000, plain recipe"]
+NAMES = ["LoFTR compact", "ORB 4000", "SIFT 4000", "SIFT 4000, OpenCV pipeline"]
 
 
 @pytest.mark.usefixtures("data")
@@ -27,14 +27,14 @@ def test_tables(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     mono, stereo = json.loads((tmp_path / "out.json").read_text())["tables"]
     assert (mono["title"], stereo["title"]) == ("KITTI 06, mono", "KITTI 06, stereo")
     for table in (mono, stereo):
-        assert [drive["name"] for drive in table["drives"]] == NAMES
-        for drive in table["drives"]:
-            assert (drive["stride"], drive["frames"]) == (1, 5)
-            assert drive["errors"]["scaled"] == (table is mono)
-            assert 0 < drive["engine_ms"] < drive["frame_ms"]
-    assert stereo["drives"][0]["errors"]["ate_percent"] < 5.0
-    assert stereo["drives"][0]["lost"] == 0
-    assert stereo["drives"][3]["errors"]["ate_percent"] < 10.0
+        assert [run["name"] for run in table["runs"]] == NAMES
+        for run in table["runs"]:
+            assert (run["stride"], run["frames"]) == (1, 5)
+            assert run["errors"]["scaled"] == (table is mono)
+            assert 0 < run["engine_ms"] < run["frame_ms"]
+    assert stereo["runs"][0]["errors"]["ate_percent"] < 5.0
+    assert stereo["runs"][0]["lost"] == 0
+    assert stereo["runs"][3]["errors"]["ate_percent"] < 10.0
 
     text = page.read_text()
     assert text.startswith("before\n")
@@ -47,13 +47,13 @@ def test_tables(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.usefixtures("data")
 def test_choice_of_methods_and_modes(bench: Bench, tmp_path: Path) -> None:
-    options = ["--sequences", "kitti06", "--modes", "stereo", "--strides", "1", "--methods", "plain", "orb"]
+    options = ["--sequences", "kitti06", "--modes", "stereo", "--strides", "1", "--methods", "opencv", "orb"]
     assert bench("odometry").main([*options, "--device", "cpu", "--output", str(tmp_path / "out.json")]) == 0
     (table,) = json.loads((tmp_path / "out.json").read_text())["tables"]
-    assert [drive["name"] for drive in table["drives"]] == [NAMES[1], NAMES[3]]
+    assert [run["name"] for run in table["runs"]] == [NAMES[1], NAMES[3]]
 
 
-def test_what_the_user_may_get_wrong(
+def test_user_errors(
     bench: Bench, data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def error_of(*options: object) -> str:
@@ -63,24 +63,22 @@ def test_what_the_user_may_get_wrong(
         assert len(error.strip().splitlines()) == 1
         return error
 
-    assert "Nothing is left" in error_of("--sequences", "kitti06", "--strides", 2)
+    assert "Nothing to measure" in error_of("--sequences", "kitti06", "--strides", 2)
     (data / "kitti" / "poses" / "06.txt").unlink()
     assert "no ground truth" in error_of("--sequences", data / "kitti" / "sequences" / "06", "--modes", "mono")
     monkeypatch.delenv("LOFTR_ROS_DATA")
     assert "LOFTR_ROS_DATA" in error_of("--sequences", "kitti06")
 
 
-def test_path_that_is_none_has_no_share(bench: Bench) -> None:
-    drives = bench("drives")
+def test_standing_still_has_no_relative_error(bench: Bench) -> None:
+    runs = bench("runs")
 
     def percent_of(path_m: float) -> str:
         errors = SimpleNamespace(
             path_m=path_m, ate_m=0.004, ate_percent=40.0, rotation_mean_deg=0.1, translation_mean_m=0.001
         )
-        (row,) = drives.CourseReport(
-            "static", path_m, [drives.Drive("LoFTR", 1, 24, errors, 0.0, 100.0, 50.0, 5.0)]
-        ).cells
-        return dict(zip(drives.HEADER, row[2:], strict=True))["ATE %"]
+        (row,) = runs.SequenceReport("static", path_m, [runs.Run("LoFTR", 1, 24, errors, 0.0, 100.0, 50.0, 5.0)]).cells
+        return dict(zip(runs.HEADER, row[2:], strict=True))["ATE %"]
 
     assert percent_of(0.01) == "-"
     assert percent_of(1.0) == "40.00"

@@ -1,4 +1,4 @@
-"""bench/speed.py on small images, the entrants that it times, and the floor that it compares with."""
+"""bench/speed.py on small images, its methods, and the roofline."""
 
 import json
 import mmap
@@ -20,45 +20,45 @@ CPU = torch.device("cpu")
 def test_table(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     speed = bench("speed")
     outputs = ["--output", str(tmp_path / "out.json"), "--output", str(tmp_path / "out.md")]
-    entrants = ["--entrants", "compact", "kornia", "kornia-autocast", "orb"]
+    methods = ["--methods", "compact", "kornia", "kornia-autocast", "orb"]
     options = ["--sizes", "128x64", "--seconds", "0.1", "--devices", "cpu", "--threads", str(torch.get_num_threads())]
-    assert speed.main([*entrants, *options, *outputs]) == 0
+    assert speed.main([*methods, *options, *outputs]) == 0
 
     content = json.loads((tmp_path / "out.json").read_text())
     assert {"float32", "bfloat16"} <= set(content["tables"][1]["rates"]["flop"])
     results = content["tables"][0]["results"]
     assert list(results) == ["compact", "kornia", "orb"], "autocast is for GPUs"
     for name, result in results.items():
-        lap = result["lap"]
-        assert lap is not None, result["problem"]
-        assert len(lap["frames_ms"]) >= 3
-        assert min(lap["frames_ms"]) > 0
-        assert lap["peak_mib"] > 50
-        assert (lap["work"]["flop"] > 0) == (name != "orb")
-    assert results["kornia"]["lap"]["work"]["flop"] > 10 * results["compact"]["lap"]["work"]["flop"]
+        timing = result["timing"]
+        assert timing is not None, result["error"]
+        assert len(timing["frames_ms"]) >= 3
+        assert min(timing["frames_ms"]) > 0
+        assert timing["peak_mib"] > 50
+        assert (timing["work"]["flop"] > 0) == (name != "orb")
+    assert results["kornia"]["timing"]["work"]["flop"] > 10 * results["compact"]["timing"]["work"]["flop"]
     text = (tmp_path / "out.md").read_text()
-    assert "### 128 x 64, cpu, floor" in text
+    assert "### 128 x 64, cpu, roofline" in text
     (row,) = [line for line in text.splitlines() if line.startswith("| kornia LoFTR |") and line.count("|") > 10]
     assert "| 1.0 |" in row
     assert "| 100 |" in row
     assert "GFLOP/s" in capsys.readouterr().out
 
 
-def test_what_cannot_run_is_a_row(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package that is missing, a process that the system ends, and one that does not come to an end."""
+def test_failed_method_is_a_row(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing package, a killed process, and a process that does not end."""
     speed, report = bench("speed"), bench("speed_report")
     args = SimpleNamespace(seconds=0.1, patience=30.0, threads=None)
 
     def outcome(program: str) -> str:
-        lap = tmp_path / "lap.py"
-        lap.write_text(program)
-        monkeypatch.setattr(speed, "LAP", lap)
+        timing = tmp_path / "timing.py"
+        timing.write_text(program)
+        monkeypatch.setattr(speed, "TIMING", timing)
         result = speed._result("compact", tmp_path / "pair.npz", "cpu", args)
         table = report.SpeedReport("", {"compact": result})
         assert table.cells[0][:3] == ["LoFTR compact", "failed", "-"]
         assert len(table.cells[0]) == len(table.header)
-        assert report.FloorReport("", {"compact": result}, None).cells == []
-        return str(result.problem)
+        assert report.RooflineReport("", {"compact": result}, None).cells == []
+        return str(result.error)
 
     assert "torch is not here" in outcome("import sys; sys.exit('warning\\ntorch is not here')")
     assert "signal 9" in outcome("import os; os.kill(os.getpid(), 9)")
@@ -67,56 +67,63 @@ def test_what_cannot_run_is_a_row(bench: Bench, tmp_path: Path, monkeypatch: pyt
 
 
 def test_missing_package_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    entrants = bench("entrants")
+    runners = bench("runners")
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(bench("data").BenchError, match=r"transformers is not installed: pip install .*bench"):
-        entrants.ENTRANTS["efficientloftr"].make(CPU)
+        runners.RUNNERS["efficientloftr"].make(CPU)
 
 
 def test_published_architecture_matches_as_kornia_does(bench: Bench) -> None:
     pytest.importorskip("kornia", reason="kornia is needed for parity")
-    entrants = bench("entrants")
-    pair = bench("views").shifted_pair(160, 128)
-    laps = []
+    runners = bench("runners")
+    pair = bench("image_pairs").shifted_pair(160, 128)
+    timings = []
     for name in ("published-float32", "kornia"):
-        matcher = entrants.ENTRANTS[name].make(CPU)
+        matcher = runners.RUNNERS[name].make(CPU)
         found = matcher.match(*map(matcher.extract, pair))
-        assert entrants.dtype_of(matcher) == "float32"
-        laps.append(SimpleNamespace(matches=np.hstack([found.points_a, found.points_b]).tolist()))
-    assert len(laps[1].matches) > 50, "too few to compare anything"
-    share, apart = bench("speed_report").sameness(*laps)
+        assert runners.dtype_of(matcher) == "float32"
+        timings.append(SimpleNamespace(matches=np.hstack([found.points_a, found.points_b]).tolist()))
+    assert len(timings[1].matches) > 50, "too few to compare anything"
+    share, distance = bench("speed_report").sameness(*timings)
     assert share > 98
-    assert apart < 1e-3
+    assert distance < 1e-3
+
+
+def test_random_weights_of_the_preset_match_the_right_places(bench: Bench) -> None:
+    matcher = bench("runners").RUNNERS["compact16-float32"].make(CPU)
+    found = matcher.match(*map(matcher.extract, bench("image_pairs").shifted_pair(320, 240)))
+    assert len(found) > 20
+    assert np.median(found.points_a - found.points_b, axis=0) == pytest.approx([16, 8], abs=1)
 
 
 def test_sameness(bench: Bench) -> None:
-    """Of four places one has moved to another cell, and one is known to one side only."""
+    """Of four matches one is in another cell, and one is missing on one side."""
     ours = SimpleNamespace(matches=[[0, 0, 1, 1], [8, 0, 9, 1], [16, 0, 40, 0], [24, 0, 24, 0]])
     theirs = SimpleNamespace(matches=[[0, 0, 1, 1.5], [8, 0, 9.5, 1], [16, 0, 16, 0]])
-    share, apart = bench("speed_report").sameness(ours, theirs)
+    share, distance = bench("speed_report").sameness(ours, theirs)
     assert share == pytest.approx(50)
-    assert apart == pytest.approx(0.5)
+    assert distance == pytest.approx(0.5)
 
 
 def test_shifted_pair_is_shifted(bench: Bench) -> None:
-    views = bench("views")
-    a, b = views.shifted_pair(96, 64)
-    dx, dy = views.SHIFT
+    image_pairs = bench("image_pairs")
+    a, b = image_pairs.shifted_pair(96, 64)
+    dx, dy = image_pairs.SHIFT
     difference = a[dy:, dx:].astype(int) - b[:-dy, :-dx]
     assert a.shape == b.shape == (64, 96)
-    assert difference.std() == pytest.approx(views.NOISE * 2**0.5, rel=0.1)
-    assert a.std() > 3 * views.NOISE
+    assert difference.std() == pytest.approx(image_pairs.NOISE * 2**0.5, rel=0.1)
+    assert a.std() > 3 * image_pairs.NOISE
 
 
 def test_work_is_counted(bench: Bench) -> None:
-    floor = bench("floor")
+    roofline = bench("roofline")
     a, b = torch.ones(10, 20), torch.ones(20, 30)
-    product = floor.count(lambda: a @ b)
+    product = roofline.count(lambda: a @ b)
     assert product.flop == 2 * 10 * 20 * 30
     assert product.bytes == 4 * (10 * 20 + 20 * 30 + 10 * 30)
-    assert floor.count(lambda: a.T[:5].reshape(5, 10)[None]).bytes < 4 * 2 * 50 + 1, "views cost nothing"
-    assert floor.count(lambda: a.expand(1000, 10, 20).amax()).bytes == 4 * (10 * 20 + 1)
-    assert floor.count(lambda: a.mul_(2)).bytes == 4 * (10 * 20) * 2
+    assert roofline.count(lambda: a.T[:5].reshape(5, 10)[None]).bytes < 4 * 2 * 50 + 1, "views cost nothing"
+    assert roofline.count(lambda: a.expand(1000, 10, 20).amax()).bytes == 4 * (10 * 20 + 1)
+    assert roofline.count(lambda: a.mul_(2)).bytes == 4 * (10 * 20) * 2
 
 
 def test_memory_of_processes(bench: Bench) -> None:
@@ -144,7 +151,7 @@ def test_stages_of_the_network(bench: Bench, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", ["640", "640x", "100x64", "32x32"])
-def test_sizes_that_cannot_be(bench: Bench, size: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_sizes(bench: Bench, size: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         bench("speed").main(["--sizes", size])
     assert size in capsys.readouterr().err

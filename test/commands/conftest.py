@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from loftr_ros.loftr.runtime.budget import DEFAULT_BUDGET, ComputeBudget
 from loftr_ros.matches import Matches
 
-FOCAL, BASELINE, STEP = 200.0, 0.3, 0.08  # pixels, metres, metres a frame
-NEAR, FAR = 2.5, 5.0  # metres
+FOCAL, BASELINE, STEP = 200.0, 0.3, 0.08  # pixels, meters, meters a frame
+NEAR, FAR = 2.5, 5.0  # meters
 
 
 class LucasKanadeMatcher:
-    """Tracks the centres of 8x8 cells of image a by optical flow: real matches without a network."""
+    """Tracks the centers of 8x8 cells of image a by optical flow: real matches without a network."""
 
     checkpoint = "lucas-kanade"
     device = "cpu"
-    effort = DEFAULT_BUDGET
+    budget = DEFAULT_BUDGET
     precision = "auto"
 
     def extract(self, image: NDArray[np.uint8], mask: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
@@ -37,7 +37,7 @@ class LucasKanadeMatcher:
         returned = np.linalg.norm(back[:, 0] - points, axis=1) < 0.3
         good = returned & (found.ravel() == 1) & (found_back.ravel() == 1)
         matches = Matches(points, there[:, 0], np.ones(len(points), np.float32), np.arange(len(points))).select(good)
-        return matches.select(np.arange(len(matches))[: self.effort.max_matches or None])
+        return matches.select(np.arange(len(matches))[: self.budget.max_matches or None])
 
 
 @pytest.fixture
@@ -45,8 +45,8 @@ def matcher(monkeypatch: pytest.MonkeyPatch) -> LucasKanadeMatcher:
     """Take the place of LoFTR in this process."""
     stand_in = LucasKanadeMatcher()
 
-    def load(checkpoint: str, device: str, effort: ComputeBudget, precision: str) -> LucasKanadeMatcher:
-        stand_in.effort, stand_in.precision = effort, precision
+    def load(checkpoint: str, device: str, budget: ComputeBudget, precision: str) -> LucasKanadeMatcher:
+        stand_in.budget, stand_in.precision = budget, precision
         return stand_in
 
     monkeypatch.setattr("loftr_ros.loftr.runtime.matcher.load_matcher", load)
@@ -124,7 +124,7 @@ def sideways_rgbd(sideways: Path, tmp_path: Path) -> Path:
 
 
 def _view(wall: NDArray[np.uint8], x: float) -> NDArray[np.uint8]:
-    """See, from x metres to the right, a far wall above and a near one below."""
+    """See, from x meters to the right, a far wall above and a near one below."""
     view: Callable[[float], NDArray[np.uint8]] = lambda depth: _shifted(wall, FOCAL * x / depth)  # noqa: E731
     return np.vstack([view(FAR)[:100], view(NEAR)[100:]])
 

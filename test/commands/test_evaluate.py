@@ -86,7 +86,7 @@ def test_folder_of_a_run_tells_its_truth_and_that_its_scale_is_unknown(
     assert figures["scale"] == pytest.approx(1 / 0.98)
     assert figures["scale_error_percent"] == pytest.approx(100 / 0.98 - 100)
     assert figures["ate_m"]["rmse"] == pytest.approx(0, abs=1e-7)
-    assert "times 1.0204, an error of +2.04 %" in capsys.readouterr().out
+    assert "1.0204 applied to the estimate, an error of +2.04 %" in capsys.readouterr().out
     picture = cv2.imread(str(run_folder / "evaluation.png"))
     assert picture is not None
     assert picture.shape[1] > 1000
@@ -184,7 +184,7 @@ def test_folder_of_a_run_without_truth(run_folder: Path, capsys: pytest.CaptureF
     assert main(["evaluate", str(run_folder), "--groundtruth", str(run_folder.parent / "truth.tum")]) == 0
 
 
-def doubts_about(files: Path, estimate: Trajectory, capsys: pytest.CaptureFixture[str]) -> str:
+def warnings_about(files: Path, estimate: Trajectory, capsys: pytest.CaptureFixture[str]) -> str:
     write_tum(files / "other.tum", estimate)
     assert main(["evaluate", str(files / "other.tum"), "--groundtruth", str(files / "truth.tum")]) == 0
     return capsys.readouterr().err
@@ -194,15 +194,15 @@ def test_estimate_without_scale_and_truth_in_other_units_are_told(
     files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     estimate = read_tum(files / "estimate.tum")
-    assert doubts_about(files, estimate, capsys) == ""
+    assert warnings_about(files, estimate, capsys) == ""
     estimate.poses[:, :3, 3] *= 1000
-    assert "would fit far better times 0.00102: give --align sim3" in doubts_about(files, estimate, capsys)
+    assert "would fit far better with a scale of 0.00102: use --align sim3" in warnings_about(files, estimate, capsys)
 
 
 def test_orientations_in_another_order_are_told(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [line.split() for line in (files / "estimate.tum").read_text().splitlines()]
     (files / "w_first.tum").write_text("".join(" ".join([*row[:4], row[7], *row[4:7]]) + "\n" for row in rows))
-    assert "the quaternions of one file are in another order" in doubts_about(
+    assert "the quaternions of one file are in another order" in warnings_about(
         files, read_tum(files / "w_first.tum"), capsys
     )
 
@@ -210,6 +210,6 @@ def test_orientations_in_another_order_are_told(files: Path, capsys: pytest.Capt
 def test_noise_of_a_camera_that_stands_still_is_no_wrong_scale(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     truth = read_tum(files / "truth.tum")
     still = Trajectory(truth.stamps_ns, np.tile(np.eye(4), (len(truth), 1, 1)))
-    assert doubts_about(files, still, capsys) == ""
+    assert warnings_about(files, still, capsys) == ""
     still.poses[:, :3, 3] = np.random.default_rng(0).normal(0, 0.01, (len(truth), 3))
-    assert doubts_about(files, still, capsys) == ""
+    assert warnings_about(files, still, capsys) == ""

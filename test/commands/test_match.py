@@ -99,15 +99,18 @@ def test_table_for_people(
 
 
 @pytest.mark.usefixtures("matcher")
-def test_polish_can_be_switched_off(views: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    polished = []
+def test_subpixel_refinement_can_be_switched_off(
+    views: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refined = []
     monkeypatch.setattr(
-        "loftr_ros.odometry.images.subpixel.polish", lambda image_a, image_b, matches, _: polished.append(1) or matches
+        "loftr_ros.odometry.images.subpixel.refine_subpixel",
+        lambda image_a, image_b, matches, _: refined.append(1) or matches,
     )
-    match(views, tmp_path / "out.png", "--no-polish")
-    assert not polished
+    match(views, tmp_path / "out.png", "--no-subpixel-refinement")
+    assert not refined
     match(views, tmp_path / "out.png")
-    assert polished
+    assert refined
 
 
 @pytest.mark.usefixtures("matcher")
@@ -126,7 +129,7 @@ def test_the_matcher_works_as_the_options_say(views: tuple[Path, Path], tmp_path
     options = ("--max-matches", 50, "--max-pixels", 30_000, "--precision", "float32")
     match(views, tmp_path / "out.png", "--matches", tmp_path / "best.npz", *options)
     assert len(np.load(tmp_path / "best.npz")["cell_a"]) == 50
-    assert (matcher.effort, matcher.precision) == (ComputeBudget(30_000, 50), "float32")
+    assert (matcher.budget, matcher.precision) == (ComputeBudget(30_000, 50), "float32")
 
 
 @pytest.mark.usefixtures("matcher")
@@ -162,7 +165,7 @@ def test_images_without_overlap_are_drawn_and_refused(
     noise = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH), np.uint8)
     cv2.imwrite(str(views[1]), noise)
     assert match(views, tmp_path / "out.png", "--camera", camera, "--max-matches", 20) == 1
-    assert_one_sentence(capsys, "too few agree")
+    assert_one_sentence(capsys, "too few are consistent")
     assert (tmp_path / "out.png").exists()
 
 
@@ -185,7 +188,7 @@ def test_output_that_cannot_be_written(
     views: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert match(views, views[0] / "out.png") == 2
-    assert_one_sentence(capsys, "cannot be made")
+    assert_one_sentence(capsys, "cannot be created")
     (tmp_path / "folder.png").mkdir()
     assert match(views, tmp_path / "folder.png") == 2
     assert_one_sentence(capsys, "folder.png is a folder")

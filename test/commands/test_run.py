@@ -86,7 +86,7 @@ def test_report_says_how_it_was_made_and_what_came_out(sideways: Path, tmp_path:
 def test_the_matcher_works_as_the_options_say(sideways: Path, tmp_path: Path, matcher: Any) -> None:
     options = ("--max-matches", "200", "--max-pixels", "30000", "--precision", "float32")
     assert run(sideways, tmp_path / "out", "--mode", "stereo", *options) == 0
-    assert (matcher.effort, matcher.precision) == (ComputeBudget(30_000, 200), "float32")
+    assert (matcher.budget, matcher.precision) == (ComputeBudget(30_000, 200), "float32")
     summary, frames = report(tmp_path / "out")["summary"], report(tmp_path / "out")["frames"]
     assert [summary[name] for name in ("max_pixels", "max_matches", "precision")] == [30_000, 200, "float32"]
     assert max(frame["matches"] for frame in frames) <= 200
@@ -183,8 +183,8 @@ TRUTH = [f"{0.1 * i:.1f} {0.08 * i} 0 0 0 0 0 1" for i in range(6)]
 BAD_TRUTH = {
     "zero quaternion": ([*TRUTH[:2], "0.2 0 0 0 0 0 0 0", *TRUTH[3:]], "pose 3 has a quaternion of zero length"),
     "NaN": ([*TRUTH[:4], "0.4 nan 0 0 0 0 0 1", *TRUTH[5:]], "row 5 holds a number that is not finite"),
-    "doubled stamp": ([*TRUTH[:3], *TRUTH[2:]], "stamp 4 is not after the one before it"),
-    "unsorted": ([TRUTH[1], TRUTH[0], *TRUTH[2:]], "stamp 2 is not after the one before it"),
+    "doubled stamp": ([*TRUTH[:3], *TRUTH[2:]], "stamp 4 is not after the previous one"),
+    "unsorted": ([TRUTH[1], TRUTH[0], *TRUTH[2:]], "stamp 2 is not after the previous one"),
     "no numbers": (["once upon a time there was"], "could not convert string 'once'"),
     "far away": ([*TRUTH[:5], "0.5 1e300 0 0 0 0 0 1"], "pose 6 holds no position"),
     "nanoseconds": ([f"{1403715273262142976 + i} 0 0 0 0 0 0 1" for i in range(6)], "looks like nanoseconds"),
@@ -221,7 +221,7 @@ def test_a_run_without_a_pose_says_why(sideways: Path, tmp_path: Path, capsys: p
     assert run(sideways, tmp_path / "out", "--mode", "mono") == 1
     said = capsys.readouterr()
     assert len(said.err.strip().splitlines()) == 1
-    assert "No pose was measured in 6 frames: 4 of them gave the reason 'image too dark'" in said.err
+    assert "No pose was measured in 6 frames: 4 of them are lost with the reason 'image too dark'" in said.err
     assert report(tmp_path / "out")["summary"]["lost"]["image too dark"] == 4
     assert (tmp_path / "out" / "trajectory.tum").is_file()
 
@@ -229,13 +229,13 @@ def test_a_run_without_a_pose_says_why(sideways: Path, tmp_path: Path, capsys: p
 @pytest.mark.usefixtures("matcher")
 def test_one_frame_is_no_motion(sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(sideways, tmp_path / "out", "--mode", "stereo", "--stride", "10") == 1
-    assert "a motion takes two frames" in capsys.readouterr().err
+    assert "a motion requires two frames" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("matcher")
 def test_lost_frames_are_counted_by_reason(sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for i, grey in ((2, 0), (3, 0), (4, 255)):
-        cv2.imwrite(str(sideways / "image_0" / f"{i:06d}.png"), np.full((200, 320), grey, np.uint8))
+    for i, gray in ((2, 0), (3, 0), (4, 255)):
+        cv2.imwrite(str(sideways / "image_0" / f"{i:06d}.png"), np.full((200, 320), gray, np.uint8))
     assert run(sideways, tmp_path / "out", "--mode", "stereo") == 0
     assert report(tmp_path / "out")["summary"]["lost"] == {"image too dark": 2, "image overexposed": 1}
     assert "2 image too dark, 1 image overexposed" in capsys.readouterr().out

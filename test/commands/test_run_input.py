@@ -32,7 +32,7 @@ def test_damaged_image_is_skipped_counted_and_reported(
     trajectory = read_tum(tmp_path / "out" / "trajectory.tum")
     np.testing.assert_allclose(trajectory.positions[:, 0], 0.08 * np.array([0, 1, 2, 4, 5]), atol=0.012)
     said = capsys.readouterr()
-    assert "1 whose images cannot be used" in said.out
+    assert "1 with unusable images" in said.out
     assert "warning: skipped: " in said.err
     assert "image_1/000003.png cannot be decoded" in said.err
     (fault,) = summary_of(tmp_path / "out")["skipped"]
@@ -115,7 +115,7 @@ def test_image_of_another_size_is_skipped_counted_and_reported(
     trajectory = read_tum(tmp_path / "out" / "trajectory.tum")
     np.testing.assert_allclose(trajectory.positions[:, 0], 0.08 * np.array([0, 1, 2, 4, 5]), atol=0.012)
     said = capsys.readouterr()
-    assert "1 whose images cannot be used" in said.out
+    assert "1 with unusable images" in said.out
     assert f"{name} has 160x100 pixels, but the camera has 320x200" in said.err
 
 

@@ -58,7 +58,7 @@ def test_mono_has_the_right_directions(summary_of: Callable[..., Any]) -> None:
     assert summary["errors"]["rotation_median_deg"] < 0.06
 
 
-def test_height_of_the_camera_gives_the_metres_of_the_readme(summary_of: Callable[..., Any]) -> None:
+def test_height_of_the_camera_gives_the_meters_of_the_readme(summary_of: Callable[..., Any]) -> None:
     options = ("--mode", "mono", "--scale-source", "camera_height", "--camera-height", 1.65)
     errors = summary_of("kitti/sequences/06", *options)["errors"]
     shown = re.search(

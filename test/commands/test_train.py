@@ -60,7 +60,7 @@ def test_interrupted_run_can_be_continued(tiny: Path, tmp_path: Path, number: si
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     assert process.returncode == code, err
-    assert err.endswith(f"interrupted; to go on, add --resume {state}\n")
+    assert err.endswith(f"interrupted; to continue, add --resume {state}\n")
     saved = torch.load(state, weights_only=True)
     assert out.startswith(f"{saved['step']} steps, ")
     assert saved["step"] >= 3
@@ -70,7 +70,7 @@ def test_interrupted_run_can_be_continued(tiny: Path, tmp_path: Path, number: si
     ("text", "words"),
     [
         ("wings: 2", "unknown key 'wings'"),
-        ("photos: nowhere", "nowhere holds no .jpg or .png photo"),
+        ("photos: nowhere", "nowhere has no .jpg or .png photo"),
         ("patterns: 2\nsources: [{kind: sequence, folder: nowhere}]", "nowhere is no folder"),
         ("preset: huge", "unknown preset 'huge'"),
     ],
@@ -84,7 +84,7 @@ def test_bad_configuration(loftr_ros_program: Program, tmp_path: Path, text: str
 
 def test_bad_arguments(loftr_ros_program: Program, tiny: Path, tmp_path: Path) -> None:
     options = ("train", "--config", tiny, "--output", tmp_path / "out")
-    assert_refused(loftr_ros_program(*options, "--steps", 0), "steps must be at least 1")
+    assert_refused(loftr_ros_program(*options, "--steps", 0), "steps is 0: it must be at least 1")
     tiny.with_name("state.pt").write_bytes(b"nothing of use")
     assert_refused(loftr_ros_program(*options, "--resume", tiny.with_name("state.pt")), "cannot continue from")
 

@@ -15,7 +15,7 @@ from loftr_ros.cli import main
 from loftr_ros.loftr.network.config import BackboneConfig, LoFTRConfig, TransformerConfig, preset
 from loftr_ros.loftr.network.model import LoFTR
 from loftr_ros.loftr.weights.checkpoints import load_model, save_model
-from loftr_ros.loftr.weights.pretrained import PUBLISHED, digests
+from loftr_ros.loftr.weights.pretrained import PRETRAINED, digests
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -90,12 +90,12 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 
 def test_list(capsys: pytest.CaptureFixture[str], given: Path, cache: Path) -> None:
     rows = {line.split()[0]: line for line in succeed(capsys, "list").splitlines()}
-    assert rows.keys() == {"name", "compact", *PUBLISHED}
-    assert all("not here" in rows[name] and "46 MB" in rows[name] for name in PUBLISHED)
+    assert rows.keys() == {"name", "compact", *PRETRAINED}
+    assert all("not fetched" in rows[name] and "46 MB" in rows[name] for name in PRETRAINED)
     succeed(capsys, "fetch", "outdoor_ot", "--from", given)
     rows = {line.split()[0]: line for line in succeed(capsys, "list").splitlines()}
     assert str(cache / "outdoor_ot.ckpt") in rows["outdoor_ot"]
-    assert "not here" in rows["indoor_ot"]
+    assert "not fetched" in rows["indoor_ot"]
 
 
 def test_fetch_from_a_file(capsys: pytest.CaptureFixture[str], given: Path, cache: Path) -> None:
@@ -106,7 +106,7 @@ def test_fetch_from_a_file(capsys: pytest.CaptureFixture[str], given: Path, cach
     assert {path.name for path in cache.iterdir()} == {"outdoor_ot.ckpt", "outdoor_ot.ckpt.sha256"}
     expected = torch.load(given)["state_dict"]["matcher.backbone.conv1.weight"]
     assert torch.equal(load_model("outdoor_ot").backbone.conv1.weight, expected)
-    assert "here already and unchanged" in succeed(capsys, "fetch", "outdoor_ot")
+    assert "exists and is unchanged" in succeed(capsys, "fetch", "outdoor_ot")
     assert succeed(capsys, "fetch", "outdoor_ot", "--from", given) == said
 
 
@@ -127,7 +127,7 @@ def test_fetch_from_sources_in_order(
     (web / "good.ckpt").write_bytes(given.read_bytes())
     sources = tuple(f"{server}/{name}.ckpt" for name in ("none", "damaged", "good"))
     git = frozenset(digests(given)[1:])
-    monkeypatch.setitem(PUBLISHED, "outdoor_ot", replace(PUBLISHED["outdoor_ot"], sources=sources, digests=git))
+    monkeypatch.setitem(PRETRAINED, "outdoor_ot", replace(PRETRAINED["outdoor_ot"], sources=sources, digests=git))
     assert digests(given)[0] in succeed(capsys, "fetch", "outdoor_ot", "--no-progress")
     assert (cache / "outdoor_ot.ckpt").read_bytes() == given.read_bytes()
 
@@ -141,26 +141,27 @@ def test_no_source_has_it(
 ) -> None:
     (given.parent / "web" / "other.ckpt").write_bytes(given.read_bytes())
     sources = (f"{server}/none.ckpt", f"{server}/other.ckpt")
-    monkeypatch.setitem(PUBLISHED, "outdoor", replace(PUBLISHED["outdoor"], sources=sources))
+    monkeypatch.setitem(PRETRAINED, "outdoor", replace(PRETRAINED["outdoor"], sources=sources))
     said = refusal(capsys, "fetch", "outdoor", "--no-progress")
     assert f"{sources[0]} (404 File not found), {sources[1]} (" in said
     assert f"is not the published outdoor_ds.ckpt: its digest is {digests(given)[0]}" in said
-    assert "by hand and give it with `loftr-ros weights fetch outdoor --from FILE`" in said
+    assert "manually and import it with `loftr-ros weights fetch outdoor --from FILE`" in said
     assert list(cache.iterdir()) == []
 
 
 def test_no_source_is_known(loftr_ros_program: Program) -> None:
     result = loftr_ros_program("weights", "fetch", "indoor_ot")
     assert result.returncode == 2
-    assert result.stderr.startswith("loftr-ros: error: no address of the indoor_ot weights is known")
+    assert result.stderr.startswith("loftr-ros: error: there is no direct URL of the indoor_ot weights")
     assert len(result.stderr.splitlines()) == 1
-    assert "get indoor_ot.ckpt from https://drive.google.com" in result.stderr
+    assert "download indoor_ot.ckpt from https://drive.google.com" in result.stderr
 
 
 @pytest.mark.parametrize(
     ("what", "words"),
-    [("missing", "is no file"), ("a folder", "is no file"), ("another network", "does not fit the outdoor_ot network"),
-     ("truncated", "damaged"), ("not finite", "no finite numbers"), ("without the bin", "bin_score")],
+    [("missing", "is not a file"), ("a folder", "is not a file"),
+     ("another network", "does not fit the outdoor_ot network"),
+     ("truncated", "damaged"), ("not finite", "values that are not finite"), ("without the bin", "bin_score")],
 )  # fmt: skip
 def test_bad_file_leaves_the_good_one(
     capsys: pytest.CaptureFixture[str], given: Path, cache: Path, shrunk: Callable[[str], LoFTRConfig],
@@ -202,17 +203,17 @@ def test_output_that_is_a_folder(capsys: pytest.CaptureFixture[str], given: Path
 
 def test_info_of_a_name_that_is_not_here(capsys: pytest.CaptureFixture[str]) -> None:
     said = succeed(capsys, "info", "outdoor")
-    entry = PUBLISHED["outdoor"]
+    entry = PRETRAINED["outdoor"]
     assert all(word in said for word in (*entry.digests, *entry.sources, entry.file_name, "Apache-2.0"))
     assert "loftr-ros weights fetch outdoor" in said
-    assert "none: the file is checked by a strict load" in succeed(capsys, "info", "indoor_ot")
+    assert "none: checked by a strict load" in succeed(capsys, "info", "indoor_ot")
 
 
 def test_info_of_a_fetched_file(capsys: pytest.CaptureFixture[str], given: Path, cache: Path) -> None:
     succeed(capsys, "fetch", "outdoor_ot", "--from", given)
     said = succeed(capsys, "info", "outdoor_ot")
     assert all(digest in said for digest in digests(given))
-    assert "yes, but the authors published no digest" in said
+    assert "yes (the authors published no digest)" in said
     assert "as in the authors' first release" in said
     assert "optimal transport" in said
     write(cache / "outdoor_ot.ckpt", load_model("outdoor_ot").config, seed=1)
@@ -222,8 +223,8 @@ def test_info_of_a_fetched_file(capsys: pytest.CaptureFixture[str], given: Path,
 def test_info_of_a_published_file(
     capsys: pytest.CaptureFixture[str], given: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entry = replace(PUBLISHED["outdoor_ot"], digests=frozenset(digests(given)[1:]))
-    monkeypatch.setitem(PUBLISHED, "outdoor_ot", entry)
+    entry = replace(PRETRAINED["outdoor_ot"], digests=frozenset(digests(given)[1:]))
+    monkeypatch.setitem(PRETRAINED, "outdoor_ot", entry)
     assert "as outdoor_ot.ckpt, by its digest" in succeed(capsys, "info", given)
 
 

@@ -61,7 +61,7 @@ def test_rpe_over_several_frames_counts_overlapping_pairs() -> None:
     assert rpe.pairs == 4
 
 
-def test_rpe_over_metres() -> None:
+def test_rpe_over_meters() -> None:
     truth = straight(20, 0.4)
     rpe = relative_pose_errors(turning(truth, 1.0), truth, delta=1.0, unit="m")
     # 3 frames of 0.4 m are the first to exceed 1 m.

@@ -60,5 +60,5 @@ def local_matcher(tiny_config: LoFTRConfig) -> LoftrMatcher:
     )
     model = LocalLoFTR(config).eval()
     with torch.no_grad():
-        model.backbone.layer3_outconv.weight *= 100  # what is seen drowns the position encoding
+        model.backbone.layer3_outconv.weight *= 100  # the content outweighs the position encoding
     return LoftrMatcher(model, torch.device("cpu"), "local")

@@ -1,4 +1,4 @@
-"""Matches in results of fixed shape are those of the paths whose shapes follow what is found."""
+"""Matches with fixed shapes equal those with data-dependent shapes."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from loftr_ros.loftr.network.coarse_matching import centred_similarity, similarity
+from loftr_ros.loftr.network.coarse_matching import centered_similarity, similarity
 from loftr_ros.loftr.network.config import LoFTRConfig, preset
 from loftr_ros.loftr.network.model import FeatureMaps, LoFTR, NetworkMatches
 from loftr_ros.loftr.runtime.budget import ComputeBudget
@@ -19,7 +19,7 @@ Gray = NDArray[np.uint8]
 Pair = tuple[FeatureMaps, FeatureMaps]
 
 
-@pytest.fixture(params=["compact", "outdoor", "transport"])
+@pytest.fixture(params=["compact", "sixteenth", "outdoor", "transport"])
 def model(request: pytest.FixtureRequest, tiny_config: LoFTRConfig) -> LoFTR:
     if request.param == "compact":
         return load_model("compact").prepare(torch.float32)
@@ -27,6 +27,9 @@ def model(request: pytest.FixtureRequest, tiny_config: LoFTRConfig) -> LoFTR:
     if request.param == "transport":
         matching = replace(tiny_config.matching, kind="optimal_transport")
         model = LoFTR(replace(tiny_config, matching=matching)).eval()
+    elif request.param == "sixteenth":
+        config = preset("compact16")  # results of fixed shape compare all cells
+        model = LoFTR(replace(config, matching=replace(config.matching, threshold=0.0, candidate_blocks=0))).eval()
     else:
         config = preset("outdoor")
         model = LoFTR(replace(config, matching=replace(config.matching, threshold=0.0))).eval()
@@ -93,9 +96,9 @@ def test_tokens_that_are_no_numbers_show(model: LoFTR, maps: Pair) -> None:
 def test_taking_means_out_changes_nothing() -> None:
     generator = torch.Generator().manual_seed(0)
     a, b = (torch.randn(1, cells, 16, generator=generator) + 3 for cells in (20, 30))
-    torch.testing.assert_close(centred_similarity(a, b, 0.1, False), similarity(a, b, 0.1), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(centered_similarity(a, b, 0.1, False), similarity(a, b, 0.1), rtol=1e-4, atol=1e-4)
     b += 60
-    rounded = centred_similarity(a, b, 0.1, True)
+    rounded = centered_similarity(a, b, 0.1, True)
     exact = (a.double() @ b.double().transpose(1, 2)) / (16 * 0.1)
     assert (rounded - exact).abs().max() < 0.1
     assert exact.abs().max() > 300
@@ -109,9 +112,31 @@ def test_matcher_keeps_the_most_confident(texture: Gray) -> None:
         matcher = LoftrMatcher(load_model("compact"), torch.device("cpu"), "compact", precision=precision)  # type: ignore
         pair = [matcher.extract(image) for image in images]
         everything = matcher.match(*pair)
-        matcher.effort = ComputeBudget(max_matches=50)
+        matcher.budget = ComputeBudget(max_matches=50)
         few = matcher.match(*pair)
         assert len(everything) > 200
         assert len(few) == 50
         assert few.confidence.min() >= np.sort(everything.confidence)[-50] * 0.999
         assert set(few.cell_a) <= set(everything.cell_a)
+
+
+def test_maps_at_1_16_take_the_fast_path(texture: Gray) -> None:
+    """Captured functions take tensors only: the context and a mask must arrive where they belong."""
+    torch.manual_seed(0)
+    config = preset("compact16")
+    model = LoFTR(replace(config, matching=replace(config.matching, threshold=0.0, candidate_blocks=0))).eval()
+    with torch.no_grad():
+        model.backbone.layer3_outconv.weight *= 5  # so that places differ more than positions
+    texture = np.asarray(cv2.GaussianBlur(texture, (0, 0), 1.5))
+    images = texture[:, :-8].copy(), texture[:, 8:].copy()
+    mask = np.ones_like(images[0])
+    mask[:, :64] = 0
+    found = []
+    for precision in ("float32", "float16"):
+        matcher = LoftrMatcher(model, torch.device("cpu"), "random", precision=precision)  # type: ignore[arg-type]
+        found.append(matcher.match(matcher.extract(images[0], mask), matcher.extract(images[1])))
+    expected, fast = (dict(zip(one.cell_a.tolist(), one.points_b, strict=True)) for one in found)
+    same = [cell for cell in expected.keys() & fast.keys() if np.abs(expected[cell] - fast[cell]).max() < 2]
+    assert len(expected) > 40
+    assert len(same) > 0.8 * max(len(expected), len(fast))
+    assert all(8 * (cell % (images[0].shape[1] // 8)) >= 64 for cell in fast)

@@ -39,8 +39,8 @@ def pair() -> tuple[Gray, Gray]:
     """640 x 480, (16, 8) pixels apart."""
     rng = np.random.default_rng(5)
     image = sum(cv2.resize(rng.random((500 // size, 660 // size)), (656, 488)) for size in (4, 10, 40))
-    grey = np.asarray(255 * image / np.max(image), np.uint8)
-    return grey[:480, :640].copy(), grey[8:, 16:].copy()
+    gray = np.asarray(255 * image / np.max(image), np.uint8)
+    return gray[:480, :640].copy(), gray[8:, 16:].copy()
 
 
 @pytest.fixture(params=["compact", "outdoor"])
@@ -87,12 +87,12 @@ def test_warm_up_finds_no_fault(model: LoFTR, gpu: torch.device, caplog: pytest.
             matcher.warm_up(height, width, mask)
             assert matcher.fallback is None
             assert isinstance(matcher.network, FastNetwork)
-            assert matcher.network.replays.enabled
+            assert matcher.network.graphs.enabled
     assert not caplog.records
 
 
 def test_what_cannot_be_recorded_does_no_harm(gpu: torch.device, caplog: pytest.LogCaptureFixture) -> None:
-    """A function that asks for a value is called as it is, and another one is recorded after that."""
+    """A function that synchronizes is called directly, and another one is captured after that."""
 
     def asks(x: torch.Tensor) -> list[torch.Tensor]:
         return [x * float(x.sum())]
@@ -115,7 +115,7 @@ def test_replayed_is_the_same_as_called(model: LoFTR, pair: tuple[Gray, Gray], g
     fast, called = LoftrMatcher(model, gpu, ""), LoftrMatcher(model, gpu, "")
     assert isinstance(fast.network, FastNetwork)
     assert isinstance(called.network, FastNetwork)
-    called.network.replays.enabled = False
+    called.network.graphs.enabled = False
     small = tuple(np.ascontiguousarray(image[:240, :320]) for image in pair)
     mask = np.ones(pair[0].shape, np.uint8)
     mask[:, :100] = 0
@@ -123,10 +123,10 @@ def test_replayed_is_the_same_as_called(model: LoFTR, pair: tuple[Gray, Gray], g
     for images, max_matches, used in 3 * kinds:
         results = []
         for matcher in (fast, called):
-            matcher.effort = ComputeBudget(max_matches=max_matches)
+            matcher.budget = ComputeBudget(max_matches=max_matches)
             results.append(matcher.match(matcher.extract(images[0], used), matcher.extract(images[1])))
         found, expected = results
-        assert fast.network.replays.enabled, "recording works"
+        assert fast.network.graphs.enabled, "recording works"
         assert len(expected) > 100
         _, i, j = np.intersect1d(found.cell_a, expected.cell_a, return_indices=True)
         # Which of nearly equal confidences are among the largest hangs on the last bit.
@@ -153,7 +153,7 @@ def test_out_of_memory_goes_on_smaller(small_gpu: torch.device) -> None:
             found = match(matcher, (image, image))
             break
         except OutOfMemory:
-            assert matcher.effort.max_pixels > 10_000, "half of it would have been enough long before"
+            assert matcher.budget.max_pixels > 10_000, "half of it would have been enough long before"
     assert len(found) > 100
 
 

@@ -63,7 +63,7 @@ def test_overflow_is_seen_and_float32_goes_on(
 
 
 def test_features_outlive_the_images_after_them(texture: Gray) -> None:
-    """What is recorded is written over; what is handed out is not."""
+    """Captured buffers are overwritten; returned results are not."""
     matcher = fast(load_model("compact"))
     smooth = np.asarray(cv2.GaussianBlur(texture, (0, 0), 1.5))
     a, b = matcher.extract(smooth), matcher.extract(np.roll(smooth, 8, 1))
@@ -91,7 +91,7 @@ def test_masks_with_fixed_shapes(texture: Gray) -> None:
 
 @pytest.fixture
 def full(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, str], None]:
-    """Let the memory of the device be enough for so many pixels, for extracting or for matching."""
+    """Simulate device memory for a limited number of pixels, in extraction or in matching."""
 
     def install(pixels: int, method: str) -> None:
         original = getattr(LoFTR, method)
@@ -117,11 +117,11 @@ def test_out_of_memory_goes_on_smaller(
     for _ in range(2):
         with pytest.raises(OutOfMemory, match="too little memory for images of") as caught:
             matcher.match(*[matcher.extract(texture)] * 2)
-        budgets.append(matcher.effort.max_pixels)
+        budgets.append(matcher.budget.max_pixels)
         assert f"max_pixels {budgets[-1]}" in str(caught.value)
     assert budgets[0] == 320 * 200 // 2
     assert budgets[1] == pytest.approx(budgets[0] // 2, rel=0.05)
-    assert matcher.effort.max_matches == 100
+    assert matcher.budget.max_matches == 100
     assert len(matcher.match(*[matcher.extract(texture)] * 2)) > 5
 
 
@@ -133,15 +133,15 @@ def test_out_of_memory_at_the_smallest_size(tiny_model: LoFTR, texture: Gray, fu
         with pytest.raises(MatcherError) as caught:
             matcher.extract(texture[:64, :128])
         messages.append(str(caught.value))
-    assert matcher.effort.max_pixels == MIN_SIDE**2
-    assert "goes on with max_pixels 4096" in messages[0]
+    assert matcher.budget.max_pixels == MIN_SIDE**2
+    assert "continues with max_pixels 4096" in messages[0]
     assert "even at max_pixels 4096" in messages[1]
     assert messages[2] == messages[1]
 
 
 def test_processors_have_no_limit_of_memory() -> None:
     limit_memory(CPU, 10**9)
-    assert load_matcher("compact", "cpu", memory_limit_mib=100).effort == ComputeBudget(MAX_PIXELS, 0)
+    assert load_matcher("compact", "cpu", memory_limit_mib=100).budget == ComputeBudget(MAX_PIXELS, 0)
 
 
 def test_warm_up(tiny_matcher: LoftrMatcher) -> None:
@@ -155,7 +155,7 @@ def test_features_of_different_efforts_match(recorded: Callable[[str], Path]) ->
     matcher = load_matcher("compact", "cpu", ComputeBudget(images[0].size))
     keyframe, frame = map(matcher.extract, images)
     reference = matcher.match(keyframe, frame)
-    matcher.effort = replace(matcher.effort, max_pixels=images[0].size // 2)
+    matcher.budget = replace(matcher.budget, max_pixels=images[0].size // 2)
     smaller = matcher.extract(images[1])
     assert smaller.size == (336, 456)
     found = matcher.match(keyframe, smaller)

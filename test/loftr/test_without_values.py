@@ -78,7 +78,7 @@ def test_one_copy_each_way(make_matcher: Callable[[str], LoftrMatcher], name: st
     """Of each image (and its mask) to the device, of each table of matches from it, and nothing else on the way."""
     matcher = make_matcher(name)
     assert isinstance(matcher.network, FastNetwork)
-    matcher.network.replays.enabled = False
+    matcher.network.graphs.enabled = False
     with StandIn() as device:
         features = extract(matcher, masks)
         assert device.copies == Counter(up=2 + sum(masks))
@@ -97,7 +97,7 @@ def test_the_same_when_replayed(make_matcher: Callable[[str], LoftrMatcher], mas
         matcher.match(*extract(matcher, masks))
         assert device.copies == Counter(up=2 + sum(masks), down=1)
     assert isinstance(matcher.network, FastNetwork)
-    assert matcher.network.replays.enabled, "it can be recorded"
+    assert matcher.network.graphs.enabled, "it can be recorded"
 
 
 def extract(matcher: LoftrMatcher, masks: tuple[bool, bool]) -> list[Features]:

@@ -20,9 +20,9 @@ _STILL = np.zeros(6)
 
 @dataclass(frozen=True)
 class Panel:
-    """A rectangle: centre and two half axes at right angles, in the world (x right, y down, z forward), metres."""
+    """A rectangle: center and two half axes at right angles, in the world (x right, y down, z forward), meters."""
 
-    centre: tuple[float, float, float]
+    center: tuple[float, float, float]
     right: tuple[float, float, float]
     down: tuple[float, float, float]
     texture: float = 1.0
@@ -34,13 +34,13 @@ class Panel:
         """(4, 4) how far it has moved at a frame: takes points of the panel of frame 0 to those of frame `index`."""
         return se3.exp(index * self.motion)
 
-    def depth(self, origin: NDArray[np.float64], rays: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(N,) multiples of the (N, 3) rays at which they meet it; infinite where they miss."""
-        right, down, from_centre = np.array(self.right), np.array(self.down), origin - np.array(self.centre)
+    def depth(self, origin: NDArray[np.float64], directions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N,) multiples of the (N, 3) directions up to the intersection; infinite without an intersection."""
+        right, down, from_center = np.array(self.right), np.array(self.down), origin - np.array(self.center)
         normal = np.cross(right, down)
         with np.errstate(divide="ignore", invalid="ignore"):
-            z = -(normal @ from_centre) / (rays @ normal)
-            place = from_centre + z[:, None] * rays
+            z = -(normal @ from_center) / (directions @ normal)
+            place = from_center + z[:, None] * directions
             inside = (np.abs(place @ right) <= right @ right) & (np.abs(place @ down) <= down @ down)
         return np.where(inside & (z > 0), z, np.inf)
 
@@ -125,7 +125,7 @@ class World:
         return (self.frame(index) for index in range(len(self.poses)) if index not in self.dropped)
 
     def depth(self, T_world_camera: NDArray[np.float64], pixels: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(N,) z at which the rays of (N, 2) pixels meet something, at frame 0."""
+        """(N,) z at which the directions of (N, 2) pixels meet something, at frame 0."""
         return self._meet(0, T_world_camera, pixels)[0]
 
     def extract(self, image: NDArray[np.uint8]) -> tuple[int, int]:
@@ -153,8 +153,8 @@ class World:
         visible &= ((points_b >= 0) & (points_b < (self.camera.width, self.camera.height))).all(axis=1)
         is_stereo = features_a[0] == features_b[0]
         noise_px = self.noise_px if self.stereo_noise_px is None or not is_stereo else self.stereo_noise_px
-        spread = self._spread(len(points_a))
-        noise = np.linalg.cholesky(spread) @ self.rng.standard_normal((len(points_a), 2, 1))
+        covariance_b = self._covariances(len(points_a))
+        noise = np.linalg.cholesky(covariance_b) @ self.rng.standard_normal((len(points_a), 2, 1))
         points_b += noise_px * noise[:, :, 0]
         points_b[:, 0] += features_b[1] * self.disparity_error_px
         points_b[points_a[:, 0] < self.repeated * self.camera.width] += self.period_px
@@ -162,16 +162,22 @@ class World:
         points_b[wrong] = self.rng.uniform((0, 0), (self.camera.width, self.camera.height), (wrong.sum(), 2))
         cells = np.flatnonzero(visible)
         confidence = np.ones(len(cells), np.float32)
-        told = None if self.uneven == 1.0 else spread[cells]
-        return Matches(points_a[cells].astype(np.float32), points_b[cells].astype(np.float32), confidence, cells, told)
+        matched_covariance = None if self.uneven == 1.0 else covariance_b[cells]
+        return Matches(
+            points_a[cells].astype(np.float32),
+            points_b[cells].astype(np.float32),
+            confidence,
+            cells,
+            matched_covariance,
+        )
 
     def _cells(self) -> NDArray[np.float64]:
-        """(N, 2) pixels of the centres of the cells."""
+        """(N, 2) pixels of the centers of the cells."""
         row, column = np.mgrid[0 : self.camera.height // CELL, 0 : self.camera.width // CELL].reshape(2, -1)
         return CELL * np.column_stack([column, row]) + (CELL - 1) / 2
 
     def _depth_image(self, index: int) -> NDArray[np.float32]:
-        """(H, W) z of all pixels, 0 where there is nothing; neighbouring pixels of a depth camera err together."""
+        """(H, W) z of all pixels, 0 where there is nothing; neighboring pixels of a depth camera err together."""
         y, x = np.mgrid[0 : self.camera.height, 0 : self.camera.width]
         depth = self._meet(index, self.poses[index], np.column_stack([x.ravel(), y.ravel()]))[0].reshape(y.shape)
         blocks = self.rng.standard_normal((self.camera.height // CELL + 1, self.camera.width // CELL + 1))
@@ -181,12 +187,12 @@ class World:
     def _meet(
         self, index: int, T_world_camera: NDArray[np.float64], pixels: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """(N,) z at which the rays of (N, 2) pixels first meet a panel, infinite if none, and which."""
-        rays = np.column_stack([self.camera.normalize(pixels), np.ones(len(pixels))])
+        """(N,) z at which the directions of (N, 2) pixels first meet a panel, infinite if none, and which."""
+        directions = np.column_stack([self.camera.normalize(pixels), np.ones(len(pixels))])
         depths = []
         for panel in self._panels:
             T_panel_camera = se3.inverse(panel.pose(index)) @ T_world_camera
-            depths.append(panel.depth(T_panel_camera[:3, 3], rays @ T_panel_camera[:3, :3].T))
+            depths.append(panel.depth(T_panel_camera[:3, 3], directions @ T_panel_camera[:3, :3].T))
         return np.min(depths, axis=0), np.argmin(depths, axis=0)
 
     def _seen_later(
@@ -207,7 +213,7 @@ class World:
             in_b[panel == number] = points[panel == number] @ T_b_a[:3, :3].T + T_b_a[:3, 3]
         return in_b
 
-    def _spread(self, count: int) -> NDArray[np.float64]:
+    def _covariances(self, count: int) -> NDArray[np.float64]:
         """(N, 2, 2) covariances of matches, as multiples of a typical one."""
         if self.uneven == 1.0:
             return np.tile(np.eye(2), (count, 1, 1))

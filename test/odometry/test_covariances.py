@@ -88,12 +88,12 @@ class Hostile:
         chosen = rng.random(count) < rng.choice([0.0, 0.3, 1.0])
         spoilt = rng.choice([self._at_one_place, self._on_a_line, self._far_away, self._anywhere])(matches.points_b)
         b = np.where(chosen[:, None], spoilt, matches.points_b).astype(np.float32)
-        spread = None
+        covariance_b = None
         if rng.random() < 0.5:
             size = 10.0 ** rng.uniform(-6, 6, (count, 1, 1))
-            spread = size * (np.eye(2) + rng.uniform(-0.99, 0.99, (count, 1, 1)) * (1 - np.eye(2)))
+            covariance_b = size * (np.eye(2) + rng.uniform(-0.99, 0.99, (count, 1, 1)) * (1 - np.eye(2)))
         some = rng.random(count) < rng.choice([0.03, 0.3, 1.0])
-        return Matches(matches.points_a, b, matches.confidence, matches.cell_a, spread).select(some)
+        return Matches(matches.points_a, b, matches.confidence, matches.cell_a, covariance_b).select(some)
 
     def _at_one_place(self, points: Array) -> Array:
         return np.zeros_like(points) + points.mean(axis=0)
@@ -108,13 +108,16 @@ class Hostile:
         return self._rng.uniform(-500, 500, points.shape)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
 def test_of_hostile_matches(make_world: Callable[..., Any], curve: Callable[..., list[Array]], mode: Mode) -> None:
     states = set()
     for seed in range(12):
         world = make_world(curve(14), rng=np.random.default_rng(seed), depth_images=mode == "rgbd")
-        odometry = VisualOdometry(Hostile(world, seed), OdometryConfig(mode=mode, polish=False, min_inliers=8))
+        odometry = VisualOdometry(
+            Hostile(world, seed), OdometryConfig(mode=mode, subpixel_refinement=False, min_inliers=8)
+        )
         for frame in world.frames():
             estimate = odometry.process(frame)
             assert_covariances(estimate)

@@ -30,7 +30,7 @@ def path(count: int, step: tuple[float, ...], start: tuple[float, ...] = (0.0, 0
 
 
 def run(world: Any, mode: str) -> list[OdometryEstimate]:
-    odometry: VisualOdometry[Any] = VisualOdometry(world, OdometryConfig(mode=mode, polish=False))  # type: ignore
+    odometry: VisualOdometry[Any] = VisualOdometry(world, OdometryConfig(mode=mode, subpixel_refinement=False))  # type: ignore
     estimates = [odometry.process(frame) for frame in world.frames()]
     assert [estimate.state for estimate in estimates[1:]] == [TrackingState.TRACKING] * (len(estimates) - 1)
     return estimates
@@ -82,7 +82,7 @@ def test_few_near_points_leave_the_position_less_certain(simulator: ModuleType) 
 
 
 def assert_follows_the_room(world: Any, mode: str) -> None:
-    """The motion is that of the room, and its covariance is not blind to the doubt."""
+    """The motion is that of the room, and its covariance covers the ambiguity."""
     last = run(world, mode)[-1]
     assert length_error(last.T_odom_camera, world) < 0.03
     assert np.isfinite(last.pose_covariance).all()
@@ -103,7 +103,7 @@ def test_repeated_texture_on_a_third_of_the_view(simulator: ModuleType, mode: st
 
 
 @pytest.mark.parametrize("mode", ["stereo", "rgbd"])
-def test_an_object_before_most_of_the_view_casts_doubt(simulator: ModuleType, mode: str) -> None:
+def test_an_object_before_most_of_the_view_widens_the_covariance(simulator: ModuleType, mode: str) -> None:
     """The images alone do not tell that it is not the world that moves; the covariance allows for both."""
     board = simulator.Panel((-1.0, 0, -1.0), (1.3, 0, 0), (0, 1.6, 0), motion=np.array([0.05, 0, 0.1, 0, 0, 0]))
     poses = path(4, (0.03, 0.0, 0.1, 0.0, 0.01, 0.0), (-1.0, 0.3, -4.0))
@@ -117,7 +117,7 @@ def test_an_object_before_most_of_the_view_casts_doubt(simulator: ModuleType, mo
 
 @pytest.mark.parametrize("half_width", [0.9, 1.6])
 def test_an_object_that_starts_to_move_is_not_silently_the_world(simulator: ModuleType, half_width: float) -> None:
-    """A camera stands still. Before half of the view the object is told from the world; before all of it, it is not."""
+    """A stationary camera: an object in half of the view is distinguished from the scene; one in all of it is not."""
 
     class Starting(simulator.Panel):  # type: ignore[misc, name-defined]
         def pose(self, index: int) -> NDArray[np.float64]:
@@ -127,7 +127,7 @@ def test_an_object_that_starts_to_move_is_not_silently_the_world(simulator: Modu
     board = Starting((-2.3, 0, -1.0), (half_width, 0, 0), (0, 1.6, 0), motion=motion)
     poses = path(9, (0.0, 0.0, 0.0, 0.0, 0.0, 0.0), (-1.0, 0.3, -4.0))
     world = simulator.World(poses, panels=[*simulator.room((8, 5, 12)), board], depth_images=False)
-    odometry: VisualOdometry[Any] = VisualOdometry(world, OdometryConfig(mode="stereo", polish=False))
+    odometry: VisualOdometry[Any] = VisualOdometry(world, OdometryConfig(mode="stereo", subpixel_refinement=False))
     for estimate in [odometry.process(frame) for frame in world.frames()]:
         error = estimate.T_odom_camera[:3, 3]
         assert error @ np.linalg.inv(estimate.pose_covariance[:3, :3]) @ error < 16  # four standard deviations
@@ -137,7 +137,7 @@ def test_an_object_that_starts_to_move_is_not_silently_the_world(simulator: Modu
 @pytest.mark.parametrize("mode", ["mono", "stereo", "rgbd"])
 def test_rotation_and_planes_are_named(simulator: ModuleType, mode: str) -> None:
     turning = simulator.World(path(4, (0.0, 0.0, 0.0, 0.0, 0.02, 0.0)))
-    odometry: VisualOdometry[Any] = VisualOdometry(turning, OdometryConfig(mode=mode, polish=False))  # type: ignore
+    odometry: VisualOdometry[Any] = VisualOdometry(turning, OdometryConfig(mode=mode, subpixel_refinement=False))  # type: ignore
     turned = [odometry.process(frame) for frame in turning.frames()]
     passing = simulator.World(path(4, (0.1, 0.0, 0.0, 0.0, 0.0, 0.0)), panels=simulator.wall(3.0))
     passed = run(passing, mode)

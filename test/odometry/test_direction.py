@@ -37,21 +37,21 @@ MOTIONS = {
     "backward and left": (-1, 0.2, -1),
 }
 PAIRS = 250  # of each motion
-CONFIG = OdometryConfig(ransac_threshold_px=0.7, min_inlier_share=0.1)
+CONFIG = OdometryConfig(ransac_threshold_px=0.7, min_inlier_ratio=0.1)
 CLEAR = 2.0  # standard deviations of a match, median parallax
 PERIOD = 10  # frames between the recorded pairs
 
 
-def depths(scene: str, rays: Array, rng: np.random.Generator) -> Array:
-    """(N,) z of (N, 2) rays."""
-    far = rng.uniform(40, 400, len(rays))
+def depths(scene: str, points: Array, rng: np.random.Generator) -> Array:
+    """(N,) z of (N, 2) points on the plane z = 1."""
+    far = rng.uniform(40, 400, len(points))
     if scene == "near":
-        return rng.uniform(1, 6, len(rays))
+        return rng.uniform(1, 6, len(points))
     if scene == "far":
-        return np.where(rng.random(len(rays)) < 0.2, rng.uniform(5, 20, len(rays)), far)
+        return np.where(rng.random(len(points)) < 0.2, rng.uniform(5, 20, len(points)), far)
     if scene == "road":
-        return np.where(rays[:, 1] > 0.03, np.minimum(1.6 / np.maximum(rays[:, 1], 1e-3), 200), far)
-    return np.exp(rng.uniform(0, 5, len(rays)))
+        return np.where(points[:, 1] > 0.03, np.minimum(1.6 / np.maximum(points[:, 1], 1e-3), 200), far)
+    return np.exp(rng.uniform(0, 5, len(points)))
 
 
 def length_for(parallax_px: float, direction: Array, points: Array) -> float:
@@ -70,9 +70,9 @@ def simulated(direction: Array, rng: np.random.Generator) -> tuple[Matches, Arra
     parallax_px = float(np.exp(rng.uniform(np.log(0.5), np.log(40))))
     outliers, noise_px = rng.choice([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]), rng.choice([0.1, 0.3, 0.6])
     a = rng.uniform((0, 0), (639, 479), (rng.choice([200, 400, 800]), 2))
-    rays = CAMERA.normalize(a)
-    points = np.column_stack([rays, np.ones(len(rays))])
-    points *= depths(rng.choice(["near", "far", "road", "deep"]), rays, rng)[:, None]
+    normalized = CAMERA.normalize(a)
+    points = np.column_stack([normalized, np.ones(len(normalized))])
+    points *= depths(rng.choice(["near", "far", "road", "deep"]), normalized, rng)[:, None]
     R = se3.exp_rotation(rng.normal(size=3) * np.radians(rng.choice([0.2, 2.0, 6.0])))
     T_a_b = se3.transform(R, length_for(parallax_px, direction, points) * direction)
     in_b = (points - T_a_b[:3, 3]) @ R
@@ -103,6 +103,7 @@ def direction_error_deg(T: Array, truth: Array) -> float:
     return float(np.degrees(np.arccos(np.clip(a @ b / np.linalg.norm(a) / np.linalg.norm(b), -1.0, 1.0))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("motion", MOTIONS)
 def test_no_simulated_pair_is_half_a_turn_off_where_plain_opencv_is_not(motion: str) -> None:
     """At a parallax near the noise a pair may tell either direction; above it none is wrong that OpenCV has right."""
@@ -139,7 +140,7 @@ def recorded_pairs(path: Path) -> Iterator[tuple[Camera, NDArray[np.uint8], NDAr
 @pytest.mark.usefixtures("one_torch_thread")
 @pytest.mark.parametrize("method", ["loftr", "sift"])
 def test_no_recorded_pair_is_half_a_turn_off(recorded: Callable[[str], Path], method: str) -> None:
-    """Ten frames apart, unpolished: three matches in ten are wrong, and as many are on repeated texture."""
+    """Ten frames apart, matches not refined: three in ten are wrong, and as many are on repeated texture."""
     match = loftr() if method == "loftr" else sift
     errors = []
     for camera, image_a, image_b, truth in recorded_pairs(recorded("kitti/sequences/06")):
@@ -173,7 +174,7 @@ def test_a_point_behind_the_camera_is_as_far_off_as_its_vanishing_point() -> Non
     """A point 2 m ahead, 1 m to the right; the camera moves 1 m to the right, or is said to move to the left."""
     a, b = np.array([[0.5, 0.0]]), np.array([[0.0, 0.1]])
     unknown = np.full(1, np.nan)
-    rays = NormalizedMatches(a, b, unknown, unknown)
+    matches = NormalizedMatches(a, b, unknown, unknown)
     right, left = se3.transform(np.eye(3), [1.0, 0.0, 0.0]), se3.transform(np.eye(3), [-1.0, 0.0, 0.0])
-    assert epipolar_errors(right, rays) == pytest.approx(0.1)
-    assert epipolar_errors(left, rays) == pytest.approx(np.hypot(0.5, 0.1))
+    assert epipolar_errors(right, matches) == pytest.approx(0.1)
+    assert epipolar_errors(left, matches) == pytest.approx(np.hypot(0.5, 0.1))

@@ -61,7 +61,7 @@ def test_a_camera_that_stopped_in_the_dark_is_not_pulled_back(
     """The prediction goes on; to return within one frame would be too fast, so tracking restarts where it stands."""
     poses = curve(10)
     world = make_world(poses + 12 * [poses[-1]], blind=frozenset(range(10, 16)))
-    config = OdometryConfig(mode=mode, polish=False, max_speed=1.5 * SPEED, lost_frames_to_restart=20)
+    config = OdometryConfig(mode=mode, subpixel_refinement=False, max_speed=1.5 * SPEED, lost_frames_to_restart=20)
     estimates = run(world, world.frames(), config)
     assert {estimate.lost_reason for estimate in estimates[16:]} == {LostReason.IMPOSSIBLE_MOTION}
     assert_within_limits(estimates, config)
@@ -83,7 +83,7 @@ def test_of_hostile_runs(
     for index in np.flatnonzero(rng.random(30) < 0.2):
         poses[index] = poses[index] @ (AROUND if rng.random() < 0.5 else se3.exp(rng.normal(size=6)))
     world = make_world(poses, blind=frozenset(np.flatnonzero(rng.random(30) < 0.15).tolist()), rng=rng)
-    config = OdometryConfig(mode=mode, polish=False, max_speed=2 * SPEED, max_angular_velocity=2.0)
+    config = OdometryConfig(mode=mode, subpixel_refinement=False, max_speed=2 * SPEED, max_angular_velocity=2.0)
     assert_within_limits(run(world, world.frames(), config), config)
 
 
@@ -96,7 +96,7 @@ def test_the_limit_of_speed_holds_for_a_single_camera_whose_scale_is_known(
     poses = [se3.transform(np.eye(3), [-1.0, 0.0, place - 30.0]) @ looks_down for place in places]
     world = make_world(poses, size=(10.0, 3.2, 80.0), depth_images=False)
     config = OdometryConfig(
-        scale_source="camera_height", camera_height=1.6, camera_pitch=0.1, polish=False, max_speed=12.0
+        scale_source="camera_height", camera_height=1.6, camera_pitch=0.1, subpixel_refinement=False, max_speed=12.0
     )
     estimates = run(world, world.frames(), config, MetricOdometry(world, config))
     assert estimates[19].scale_known

@@ -57,7 +57,7 @@ def without_depth(frame: Frame) -> Frame:
 
 
 def run(world: Any, mode: Mode, frames: list[Frame], spurious: int = 0, row_px: float = 0.0) -> list[OdometryEstimate]:
-    config = OdometryConfig(mode=mode, polish=False)
+    config = OdometryConfig(mode=mode, subpixel_refinement=False)
     odometry = VisualOdometry(Blinkered(world, spurious, row_px), config)
     return [odometry.process(frame) for frame in frames]
 
@@ -134,9 +134,9 @@ def test_a_loss_of_depth_in_the_middle_keeps_the_scale(make_world: MakeWorld, cu
     assert lengths(estimates)[-1] == pytest.approx(lengths(whole)[-1], rel=0.02)
     assert np.trace(estimates[-1].twist_covariance[:3, :3]) > np.trace(whole[-1].twist_covariance[:3, :3])
     assert (deviations(world, estimates)[1:] < 4).all()
-    told = [Degeneracy.PROPAGATED_DEPTH in estimate.degeneracies for estimate in estimates]
-    assert told == sorted(told)
-    assert (told[8], told[11]) == (False, True)
+    propagated = [Degeneracy.PROPAGATED_DEPTH in estimate.degeneracies for estimate in estimates]
+    assert propagated == sorted(propagated)
+    assert (propagated[8], propagated[11]) == (False, True)
 
 
 @pytest.mark.parametrize("mode", METRIC)

@@ -10,7 +10,7 @@ from loftr_ros.odometry.states import LostReason, TrackingState
 def test_a_limit_holds_from_the_next_frame_on_and_can_be_lifted(
     make_world: Callable[..., Any], curve: Callable[..., Any]
 ) -> None:
-    config = OdometryConfig(mode="stereo", polish=False, relocalization_keyframes=0)
+    config = OdometryConfig(mode="stereo", subpixel_refinement=False, relocalization_keyframes=0)
     world = make_world(curve(6))
     odometry: MetricOdometry[Any] = MetricOdometry(world, config)
     frames = list(world.frames())

@@ -36,9 +36,9 @@ def check(estimates: list[OdometryEstimate], dark: set[int], truth: Trajectory) 
     lost = {index for index, estimate in enumerate(estimates) if estimate.state.value == "lost"}
     assert lost == dark
     assert {estimates[index].lost_reason for index in dark} == {LostReason.DARK}
-    spread = [np.trace(estimate.pose_covariance) for estimate in estimates]
-    assert all(spread[index] > spread[index - 1] for index in dark)
-    assert spread[max(dark) + 1] < spread[max(dark)]
+    variances = [np.trace(estimate.pose_covariance) for estimate in estimates]
+    assert all(variances[index] > variances[index - 1] for index in dark)
+    assert variances[max(dark) + 1] < variances[max(dark)]
     seen = [estimate for index, estimate in enumerate(estimates) if index not in dark]
     return evaluate(Trajectory.from_estimates(seen), truth, False)
 
@@ -61,6 +61,7 @@ def rendered(count: int) -> tuple[list[Frame], Trajectory]:
     return frames, Trajectory(10**8 * np.arange(count), poses.double().numpy())
 
 
+@pytest.mark.slow
 def test_a_rendered_room() -> None:
     frames, truth = rendered(14)
     dark = {6, 7, 8}
@@ -91,7 +92,7 @@ def test_a_matcher_that_sees_fewer_pixels_and_more_again() -> None:
     found = []
     for index, frame in enumerate(frames):
         if index % 4 == 0:
-            matcher.effort = ComputeBudget(320 * 240 // (1 if index % 8 == 0 else 4))
+            matcher.budget = ComputeBudget(320 * 240 // (1 if index % 8 == 0 else 4))
             odometry.invalidate_keyframe_features()
         found.append(odometry.process(frame))
     assert [estimate.state.value for estimate in found[1:]] == 11 * ["tracking"]

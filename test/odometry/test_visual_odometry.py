@@ -26,7 +26,7 @@ FORWARD = (0.03, 0.0, 0.12, 0.0, 0.02, 0.004)
 
 def run(world: Any, mode: str, **settings: Any) -> list[OdometryEstimate]:
     """Run the odometry over a world, and check what every estimate must be."""
-    config = OdometryConfig(mode=mode, polish=False, **settings)  # type: ignore[arg-type]
+    config = OdometryConfig(mode=mode, subpixel_refinement=False, **settings)  # type: ignore[arg-type]
     odometry: VisualOdometry[tuple[int, int]] = VisualOdometry(world, config)
     estimates = [odometry.process(frame) for frame in world.frames()]
     for estimate in estimates:
@@ -82,8 +82,8 @@ def test_the_monocular_unit_is_the_distance_of_what_is_seen_first(make_world: Ma
     world = make_world(poses)
     second = run(world, "mono")[1]
     camera, matches = world.camera, second.matches.select(second.inliers)
-    rays = (camera.normalize(points) for points in (matches.points_a, matches.points_b))
-    inverse_depth, _ = triangulate(*rays, second.T_odom_camera, 1e-3)
+    points = (camera.normalize(points) for points in (matches.points_a, matches.points_b))
+    inverse_depth, _ = triangulate(*points, second.T_odom_camera, 1e-3)
     assert np.median(inverse_depth) == pytest.approx(1.0, rel=0.05)
 
 
@@ -118,8 +118,8 @@ def test_the_covariance_is_of_the_size_of_the_error(make_world: MakeWorld, curve
 
 
 def test_uncertainty_grows_along_the_path(make_world: MakeWorld, curve: Curve) -> None:
-    spread = [np.trace(estimate.pose_covariance[:3, :3]) for estimate in run(make_world(curve(25)), "stereo")]
-    assert spread[5] < spread[12] < spread[24]
+    variances = [np.trace(estimate.pose_covariance[:3, :3]) for estimate in run(make_world(curve(25)), "stereo")]
+    assert variances[5] < variances[12] < variances[24]
 
 
 @pytest.mark.parametrize("mode", ["mono", "stereo", "rgbd"])
@@ -187,13 +187,13 @@ def test_a_lost_camera_goes_on_for_a_while_and_recovers(make_world: MakeWorld, c
     positions = np.array([estimate.T_odom_camera[:3, 3] for estimate in estimates])
     steps = np.linalg.norm(np.diff(positions, axis=0), axis=1)
     assert steps[11:].max() < 2.5 * np.median(steps)
-    spread = [np.trace(estimate.pose_covariance) for estimate in estimates]
-    assert spread[11] < spread[12] < spread[13] < spread[14]
+    variances = [np.trace(estimate.pose_covariance) for estimate in estimates]
+    assert variances[11] < variances[12] < variances[13] < variances[14]
 
 
 def test_a_camera_that_stays_lost_stops(make_world: MakeWorld, curve: Curve) -> None:
     world = make_world(curve(40), blind=frozenset(range(8, 40)))
-    estimates = run(world, "stereo", max_prediction_s=0.5)
+    estimates = run(world, "stereo", max_prediction=0.5)
     positions = np.array([estimate.T_odom_camera[:3, 3] for estimate in estimates])
     np.testing.assert_allclose(positions[20:], positions[20:21].repeat(20, axis=0), atol=1e-9)
     assert not estimates[-1].twist.any()
@@ -226,7 +226,7 @@ def test_what_an_estimate_tells_about_its_making(make_world: MakeWorld, curve: C
     assert first.is_keyframe
     assert first.reference is None
     assert first.num_matches == 0
-    assert list(second.timings_ms) == ["check", "extract", "match", "polish", "pose", "keyframe"]
+    assert list(second.timings_ms) == ["check", "extract", "match", "subpixel", "pose", "keyframe"]
     assert second.reference is not None
     assert second.reference.stamp_ns == first.stamp_ns
     assert 0.8 * second.num_matches < second.num_inliers < second.num_matches
@@ -235,7 +235,7 @@ def test_what_an_estimate_tells_about_its_making(make_world: MakeWorld, curve: C
 
 def test_reset_starts_anew(make_world: MakeWorld, curve: Curve) -> None:
     world = make_world(curve(5))
-    odometry = VisualOdometry(world, OdometryConfig(mode="stereo", polish=False))
+    odometry = VisualOdometry(world, OdometryConfig(mode="stereo", subpixel_refinement=False))
     for frame in world.frames():
         odometry.process(frame)
     odometry.reset()
@@ -274,7 +274,7 @@ def test_stamps_must_increase_and_a_refused_frame_changes_nothing(
     make_world: MakeWorld, curve: Curve, earlier_ns: int
 ) -> None:
     world = make_world(curve(3))
-    odometry = VisualOdometry(world, OdometryConfig(mode="stereo", polish=False))
+    odometry = VisualOdometry(world, OdometryConfig(mode="stereo", subpixel_refinement=False))
     odometry.process(world.frame(0))
     odometry.process(world.frame(1))
     with pytest.raises(StampError, match="stamp"):
@@ -296,7 +296,7 @@ def test_stamps_must_increase_and_a_refused_frame_changes_nothing(
         {"max_speed": 0.0},
         {"max_speed_ratio": float("nan")},
         {"max_angular_velocity": 0.0},
-        {"max_gap_s": 0.0},
+        {"max_gap": 0.0},
     ],
 )
 def test_settings_out_of_range_are_named(setting: dict[str, Any]) -> None:

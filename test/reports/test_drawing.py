@@ -53,7 +53,7 @@ def test_confidence_goes_from_blue_to_green():
     assert body[80, 10].argmax() == 1
 
 
-def test_legend_shows_the_colours_where_there_is_room():
+def test_legend_shows_the_colors_where_there_is_room():
     found = matches((10, 20, 30, 40, 1.0))
     image = np.zeros((380, 760), np.uint8)
     wide = draw_matches(image, image, found, np.array([True]), "")
@@ -77,6 +77,6 @@ def test_the_images_are_not_touched():
     assert (image == 200).all()
 
 
-def test_the_caption_stands_on_the_colour_that_is_asked_for():
+def test_the_caption_stands_on_the_color_that_is_asked_for():
     picture = draw_matches(BLACK, BLACK, matches(), np.zeros(0, bool), "lost", (30, 30, 140))
     assert picture[0, 0].tolist() == [30, 30, 140]

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from scipy.spatial.transform import Rotation
 
-from loftr_ros.ros.compat import synchronizer
+from loftr_ros.ros.compat import plain_filters
 
 HERE = Path(__file__).parent
 WIDTH, HEIGHT, FOCAL, BASELINE, FRAMES = 320, 240, 260.0, 0.2, 12
@@ -83,7 +83,7 @@ def program() -> Callable[[str], Path]:
 def filters(request: pytest.FixtureRequest) -> ModuleType:
     """What pairs messages by stamp: our part of message_filters, and that of ROS."""
     if request.param == "ours":
-        return synchronizer
+        return plain_filters
     return pytest.importorskip("message_filters", reason="needs message_filters, which the wheels of ROS do not have")
 
 

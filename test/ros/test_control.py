@@ -43,7 +43,7 @@ def test_a_running_node_is_controlled(ros, program, tmp_path, rendered, assert_c
     assert "max_speed" in texts[4]
     assert texts[5] == "mode takes effect when the node is configured: deactivate and clean it up first"
     assert "read-only" in texts[6]
-    assert texts[7] == "the next frame is the start of a new odometry"
+    assert texts[7] == "the odometry restarts with the next frame"
 
     play(ros, rendered)
     assert control(ros, program, "save_trajectory") == [(True, f"wrote the last {FRAMES} poses to {second}")]
@@ -70,7 +70,7 @@ def test_a_running_node_is_controlled(ros, program, tmp_path, rendered, assert_c
     assert variances[2 * FRAMES - 1] > 10 * variances[FRAMES - 1]
 
 
-def test_the_effort_changes_while_the_camera_moves(ros, program, tmp_path, rendered, assert_consumers_take):
+def test_the_compute_budget_changes_while_the_camera_moves(ros, program, tmp_path, rendered, assert_consumers_take):
     node = ros.node(mode="stereo", qos="reliable", process_every_frame="true")
     collector = ros.start(program("collect.py"), tmp_path / "found.json", 2 * FRAMES)
     assert collector.stdout.readline() == "ready\n", node.poll()
@@ -83,10 +83,10 @@ def test_the_effort_changes_while_the_camera_moves(ros, program, tmp_path, rende
     assert (code, "Traceback" in errors) == (0, False), errors
 
     found = json.loads((tmp_path / "found.json").read_text())
-    efforts = [status["values"].get("effort (pixels)") for status in found["diagnostics"]]
-    assert "at most 1000000" in efforts
+    budgets = [status["values"].get("compute budget (pixels)") for status in found["diagnostics"]]
+    assert "at most 1000000" in budgets
     last = found["diagnostics"][-1]["values"]
-    assert (efforts[-1], last["effort (matches)"]) == ("at most 40000", "at most 150")
+    assert (budgets[-1], last["compute budget (matches)"]) == ("at most 40000", "at most 150")
     assert (last["state"], last["processed"]) == ("tracking", str(2 * FRAMES))
     counts = [len(message["points"]) for message in found["matches"]]
     assert max(counts[:FRAMES]) > 150
@@ -102,8 +102,8 @@ def test_a_node_that_is_not_active_says_so(ros, program):
     node = ros.node(autostart="false")
     answers = control(ros, program, "reset", "save_trajectory", "mode=stereo", "mode=trio", "max_speed=2.0")
     assert answers == [
-        (False, "there is no odometry to reset: not active"),
-        (False, "the node is not configured, so there is no trajectory: configure and activate it first"),
+        (False, "no odometry is running: not active"),
+        (False, "the node is not configured, so it has no trajectory: configure and activate it first"),
         (True, ""),
         (False, answers[3][1]),
         (True, ""),
@@ -120,7 +120,7 @@ def test_the_only_camera_is_found(ros, program, tmp_path, rendered):
     assert (code, "recorded 3 messages" in said) == (0, True), errors
     code, errors = ros.stop(node)
     assert code == 0
-    assert "took /front/image, the only mono camera that is publishing" in errors
+    assert "discovered /front/image, the only mono camera that is publishing" in errors
 
 
 def test_a_camera_without_calibration_is_named(ros, program):

@@ -10,7 +10,7 @@ import pytest
 WARNINGS = {
     "moving": "lost: left and right do not match; the pose is a prediction; left and right image have only 0 matches: "
     "image too dark on the right, check whether the lens is covered",
-    "standing": "no depth was measured yet, so no motion can be: look at the right images",
+    "standing": "no depth was measured yet, and without it a moving camera is lost: check the right images",
 }
 
 

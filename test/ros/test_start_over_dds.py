@@ -18,12 +18,12 @@ def test_the_node_answers_while_it_looks_and_says_why_it_takes_none(ros, program
     both = ros.start(program("cameras.py"), "/front", "/rear")
     assert listener.stdout.readline().startswith("2 2 mono cameras are publishing, /front/image, /rear/image")
     said = ros.run(program("control.py"), "reset")[1]
-    assert said.startswith("False there is no odometry to reset: 2 mono cameras"), said
+    assert said.startswith("False no odometry is running: 2 mono cameras"), said
     ros.stop(both)
     ros.start(program("cameras.py"), "/front")
     assert listener.stdout.readline() == "0 waiting for images\n"
     code, errors = ros.stop(node)
-    assert (code, "took /front/image, the only mono camera that is publishing" in errors) == (0, True)
+    assert (code, "discovered /front/image, the only mono camera that is publishing" in errors) == (0, True)
 
 
 def test_a_network_that_cannot_be_loaded_is_the_answer_to_configure(ros, program):

@@ -78,8 +78,8 @@ def test_a_rate_that_cannot_be_reached_over_dds(ros, program, tmp_path, rendered
     assert_pose_follows(found["odometry"], rendered.poses)
     values = found["diagnostics"][-1]["values"]
     assert (values["target rate (Hz)"], values["state"]) == ("1000", "tracking")
-    assert int(values["effort (pixels)"].removeprefix("at most ")) <= 320 * 240 / 2
-    assert int(values["effort (matches)"].removeprefix("at most ")) == 300
+    assert int(values["compute budget (pixels)"].removeprefix("at most ")) <= 320 * 240 / 2
+    assert int(values["compute budget (matches)"].removeprefix("at most ")) == 300
 
 
 def test_a_fast_path_that_is_left_over_dds(ros, program, tmp_path, rendered):
@@ -94,11 +94,11 @@ def test_a_fast_path_that_is_left_over_dds(ros, program, tmp_path, rendered):
     parameters = {"checkpoint": tmp_path / "large.safetensors", "precision": "float16", "device": "cpu"}
     found, (code, errors) = played(ros, program, tmp_path, rendered, "stereo", **CAMERA, **parameters)
     assert code == 0, errors
-    assert "fast path for GPUs is switched off" in errors
+    assert "GPU path is switched off" in errors
     assert_pose_follows(found["odometry"], rendered.poses)
     status = found["diagnostics"][-1]
     assert status["level"] == 1
-    assert "large.safetensors makes numbers too large for float16" in status["message"]
+    assert "large.safetensors overflows float16" in status["message"]
     assert status["values"]["precision"] == "float32"
 
 
@@ -193,10 +193,14 @@ def test_an_active_node_ends_cleanly(ros, how):
     [
         ({"checkpoint": "no_such_file.safetensors"}, "no_such_file.safetensors"),
         ({"device": "abacus"}, "device 'abacus'"),
-        ({"max_pixels": 3}, "parameter max_pixels is 3: it must be 4096 to 16777216 pixels"),
-        ({"mode": "trio"}, "parameter mode is 'trio': it must be one of mono, stereo"),
-        ({"scale_source": "camera_height"}, "camera_height is 0.0; scale_source camera_height needs the metres"),
+        ({"max_pixels": 3}, "max_pixels is 3: it must be 4096 to 16777216 pixels"),
+        ({"mode": "trio"}, "mode is 'trio': it must be one of mono, stereo"),
+        (
+            {"scale_source": "camera_height"},
+            "camera_height is 0.0: it must be above 0 m for scale_source camera_height",
+        ),
         ({"imgae_topic": "camera"}, "parameter imgae_topic does not exist"),
+        ({"ransac_threshold_px": -1.0}, "ransac_threshold_px is -1.0: it must be 0.01 to 100 px"),
         ({"mask_image": "/no/such/mask.png"}, "mask_image /no/such/mask.png cannot be read: No such file"),
     ],
 )
@@ -224,7 +228,7 @@ def test_a_node_that_cannot_start_says_why_in_one_sentence(ros, parameters, sent
         (
             "stereo",
             {
-                "no-baseline": "nothing tells the distance of the cameras",
+                "no-baseline": "the stereo baseline is unknown",
                 "sizes": "160x96",
                 "gap": "the closest are 30.0 ms apart: set sync to approximate and sync_slop to more than 0.0300",
             },

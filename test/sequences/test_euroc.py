@@ -88,7 +88,7 @@ FAULTS = [
     ("0.70710678", "0", "pose 1 has a quaternion of zero length"),
     (",0,1,0,", ",nan,1,0,", "pose 2 holds no position"),
     (",0.70710678,9,9,9", ",nan,9,9,9", "not a finite one"),
-    ("1403715273050000000", "1403715273000000000", "stamp 2 is not after the one before it"),
+    ("1403715273050000000", "1403715273000000000", "stamp 2 is not after the previous one"),
     ("1403715273050000000", "14037152730500000000", "too large"),
 ]
 

@@ -51,7 +51,7 @@ def test_a_terminal_gets_a_spinner_that_leaves_one_line() -> None:
 
 
 def read(terminal: int) -> bytes:
-    """Read what there is; nothing at the end, which Linux reports as an error."""
+    """Read available bytes; none at the end, which Linux reports as an error."""
     try:
         return os.read(terminal, 1024)
     except OSError:

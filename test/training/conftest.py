@@ -77,18 +77,18 @@ def recorded_room(tmp_path: Path, patterns: TextureAtlas) -> Path:
 
 @pytest.fixture
 def unexplained() -> Callable[[ViewPair], float]:
-    """Tell which part of the grey values of a, moved to b by the ground truth, is not found there."""
+    """Fraction of the gray values of a, warped to b by the ground truth, that differ there."""
 
     def measure(pairs: ViewPair) -> float:
         pixels, valid = warp(*pairs.geometry)
         height, width = pairs.a.depth.shape[1:]
         assert valid.float().mean() > 0.2
-        grey_a = pairs.a.image[:, 0, ::8, ::8].flatten(1)
+        gray_a = pairs.a.image[:, 0, ::8, ::8].flatten(1)
         scaled = (pixels + 0.5) / torch.tensor([width, height]) * 2 - 1
-        grey_b = torch.nn.functional.grid_sample(
+        gray_b = torch.nn.functional.grid_sample(
             pairs.b.image, scaled[:, :, None], mode="bilinear", padding_mode="border", align_corners=False
         )[:, 0, :, 0]
-        chance = (grey_a[valid] - grey_a[valid].roll(7)).abs().median()
-        return float((grey_a - grey_b)[valid].abs().median() / chance)
+        chance = (gray_a[valid] - gray_a[valid].roll(7)).abs().median()
+        return float((gray_a - gray_b)[valid].abs().median() / chance)
 
     return measure

@@ -17,7 +17,7 @@ from loftr_ros.training.config import TrainingConfig
 from loftr_ros.training.data.source_config import HomographyConfig, RecordedConfig, RenderedConfig, SourceConfig
 from loftr_ros.training.data.textures import TextureError
 from loftr_ros.training.distributed import Workers
-from loftr_ros.training.loop import Trainer, learning_rate
+from loftr_ros.training.loop import Trainer, difficulty, learning_rate
 from loftr_ros.training.state import ResumeError
 from loftr_ros.training.validation import Validation
 
@@ -56,7 +56,15 @@ def test_loss_falls() -> None:
     assert (trainer.step, trainer.pairs) == (40, 160)
 
 
-def test_half_precision_steps_are_finite() -> None:
+@pytest.mark.parametrize("fast", [False, True])
+def test_bfloat16_only_where_it_is_fast(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loftr_ros.training.loop.has_fast_bfloat16", lambda: fast)
+    assert Trainer(replace(CONFIG, bfloat16=True), CPU).mixed == fast
+    assert not Trainer(CONFIG, CPU).mixed
+
+
+def test_half_precision_steps_are_finite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loftr_ros.training.loop.has_fast_bfloat16", lambda: True)
     trainer = Trainer(replace(CONFIG, bfloat16=True), CPU)
     figures = [trainer.advance() for _ in range(2)]
     assert all(value == value for entry in figures for value in entry.values())
@@ -121,7 +129,7 @@ def test_other_number_of_workers_draws_other_pairs(tmp_path: Path) -> None:
     alone = Trainer(CONFIG, CPU)
     alone.save(tmp_path)
     (note,) = Trainer(CONFIG, CPU, Workers(1, 2)).resume(tmp_path / "state.pt")
-    assert "other pairs" in note
+    assert "different pairs" in note
 
 
 def test_state_of_another_preset(tmp_path: Path) -> None:
@@ -129,7 +137,7 @@ def test_state_of_another_preset(tmp_path: Path) -> None:
     state = torch.load(tmp_path / "state.pt", weights_only=True)
     state["config"]["preset"] = "outdoor"
     torch.save(state, tmp_path / "state.pt")
-    with pytest.raises(ResumeError, match="of the preset 'outdoor', but the config says 'compact'"):
+    with pytest.raises(ResumeError, match="its preset is 'outdoor', but the configuration has 'compact'"):
         Trainer(CONFIG, CPU).resume(tmp_path / "state.pt")
 
 
@@ -262,7 +270,7 @@ def test_state_that_cannot_be_continued(tmp_path: Path, damage: Damage) -> None:
 
 def test_output_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
-    with pytest.raises(OutputError, match="out cannot be made"):
+    with pytest.raises(OutputError, match="out cannot be created"):
         Trainer(CONFIG, CPU).run(tmp_path / "out", None, ignore)
 
 
@@ -282,9 +290,15 @@ def test_published_architectures_learn(name: str) -> None:
     figures = trainer.advance()
     assert all(value == value for value in figures.values())
     assert not torch.equal(trainer.model.backbone.conv1.weight, before)
-    assert trainer.model.config.pixel_centre == 0  # as in the ground truth
+    assert trainer.model.config.pixel_center == 0  # as in the ground truth
 
 
 def test_unknown_preset() -> None:
     with pytest.raises(ModelConfigError, match="'huge'"):
         Trainer(replace(CONFIG, preset="huge"), CPU)
+
+
+def test_pairs_become_harder_over_the_ramp() -> None:
+    config = replace(CONFIG, steps=100, ramp=0.5)
+    assert [difficulty(config, step) for step in (0, 25, 50, 99)] == [0.0, 0.5, 1.0, 1.0]
+    assert difficulty(replace(config, ramp=0.0), 0) == 1.0

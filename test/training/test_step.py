@@ -19,9 +19,11 @@ from loftr_ros.training.supervision import fine_targets, true_matches
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(params=["dual_softmax", "optimal_transport"])
+@pytest.fixture(params=["dual_softmax", "optimal_transport", "candidates"])
 def model(request: pytest.FixtureRequest) -> LoFTR:
     torch.manual_seed(0)
+    if request.param == "candidates":
+        return LoFTR(preset("compact16")).train()
     config = preset("compact")
     return LoFTR(replace(config, matching=replace(config.matching, kind=request.param))).train()
 
@@ -31,7 +33,7 @@ def test_every_parameter_gets_a_gradient(model: LoFTR, patterns: TextureAtlas) -
     result = train_step(model, pairs, torch.cat([pairs.a.image, pairs.b.image]), Draw(0, CPU), 2.0, 64)
     assert result.matches > 20
     assert 0 < result.confidence < 1
-    (result.coarse + result.fine).backward()
+    (result.coarse + result.candidate + result.fine).backward()
     assert [name for name, value in model.named_parameters() if value.grad is None or not value.grad.any()] == []
 
 
@@ -42,7 +44,8 @@ def test_each_loss_trains_its_level(model: LoFTR, patterns: TextureAtlas, part: 
     getattr(result, part).backward()
     trained = {name for name, value in model.named_parameters() if value.grad is not None and value.grad.any()}
     assert any("loftr_coarse" in name for name in trained) == (part == "coarse")
-    assert ("backbone.layer1_outconv2.3.weight" in trained) == (part == "fine")
+    last_of_fine = "fine.weight" if model.config.backbone.sixteenth_dim else "layer1_outconv2.3.weight"
+    assert (f"backbone.{last_of_fine}" in trained) == (part == "fine")
     assert "backbone.conv1.weight" in trained
 
 
@@ -74,6 +77,6 @@ def test_batch_without_a_true_match(model: LoFTR) -> None:
     result = train_step(model, pairs, torch.cat([view.image, view.image]), Draw(0, CPU), 2.0, 64)
     (result.coarse + result.fine).backward()
     assert (result.matches, result.fine.item()) == (0, 0)
-    # Only optimal transport has a place for what is unmatched, and learns from it.
+    # Only optimal transport models unmatched cells, and learns from them.
     assert (result.coarse.item() > 0) == (model.config.matching.kind == "optimal_transport")
     assert all(value.grad is None or value.grad.isfinite().all() for value in model.parameters())

@@ -32,7 +32,7 @@ def test_same_view_matches_every_cell_with_itself(camera: torch.Tensor, depth: f
 
 
 @pytest.mark.parametrize(("shift", "kept"), [(-0.4, 12), (-0.6, 11), (7.4, 12), (7.6, 11)])
-def test_image_ends_half_a_pixel_beyond_the_outer_centres(camera: torch.Tensor, shift: float, kept: int) -> None:
+def test_image_ends_half_a_pixel_beyond_the_outer_centers(camera: torch.Tensor, shift: float, kept: int) -> None:
     """Cells start at pixels 0 to 88 of 96: the first leaves after half a pixel, the last one after seven and a half."""
     _, valid = warp(_plane(1.0), _plane(1.0), camera, camera, _moved(shift / 80, 0))
     assert valid.view(8, 12).sum(dim=1).tolist() == [kept] * 8

@@ -1,4 +1,4 @@
-"""The YAML file of a run, and what is wrong with it."""
+"""The YAML file of a run, and its errors."""
 
 from pathlib import Path
 
@@ -38,10 +38,13 @@ def test_sources(tmp_path: Path) -> None:
     assert read_config(write(tmp_path, "photos: here")).sources == (RenderedConfig(),)
 
 
-@pytest.mark.parametrize("name", ["compact", "megadepth", "rgbd"])
-def test_configurations_of_the_package(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "photos"),
+    [("compact", "out/textures"), ("megadepth", "$LOFTR_ROS_DATA/photos"), ("rgbd", "$LOFTR_ROS_DATA/photos")],
+)
+def test_configurations_of_the_package(name: str, photos: str) -> None:
     config = read_config(Path(__file__).parents[2] / "config" / f"train_{name}.yaml")
-    assert config.photos == "$LOFTR_ROS_DATA/photos"
+    assert config.photos == photos
 
 
 @pytest.mark.parametrize(
@@ -53,34 +56,34 @@ def test_configurations_of_the_package(name: str) -> None:
         ("- batch", "must be a mapping"),
         ("batch: [", "cannot be read"),
         (b"\xff\xfe\x00", "cannot be read"),
-        ("batch: '3'", "batch must be of type int, not '3'"),
-        ("batch: 1.5", "batch must be of type int"),
-        ("batch: true", "batch must be of type int"),
-        ("batch: 0", "batch must be at least 1"),
-        ("steps:", "steps must be of type int, not None"),
+        ("batch: '3'", "batch is '3': it must be an int"),
+        ("batch: 1.5", "batch is 1.5: it must be an int"),
+        ("batch: true", "batch is True: it must be an int"),
+        ("batch: 0", "batch is 0: it must be at least 1"),
+        ("steps:", "steps is None: it must be an int"),
         ("learning_rate: 2e-3", "write 2.0e-3"),
-        ("learning_rate: -1.0", "learning_rate must not be negative"),
-        ("average: 1.0", "average must be"),
-        ("bfloat16: 1", "bfloat16 must be of type bool"),
-        ("photos: 5", "photos must be of type str"),
+        ("learning_rate: -1.0", "learning_rate is -1.0: it must be 0 or more"),
+        ("average: 1.0", "average is 1.0: it must be at least 0 and less than 1"),
+        ("bfloat16: 1", "bfloat16 is 1: it must be a bool"),
+        ("photos: 5", "photos is 5: it must be a str"),
         ("sizes: 64", "list of [width, height]"),
         ("sizes: [64, 64]", "list of [width, height]"),
         ("sizes: [[64]]", "list of [width, height]"),
         ("sizes: [[a, b]]", "list of [width, height]"),
-        ("sizes: []", "multiple of 8"),
-        ("sizes: [[100, 64]]", "multiple of 8"),
+        ("sizes: []", "multiples of 8"),
+        ("sizes: [[100, 64]]", "multiples of 8"),
         ("sizes: [[64, 56]]", "at least 64"),
-        ("sources: rendered", "sources must be a list"),
-        ("sources: [rendered]", "sources must be a list"),
-        ("sources: []", "sources must name one"),
+        ("sources: rendered", "sources is 'rendered': it must be a list"),
+        ("sources: [rendered]", "sources is ['rendered']: it must be a list"),
+        ("sources: []", "sources is (): it must be at least one"),
         ("sources: [{weight: 1}]", "source 1: unknown kind None"),
         ("sources: [{kind: rendered}, {kind: films}]", "source 2: unknown kind 'films'"),
         ("sources: [{kind: [rendered]}]", "source 1: unknown kind ['rendered']"),
         ("sources: [{kind: rendered, folder: here}]", "source 1 (rendered): unknown key 'folder'"),
-        ("sources: [{kind: rendered, weight: 0}]", "weight must be above 0"),
+        ("sources: [{kind: rendered, weight: 0}]", "weight is 0: it must be above 0"),
         ("sources: [{kind: sequence}]", "source 1 (sequence): a sequence needs its folder"),
         ("sources: [{kind: sequence, folder: here, max_gap: 0}]", "max_gap of at least 1"),
-        ("sources: [{kind: sequence, folder: here, max_gap: 1.5}]", "max_gap must be of type int"),
+        ("sources: [{kind: sequence, folder: here, max_gap: 1.5}]", "max_gap is 1.5: it must be an int"),
         ("sources: [{kind: megadepth, images: here}]", "images and index"),
     ],
 )

@@ -1,1 +1,1 @@
-"""LoFTR itself: the layers, from the backbone to the fine matches."""
+"""The LoFTR network, from the backbone to the fine matches."""

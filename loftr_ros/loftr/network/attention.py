@@ -13,25 +13,25 @@ def linear_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | N
     Args:
         query: (B, H, L, D).
         key, value: (B, H, S, D).
-        mask: (B, S) bool, keys to attend to, at least one for each query.
+        mask: (B, S) bool, keys to attend to; at least one per batch.
 
     Returns:
         (B, H, L, D).
     """
     dtype = value.dtype
-    if dtype is torch.float16:  # which a query times a key times a value may be too large for; their mean is not
+    if dtype is torch.float16:  # products of query, key and value can overflow it; the result does not
         query, key, value = query.float(), key.float(), value.float()
     query = F.elu(query) + 1
     key = F.elu(key) + 1
     if mask is not None:
         key = key.masked_fill(~mask[:, None, :, None], 0.0)
     tokens = key.shape[2]
-    # Averages instead of sums keep the products inside the range of half precision.
+    # Means instead of sums, to stay in the range of half precision.
     context = key.transpose(2, 3) @ (value / tokens)
-    normaliser = query @ (key.mean(dim=2)[..., None]) + 1e-6 / tokens
-    return ((query @ context) / normaliser).to(dtype)
+    normalizer = query @ (key.mean(dim=2)[..., None]) + 1e-6 / tokens
+    return ((query @ context) / normalizer).to(dtype)
 
 
 def full_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Softmax attention; arguments as for `linear_attention`."""
+    """Softmax attention, with the arguments of `linear_attention`."""
     return F.scaled_dot_product_attention(query, key, value, None if mask is None else mask[:, None, None])

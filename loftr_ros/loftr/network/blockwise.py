@@ -1,17 +1,17 @@
-"""Dual-softmax matches of large images, a few rows of the matrix of scores at a time (paper, section 3.3).
+"""Dual-softmax matching in blocks of rows, without storing the score matrix (paper, section 3.3).
 
-The matrix has a number for every pair of cells: 23 million at 640 x 480. Written out, and read again for every step of
-the two softmaxes and the search for maxima, it costs more than all of the network. Here each block of rows is used up
-while it is in the processor's cache, and only what may become a match is kept: a confidence is the product of two
-probabilities, so it is above the threshold only where the softmax over the row is. That leaves fewer than 1/threshold
-cells of each row, among which are the largest confidence of every row and column that has one above the threshold. So
-the result is that of `select_matches(dual_softmax(scores))`.
+The matrix has one score per pair of cells: 23 million at 640 x 480. Writing it to memory, and reading it for each step
+of the two softmaxes and the maxima, would take longer than the rest of the network. Here each block of rows is
+processed in the CPU cache, and only candidates are kept. A confidence is the product of two probabilities, so it
+exceeds the threshold only if the softmax over the row does. That leaves fewer than 1/threshold candidates per row,
+which include the maximum of every row and column with a confidence above the threshold. The result equals
+`select_matches(dual_softmax(scores))`.
 
-Sums over the columns are relative to the largest score of all. Where the best of a column is so far below that its sum
-would have lost digits in single precision, and the column holds a candidate, the sum is taken again by itself.
+Column sums are accumulated relative to the largest score. If the sum of a column with a candidate underflows single
+precision, because all its scores are far below the largest one, it is recomputed.
 
-All tokens of a network have much in common: scores near 5000 that differ by 50. The means of both images are taken out
-of the products and their part is added in single precision, so that factors in half precision do little harm.
+Tokens of one image have a large common component: scores are near 5000 and differ by 50. The means of both images are
+subtracted before the product and their contribution is added in float32, so that rounded factors lose little accuracy.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from torch import Tensor
 
 from loftr_ros.loftr.network.precision import rounded_factors
 
-_BLOCK = 2**20  # scores in a block: 4 MiB, what two cores keep near
+_BLOCK = 2**20  # scores per block: 4 MiB, the L2 cache of two cores
 _GROUP = 32  # columns
-_LEAST_SUM = 1e-30  # what is less, of a largest term of 1, has lost digits in single precision
+_MIN_SUM = 1e-30  # smaller column sums have lost precision in float32
 
 
 @torch.no_grad()
 def blockwise_matches(
     tokens_a: Tensor, tokens_b: Tensor, threshold: float, *, round_factors: bool = False
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Find the mutual nearest neighbours with a confidence above the threshold.
+    """Find the mutual nearest neighbors with a confidence above the threshold.
 
     Args:
-        tokens_a: (L, C) float32 with the scale of the scores already in it.
+        tokens_a: (L, C) float32, already scaled by the temperature.
         tokens_b: (S, C) float32.
-        threshold: above 0; the lower, the more cells are kept on the way.
-        round_factors: multiply in half precision where that is faster; the confidences are a per cent off then.
+        threshold: above 0; lower values keep more candidates.
+        round_factors: round the factors of products to half precision where that is faster; changes confidences by 1 %.
 
     Returns:
         Cells of a (M,), cells of b (M,), confidences (M,).
@@ -50,11 +50,11 @@ def blockwise_matches(
     step = rows if tokens_a.is_cuda else max(_BLOCK // max(columns, 1), 1)
     mean_a, mean_b = tokens_a.mean(dim=0), tokens_b.mean(dim=0)
     tokens_a, tokens_b = tokens_a - mean_a, tokens_b - mean_b
-    # By so much the scores of a row, and those of a column, exceed the products that are left; a row's softmax knows
-    # nothing of the former. What they all have in common makes no difference.
+    # Contribution of the means to each row and column; the softmax over a row is invariant to the former, and the
+    # product of the means, common to all scores, cancels out.
     in_row, in_column = (tokens_a * mean_b).sum(dim=1), (tokens_b * mean_a).sum(dim=1)
     across = tokens_b.T.contiguous()
-    # Written again and again: fresh memory of this size comes from the system, page by page, and takes longer.
+    # A reused buffer: newly allocated memory of this size is mapped page by page, which takes longer.
     buffer = tokens_a.new_full((step, -(-columns // _GROUP) * _GROUP), -torch.inf)
     column_sum, largest = tokens_b.new_zeros(columns), tokens_b.new_tensor(-torch.inf)
     kept: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
@@ -66,7 +66,7 @@ def blockwise_matches(
         scores += in_column
         largest_of_group = padded.unflatten(1, (-1, _GROUP)).amax(dim=2)
         largest_of_row = largest_of_group.amax(dim=1)
-        share = scores.sub_(largest_of_row[:, None]).exp_()  # of the row's softmax, up to its sum
+        share = scores.sub_(largest_of_row[:, None]).exp_()  # softmax over the row, not yet normalized
         row_sum = share.sum(dim=1)
         top = largest_of_row + in_row[start : start + step]
         before, largest = largest, torch.maximum(largest, top.max())
@@ -77,9 +77,11 @@ def blockwise_matches(
         kept.append((row + start, column, log_share - row_sum[row].log(), log_share + top[row]))
     cell_a, cell_b, log_in_row, score = (torch.cat(parts) for parts in zip(*kept, strict=True))
     log_column_sum = column_sum.log() + largest
-    lost = cell_b[~(column_sum[cell_b] > _LEAST_SUM)].unique()
+    underflowed = cell_b[~(column_sum[cell_b] > _MIN_SUM)].unique()
     with rounded_factors() if round_factors else nullcontext():
-        log_column_sum[lost] = _log_row_sums(tokens_b[lost], tokens_a.T.contiguous(), in_row) + in_column[lost]
+        log_column_sum[underflowed] = (
+            _log_row_sums(tokens_b[underflowed], tokens_a.T.contiguous(), in_row) + in_column[underflowed]
+        )
     confidence = (log_in_row + score - log_column_sum[cell_b]).exp()
     best_of_a = confidence.new_zeros(rows).scatter_reduce_(0, cell_a, confidence, "amax")
     best_of_b = confidence.new_zeros(columns).scatter_reduce_(0, cell_b, confidence, "amax")
@@ -88,7 +90,7 @@ def blockwise_matches(
 
 
 def _log_row_sums(tokens: Tensor, across: Tensor, offset: Tensor) -> Tensor:
-    """Logarithm of the sums over the rows of exp(tokens @ across + offset), however far apart the rows are.
+    """Logarithm of the row sums of exp(tokens @ across + offset), each relative to the maximum of its row.
 
     Args:
         tokens: (R, C).
@@ -100,7 +102,7 @@ def _log_row_sums(tokens: Tensor, across: Tensor, offset: Tensor) -> Tensor:
 
 
 def _above(values: Tensor, largest_of_group: Tensor, limit: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows and columns where the values (R, S) exceed the limit (R,): looking into few groups only, (R, G)."""
+    """Indices where the values (R, S) exceed the limit (R,), searched in the groups whose maximum (R, G) does."""
     row, group = torch.where(largest_of_group >= limit[:, None])
     hit, place = torch.where(values.unflatten(1, (-1, _GROUP))[row, group] > limit[row, None])
     return row[hit], group[hit] * _GROUP + place

@@ -13,16 +13,16 @@ from loftr_ros.loftr.network.config import LoFTRConfig
 from loftr_ros.loftr.network.transformer import LocalFeatureTransformer
 
 FINE_CELLS_PER_COARSE = 4  # the fine map is at 1/2, the coarse one at 1/8
-_BLOCK = 2**19  # numbers in the windows that are worked on at a time: 2 MiB, which stay in a core's cache
+_BLOCK = 2**19  # values in the windows of a batch of matches: 2 MiB, the L2 cache of a core
 
 
 @dataclass(frozen=True)
 class FineOffsets:
-    """Where in its window each match lies.
+    """Position of each match in its window.
 
     Attributes:
-        mean: (M, 2) expectation (x, y) over the heat map, in [-1, 1] from rim to rim of the window.
-        deviation: (M,) total standard deviation of the heat map in the same unit (the sigma of equation 6).
+        mean: (M, 2) expectation (x, y) over the heat map; [-1, 1] spans the window.
+        deviation: (M,) total standard deviation of the heat map in the same unit (sigma of equation 6).
     """
 
     mean: Tensor
@@ -30,23 +30,23 @@ class FineOffsets:
 
 
 class FinePreprocess(nn.Module):
-    """Cut the windows of the matched cells; optionally merge the coarse features into them."""
+    """Crop windows around the matched cells; optionally merge the coarse features into them."""
 
     def __init__(self, config: LoFTRConfig) -> None:
         super().__init__()
         self.window = config.fine_window
         self.context = config.fine_context
         if self.context:
-            self.down_proj = nn.Linear(config.coarse.dim, config.fine.dim)
+            self.down_proj = nn.Linear(config.backbone.block_dims[2], config.fine.dim)
             self.merge_feat = nn.Linear(2 * config.fine.dim, config.fine.dim)
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the windows: that of the weights, if there are any."""
+        """Type of the windows: that of the weights, if any."""
         return self.merge_feat.weight.dtype if self.context else torch.float32
 
     def pad(self, fine: Tensor) -> Tensor:
-        """Return a fine map (B, C', H/2, W/2) to cut windows from: (B, H/2 + window - 1, W/2 + window - 1, C')."""
+        """Pad a fine map (B, C', H/2, W/2) for cropping: (B, H/2 + window - 1, W/2 + window - 1, C')."""
         return F.pad(fine.permute(0, 2, 3, 1), (0, 0, *[self.window // 2] * 4))
 
     def forward(self, pixels: Tensor, coarse: Tensor, batch: Tensor, cells: Tensor, columns: int) -> Tensor:
@@ -55,8 +55,8 @@ class FinePreprocess(nn.Module):
         Args:
             pixels: the fine map, see `pad`.
             coarse: (B, L, C) transformed coarse tokens.
-            batch, cells: (M,) which image, which coarse cell.
-            columns: of the coarse grid.
+            batch, cells: (M,) index of the image, index of the coarse cell.
+            columns: number of columns of the coarse grid.
         """
         windows = self._cut(pixels, batch, cells, columns)
         if not self.context:
@@ -70,22 +70,22 @@ class FinePreprocess(nn.Module):
         row, column = cells // columns * FINE_CELLS_PER_COARSE, cells % columns * FINE_CELLS_PER_COARSE
         steps = torch.arange(self.window, device=pixels.device)
         index = ((batch * height + row) * width + column)[:, None] + (steps[:, None] * width + steps).flatten()
-        # Whole pixels from one long list: three times as fast as indexing a map.
+        # Gather pixels from a flat list: three times as fast as indexing the map.
         windows = pixels.reshape(-1, channels).index_select(0, index.flatten()).to(self.dtype)
         return windows.unflatten(0, (-1, self.window**2))
 
 
 class FineMatching(nn.Module):
-    """Refine coarse matches: windows, a small transformer, and the expectation over the correlation heat map."""
+    """Refine coarse matches: the expectation over the correlation heat map of two windows."""
 
     def __init__(self, config: LoFTRConfig) -> None:
         super().__init__()
         self.window = config.fine_window
 
     def forward(self, windows_a: Tensor, windows_b: Tensor) -> FineOffsets:
-        """Correlate the centre of each window of a with the whole window of b, both (M, window^2, C')."""
-        centre = windows_a[:, self.window**2 // 2].float()
-        scores = torch.einsum("mc,mkc->mk", centre, windows_b.float()) / centre.shape[1] ** 0.5
+        """Correlate the center of each window of a with the window of b, both (M, window^2, C')."""
+        center = windows_a[:, self.window**2 // 2].float()
+        scores = torch.einsum("mc,mkc->mk", center, windows_b.float()) / center.shape[1] ** 0.5
         heat = scores.softmax(dim=1)
         axis = torch.linspace(-1, 1, self.window, device=heat.device)
         grid = torch.cartesian_prod(axis, axis).flip(1)  # (window^2, 2) as x, y
@@ -103,7 +103,7 @@ def refine(
     columns: tuple[int, int],
     matches: CoarseMatches,
 ) -> FineOffsets:
-    """Run the three steps of the fine level for the coarse matches of a batch of pairs, some matches at a time."""
+    """Run the fine level for the coarse matches of a batch of pairs, in blocks of matches that fit the cache."""
     pixels_a, pixels_b = preprocess.pad(fine[0]), preprocess.pad(fine[1])
     square = (preprocess.window, preprocess.window)
     count = len(matches.cell_a)

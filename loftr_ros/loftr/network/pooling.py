@@ -1,4 +1,4 @@
-"""Blocks of tokens: averaged for attention, and spread over all tokens again (as in arXiv 2403.04765, section 3.2)."""
+"""Pooling of tokens in blocks before attention, and upsampling after it (as in arXiv 2403.04765, section 3.2)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-Grid = tuple[int, int]  # rows and columns of the tokens
-Masks = tuple[Tensor, Tensor]  # (B, L) and (B, S) bool: the tokens of both images to use
+Grid = tuple[int, int]  # rows and columns of tokens
+Masks = tuple[Tensor, Tensor]  # (B, L) and (B, S) bool: tokens to use in both images
 
 
 class Blocks:
-    """The tokens of an image as blocks of side x side; those at the rim may be smaller.
+    """Tokens of an image in blocks of side x side; blocks at the edge may be smaller.
 
     Attributes:
-        mask: (B, K) bool, which of the K blocks hold a token to use; None for all.
+        mask: (B, K) bool, blocks with at least one token to use; None for all.
     """
 
     def __init__(self, grid: Grid, side: int, device: torch.device, mask: Tensor | None = None) -> None:
@@ -22,10 +22,9 @@ class Blocks:
 
         Args:
             grid: rows and columns of the tokens.
-            side: of a block; with 1 every token is its own block.
-            device: of the tokens.
-            mask: (B, L) bool, tokens to use; an image without any is taken without a mask, so that nothing is averaged
-                over nothing.
+            side: side of a block; with 1 every token is a block.
+            device: device of the tokens.
+            mask: (B, L) bool, tokens to use; ignored for an image without any, to avoid empty averages.
         """
         self.grid = grid
         self.side = side
@@ -34,26 +33,26 @@ class Blocks:
             self.rows, self.columns = (_interpolation(size, side, device) for size in grid)
         if mask is not None:
             self.tokens = (mask | ~mask.any(dim=1, keepdim=True))[:, :, None]
-            self.share = self._average(self.tokens.float())
-            self.mask = self.share[:, :, 0] > 0
-            self.reach = self._interpolate(self.mask[:, :, None].float()).clamp(min=1e-6)
+            self.used_fraction = self._average(self.tokens.float())
+            self.mask = self.used_fraction[:, :, 0] > 0
+            self.upsampled_mask = self._interpolate(self.mask[:, :, None].float()).clamp(min=1e-6)
 
     def pool(self, tokens: Tensor) -> Tensor:
-        """Average the tokens (B, L, C) of each block that are to be used: (B, K, C)."""
+        """Average the used tokens (B, L, C) of each block: (B, K, C)."""
         if self.tokens is None:
             return self._average(tokens)
-        return self._average(tokens.masked_fill(~self.tokens, 0.0)) / self.share.clamp(min=1e-6)
+        return self._average(tokens.masked_fill(~self.tokens, 0.0)) / self.used_fraction.clamp(min=1e-6)
 
-    def spread(self, blocks: Tensor) -> Tensor:
-        """Interpolate between the blocks (B, K, C) that are to be used, bilinearly: (B, L, C)."""
+    def upsample(self, blocks: Tensor) -> Tensor:
+        """Interpolate bilinearly between the used blocks (B, K, C): (B, L, C)."""
         if self.mask is None:
             return self._interpolate(blocks)
-        return self._interpolate(blocks * self.mask[:, :, None]) / self.reach
+        return self._interpolate(blocks * self.mask[:, :, None]) / self.upsampled_mask
 
     def _average(self, tokens: Tensor) -> Tensor:
         if self.side == 1:
             return tokens
-        maps = tokens.unflatten(1, self.grid).permute(0, 3, 1, 2)  # a view, with the channels last in memory
+        maps = tokens.unflatten(1, self.grid).permute(0, 3, 1, 2)  # a channels_last view
         pooled = F.avg_pool2d(maps, self.side, ceil_mode=True, count_include_pad=False)
         return pooled.permute(0, 2, 3, 1).flatten(1, 2)
 
@@ -67,9 +66,9 @@ class Blocks:
 
 
 def _interpolation(size: int, side: int, device: torch.device) -> Tensor:
-    """(size, blocks) weights of linear interpolation between the centres of blocks, constant beyond the outer ones."""
+    """(size, blocks) weights of linear interpolation between block centers, constant beyond the outer ones."""
     start = torch.arange(0, size, side, device=device)
-    centre = (start + (start + side).clamp(max=size) - 1) / 2
+    center = (start + (start + side).clamp(max=size) - 1) / 2
     place = torch.arange(size, device=device)[:, None]
-    passed = ((place - centre[:-1]) / centre.diff()).clamp(0, 1)  # how much of the way to the next centre
-    return F.pad(passed, (1, 0), value=1.0) - F.pad(passed, (0, 1))
+    fraction = ((place - center[:-1]) / center.diff()).clamp(0, 1)  # of the way to the next center
+    return F.pad(fraction, (1, 0), value=1.0) - F.pad(fraction, (0, 1))

@@ -1,4 +1,4 @@
-"""Half precision where it is faster and does no harm."""
+"""Inference precision: half precision where it is faster without loss of accuracy."""
 
 from __future__ import annotations
 
@@ -9,32 +9,34 @@ from typing import Literal, get_args
 import torch
 
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.validation import require
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
 
 class PrecisionError(LoftrRosError):
-    """A precision that does not exist."""
+    """Unknown precision."""
 
 
 def has_fast_bfloat16() -> bool:
-    """Tell whether the processor multiplies bfloat16 faster than float32; an old torch cannot tell."""
+    """Whether the CPU has instructions for bfloat16 products; False with an old torch, which does not report it."""
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
 
 
 def has_fast_float16(device: torch.device) -> bool:
-    """Tell whether a device has units for products of float16 matrices, as GPUs have from Volta on."""
+    """Whether a device has tensor cores for float16, as GPUs from Volta on."""
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (7, 0)
 
 
 def features_dtype(precision: Precision, device: torch.device) -> torch.dtype:
-    """Return the type in which the backbone computes.
+    """Return the data type of the backbone.
 
-    "auto" is float16 on GPUs and bfloat16 on CPUs with instructions for it. Raises PrecisionError.
+    "auto" is float16 on GPUs with tensor cores, bfloat16 on CPUs with instructions for it, else float32.
+    Raises PrecisionError.
     """
-    if precision not in get_args(Precision):
-        raise PrecisionError(f"precision is '{precision}'; it must be one of {', '.join(get_args(Precision))}.")
+    choices = get_args(Precision)
+    require(precision in choices, PrecisionError, "precision", precision, f"one of {', '.join(choices)}")
     if precision != "auto":
         return getattr(torch, precision)
     if has_fast_float16(device):
@@ -44,9 +46,9 @@ def features_dtype(precision: Precision, device: torch.device) -> torch.dtype:
 
 @contextmanager
 def rounded_factors() -> Iterator[None]:
-    """Let products of float32 matrices round their factors to bfloat16, on processors that are faster so.
+    """Allow products of float32 matrices to round their factors to bfloat16 (TF32 on GPUs), where that is faster.
 
-    The sums stay in float32. The setting is one of the whole process; it is put back at the end.
+    Sums stay in float32. The setting applies to the whole process; it is restored at the end.
     """
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("medium")

@@ -11,7 +11,7 @@ from loftr_ros.loftr.network.pooling import Blocks, Grid, Masks
 
 
 class EncoderLayer(nn.Module):
-    """Attention, then a feed-forward network on the token and its message; the names are those of the authors."""
+    """Attention and a feed-forward network on token and message; parameters are named as in the authors' code."""
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
@@ -22,19 +22,20 @@ class EncoderLayer(nn.Module):
         self.k_proj = nn.Linear(dim, dim, bias=False)
         self.v_proj = nn.Linear(dim, dim, bias=False)
         self.merge = nn.Linear(dim, dim, bias=False)
+        hidden = config.mlp_ratio * dim
         self.mlp = nn.Sequential(
-            nn.Linear(2 * dim, 2 * dim, bias=False), nn.ReLU(inplace=True), nn.Linear(2 * dim, dim, bias=False)
+            nn.Linear(2 * dim, hidden, bias=False), nn.ReLU(inplace=True), nn.Linear(hidden, dim, bias=False)
         )
         self.norm1 = nn.LayerNorm(dim)
         self.norm2 = nn.LayerNorm(dim)
 
     def forward(self, x: Tensor, source: Tensor, x_blocks: Blocks, source_blocks: Blocks) -> Tensor:
-        """Update tokens x (B, L, C) with what they find in source (B, S, C)."""
+        """Update tokens x (B, L, C) by attention to source (B, S, C)."""
         queries = x_blocks.pool(x)
         keys = queries if source is x else source_blocks.pool(source)
         query, key, value = (self._split(t) for t in (self.q_proj(queries), self.k_proj(keys), self.v_proj(keys)))
-        found = self.attention(query, key, value, source_blocks.mask).transpose(1, 2).flatten(2)
-        message = self.norm1(x_blocks.spread(self.merge(found)))
+        attended = self.attention(query, key, value, source_blocks.mask).transpose(1, 2).flatten(2)
+        message = self.norm1(x_blocks.upsample(self.merge(attended)))
         update: Tensor = self.norm2(self.mlp(torch.cat([x, message], dim=2)))
         return x + update
 
@@ -43,7 +44,7 @@ class EncoderLayer(nn.Module):
 
 
 class LocalFeatureTransformer(nn.Module):
-    """Layers of self and cross attention between the tokens of two images."""
+    """Self and cross attention layers on the tokens of two images."""
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
@@ -59,8 +60,8 @@ class LocalFeatureTransformer(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Transform the tokens of both images, (B, L, C) and (B, S, C).
 
-        In a cross layer b attends to the already updated a, as in the authors' code. No token attends to a masked one;
-        what becomes of the masked ones is of no use.
+        In a cross layer b attends to the already updated a, as in the authors' code. No token attends to masked tokens,
+        whose own results are undefined.
         """
         mask_a, mask_b = masks or (None, None)
         blocks_a = Blocks(grid_a, self.pool, a.device, mask_a)

@@ -1,1 +1,1 @@
-"""Inference: the matcher that the odometry sees, its compute budget, precision and device."""
+"""Inference: the matcher for the odometry, with its compute budget, precision and device."""

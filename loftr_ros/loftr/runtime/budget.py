@@ -1,4 +1,4 @@
-"""How much work a matcher puts into an image and into a pair of images."""
+"""Compute budget of a matcher per image and per image pair."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from loftr_ros.loftr.network.config import MAX_PIXELS
 
 @dataclass(frozen=True)
 class ComputeBudget:
-    """What time and memory depend on; it may change from image to image.
+    """Limits that bound run time and memory; they may change from image to image.
 
     Attributes:
-        max_pixels: larger images are shrunk to about this many pixels for matching.
-        max_matches: so many matches, the most confident ones, reach the fine level; 0 for all.
+        max_pixels: larger images are downscaled to about this many pixels for matching.
+        max_matches: number of most confident coarse matches that the fine level refines; 0 for all.
     """
 
     max_pixels: int = MAX_PIXELS

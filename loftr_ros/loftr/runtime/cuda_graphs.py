@@ -1,6 +1,6 @@
-"""Work of fixed shapes, recorded once and replayed: a GPU then waits for one order instead of hundreds (CUDA graphs).
+"""CUDA graphs: work with fixed shapes is captured once and replayed with one launch instead of hundreds.
 
-Not `torch.compile`: its CUDA graphs need Triton and a compiler on the robot, and compile for every new shape.
+Not `torch.compile`, which needs Triton and a compiler on the robot, and compiles for every new shape.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from typing import Any
 import torch
 from torch import Tensor
 
-Tensors = Sequence[Tensor | None]  # None where an argument is left out
+Tensors = Sequence[Tensor | None]  # None for omitted arguments
 Work = Callable[[], Sequence[Tensor]]
 
-_MOST_RECORDINGS = 16  # functions, sizes of images, with and without masks
-_WARM_UPS = 3  # libraries choose their algorithms in the first runs
+_MAX_GRAPHS = 16  # one per function, image size, and use of a mask
+_WARM_UPS = 3  # libraries select their algorithms in the first runs
 
 
 class CudaGraphCache:
-    """Calls functions of tensors; each is recorded for every new kind of arguments.
+    """Calls functions of tensors through CUDA graphs, one for each function and shapes of its arguments.
 
-    A function must neither look at a value nor make a shape depend on one. Where it cannot be recorded it is called as
-    it is, after one warning. On a processor there is nothing to gain; recordings keep to the same rules there, so that
-    tests find what would go wrong on a GPU.
+    A function must not read tensor values on the host, nor have shapes that depend on them. If the capture fails,
+    functions are called directly from then on, with one warning. On a CPU nothing is gained, but the same rules for
+    buffers hold, so that tests can find violations without a GPU.
 
     Attributes:
-        enabled: whether to record and replay.
+        enabled: whether to capture and replay.
     """
 
     def __init__(self, device: torch.device) -> None:
-        """Start without recordings."""
+        """Start with an empty cache."""
         self.enabled = True
         self._device = device
-        self._recordings: OrderedDict[Hashable, _Recording] = OrderedDict()
+        self._graphs: OrderedDict[Hashable, _Graph] = OrderedDict()
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
         self._pool: Any = None
 
@@ -47,54 +47,53 @@ class CudaGraphCache:
         """Return function(*tensors, *arguments).
 
         Args:
-            function: gets tensors on the device.
+            function: called with tensors on the device.
             tensors: on the device or in pinned memory.
-            arguments: what else it is called with.
+            arguments: further arguments.
 
         Returns:
-            What the function returned, in memory of its own.
+            Copies of the results.
         """
         if not self.enabled:
             placed = (None if tensor is None else tensor.to(self._device, non_blocking=True) for tensor in tensors)
             return function(*placed, *arguments)
-        kind = (
+        key = (
             function,
             arguments,
             tuple(None if tensor is None else (tensor.shape, tensor.dtype) for tensor in tensors),
         )
-        if kind not in self._recordings:
+        if key not in self._graphs:
             inputs = [None if tensor is None else torch.empty_like(tensor, device=self._device) for tensor in tensors]
             _copy(tensors, inputs)
             try:
-                self._recordings[kind] = self._record(inputs, lambda: function(*inputs, *arguments))
+                self._graphs[key] = self._capture(inputs, lambda: function(*inputs, *arguments))
             except torch.cuda.OutOfMemoryError:
                 raise
             except RuntimeError as error:
-                logging.getLogger(__name__).warning("no CUDA graphs here, so matching is slower: %s", error)
+                logging.getLogger(__name__).warning("CUDA graph capture failed, so matching is slower: %s", error)
                 self.enabled = False
                 return self(function, tensors, *arguments)
-            while len(self._recordings) > _MOST_RECORDINGS:
-                self._recordings.popitem(last=False)
-        self._recordings.move_to_end(kind)
-        return self._recordings[kind](tensors)
+            while len(self._graphs) > _MAX_GRAPHS:
+                self._graphs.popitem(last=False)
+        self._graphs.move_to_end(key)
+        return self._graphs[key](tensors)
 
     def forget(self) -> None:
-        """Give the memory of all recordings back."""
-        self._recordings.clear()
+        """Free the memory of all graphs."""
+        self._graphs.clear()
         self._pool = None
 
-    def _record(self, inputs: Tensors, work: Work) -> _Recording:
+    def _capture(self, inputs: Tensors, work: Work) -> _Graph:
         if self._stream is None:
-            return _Recording(inputs, *_record_on_processor(work))
-        # One piece of memory for all recordings: none needs anything that another run has left there, and results are
-        # copied before the next.
+            return _Graph(inputs, *_capture_on_cpu(work))
+        # One memory pool for all graphs: results are copied before another graph overwrites them.
         self._pool = self._pool or torch.cuda.graph_pool_handle()
-        return _Recording(inputs, *_record_on_gpu(work, self._stream, self._pool))
+        return _Graph(inputs, *_capture_on_gpu(work, self._stream, self._pool))
 
 
 @dataclass(frozen=True)
-class _Recording:
-    """A call whose tensors, given and returned, stay where they are."""
+class _Graph:
+    """A captured call with static input and output buffers."""
 
     inputs: Tensors
     outputs: Sequence[Tensor]
@@ -112,7 +111,7 @@ def _copy(tensors: Tensors, places: Tensors) -> None:
             place.copy_(tensor, non_blocking=True)
 
 
-def _record_on_gpu(work: Work, stream: torch.cuda.Stream, pool: Any) -> tuple[Sequence[Tensor], Callable[[], None]]:
+def _capture_on_gpu(work: Work, stream: torch.cuda.Stream, pool: Any) -> tuple[Sequence[Tensor], Callable[[], None]]:
     graph = torch.cuda.CUDAGraph()
     current = torch.cuda.current_stream(stream.device)
     stream.wait_stream(current)
@@ -120,30 +119,30 @@ def _record_on_gpu(work: Work, stream: torch.cuda.Stream, pool: Any) -> tuple[Se
         for _ in range(_WARM_UPS):
             work()
         try:
-            # Other threads may use the GPU meanwhile.
+            # thread_local: other threads may use the GPU meanwhile.
             with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
                 outputs = work()
         except BaseException:
-            _give_up_recording(stream.device, pool)
+            _abort_capture(stream.device, pool)
             raise
     current.wait_stream(stream)
     return outputs, graph.replay
 
 
-def _give_up_recording(device: torch.device, pool: Any) -> None:
-    """End the allocations of a recording that failed.
+def _abort_capture(device: torch.device, pool: Any) -> None:
+    """Release the memory pool of a failed capture.
 
-    torch does so only for one that CUDA ends without an error. As long as it takes a recording to be underway, it frees
+    torch does so only for a capture that CUDA ends without an error. Until then it assumes a capture in progress, frees
     no cached memory, and `empty_cache` fails.
     """
     end = getattr(torch._C, "_cuda_endAllocateToPool", None)  # torch 2.8 and newer
     end = end or torch._C._cuda_endAllocateCurrentStreamToPool  # type: ignore[attr-defined]
-    with suppress(RuntimeError):  # torch did so
+    with suppress(RuntimeError):  # already released by torch
         end(device.index, pool)
         torch._C._cuda_releasePool(device.index, pool)
 
 
-def _record_on_processor(work: Work) -> tuple[Sequence[Tensor], Callable[[], None]]:
+def _capture_on_cpu(work: Work) -> tuple[Sequence[Tensor], Callable[[], None]]:
     outputs = work()
 
     def replay() -> None:

@@ -1,4 +1,4 @@
-"""The device that the network runs on, and its memory."""
+"""Selection of the device for the network, and its memory limit."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from loftr_ros.errors import LoftrRosError
 
 
 class MatcherError(LoftrRosError):
-    """An image or a device that the matcher cannot use."""
+    """An image or device that the matcher cannot use."""
 
 
 class OutOfMemory(MatcherError):  # noqa: N818 - OutOfMemoryError is torch's
-    """The memory of the device is used up; the message says which parameter bounds it."""
+    """Out of device memory; the message names the parameter that bounds it."""
 
 
 def find_device(name: str) -> torch.device:
-    """Return a torch device by name, a GPU with its number; "auto" is a GPU if there is one.
+    """Return a torch device by name, with the index of a GPU; "auto" selects a GPU if there is one.
 
     Raises:
         MatcherError: the device does not exist.
@@ -31,9 +31,9 @@ def find_device(name: str) -> torch.device:
 
 
 def limit_memory(device: torch.device, limit_mib: int) -> None:
-    """Let this process allocate no more than so much of a GPU's memory; 0 for all. Processors have no such limit.
+    """Limit the GPU memory of this process, in MiB; 0 for no limit. Has no effect on a CPU.
 
-    What CUDA itself takes, a few hundred MiB, is not counted.
+    The few hundred MiB of the CUDA context are not included.
 
     Raises:
         MatcherError: the GPU has less memory.
@@ -43,6 +43,6 @@ def limit_memory(device: torch.device, limit_mib: int) -> None:
     whole_mib = torch.cuda.get_device_properties(device).total_memory / 2**20
     if limit_mib > whole_mib:
         raise MatcherError(
-            f"the limit of GPU memory is {limit_mib} MiB, but {device} has {whole_mib:.0f} MiB: take less, or 0 for all"
+            f"the limit of GPU memory is {limit_mib} MiB, but {device} has {whole_mib:.0f} MiB: set less, or 0 for all"
         )
     torch.cuda.set_per_process_memory_fraction(limit_mib / whole_mib if limit_mib else 1.0, device)

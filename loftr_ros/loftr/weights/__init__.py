@@ -1,1 +1,1 @@
-"""Checkpoints: what is published, how files are read and written, and the weights inside the package."""
+"""Checkpoints: pretrained weights, reading and writing of files, and the embedded checkpoint."""

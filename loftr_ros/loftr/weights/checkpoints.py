@@ -1,4 +1,4 @@
-"""From a checkpoint, by name or by file, to the network that it fits."""
+"""Checkpoints: from a name or file to a network, and back to a file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.loftr.network.config import LoFTRConfig, preset
 from loftr_ros.loftr.network.model import LoFTR
-from loftr_ros.loftr.weights.pretrained import EMBEDDED, PUBLISHED, recognise
+from loftr_ros.loftr.weights.pretrained import EMBEDDED, PRETRAINED, identify_preset
 from loftr_ros.loftr.weights.state_dict import (
     PYTORCH_SUFFIXES,
     CheckpointError,
@@ -26,13 +26,13 @@ from loftr_ros.loftr.weights.state_dict import (
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The content of a file of weights, which need not fit.
+    """Content of a checkpoint file; the weights may not fit the network.
 
     Attributes:
-        path: of the file.
-        config: of the network that the weights are meant for.
-        state: the weights, by the authors' names.
-        header: what else a safetensors file says of itself.
+        path: path of the file.
+        config: configuration of the network.
+        state: weights, named as in the authors' release.
+        header: metadata of a safetensors file.
     """
 
     path: Path
@@ -41,14 +41,14 @@ class Checkpoint:
     header: dict[str, str] = field(default_factory=dict)
 
     def differences(self) -> list[Difference]:
-        """List every key that the file and the network do not have in common, or not in one shape."""
+        """List all keys that are missing, unknown or of another shape."""
         return differences(self.network().state_dict(), self.state)
 
     def network(self) -> LoFTR:
-        """Build the network without values, as the header of a file may claim one of any size.
+        """Build the network on the meta device, as the header of a file may claim any size.
 
         Raises:
-            CheckpointError: not even that can be done.
+            CheckpointError: the configuration cannot be built.
         """
         try:
             with torch.device("meta"):
@@ -76,27 +76,29 @@ def load_model(checkpoint: str) -> LoFTR:
 
 
 def read_checkpoint(checkpoint: str) -> Checkpoint:
-    """Find and read a checkpoint. Published weights do not say which network they want, and the wrong position encoding
-    would only show as bad matches: so it is known from the name or the content of the file, or the user says it.
+    """Find and read a checkpoint.
+
+    Published files do not contain their configuration, and a wrong position encoding would only show as bad matches.
+    The preset is therefore identified by digest or file name, or given by the user.
 
     Args:
         checkpoint: one of
-            "compact", the weights inside the package;
-            "outdoor", "indoor", "outdoor_ot", "indoor_ot", published weights that `loftr-ros weights fetch` has stored;
+            "compact", the embedded weights;
+            "outdoor", "indoor", "outdoor_ot", "indoor_ot", published weights stored by `loftr-ros weights fetch`;
             FILE, a `.safetensors` file written by `save_model`, or a published PyTorch file (`.ckpt`, `.pt`, `.pth`)
-            with its well-known content or name, which is never unpickled as code;
-            PRESET=FILE, such as "outdoor=my.ckpt", any other file for a published network.
+            identified by digest or name and read without executing pickled code;
+            PRESET=FILE, such as "outdoor=my.ckpt", any other file for a published architecture.
 
     Raises:
-        CheckpointError: the file is missing or damaged, or nothing tells its network.
+        CheckpointError: the file is missing or damaged, or its preset is unknown.
     """
     path, name = _locate(checkpoint)
     state, header = read_state(path)
     if name is None and path.suffix in PYTORCH_SUFFIXES:
-        name = recognise(path)
+        name = identify_preset(path)
         if name is None:
-            ways = ", ".join(f"{known}={path}" for known in PUBLISHED)
-            raise CheckpointError(f"{path} does not tell which network it is for: say so with one of {ways}")
+            ways = ", ".join(f"{known}={path}" for known in PRETRAINED)
+            raise CheckpointError(f"{path} does not contain its preset: name it with one of {ways}")
     return Checkpoint(path, preset(name) if name else _config_in(header, path), state, header)
 
 
@@ -105,27 +107,29 @@ def save_model(path: Path, model: LoFTR, metadata: dict[str, str] | None = None)
     header = {**(metadata or {}), "config": json.dumps(model.config.to_dict())}
     state = {key: value.detach().contiguous().cpu() for key, value in model.state_dict().items()}
     save_file(state, path, metadata=header)
-    path.chmod(0o644)  # the library makes it private to the user, and so would installing it
+    path.chmod(0o644)  # the library makes it readable for the user only, which an installation would keep
 
 
 def _locate(checkpoint: str) -> tuple[Path, str | None]:
-    """Path of the file, and the preset if it was named."""
+    """Path of the file, and the preset if given."""
     if checkpoint == "compact":
         return EMBEDDED, None
-    if checkpoint in PUBLISHED:
-        path = PUBLISHED[checkpoint].stored
+    if checkpoint in PRETRAINED:
+        path = PRETRAINED[checkpoint].stored
         if not path.is_file():
             raise CheckpointError(
-                f"the published {checkpoint!r} weights are not here: run `loftr-ros weights fetch {checkpoint}`, "
-                f"or give a file that you have as {checkpoint}=FILE"
+                f"the published {checkpoint!r} weights are not in the cache: run "
+                f"`loftr-ros weights fetch {checkpoint}`, or pass a file as {checkpoint}=FILE"
             )
         return path, checkpoint
     name, _, file = checkpoint.partition("=")
-    return (Path(file).expanduser(), name) if file and name in PUBLISHED else (Path(checkpoint).expanduser(), None)
+    return (Path(file).expanduser(), name) if file and name in PRETRAINED else (Path(checkpoint).expanduser(), None)
 
 
 def _config_in(header: dict[str, str], path: Path) -> LoFTRConfig:
     try:
         return LoFTRConfig.from_dict(json.loads(header["config"]))
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError, LoftrRosError) as error:
-        raise CheckpointError(f"{path} has no LoFTR configuration in its header: it was not written here") from error
+        raise CheckpointError(
+            f"{path} has no LoFTR configuration in its header: it was not written by loftr_ros"
+        ) from error

@@ -1,4 +1,4 @@
-"""The checkpoints that have a name: where each one is stored, where it comes from, how its file is recognised."""
+"""Pretrained weights: storage, sources and digests of the embedded and published checkpoints."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 EMBEDDED = Path(__file__).parent / "compact.safetensors"
-LICENCE = "Apache-2.0"  # of the authors' repository, which the weights belong to, and of this package
+LICENSE = "Apache-2.0"  # of the authors' repository with its weights, and of this package
 AUTHORS_FOLDER = "https://drive.google.com/drive/folders/1xu2Pq6mZT5hmFgiYMBT9Zt8h1yO-3SIp"
 
 _KORNIA = "https://huggingface.co/kornia/loftr/resolve/main"
@@ -18,16 +18,16 @@ _DRIVE = "https://drive.google.com/uc?export=download&id="
 
 
 @dataclass(frozen=True)
-class Published:
+class PretrainedWeights:
     """Weights that the authors of LoFTR published.
 
     Attributes:
-        name: the user's word for them, and the preset that they belong to.
-        trained_on: data set, and the way of matching.
-        file_name: the authors' name of the file.
-        digests: each of them proves a file to be the published one; empty where none is known.
-        sources: addresses of the file, tried in this order; empty where only the authors' folder has it.
-        megabytes: about the size of the file.
+        name: name for the user, equal to the preset.
+        trained_on: training data and matching layer.
+        file_name: file name in the authors' release.
+        digests: known digests of the published file; empty if unknown.
+        sources: URLs of the file, tried in this order; empty if only available from the authors' folder.
+        megabytes: approximate size of the file.
     """
 
     name: str
@@ -39,16 +39,16 @@ class Published:
 
     @property
     def stored(self) -> Path:
-        """Where the file is, once it was fetched."""
+        """Path of the fetched file."""
         return cache_folder() / f"{self.name}.ckpt"
 
 
-# The SHA-256 are those under which users of kornia's files and of the authors' files report them, the git names those
-# of the files in a fork of the authors' repository.
-PUBLISHED = {
+# SHA-256 as reported by users of kornia's and the authors' files; git blob names as in a fork of the authors'
+# repository.
+PRETRAINED = {
     entry.name: entry
     for entry in (
-        Published(
+        PretrainedWeights(
             "outdoor",
             "MegaDepth, dual-softmax",
             "outdoor_ds.ckpt",
@@ -65,7 +65,7 @@ PUBLISHED = {
                 f"{_DRIVE}1M-VD35-qdB5Iw-AtbDBCKC7hPolFW9UY",
             ),
         ),
-        Published(
+        PretrainedWeights(
             "indoor",
             "ScanNet, dual-softmax",
             "indoor_ds_new.ckpt",
@@ -82,32 +82,32 @@ PUBLISHED = {
                 f"{_DRIVE}19s3QvcCWQ6g-N1PrYlDCg-2mOJZ3kkgS",
             ),
         ),
-        Published("outdoor_ot", "MegaDepth, optimal transport", "outdoor_ot.ckpt"),
-        Published("indoor_ot", "ScanNet, optimal transport", "indoor_ot.ckpt"),
+        PretrainedWeights("outdoor_ot", "MegaDepth, optimal transport", "outdoor_ot.ckpt"),
+        PretrainedWeights("indoor_ot", "ScanNet, optimal transport", "indoor_ot.ckpt"),
     )
 }
 
 _PRESET_OF_FILE_NAME = {
-    **{entry.file_name: entry.name for entry in PUBLISHED.values()},
-    **{f"{name}.ckpt": name for name in PUBLISHED},
+    **{entry.file_name: entry.name for entry in PRETRAINED.values()},
+    **{f"{name}.ckpt": name for name in PRETRAINED},
     # kornia's names
     "loftr_outdoor.ckpt": "outdoor",
     "loftr_indoor_ds_new.ckpt": "indoor",
-    # The first indoor weights, later replaced by the authors, want the same network as the outdoor ones.
+    # The first indoor weights, later replaced by the authors, have the configuration of the outdoor ones.
     "indoor_ds.ckpt": "outdoor",
     "loftr_indoor.ckpt": "outdoor",
 }
 
 
-def recognise(path: Path) -> str | None:
-    """Preset of a PyTorch file that is known by its content, or else by its name."""
+def identify_preset(path: Path) -> str | None:
+    """Return the preset of a published PyTorch file, by digest or else by file name; None if unknown."""
     found = digests(path)
-    by_content = (entry.name for entry in PUBLISHED.values() if not entry.digests.isdisjoint(found))
+    by_content = (entry.name for entry in PRETRAINED.values() if not entry.digests.isdisjoint(found))
     return next(by_content, _PRESET_OF_FILE_NAME.get(path.name))
 
 
 def digests(path: Path) -> tuple[str, str]:
-    """Return "sha256:..." and "git:..." of a file; the latter is SHA-1 over a header with the size, and the content."""
+    """Return "sha256:..." and "git:..." of a file; the latter is the git blob name (SHA-1 of header and content)."""
     sha256, git = hashlib.sha256(), hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -124,7 +124,7 @@ def record_digest(path: Path) -> str:
 
 
 def recorded_digest(path: Path) -> frozenset[str]:
-    """Return what `record_digest` wrote beside a file, if it did."""
+    """Return the digest written by `record_digest`, if any."""
     record = _record_of(path)
     return frozenset(f"sha256:{word}" for word in record.read_text().split()[:1]) if record.is_file() else frozenset()
 
@@ -134,6 +134,6 @@ def _record_of(path: Path) -> Path:
 
 
 def cache_folder() -> Path:
-    """Where fetched files are kept: XDG_CACHE_HOME if it is an absolute path, as the XDG specification has it."""
+    """Return the cache folder: below XDG_CACHE_HOME if that is an absolute path (XDG specification), else ~/.cache."""
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (base if base.is_absolute() else Path.home() / ".cache") / "loftr_ros"

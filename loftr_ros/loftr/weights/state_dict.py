@@ -1,4 +1,4 @@
-"""State dicts from files that nobody vouches for: only plain weights are unpickled, and all of them are numbers."""
+"""Reads state dicts from untrusted files: no code is unpickled, and all weights must be finite."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ State = dict[str, Tensor]
 
 
 class CheckpointError(LoftrRosError):
-    """A file of weights that cannot be used; the message names the file and what does not fit."""
+    """A checkpoint that cannot be used; the message names the file and the reason."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A key of which a file and a network disagree.
+    """A key that differs between a file and a network.
 
     Attributes:
         key: name of the parameter or buffer.
-        expected: shape in the network; None if it has no such key.
-        found: shape in the file; None if it has no such key.
+        expected: shape in the network; None if the key is unknown there.
+        found: shape in the file; None if the key is missing there.
     """
 
     key: str
@@ -40,18 +40,18 @@ class Difference:
 
     @property
     def kind(self) -> str:
-        """What is wrong: "missing", "unknown" or "shape"."""
+        """Kind of the difference: "missing", "unknown" or "shape"."""
         return "missing" if self.found is None else "unknown" if self.expected is None else "shape"
 
 
 def read_state(path: Path) -> tuple[State, dict[str, str]]:
-    """Read the weights of a file, and what the header of a safetensors file says of them.
+    """Read the weights of a file, and the metadata of a safetensors file.
 
     Raises:
-        CheckpointError: there is no such file, or it is damaged, or holds anything but finite weights.
+        CheckpointError: the file does not exist, is damaged, or holds anything but finite weights.
     """
     if not path.is_file():
-        what = "is a folder, not a file of weights" if path.is_dir() else "does not exist"
+        what = "is a folder, not a checkpoint" if path.is_dir() else "does not exist"
         raise CheckpointError(
             f"checkpoint {str(path)!r} {what}: give 'compact', a published name or the path of a file"
         )
@@ -60,22 +60,22 @@ def read_state(path: Path) -> tuple[State, dict[str, str]]:
     elif path.suffix in PYTORCH_SUFFIXES:
         state, header = _read_pytorch(path), {}
     else:
-        raise CheckpointError(f"{path} is no file of weights: those end in .safetensors, {', '.join(PYTORCH_SUFFIXES)}")
+        raise CheckpointError(f"{path} is not a checkpoint: those end in .safetensors, {', '.join(PYTORCH_SUFFIXES)}")
     for key, value in state.items():
         if not _is_plain(value) or not bool(torch.isfinite(value).all()):
-            raise CheckpointError(f"{path} is damaged: {key!r} holds values that are no finite numbers")
+            raise CheckpointError(f"{path} is damaged: {key!r} holds values that are not finite")
     return state, header
 
 
 def differences(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[Difference]:
-    """List the keys, in the network's order and then the file's, of which two state dicts disagree."""
+    """List the keys that differ between two state dicts, in the order of the network, then of the file."""
     shapes, others = ({key: tuple(value.shape) for key, value in state.items()} for state in (expected, found))
     keys = dict.fromkeys([*shapes, *others])
     return [Difference(key, shapes.get(key), others.get(key)) for key in keys if shapes.get(key) != others.get(key)]
 
 
 def describe(found: list[Difference]) -> str:
-    """Say in half a sentence what a file lacks or has too much: the first key and the number of the others."""
+    """Summarize differences for an error message: the first key of each kind and the number of further ones."""
     verbs = {"missing": "lacks", "unknown": "has an unknown", "shape": "has another shape of"}
     keys = {kind: [difference.key for difference in found if difference.kind == kind] for kind in verbs}
     more = {kind: f" and {len(of_kind) - 1} more" if len(of_kind) > 1 else "" for kind, of_kind in keys.items()}
@@ -93,9 +93,9 @@ def _read_safetensors(path: Path) -> tuple[State, dict[str, str]]:
 def _read_pytorch(path: Path) -> State:
     """Read a PyTorch file: a state dict, or one under "state_dict" with "matcher." before every key."""
     try:
-        # Before torch 2.6 even weights_only unpickled whatever was in a file of its first format, a tar archive.
+        # Before torch 2.6, weights_only did not protect against code in the legacy tar format.
         content: Any = None if tarfile.is_tarfile(path) else torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle ends in nearly any exception
+    except Exception as error:  # a damaged pickle may raise nearly any exception
         raise CheckpointError(f"{path} is damaged or holds more than plain weights: it was not loaded") from error
     state = content.get("state_dict", content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
@@ -105,5 +105,5 @@ def _read_pytorch(path: Path) -> State:
 
 
 def _is_plain(value: Tensor) -> bool:
-    """Tell whether a tensor has values of its own: none that is sparse, quantised or without storage."""
+    """Whether a tensor is dense, on the CPU and of a plain data type: not sparse, quantized or on the meta device."""
     return value.layout is torch.strided and value.device.type == "cpu" and value.dtype in WEIGHT_TYPES

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
+from loftr_ros.odometry.geometry.robust import cauchy_weights, sigma_from_mad
 
 # Rows of the derivatives.
 LENS, POSE = slice(0, 2), slice(2, 8)
@@ -30,7 +31,7 @@ _RIDGE = 1e-9
 def linearized(rays: NormalizedMatches, T_a_b: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return (N,) residuals and their (8, N) derivatives by log focal length, k1, position and rotation.
 
-    Both are divided by the square root of `NormalizedMatches.spread` across the line.
+    Both are divided by the square root of `NormalizedMatches.covariance_b` across the line.
     """
     R, baseline = T_a_b[:3, :3], se3.skew(T_a_b[:3, 3])
     a, b = rays.columns_a, np.vstack([rays.columns_b, np.ones(len(rays))])
@@ -70,8 +71,8 @@ def refined(
     T, length = T_a_b, np.linalg.norm(T_a_b[:3, 3])
     for _ in range(_STEPS):
         error, J = linearized(rays, T)
-        noise = max(1.4826 * float(np.median(np.abs(error))), least_noise)
-        weighted = J[POSE] / (noise**2 + error**2)
+        noise = max(sigma_from_mad(error), least_noise)
+        weighted = J[POSE] * (cauchy_weights((error / noise) ** 2) / noise**2)
         H = with_fixed_length(weighted @ J[POSE].T, T[:3, 3])
         step = np.asarray(-_LENGTHENED * np.linalg.solve(H, weighted @ error))
         T = se3.retract(T, step)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.geometry.camera import Camera
-from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
+from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, transfer
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 
 # A match that moved by less than this is fixed, and one that should have moved by more contradicts that, pixels: three
@@ -74,7 +74,7 @@ class FixedPattern:
 def _expected_motion(rays: NormalizedMatches, motion: RelativePoseEstimate) -> NDArray[np.float64]:
     """Return by how much depth and motion, or rotation alone, move (N,) matches on the plane z = 1, squared."""
     T, a = motion.T_keyframe_camera, rays.columns_a
-    x, y, z = T[:3, :3].T @ (a - np.nan_to_num(rays.inverse_depth) * T[:3, 3:])
+    x, y, z = transfer(a, np.nan_to_num(rays.inverse_depth), T)
     z = np.maximum(z, 1e-3)
     return np.asarray((x / z - a[0]) ** 2 + (y / z - a[1]) ** 2)
 

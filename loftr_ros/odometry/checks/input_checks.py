@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from loftr_ros.matches import Matches
-from loftr_ros.odometry.checks.depth_times import DepthTimes
-from loftr_ros.odometry.checks.depth_unit_check import DepthUnitCheck
-from loftr_ros.odometry.checks.disparity_check import DisparityCheck
+from loftr_ros.odometry.checks.depth.depth_times import DepthTimes
+from loftr_ros.odometry.checks.depth.depth_unit_check import DepthUnitCheck
+from loftr_ros.odometry.checks.depth.registration_check import RegistrationCheck
+from loftr_ros.odometry.checks.depth.repeated_depth import RepeatedDepth
 from loftr_ros.odometry.checks.fixed_pattern import FixedPattern
 from loftr_ros.odometry.checks.input_fault import InputWarning
 from loftr_ros.odometry.checks.lens_check import LensCheck
-from loftr_ros.odometry.checks.registration_check import RegistrationCheck
-from loftr_ros.odometry.checks.repeated_depth import RepeatedDepth
 from loftr_ros.odometry.checks.repeated_images import RepeatedImages
 from loftr_ros.odometry.checks.row_check import RowCheck
-from loftr_ros.odometry.checks.stereo_check import StereoCheck
+from loftr_ros.odometry.checks.stereo.disparity_check import DisparityCheck
+from loftr_ros.odometry.checks.stereo.stereo_check import StereoCheck
 from loftr_ros.odometry.checks.still_scene import StillScene
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.images.frame import Frame

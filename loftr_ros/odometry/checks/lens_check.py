@@ -19,6 +19,7 @@ from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.checks.thinning import thinned
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
+from loftr_ros.odometry.geometry.robust import cauchy_weights
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 
@@ -129,7 +130,7 @@ def normal_equations(
     """
     residual, J = linearized(rays, T_a_b)
     residual, J = residual / noise, J / noise
-    weight = 1.0 / (1.0 + residual**2)
+    weight = cauchy_weights(residual**2)
     weighted = J * weight
     H, g = weighted @ J.T, -(weighted @ residual)
     curvature = float(((1.0 - residual**2) * weight**2).sum() / weight.sum())

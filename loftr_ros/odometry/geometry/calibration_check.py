@@ -1,4 +1,4 @@
-"""Checks a calibration against itself: what no camera can have, and what hardly any has."""
+"""Plausibility checks of a calibration: impossible and unlikely intrinsics and baselines."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 if TYPE_CHECKING:
     from loftr_ros.odometry.geometry.camera import Camera
 
-# Pixels of cameras are rectangles. K[0][1] is the skew; anything else beside the diagonal is a rotation.
+# Pixels are rectangles, so the skew K[0][1] is about zero; another off-diagonal element means a rotation in K.
 _MAX_SKEW = 0.02  # of fx
-# Images that were squeezed to half their width, as side-by-side stereo is, have fx = fy / 2.
+# Images squeezed to half their width, such as side-by-side stereo, have fx = fy / 2.
 _MAX_ASPECT, _USUAL_ASPECT = 2.5, 1.1  # fx / fy or fy / fx
-# A shorter focal length is no number of pixels: beyond any lens, even a fisheye of 360 degrees has 0.16.
+# A shorter focal length is not in pixels: even a fisheye of 360 degrees has 0.16.
 _LEAST_FOCAL = 0.05  # of the image side
 _USUAL_OFF_CENTER = 0.15  # of the image side
 _USUAL_FIELD_OF_VIEW = (10.0, 150.0)  # degrees along the longer side, of all but fisheye lenses
 _USUAL_BASELINE = (0.002, 3.0)  # meters
-_SAME_FACTOR = 0.1  # by how much the factors of both sides may differ, as a share
+_SAME_FACTOR = 0.1  # relative tolerance between the factors of both sides
 
 
 def impossible(camera: Camera) -> str | None:
-    """Say in a sentence why no camera that takes whole images has this calibration, and what to do; None if one may."""
+    """Return an error message for intrinsics that no camera with full images has, with the fix; None if valid."""
     K, width, height = camera.K, camera.width, camera.height
     if K[2, :2].any() and not K[:2, 2].any():
         return f"The camera matrix is {K.tolist()}, which is transposed; write it row by row: fx 0 cx, 0 fy cy, 0 0 1."
@@ -46,11 +46,11 @@ def impossible(camera: Camera) -> str | None:
 
 
 def unlikely(camera: Camera, right: Camera | None = None, baseline: float | None = None) -> tuple[str, ...]:
-    """Return a clause, which names the cause, for all that hardly any camera has; of a pair, for both and the baseline.
+    """Return warnings, each a clause with the likely cause, for unusual intrinsics and baselines.
 
     Args:
-        camera, right: what `impossible` lets pass; of whole images, as regions may lie anywhere in the view.
-        baseline: metres.
+        camera, right: valid by `impossible`; of full images, since regions of interest may lie anywhere in the view.
+        baseline: meters.
     """
     found = list(_unlikely(camera))
     if right is not None:
@@ -88,9 +88,9 @@ def _unlikely(camera: Camera, name: str = "") -> list[str]:
 
 
 def resize_hint(camera: Camera, width: int, height: int) -> str:
-    """Say, for images of another size than the calibration's, by which common factor, and what the calibration becomes.
+    """Return a hint with the scaled calibration for images of another size than the calibration's.
 
-    Empty if the two sides differ by different factors, as those of a crop do.
+    Empty if the two sides differ by different factors, as in a crop.
     """
     factor = height / camera.height
     if abs(width - factor * camera.width) > 1 + 0.01 * width:
@@ -114,7 +114,7 @@ def _other_unit(camera: Camera) -> str:
 
 
 def _why_off_center(camera: Camera) -> str:
-    """Guess from the principal point what went wrong with a calibration; empty if nothing fits."""
+    """Return the likely cause of an off-center principal point as a clause; empty if unknown."""
     (fx, _, cx), (_, fy, cy), _ = camera.K.tolist()
     width, height = camera.width, camera.height
     along_x, along_y = 2 * cx / width, 2 * cy / height
@@ -132,5 +132,5 @@ def _why_off_center(camera: Camera) -> str:
 
 
 def _is_middle(x: float, y: float, width: int, height: int) -> bool:
-    """Whether a point is near the middle of an image."""
+    """Return whether a point is near the center of an image."""
     return max(abs(x / width - 0.5), abs(y / height - 0.5)) < _SAME_FACTOR / 2

@@ -1,4 +1,4 @@
-"""The camera model: pixels to rays and back, for the distortion models of sensor_msgs/CameraInfo."""
+"""Camera model: pixels to normalized coordinates and back, for the distortion models of sensor_msgs/CameraInfo."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from loftr_ros.arrays import Array
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.odometry.geometry.calibration_check import impossible
 
-# Number of coefficients OpenCV expects by model; "none" is a rectified pinhole image. The rational model has 4 more for
-# a thin prism, and then 2 more for a tilted sensor.
+# Numbers of coefficients of each model in OpenCV; "none" is a rectified pinhole image. The rational model may have 4
+# more for a thin prism, and then 2 more for a tilted sensor.
 DISTORTION_COEFFICIENTS = {
     "none": (0,),
     "plumb_bob": (4, 5),
     "rational_polynomial": (8, 12, 14),
     "equidistant": (4,),
 }
-# What other programs call them (Kalibr, EuRoC, OpenCV, ORB-SLAM, Basalt).
+# Names of the models in other programs (Kalibr, EuRoC, OpenCV, ORB-SLAM, Basalt).
 _OTHER_NAMES = {
     "radtan": "plumb_bob",
     "radial_tangential": "plumb_bob",
@@ -34,14 +35,14 @@ _OTHER_NAMES = {
 
 _MAX_SIDE = 1 << 16  # pixels
 
-# OpenCV's default of five iterations leaves 0.3 px at the image border of an ordinary wide-angle lens.
+# OpenCV's default of five iterations leaves an error of 0.3 px at the border of an ordinary wide-angle image.
 _UNDISTORT_CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-10)
 # The function that takes criteria is called undistortPointsIter in OpenCV 4 and undistortPoints in OpenCV 5.
 _undistort_points = getattr(cv2, "undistortPointsIter", cv2.undistortPoints)
 
 
 class CameraError(LoftrRosError):
-    """A calibration that cannot be used; the message names the field and the fix."""
+    """An invalid calibration; the message names the field and the fix."""
 
 
 @dataclass(frozen=True)
@@ -51,20 +52,20 @@ class Camera:
     Attributes:
         width, height: image size in pixels.
         K: (3, 3) float64 camera matrix, pixels.
-        distortion_model: "none", "plumb_bob", "rational_polynomial" or "equidistant" (REP-104 names), or what other
-            programs call them: "radtan", "radial-tangential", "fisheye", "kannala_brandt". Kept by its name in ROS.
-        distortion: coefficients in OpenCV order; empty for "none". Their number tells plumb_bob (4 or 5) from
+        distortion_model: "none", "plumb_bob", "rational_polynomial" or "equidistant" (REP 104), or a name of other
+            programs: "radtan", "radial-tangential", "fisheye", "kannala_brandt"; stored by its name in ROS.
+        distortion: coefficients in OpenCV order; empty for "none". Their number distinguishes plumb_bob (4 or 5) from
             rational_polynomial (8, 12 or 14), as in OpenCV; a fifth of equidistant must be 0 and is dropped.
     """
 
     width: int
     height: int
-    K: NDArray[np.float64]
+    K: Array
     distortion_model: str = "none"
-    distortion: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    distortion: Array = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
-        """Bring the arrays to float64, C-contiguous, and raise CameraError for what no camera can have."""
+        """Convert the arrays to float64, and raise CameraError for invalid intrinsics."""
         object.__setattr__(self, "K", np.array(self.K, np.float64))
         model, distortion = _as_in_ros(self.distortion_model, np.array(self.distortion, np.float64).ravel())
         object.__setattr__(self, "distortion_model", model)
@@ -102,7 +103,7 @@ class Camera:
         *,
         rectified: bool,
     ) -> Camera:
-        """Make a camera from the fields of sensor_msgs/CameraInfo.
+        """Return the camera of the fields of sensor_msgs/CameraInfo.
 
         Args:
             width, height: image size in pixels.
@@ -110,10 +111,10 @@ class Camera:
             d: distortion coefficients of the raw image.
             distortion_model: as in the message; empty for an undistorted image.
             p: the 12 numbers of the projection matrix of the rectified image.
-            rectified: whether the images are rectified (image_rect): P then holds their intrinsics.
+            rectified: whether the images are rectified (image_rect); their intrinsics are those of P.
 
         Raises:
-            CameraError: the calibration is missing, incomplete or impossible.
+            CameraError: the calibration is missing, incomplete or invalid.
         """
         source, name, count = (p, "P", 12) if rectified else (k, "K", 9)
         if not any(source):
@@ -127,21 +128,23 @@ class Camera:
 
     @property
     def focal(self) -> float:
-        """Mean focal length in pixels: turns small angles into pixels."""
+        """Mean focal length, pixels: the factor from small angles to pixels."""
         return float(self.K[0, 0] + self.K[1, 1]) / 2.0
 
-    def normalize(self, points: ArrayLike) -> NDArray[np.float64]:
+    def normalize(self, points: ArrayLike) -> Array:
         """Undistort (N, 2) pixels to (N, 2) coordinates on the plane z = 1 of the camera."""
         pixels = np.asarray(points, np.float64).reshape(-1, 1, 2)
         if self.distortion_model == "none" or len(pixels) == 0:
             return np.asarray((pixels[:, 0] - self.K[:2, 2]) @ np.linalg.inv(self.K[:2, :2]).T)
         if self.distortion_model == "equidistant":
-            rays = cv2.fisheye.undistortPoints(pixels, self.K, self.distortion)
+            normalized = cv2.fisheye.undistortPoints(pixels, self.K, self.distortion)
         else:
-            rays = _undistort_points(pixels, self.K, self.distortion, R=None, P=None, criteria=_UNDISTORT_CRITERIA)
-        return np.asarray(rays, np.float64).reshape(-1, 2)
+            normalized = _undistort_points(
+                pixels, self.K, self.distortion, R=None, P=None, criteria=_UNDISTORT_CRITERIA
+            )
+        return np.asarray(normalized, np.float64).reshape(-1, 2)
 
-    def project(self, points: ArrayLike) -> NDArray[np.float64]:
+    def project(self, points: ArrayLike) -> Array:
         """Project (N, 3) points in front of the camera, in its frame, to (N, 2) pixels."""
         xyz = np.asarray(points, np.float64).reshape(-1, 1, 3)
         if self.distortion_model == "none" or len(xyz) == 0:
@@ -157,7 +160,7 @@ class Camera:
         return replace(self, width=width, height=height, K=K)
 
     def scaled(self, width: int, height: int) -> Camera:
-        """Return the camera of the image resized to another size; pixel centres are integers before and after."""
+        """Return the camera of the image resized to another size; pixel centers are integers before and after."""
         scale = np.array([width / self.width, height / self.height])
         K = self.K.copy()
         K[:2, :2] *= scale[:, None]
@@ -165,8 +168,8 @@ class Camera:
         return replace(self, width=width, height=height, K=K)
 
 
-def _as_in_ros(name: str, distortion: NDArray[np.float64]) -> tuple[str, NDArray[np.float64]]:
-    """Return the name of a distortion model in ROS (as it was if there is none) and its coefficients."""
+def _as_in_ros(name: str, distortion: Array) -> tuple[str, Array]:
+    """Return the name of a distortion model in ROS, unchanged if it has none, and its coefficients."""
     model = re.sub(r"[ -]+", "_", name.strip().lower())
     model = _OTHER_NAMES.get(model, model)
     if model == "equidistant" and distortion.size == 5 and distortion[4] == 0:  # as the driver of the T265 publishes it
@@ -178,17 +181,17 @@ def _as_in_ros(name: str, distortion: NDArray[np.float64]) -> tuple[str, NDArray
 
 
 def checked(camera: Camera) -> Camera:
-    """Return a camera that a calibration says took whole images. Raises CameraError if no camera can be like this."""
+    """Return the camera of full images after `calibration_check.impossible`. Raises CameraError if that fails."""
     reason = impossible(camera)
     if reason:
         raise CameraError(reason)
     return camera
 
 
-def projection_offset(p: Sequence[float]) -> NDArray[np.float64]:
-    """Return the (3,) translation t of a projection matrix K [I | t] from its 12 numbers, metres.
+def projection_offset(p: Sequence[float]) -> Array:
+    """Return the (3,) translation t of a projection matrix K [I | t] from its 12 numbers, meters.
 
-    It takes points from the axes that all cameras of a rectified set share to those of this camera.
+    It translates points from the common rectified frame to that of this camera.
 
     Raises:
         CameraError: the matrix is incomplete, singular or not finite.
@@ -206,12 +209,14 @@ def projection_offset(p: Sequence[float]) -> NDArray[np.float64]:
 
 
 def stereo_baseline(p_left: Sequence[float], p_right: Sequence[float]) -> float:
-    """Baseline in metres of a rectified pair from the 12 numbers of P of each: left P[3] / fx - right P[3] / fx.
+    """Return the baseline of a rectified pair, meters: left P[3] / fx - right P[3] / fx.
 
-    A left P of zeros, as beside raw images, is that of the camera at the origin.
+    Args:
+        p_left, p_right: the 12 numbers of the projection matrix P of each; a left P of zeros, as with raw images, is
+            the origin.
 
     Raises:
-        CameraError: the matrices say that the right camera is not on the right of the left one.
+        CameraError: the baseline is missing or not positive.
     """
     if len(p_right) != 12 or not any(p_right):
         raise CameraError("The right camera info holds no baseline: its P is empty; calibrate the pair as stereo.")

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
 
-# 99.9 % of a chi-square distribution of six degrees of freedom.
+# 99.9 % quantile of the chi-square distribution with six degrees of freedom.
 _CHI2_6 = 22.46
 
 
 def within_mahalanobis_gate(
-    T_measured: NDArray[np.float64],
-    measured_covariance: NDArray[np.float64],
-    T_predicted: NDArray[np.float64],
-    predicted_covariance: NDArray[np.float64],
+    T_measured: Array, measured_covariance: Array, T_predicted: Array, predicted_covariance: Array
 ) -> bool:
-    """Mahalanobis gate, 99.9 %: two (4, 4) poses of the camera in one frame, with their (6, 6) covariances."""
-    turn = se3.log_rotation(T_measured[:3, :3] @ T_predicted[:3, :3].T)
-    surprise = np.concatenate([T_measured[:3, 3] - T_predicted[:3, 3], turn])
+    """Return whether two independent poses agree: chi-square test of their Mahalanobis distance at 99.9 %.
+
+    Args:
+        T_measured, T_predicted: (4, 4) poses of the camera in one frame.
+        measured_covariance, predicted_covariance: (6, 6) in the axes of that frame, see `se3`.
+    """
+    rotation_vector = se3.log_rotation(T_measured[:3, :3] @ T_predicted[:3, :3].T)
+    innovation = np.concatenate([T_measured[:3, 3] - T_predicted[:3, 3], rotation_vector])
     covariance = se3.well_conditioned(measured_covariance + predicted_covariance)
-    return bool(surprise @ np.linalg.solve(covariance, surprise) <= _CHI2_6)
+    return bool(innovation @ np.linalg.solve(covariance, innovation) <= _CHI2_6)

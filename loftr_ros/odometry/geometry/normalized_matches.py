@@ -1,4 +1,4 @@
-"""Rays: points on the plane z = 1 of a camera, as (N, 2) arrays."""
+"""Matches in normalized image coordinates (undistorted, on the plane z = 1), inverse-depth transfer, triangulation."""
 
 from __future__ import annotations
 
@@ -8,116 +8,150 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-# Matches are never taken to be more exact than this, pixels.
+from loftr_ros.arrays import Array
+
+# Lower bound of the standard deviation of a match, pixels: residuals of a near-perfect fit underestimate it.
 LEAST_NOISE_PX = 0.03
 
 
 @dataclass(frozen=True)
 class NormalizedMatches:
-    """Matches as rays, and what is known of their depth.
+    """Matches in normalized coordinates, and the depth of their points in image a.
 
     Attributes:
         a, b: (N, 2) undistorted points of the two images on the plane z = 1.
-        inverse_depth: (N,) 1/z in camera a, NaN where unknown.
+        inverse_depth: (N,) 1/z in camera a, 1/m or 1/unit; NaN where unknown.
         sigma: (N,) its standard deviation, NaN where unknown.
-        spread: see `Matches.covariance_b`.
+        covariance_b: (N, 2, 2) see `Matches.covariance_b`; None: all matches have the same, isotropic one.
     """
 
-    a: NDArray[np.float64]
-    b: NDArray[np.float64]
-    inverse_depth: NDArray[np.float64]
-    sigma: NDArray[np.float64]
-    spread: NDArray[np.float64] | None = None
+    a: Array
+    b: Array
+    inverse_depth: Array
+    sigma: Array
+    covariance_b: Array | None = None
 
     def __len__(self) -> int:
         return len(self.a)
 
     @cached_property
-    def columns_a(self) -> NDArray[np.float64]:
-        """(3, N) points of a with z = 1; a coordinate of all of them lies in one piece of memory."""
+    def columns_a(self) -> Array:
+        """(3, N) homogeneous points of a, C-contiguous: each coordinate of all points is one block of memory."""
         return np.ascontiguousarray(homogeneous(self.a).T)
 
     @cached_property
-    def columns_b(self) -> NDArray[np.float64]:
-        """(2, N) points of b."""
+    def columns_b(self) -> Array:
+        """(2, N) points of b, C-contiguous."""
         return np.ascontiguousarray(self.b.T)
 
     @property
-    def sure(self) -> NDArray[np.bool_]:
-        """(N,) the half of the matches whose points are the most certain in every direction; all if all are alike."""
-        if self.spread is None:
+    def most_certain(self) -> NDArray[np.bool_]:
+        """(N,) the matches whose covariance has a largest eigenvalue up to the median; all without `covariance_b`."""
+        if self.covariance_b is None:
             return np.ones(len(self), bool)
-        xx, xy, yy = self._moments
+        xx, xy, yy = self._covariance_elements
         largest = (xx + yy) / 2.0 + np.hypot((xx - yy) / 2.0, xy)  # eigenvalue
         return np.asarray(largest <= np.median(largest))
 
     @cached_property
-    def known(self) -> NDArray[np.bool_]:
-        """(N,) where there is depth."""
+    def has_depth(self) -> NDArray[np.bool_]:
+        """(N,) where the inverse depth is known."""
         return np.asarray(np.isfinite(self.inverse_depth) & np.isfinite(self.sigma))
 
     def select(self, mask: NDArray[np.bool_]) -> NormalizedMatches:
-        """Return the matches picked by a mask."""
-        spread = None if self.spread is None else self.spread[mask]
-        return NormalizedMatches(self.a[mask], self.b[mask], self.inverse_depth[mask], self.sigma[mask], spread)
+        """Return the matches picked by an (N,) mask."""
+        return NormalizedMatches(
+            a=self.a[mask],
+            b=self.b[mask],
+            inverse_depth=self.inverse_depth[mask],
+            sigma=self.sigma[mask],
+            covariance_b=None if self.covariance_b is None else self.covariance_b[mask],
+        )
 
-    def variance(self, directions: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return (..., N) variances of b along (2, ..., N) unit vectors, as multiples of a typical one."""
-        if self.spread is None:
+    def variance(self, directions: Array) -> Array:
+        """Return the (..., N) variances u' C u of b along (2, ..., N) unit vectors u, 1 for a typical match."""
+        if self.covariance_b is None:
             return np.ones(directions.shape[1:])
-        xx, xy, yy = self._moments
+        xx, xy, yy = self._covariance_elements
         x, y = directions
         return np.asarray(x * x * xx + 2.0 * x * y * xy + y * y * yy)
 
     @cached_property
-    def _moments(self) -> NDArray[np.float64]:
-        """(3, N) the numbers xx, xy, yy of the spreads, which are there."""
-        assert self.spread is not None
-        return np.ascontiguousarray(self.spread.reshape(-1, 4)[:, [0, 1, 3]].T)
+    def _covariance_elements(self) -> Array:
+        """(3, N) elements xx, xy, yy of `covariance_b`."""
+        assert self.covariance_b is not None
+        return np.ascontiguousarray(self.covariance_b.reshape(-1, 4)[:, [0, 1, 3]].T)
 
     def subsampled(self, count: int) -> NormalizedMatches:
-        """Return about `count` of the matches from all over the image; all if there are not so many."""
+        """Return every k-th match, at least `count` of them and fewer than twice as many; all if there are fewer."""
         return self.select(np.arange(len(self)) % max(len(self) // count, 1) == 0)
 
-    def shifted(self, offset: float) -> NormalizedMatches:
-        """Return the same matches with `offset` added to all inverse depths."""
-        return replace(self, inverse_depth=self.inverse_depth + offset)
+    def shifted(self, bias: float) -> NormalizedMatches:
+        """Return the same matches with `bias` added to all inverse depths."""
+        return replace(self, inverse_depth=self.inverse_depth + bias)
 
     def without_depth(self) -> NormalizedMatches:
         """Return the same matches with all depth unknown."""
         unknown = np.full(len(self), np.nan)
-        return NormalizedMatches(self.a, self.b, unknown, unknown, self.spread)
+        return replace(self, inverse_depth=unknown, sigma=unknown)
 
 
-def homogeneous(rays: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Append z = 1 to (N, 2) rays."""
-    return np.column_stack([rays, np.ones(len(rays))])
+def homogeneous(points: Array) -> Array:
+    """Append z = 1 to (N, 2) points."""
+    return np.column_stack([points, np.ones(len(points))])
 
 
-def rotate(rays: NDArray[np.float64], R: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn (N, 2) rays and bring them back to the plane z = 1; those that end up behind it become very far off."""
-    turned = homogeneous(rays) @ R.T
-    return np.asarray(turned[:, :2] / np.maximum(turned[:, 2:], 1e-6))
+def rotate_and_project(points: Array, R: Array) -> Array:
+    """Rotate (N, 2) points by R and project them to the plane z = 1; z is clamped, so points behind it go far out."""
+    rotated = homogeneous(points) @ R.T
+    return np.asarray(rotated[:, :2] / np.maximum(rotated[:, 2:], 1e-6))
 
 
-def triangulate(
-    rays_a: NDArray[np.float64], rays_b: NDArray[np.float64], T_a_b: NDArray[np.float64], noise: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (N,) inverse depths in camera a, and standard deviations, of rays seen from two known poses.
+def transfer(columns_a: Array, inverse_depth: Array | float, T_a_b: Array) -> Array:
+    """Transfer points of camera a to camera b by their inverse depth.
 
-    The inverse depth rho puts the image of the point, R^T (x_a - rho p), nearest to its match in image b, whose noise
-    is `noise` (on the plane z = 1, as the (N, 2) rays). It is negative for rays that diverge, and NaN where the
-    baseline is zero or the point is behind camera b.
+    The point of image a at x (z = 1) and inverse depth rho is at x / rho in camera a, so with T_a_b = (R, p) it lies
+    along R^T (x - rho p) in camera b: finite and smooth down to points at infinity, rho = 0.
+
+    Args:
+        columns_a: (3, N) homogeneous points of image a.
+        inverse_depth: (N,) 1/z in camera a.
+        T_a_b: (4, 4) pose of camera b in camera a.
+
+    Returns:
+        (3, N) points in camera b, times the inverse depth: z is the depth in b as a multiple of that in a.
     """
-    to_axes_of_b = T_a_b[:3, :3].T
-    return inverse_depths(to_axes_of_b @ homogeneous(rays_a).T, to_axes_of_b @ T_a_b[:3, 3], rays_b.T, noise)
+    return np.asarray(T_a_b[:3, :3].T @ (columns_a - inverse_depth * T_a_b[:3, 3:]))
 
 
-def inverse_depths(
-    at_infinity: NDArray[np.float64], baseline: NDArray[np.float64], rays_b: NDArray[np.float64], noise: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Triangulate what is already turned to the axes of b: (3, N) rays of a and (3,) position of b; `rays_b` (2, N)."""
-    (x, y, z), (b_x, b_y) = at_infinity, rays_b
+def triangulate(points_a: Array, points_b: Array, T_a_b: Array, noise: float) -> tuple[Array, Array]:
+    """Triangulate matches of two views whose relative pose is known.
+
+    The inverse depth minimizes the reprojection error in image b (the points of image a are exact). It is negative for
+    rays that diverge, and NaN where the baseline is zero or the point is behind camera b.
+
+    Args:
+        points_a, points_b: (N, 2) on the plane z = 1.
+        T_a_b: (4, 4) pose of camera b in camera a.
+        noise: standard deviation of a coordinate of points_b, on the plane z = 1.
+
+    Returns:
+        (N,) inverse depths in camera a, and their standard deviations.
+    """
+    R_b_a = T_a_b[:3, :3].T
+    return triangulate_rotated(R_b_a @ homogeneous(points_a).T, R_b_a @ T_a_b[:3, 3], points_b.T, noise)
+
+
+def triangulate_rotated(at_infinity: Array, baseline: Array, columns_b: Array, noise: float) -> tuple[Array, Array]:
+    """Triangulate as `triangulate` does, from arguments in the axes of b.
+
+    Args:
+        at_infinity: (3, N) R^T x_a, the points of a transferred at infinite depth.
+        baseline: (3,) R^T p.
+        columns_b: (2, N) points of b.
+        noise: see `triangulate`.
+    """
+    (x, y, z), (b_x, b_y) = at_infinity, columns_b
     slope_x, slope_y = baseline[0] - b_x * baseline[2], baseline[1] - b_y * baseline[2]
     squared = slope_x**2 + slope_y**2
     with np.errstate(divide="ignore", invalid="ignore"):

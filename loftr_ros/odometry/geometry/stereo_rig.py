@@ -1,31 +1,31 @@
-"""Two cameras that are fixed to each other, each with its own lens and turned as it may be."""
+"""A calibrated stereo pair: rectified or raw, with any rotation between the cameras."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera, CameraError
-from loftr_ros.odometry.geometry.normalized_matches import homogeneous
+from loftr_ros.odometry.geometry.normalized_matches import homogeneous, transfer
 
 
 @dataclass(frozen=True)
 class StereoRig:
-    """What a left camera is told about the right one.
+    """Intrinsics and pose of the right camera of a stereo pair.
 
     Attributes:
         right: intrinsics of the right camera.
-        T_left_right: (4, 4) pose of the right camera in the left one, both optical, metres.
+        T_left_right: (4, 4) pose of the right camera in the left one, optical frames, meters.
     """
 
     right: Camera
-    T_left_right: NDArray[np.float64]
+    T_left_right: Array
 
     def __post_init__(self) -> None:
-        """Raise CameraError for a transform that is none, or two cameras in one place."""
+        """Raise CameraError for an invalid transform or a baseline of zero."""
         T = np.array(self.T_left_right, np.float64)
         object.__setattr__(self, "T_left_right", T)
         if T.shape != (4, 4) or not np.allclose(T[:3, :3] @ T[:3, :3].T, np.eye(3), atol=1e-3):
@@ -38,10 +38,10 @@ class StereoRig:
 
     @staticmethod
     def rectified(right: Camera, baseline: float) -> StereoRig:
-        """Return the rig of a rectified pair: parallel cameras, `baseline` metres apart along +x.
+        """Return the rig of a rectified pair: parallel cameras, `baseline` meters apart along +x.
 
         Args:
-            right: the camera of the right images, whose focal length and principal point may differ from the left's.
+            right: intrinsics of the right camera, which may differ from the left's.
             baseline: see `stereo_baseline`.
 
         Raises:
@@ -55,25 +55,22 @@ class StereoRig:
         return StereoRig(right, se3.transform(np.eye(3), [baseline, 0.0, 0.0]))
 
     @staticmethod
-    def from_rectification(
-        right: Camera, R_left: NDArray[np.float64], R_right: NDArray[np.float64], baseline: float
-    ) -> StereoRig:
-        """Return the rig of a raw pair that ROS has calibrated.
+    def from_rectification(right: Camera, R_left: Array, R_right: Array, baseline: float) -> StereoRig:
+        """Return the rig of a raw pair from its calibration in ROS.
 
         Args:
-            right: the camera that takes the raw right images.
-            R_left, R_right: (3, 3) rectification matrices of sensor_msgs/CameraInfo, which take points of each camera
-                to axes that both have in common.
+            right: intrinsics and distortion of the raw right images.
+            R_left, R_right: (3, 3) rectification matrices of sensor_msgs/CameraInfo: each camera to the common axes.
             baseline: see `stereo_baseline`.
         """
         return StereoRig(right, se3.transform(R_left.T @ R_right, R_left.T @ [baseline, 0.0, 0.0]))
 
     @property
     def baseline(self) -> float:
-        """Distance of the cameras, metres."""
+        """Distance of the cameras, meters."""
         return float(np.linalg.norm(self.T_left_right[:3, 3]))
 
-    def rectification(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def rectification(self) -> tuple[Array, Array]:
         """Return (R_left, R_right) as in `from_rectification`: x along the baseline, z between both optical axes."""
         R, p = self.T_left_right[:3, :3], self.T_left_right[:3, 3]
         x = p / self.baseline
@@ -82,7 +79,6 @@ class StereoRig:
         R_left = np.stack([x, y, np.cross(x, y)])
         return R_left, R_left @ R
 
-    def project(self, rays: NDArray[np.float64], inverse_depth: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return (N, 2) pixels of the right image for points on (N, 2) rays of the left camera, z = 1, at (N,) 1/z."""
-        R, p = self.T_left_right[:3, :3], self.T_left_right[:3, 3]
-        return self.right.project((homogeneous(rays) - inverse_depth[:, None] * p) @ R)
+    def project(self, points: Array, inverse_depth: Array) -> Array:
+        """Return the (N, 2) pixels in the right image of (N, 2) points of the left camera on z = 1 at (N,) 1/z."""
+        return self.right.project(transfer(homogeneous(points).T, inverse_depth, self.T_left_right).T)

@@ -1,4 +1,4 @@
-"""One moment of the camera: the unit that sequences yield and the odometry consumes."""
+"""Synchronized images of one time: the input of the odometry, which sequences and drivers produce."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
-from loftr_ros.odometry.images.structure_tensor import Texture
+from loftr_ros.odometry.images.structure_tensor import StructureTensor
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,11 @@ class Frame:
 
     Attributes:
         stamp_ns: time of exposure, integer nanoseconds.
-        image: (H, W) uint8 grey, the left (or only) camera.
+        image: (H, W) uint8 gray, the left (or only) camera.
         camera: calibration of that camera.
-        right: (H, W) uint8 grey of the right camera, of the same time, or None.
-        depth: (H, W) float32 metres registered to `image`, 0 or NaN where unknown, or None.
-        rig: what the right camera is and where; set when `right` is.
+        right: (H, W) uint8 gray of the right camera, of the same time, or None.
+        depth: (H, W) float32 meters registered to `image`, 0 or NaN where unknown, or None.
+        rig: intrinsics and pose of the right camera; set when `right` is.
     """
 
     stamp_ns: int
@@ -34,6 +34,6 @@ class Frame:
     rig: StereoRig | None = None
 
     @cached_property
-    def texture(self) -> Texture:
-        """That of `image`, which all frames are polished against that are matched with this one."""
-        return Texture(self.image)
+    def structure_tensor(self) -> StructureTensor:
+        """That of `image`, shared by all sub-pixel refinements against this frame."""
+        return StructureTensor(self.image)

@@ -1,4 +1,4 @@
-"""Images of more than 8 bits, such as those of thermal and machine vision cameras, as gray images of 8."""
+"""Conversion of gray images of 10 to 16 bits, such as thermal and machine-vision cameras give, to 8 bits."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-STRETCHED = "images of 16 bits are stretched by content to 8"  # what users are told
-TAILS = (0.5, 99.5)  # percentiles: hot and dead pixels lie outside
-MIN_SPAN = 32  # counts: the noise of an image without content is not stretched over all levels
-STEPS = 8  # of the span: its ends lie on a grid as coarse as that, so that they seldom change between frames
-SAMPLES = 1 << 16  # pixels that the percentiles are taken from, about
+STRETCHED = "images of 16 bits are stretched by content to 8"  # note for the user
+TAILS = (0.5, 99.5)  # percentiles that become black and white: hot and dead pixels lie outside
+MIN_SPAN = 32  # counts: bounds the amplification of noise in an image without content
+STEPS = 8  # quantization of the limits, of the span: they seldom change between frames
+SAMPLES = 1 << 16  # number of pixels sampled for the percentiles, about
 
 
 def to_eight_bits(image: NDArray[Any]) -> NDArray[np.uint8]:
-    """Stretch (H, W) uint16 by content over 256 gray levels; uint8 is returned unchanged.
+    """Stretch the contrast of (H, W) uint16 to 256 gray levels, between percentiles; uint8 is returned unchanged.
 
-    Cameras of 10 to 14 bits leave most of 16 bits empty, thermal ones use a few hundred counts of them.
+    A fixed scale would lose the contrast: cameras of 10 to 14 bits leave most of the range empty, and thermal ones use
+    a few hundred counts.
 
     Raises:
         TypeError: the pixels are of another type.
@@ -32,7 +33,7 @@ def to_eight_bits(image: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _limits(image: NDArray[np.uint16]) -> tuple[int, int]:
-    """Return the counts that become black and white, on a grid whose step is a power of two."""
+    """Return the counts that become black and white, quantized to a power of two."""
     stride = max(1, int((image.size / SAMPLES) ** 0.5))
     low, high = np.percentile(image[::stride, ::stride], TAILS)
     span = max(high - low, MIN_SPAN)

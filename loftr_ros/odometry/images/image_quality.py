@@ -1,7 +1,7 @@
-"""What is wrong with an image before anything is matched in it: black, white, blurred, empty.
+"""Faults of an image before matching: dark, overexposed, without texture, blurred.
 
-Looks at a small copy of the image, for a fraction of a millisecond. The limits are wide: LoFTR matches images that
-look bad, so a fault explains why a frame was lost, and is no reason to refuse it.
+Measured on a small copy in a fraction of a millisecond. LoFTR matches many degraded images, so the limits are wide, and
+a fault explains the loss of a frame but does not reject it.
 """
 
 from __future__ import annotations
@@ -12,54 +12,60 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.images.structure_tensor import halved
 from loftr_ros.odometry.states import LostReason
 
-# Size of the small copy, roughly.
+# Size of the small copy, within a factor of two.
 _SMALL_PIXELS = 160 * 120
-# Grey values that count as black and white, and the shares of the image that are too much of them.
+# Gray levels that count as black and white, and the shares of the image above which it is dark or overexposed.
 _BLACK, _WHITE, _TOO_DARK, _TOO_BRIGHT = 16, 250, 0.9, 0.5
-# An image whose grey values differ by less than this, standard deviation, shows nothing but noise.
+# Standard deviation of the gray levels of an image that shows noise only.
 _LEAST_CONTRAST = 2.0
-# Blur leaves less than this share of a sharp image's gradients; a change of view in video leaves more.
+# Share of the gradients of a sharp image below which an image is blurred; a change of view in video leaves more.
 _BLURRED = 0.55
 
 
 @dataclass(frozen=True)
 class ImageQuality:
-    """Figures of one image.
+    """Exposure, contrast and sharpness of one image.
 
     Attributes:
         dark, bright: shares of its pixels that are black and white.
-        contrast: standard deviation of its grey values.
-        sharpness: (2,) mean gradient along x and y, as a share of the contrast: the light does not matter to it.
+        contrast: standard deviation of its gray levels.
+        sharpness: (2,) mean absolute gradient along x and y, divided by the contrast, so invariant to the light.
     """
 
     dark: float
     bright: float
     contrast: float
-    sharpness: NDArray[np.float64]
+    sharpness: Array
 
     @staticmethod
     def of(image: NDArray[np.uint8]) -> ImageQuality:
-        """Measure an (H, W) grey image."""
+        """Measure an (H, W) gray image."""
         small = _small(image)
         shares = cv2.calcHist([small], [0], None, [256], [0, 256]).ravel() / small.size
         contrast = float(cv2.meanStdDev(small)[1].item())
         gradients = [cv2.norm(a, b, cv2.NORM_L1) for a, b in ((small[:, 1:], small[:, :-1]), (small[1:], small[:-1]))]
         sharpness = np.array(gradients) / (small.size * max(contrast, 1e-3))
-        return ImageQuality(float(shares[:_BLACK].sum()), float(shares[_WHITE:].sum()), contrast, sharpness)
+        return ImageQuality(
+            dark=float(shares[:_BLACK].sum()),
+            bright=float(shares[_WHITE:].sum()),
+            contrast=contrast,
+            sharpness=sharpness,
+        )
 
     @property
     def hopeless(self) -> bool:
-        """Whether there is nothing to match in the image."""
+        """Whether the image has no texture, so there is nothing to match."""
         return self.contrast < _LEAST_CONTRAST
 
     def fault(self, reference: ImageQuality | None) -> LostReason | None:
-        """Name what is wrong with the image; None if it is fit to use.
+        """Return the fault of the image; None if it has none.
 
         Args:
-            reference: of an image of about the same view, against which blur shows; None if there is none.
+            reference: of an image of about the same view, to compare the sharpness; None: blur is not checked.
         """
         if self.dark > _TOO_DARK:
             return LostReason.DARK
@@ -73,7 +79,7 @@ class ImageQuality:
 
 
 def _small(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Halve it again and again, which is the fast way."""
+    """Downsample by repeated halving, which is the fastest."""
     while image.size > 2 * _SMALL_PIXELS:
         image = np.asarray(halved(image), np.uint8)
     return image

@@ -1,4 +1,4 @@
-"""Sub-pixel polish of matches on the images themselves."""
+"""Sub-pixel refinement of matches on the images (KLT)."""
 
 from __future__ import annotations
 
@@ -10,62 +10,65 @@ from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.images.flow_field import FlowField
-from loftr_ros.odometry.images.structure_tensor import WINDOW, Texture
+from loftr_ros.odometry.images.structure_tensor import WINDOW, StructureTensor
 
 _CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 8, 0.02)
-# Of this many agreeing matches on, the others are dropped.
-_ENOUGH = 100
-# A point that comes back from image b to another place than it left from, pixels, was not the same patch.
-_LARGEST_RETURN_ERROR_PX = 0.5
+# Least number of consistent matches for the others to be dropped.
+_MIN_CONSISTENT = 100
+# Largest forward-backward error of a consistent match, pixels.
+_MAX_FORWARD_BACKWARD_PX = 0.5
 
 
-def polish(
-    texture: Texture,
+def refine_subpixel(
+    tensor: StructureTensor,
     image_b: NDArray[np.uint8],
     matches: Matches,
     max_shift_px: float,
-    both_ways: bool = True,
+    forward_backward: bool = True,
 ) -> Matches:
-    """Move each point in image b to where the patch around its point in image a fits best.
+    """Refine the points of image b by pyramid-free Lucas-Kanade on patches around the points of image a.
 
-    Image b is first brought to the shape of image a along the smoothed motion of all matches, because a camera that
-    moves forward scales what it sees, and patches of another size fit in the wrong place. Then Lucas-Kanade (Bouguet's
-    formulation, cv2.calcOpticalFlowPyrLK) starts at the match, at full resolution only: it is already within a pixel or
-    two. A point agrees if it is found, walks no further than `max_shift_px`, and comes back to where it started when
-    sought the other way; `both_ways=False` saves that where something else, like a known epipolar line, tells what is
-    wrong. Where enough points agree the others are left out; where not, they stay what the matcher said. The result
-    carries `covariance_b`.
+    Image b is first warped to image a along the smoothed flow of all matches: forward motion scales the image, and
+    patches of different scale align in the wrong place. Lucas-Kanade (Bouguet's formulation, cv2.calcOpticalFlowPyrLK)
+    then starts at the match, at full resolution only, since it is within a pixel or two already. A match is consistent
+    if it converges within `max_shift_px` and passes the forward-backward check. With enough consistent matches the
+    others are dropped; else they stay unrefined.
 
     Args:
-        texture: that of image a.
+        tensor: of image a.
         image_b: (H, W) uint8, of the same size.
-        matches: of the two.
-        max_shift_px, both_ways: see above.
+        matches: between the two.
+        max_shift_px: largest accepted shift.
+        forward_backward: whether to track back to image a, too; unnecessary where a known epipolar line rejects
+            outliers.
+
+    Returns:
+        The refined matches with `covariance_b`.
     """
     if len(matches) == 0:
         return matches
-    image_a = texture.image
+    image_a = tensor.image
     flow = FlowField.of(matches.points_a, matches.points_b, image_a.shape)
     warped = flow.warp_to_a(image_b)
     start = matches.points_a + matches.points_b - flow.at(matches.points_a)
-    found, succeeded = _seek(image_a, warped, matches.points_a, start)
-    polished = flow.at(found)
-    accepted = succeeded & (np.linalg.norm(polished - matches.points_b, axis=1) <= max_shift_px)
-    agree = accepted
-    if both_ways:
-        returned, succeeded = _seek(warped, image_a, found, matches.points_a)
-        came_back = np.linalg.norm(returned - matches.points_a, axis=1) <= _LARGEST_RETURN_ERROR_PX
-        agree = accepted & succeeded & came_back
-    matches = replace(matches, points_b=np.where(accepted[:, None], polished, matches.points_b))
-    if agree.sum() >= _ENOUGH:
-        matches = matches.select(agree)
-    return replace(matches, covariance_b=texture.spread(matches.points_a))
+    found, converged = _track(image_a, warped, matches.points_a, start)
+    refined = flow.at(found)
+    accepted = converged & (np.linalg.norm(refined - matches.points_b, axis=1) <= max_shift_px)
+    consistent = accepted
+    if forward_backward:
+        returned, converged = _track(warped, image_a, found, matches.points_a)
+        error_px = np.linalg.norm(returned - matches.points_a, axis=1)
+        consistent = accepted & converged & (error_px <= _MAX_FORWARD_BACKWARD_PX)
+    matches = replace(matches, points_b=np.where(accepted[:, None], refined, matches.points_b))
+    if consistent.sum() >= _MIN_CONSISTENT:
+        matches = matches.select(consistent)
+    return replace(matches, covariance_b=tensor.patch_covariance(matches.points_a))
 
 
-def _seek(
+def _track(
     image: NDArray[np.uint8], other: NDArray[np.uint8], points: NDArray[np.float32], start: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Find the (N, 2) points of an image in the other, from where they may be; returns places and (N,) success."""
+    """Track (N, 2) points of an image to the other from initial places; returns the places and (N,) convergence."""
     found, status, _ = cv2.calcOpticalFlowPyrLK(
         image,
         other,
@@ -74,7 +77,7 @@ def _seek(
         winSize=(WINDOW, WINDOW),
         maxLevel=0,
         criteria=_CRITERIA,
-        # Eigenvalues are at hand, while the other thing that OpenCV may tell of each point takes a third of the time.
+        # The eigenvalues are computed anyway; the alternative output, the residual error, takes a third of the time.
         flags=cv2.OPTFLOW_USE_INITIAL_FLOW | cv2.OPTFLOW_LK_GET_MIN_EIGENVALS,
     )
     return np.asarray(found, np.float32).reshape(-1, 2), np.asarray(status.ravel() == 1)

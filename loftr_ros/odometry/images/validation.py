@@ -1,4 +1,4 @@
-"""Refuses frames that the odometry cannot use, before anything is computed from them."""
+"""Validation of frames against the mode and the calibration, before any computation."""
 
 from __future__ import annotations
 
@@ -15,15 +15,25 @@ from loftr_ros.odometry.images.frame import Frame
 
 
 class FrameError(LoftrRosError):
-    """Images that do not fit the mode, the camera or each other; the message says which."""
+    """Images that do not fit the mode, the calibration or each other; the message names the image and the fix."""
 
 
 class StampError(FrameError):
-    """A frame that is not later than the one before it."""
+    """A frame that is not later than its predecessor."""
 
 
 def check_frame(frame: Frame, before: Frame | None, mode: Mode) -> None:
-    """Raise FrameError if a frame does not fit its camera, the mode, or the frame before (None for the first)."""
+    """Validate the shapes, types and stamp of a frame.
+
+    Args:
+        frame: to validate.
+        before: its predecessor; None for the first.
+        mode: of the odometry.
+
+    Raises:
+        FrameError: an image is missing, or does not fit the calibration.
+        StampError: the stamp is not after that of `before`.
+    """
     size = (frame.camera.height, frame.camera.width)
     _check_image("image", frame.image, size, np.uint8, frame.camera)
     if mode == "stereo":

@@ -1,4 +1,4 @@
-"""Depth of the cells of a keyframe from a registered depth image, which may be dense, have holes or be sparse."""
+"""Inverse depth of the cells of a keyframe from a registered depth image: dense, with holes, or sparse."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.mapping.inverse_depth import CellDepths, interpolated
 
-# A depth image counts as known where it varies by less than this within a pixel, as a share of the depth ...
+# Relative depth range within one pixel around a point above which it is on a depth edge, and so unknown.
 _DEPTH_EDGE = 0.05
-# ... and is then taken to be this exact, as a share of the depth.
-_DEPTH_IMAGE_SIGMA = 0.02
-# Search radius, pixels: where some pixels are unknown, the nearest known ones on all four sides are taken, if they
-# differ by less than this, as a share of the depth.
-_REACH, _SPARSE_EDGE = 6, 0.1
+# Relative standard deviation of the depth elsewhere.
+_DEPTH_SIGMA = 0.02
+# Where pixels are unknown: search radius for the nearest known ones on all four sides, pixels, and relative depth range
+# among them above which they are on a depth edge.
+_RADIUS, _SPARSE_EDGE = 6, 0.1
 
 
 def depths_from_image(matches: Matches, depth: NDArray[np.float32]) -> CellDepths:
-    """Read a registered depth image at the points of image a, between pixels.
+    """Sample a registered depth image at the points of image a: bilinear interpolation of inverse depth.
 
-    Unknown at depth edges and where no depth is around: small holes and sparse depth are interpolated.
+    Small holes and sparse depth are interpolated; the result is unknown at depth edges and far from any known pixel.
 
     Args:
-        matches: image a belongs to the depth image.
-        depth: (H, W) metres along the optical axis; 0 and what is not finite are unknown.
+        matches: image a is that of the depth image.
+        depth: (H, W) meters along the optical axis; 0 and values that are not finite are unknown.
     """
     height, width = depth.shape
     pixels = np.rint(matches.points_a).astype(int)[:, None] + np.mgrid[-1:2, -1:2].reshape(2, -1).T
@@ -37,26 +38,24 @@ def depths_from_image(matches: Matches, depth: NDArray[np.float32]) -> CellDepth
     bilinear = np.maximum(1.0 - np.abs(pixels - matches.points_a[:, None]), 0.0).prod(axis=2)
     value = np.full(len(x), np.nan)
     value[smooth] = (bilinear[smooth] / around[smooth]).sum(axis=1)
-    sigma = _DEPTH_IMAGE_SIGMA * value
+    sigma = _DEPTH_SIGMA * value
     partly = ~(np.isfinite(around) & (around > 0)).all(axis=1)
-    if partly.any() and min(depth.shape) > 2 * _REACH:
+    if partly.any() and min(depth.shape) > 2 * _RADIUS:
         value[partly], sigma[partly] = _between_holes(matches.points_a[partly], depth, around[partly])
     return CellDepths.of(matches.cell_a, value, sigma)
 
 
-def _between_holes(
-    points: NDArray[np.float32], depth: NDArray[np.float32], around: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _between_holes(points: NDArray[np.float32], depth: NDArray[np.float32], around: Array) -> tuple[Array, Array]:
     """(N,) inverse depths at (N, 2) points, and standard deviations; NaN where unknown.
 
-    From each of the four sides the nearest known pixel is taken. Neither they nor what is known of the (N, 9) pixels
-    `around` may be on both sides of a depth edge.
+    Interpolated from the nearest known pixel on each of the four sides, unless these and the known ones of the (N, 9)
+    pixels `around` span a depth edge.
     """
     height, width = depth.shape
     sides = _sides()
     middle = np.rint(points).astype(int)
-    inner = ((middle >= _REACH) & (middle < (width - _REACH, height - _REACH))).all(axis=1)
-    start = np.where(inner, middle[:, 1] * width + middle[:, 0], _REACH * (width + 1))  # the others come to nothing
+    inner = ((middle >= _RADIUS) & (middle < (width - _RADIUS, height - _RADIUS))).all(axis=1)
+    start = np.where(inner, middle[:, 1] * width + middle[:, 0], _RADIUS * (width + 1))  # the others become NaN below
     reached = depth.ravel()[start[:, None] + sides @ (1, width)].reshape(len(points), 4, -1)
     index = np.argmax((reached > 0) & (reached < np.inf), axis=2) + reached.shape[2] * np.arange(4)
     chosen = np.take_along_axis(reached.reshape(len(points), -1), index, axis=1).astype(np.float64)
@@ -65,14 +64,14 @@ def _between_holes(
     smooth = (smallest > 0) & np.isfinite(largest) & (largest - smallest <= _SPARSE_EDGE * smallest)
     inverse = 1.0 / np.where((inner & smooth)[:, None], chosen, np.nan)
     value, sigma = interpolated(sides[index] + (middle - points)[:, None], inverse, np.zeros_like(inverse))
-    return value, np.hypot(_DEPTH_IMAGE_SIGMA * value, sigma)
+    return value, np.hypot(_DEPTH_SIGMA * value, sigma)
 
 
 @cache
 def _sides() -> NDArray[np.int64]:
-    """(4 * M, 2) offsets of pixels around one, by the side that they are on, and the nearest first."""
-    x, y = np.mgrid[1 : _REACH + 1, 0 : _REACH + 1].reshape(2, -1)
-    turns = [np.column_stack([x, y])[np.argsort(np.hypot(x, y), kind="stable")]]
+    """(4 * M, 2) offsets of the pixels around one: sorted by side, the nearest first."""
+    x, y = np.mgrid[1 : _RADIUS + 1, 0 : _RADIUS + 1].reshape(2, -1)
+    quadrants = [np.column_stack([x, y])[np.argsort(np.hypot(x, y), kind="stable")]]
     for _ in range(3):
-        turns.append(np.column_stack([-turns[-1][:, 1], turns[-1][:, 0]]))
-    return np.concatenate(turns)
+        quadrants.append(np.column_stack([-quadrants[-1][:, 1], quadrants[-1][:, 0]]))
+    return np.concatenate(quadrants)

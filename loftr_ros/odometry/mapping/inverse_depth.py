@@ -1,7 +1,7 @@
-"""Depth of the cells of a keyframe.
+"""Inverse depth of the cells of a keyframe: fusion, triangulation, stereo, propagation to the next keyframe.
 
-Depth is held as inverse depth, 1/z in the keyframe's camera: its error is near Gaussian down to points at infinity
-(Civera et al., "Inverse Depth Parametrization for Monocular SLAM", T-RO 2008).
+Inverse depth, 1/z in the keyframe's camera, has near-Gaussian errors down to points at infinity (Civera et al.,
+"Inverse Depth Parametrization for Monocular SLAM", T-RO 2008).
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from loftr_ros.arrays import Array
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.geometry.camera import Camera
-from loftr_ros.odometry.geometry.normalized_matches import LEAST_NOISE_PX, homogeneous, triangulate
+from loftr_ros.odometry.geometry.normalized_matches import LEAST_NOISE_PX, homogeneous, transfer, triangulate
+from loftr_ros.odometry.geometry.robust import sigma_from_mad
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 
-# Two measurements of one cell further apart than this many standard deviations are of different things.
-_GATE = 3.0
-# So many points around are asked. Between them the weight of none is above 1: one of more than this means that they are
-# all on one side, or on one line. A point nearer than about a tenth of the others' distance has all the say.
-_NEIGHBOURS, _LARGEST_WEIGHT, _SOFTNESS = 6, 1.05, 0.01
-# What interpolation between carried points adds to their uncertainty, as a share of their difference.
+# Gate of two measurements of one cell, standard deviations.
+_GATE_SIGMAS = 3.0
+# Moving least squares: number of neighbors; upper bound of their weights, above which the point is extrapolated (all
+# neighbors on one side, or on one line); softening of squared distances, relative to their mean.
+_NEIGHBORS, _MAX_WEIGHT, _SOFTENING = 6, 1.05, 0.01
+# Standard deviation of the interpolation, as a share of the range of the neighbors.
 _INTERPOLATION_SIGMA = 0.25
 
 
@@ -33,29 +35,34 @@ class CellDepths:
 
     Attributes:
         cells: (M,) int64, increasing: the `cell_a` of matches.
-        value: (M,) inverse depth, 1/z, at the cell's point.
+        value: (M,) inverse depth at the cell's point, 1/m or 1/unit.
         sigma: (M,) its standard deviation.
     """
 
     cells: NDArray[np.int64]
-    value: NDArray[np.float64]
-    sigma: NDArray[np.float64]
+    value: Array
+    sigma: Array
 
     @staticmethod
     def empty() -> CellDepths:
-        """No depth at all."""
+        """Return one without any cell."""
         return CellDepths(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
 
     @staticmethod
-    def of(cells: NDArray[np.int64], value: NDArray[np.float64], sigma: NDArray[np.float64]) -> CellDepths:
-        """Keep what is finite and may be in front of the camera; of a cell given twice, the more certain.
+    def of(cells: NDArray[np.int64], value: Array, sigma: Array) -> CellDepths:
+        """Collect the valid inverse depths: finite, and not behind the camera within the gate.
 
-        Noise makes some far points negative. Without those, the others would be too near on average.
+        Noise makes some far points negative; dropping those would bias the others towards the camera. Of a cell given
+        twice the one of smaller sigma is kept.
+
+        Args:
+            cells: (M,) in any order.
+            value, sigma: (M,) inverse depths and standard deviations.
         """
         with np.errstate(invalid="ignore"):
-            good = np.isfinite(value) & np.isfinite(sigma) & (value > -_GATE * sigma)
-        cells, value, sigma = cells[good], value[good], sigma[good]
-        order = np.argsort(cells, kind="stable")  # they are in order, or in two pieces that are
+            valid = np.isfinite(value) & np.isfinite(sigma) & (value > -_GATE_SIGMAS * sigma)
+        cells, value, sigma = cells[valid], value[valid], sigma[valid]
+        order = np.argsort(cells, kind="stable")  # fast for cells that are sorted, or in two sorted pieces
         if (np.diff(cells[order]) == 0).any():
             order = np.lexsort((sigma, cells))
             order = order[np.unique(cells[order], return_index=True)[1]]
@@ -66,20 +73,20 @@ class CellDepths:
 
     @property
     def num_finite(self) -> int:
-        """Number of cells that are surely nearer than infinity."""
-        return int((self.value > _GATE * self.sigma).sum())
+        """Number of cells whose inverse depth is significantly above zero."""
+        return int((self.value > _GATE_SIGMAS * self.sigma).sum())
 
-    def at(self, cells: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return (N,) inverse depths and standard deviations of cells; NaN where unknown."""
+    def at(self, cells: NDArray[np.int64]) -> tuple[Array, Array]:
+        """Return the (N,) inverse depths and standard deviations of (N,) cells; NaN where unknown."""
         value, sigma = np.full(len(cells), np.nan), np.full(len(cells), np.nan)
         if len(self) > 0:
-            place = np.minimum(np.searchsorted(self.cells, cells), len(self) - 1)
-            known = self.cells[place] == cells
-            value[known], sigma[known] = self.value[place[known]], self.sigma[place[known]]
+            index = np.minimum(np.searchsorted(self.cells, cells), len(self) - 1)
+            present = self.cells[index] == cells
+            value[present], sigma[present] = self.value[index[present]], self.sigma[index[present]]
         return value, sigma
 
     def completed(self, other: CellDepths) -> CellDepths:
-        """Add the depth of cells that have none yet."""
+        """Return these and those of the other's cells that are not among them."""
         new = ~np.isin(other.cells, self.cells)
         return CellDepths.of(
             np.concatenate([self.cells, other.cells[new]]),
@@ -88,74 +95,78 @@ class CellDepths:
         )
 
     def fused(self, new: CellDepths) -> CellDepths:
-        """Combine with a further measurement of the same cells: the weighted mean where both agree, else the old."""
+        """Fuse an independent measurement: inverse-variance weighted mean within the gate, else the old value."""
         old_value, old_sigma = self.at(new.cells)
         weight_old, weight_new = old_sigma**-2, new.sigma**-2
         sigma = (weight_old + weight_new) ** -0.5
         value = (old_value * weight_old + new.value * weight_new) * sigma**2
-        agree = np.abs(old_value - new.value) < _GATE * np.hypot(old_sigma, new.sigma)
+        within_gate = np.abs(old_value - new.value) < _GATE_SIGMAS * np.hypot(old_sigma, new.sigma)
         unknown = np.isnan(old_value)
         value, sigma = np.where(unknown, new.value, value), np.where(unknown, new.sigma, sigma)
-        keep = agree | unknown
-        rest = ~np.isin(self.cells, new.cells[keep])
+        updated = within_gate | unknown
+        rest = ~np.isin(self.cells, new.cells[updated])
         return CellDepths.of(
-            np.concatenate([self.cells[rest], new.cells[keep]]),
-            np.concatenate([self.value[rest], value[keep]]),
-            np.concatenate([self.sigma[rest], sigma[keep]]),
+            np.concatenate([self.cells[rest], new.cells[updated]]),
+            np.concatenate([self.value[rest], value[updated]]),
+            np.concatenate([self.sigma[rest], sigma[updated]]),
         )
 
 
 class PropagatedDepths:
-    """Depth of an old keyframe seen from a new one, known at points that are not on the new grid.
+    """Inverse depths of an old keyframe in the view of a new one, at scattered points off its cells."""
 
-    Inverse depth is linear in the image on a plane, so a plane through the nearest points, by least squares, is exact
-    there; between points of different depth it is as uncertain as they differ.
-    """
+    def __init__(self, points: Array, value: Array, sigma: Array, drift: float = 0.0) -> None:
+        """Store finite inverse depths.
 
-    def __init__(
-        self, rays: NDArray[np.float64], value: NDArray[np.float64], sigma: NDArray[np.float64], drift: float = 0.0
-    ) -> None:
-        """Take (N, 2) rays of the new keyframe, their inverse depths and standard deviations, all finite.
-
-        `drift` is the standard deviation of the scale that they have in common, as a share.
+        Args:
+            points: (M, 2) in the new keyframe, on the plane z = 1.
+            value, sigma: (M,) inverse depths and standard deviations.
+            drift: relative standard deviation of their common scale.
         """
-        self._rays, self._value, self._sigma, self.drift = rays, value, sigma, drift
+        self._points, self._value, self._sigma, self.drift = points, value, sigma, drift
 
     @cached_property
     def _tree(self) -> cKDTree:
-        return cKDTree(self._rays)
+        return cKDTree(self._points)
 
-    def at(self, rays: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return (N,) inverse depths and standard deviations; NaN where the nearest points are all on one side."""
-        if len(self._rays) < _NEIGHBOURS:
-            return np.full(len(rays), np.nan), np.full(len(rays), np.nan)
-        _, index = self._tree.query(rays, _NEIGHBOURS)
-        return interpolated(self._rays[index] - rays[:, None], self._value[index], self._sigma[index])
+    def at(self, points: Array) -> tuple[Array, Array]:
+        """Return the (N,) inverse depths at (N, 2) points, and standard deviations; NaN where not surrounded."""
+        if len(self._points) < _NEIGHBORS:
+            return np.full(len(points), np.nan), np.full(len(points), np.nan)
+        _, index = self._tree.query(points, _NEIGHBORS)
+        return interpolated(self._points[index] - points[:, None], self._value[index], self._sigma[index])
 
 
-def interpolated(
-    places: NDArray[np.float64], values: NDArray[np.float64], sigmas: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(N,) inverse depths at the origins of (N, K, 2) places, and standard deviations, by what is known at the places.
+def interpolated(offsets: Array, values: Array, sigmas: Array) -> tuple[Array, Array]:
+    """Interpolate inverse depths by moving least squares.
 
-    The latter are (N, K) values and standard deviations. NaN where all places are on one side of the origin.
+    Inverse depth is linear in the image on a plane, so a local plane fit is exact there; across a depth edge the
+    standard deviation grows with the range of the neighbors.
+
+    Args:
+        offsets: (N, K, 2) offsets of K neighbors from each of N points.
+        values, sigmas: (N, K) their inverse depths and standard deviations.
+
+    Returns:
+        (N,) inverse depths and standard deviations; NaN where the neighbors do not surround the point.
     """
-    weights = _weights_at_origin(*places.transpose(2, 1, 0))
-    inside = (np.abs(weights) <= _LARGEST_WEIGHT).all(axis=0)
-    values, own = values.T, sigmas.T
+    weights = _weights_at_origin(*offsets.transpose(2, 1, 0))
+    inside = (np.abs(weights) <= _MAX_WEIGHT).all(axis=0)
+    values, neighbor_sigmas = values.T, sigmas.T
     value = (weights * values).sum(axis=0)
-    sigma = np.hypot(np.sqrt(((weights * own) ** 2).sum(axis=0)), _INTERPOLATION_SIGMA * np.ptp(values, axis=0))
+    propagated = np.sqrt(((weights * neighbor_sigmas) ** 2).sum(axis=0))
+    sigma = np.hypot(propagated, _INTERPOLATION_SIGMA * np.ptp(values, axis=0))
     return np.where(inside, value, np.nan), np.where(inside, sigma, np.nan)
 
 
-def _weights_at_origin(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(K, N) weights of K values at places (x, y) that make the value at the origin.
+def _weights_at_origin(x: Array, y: Array) -> Array:
+    """(K, N) weights of K values at offsets (x, y) in the value at the origin.
 
-    The value is that of the plane of least squares in which the nearest places count most (moving least squares,
-    Lancaster and Salkauskas 1981). Weights are infinite or NaN where all places are on one line.
+    The plane of weighted least squares in which the nearest values weigh most (moving least squares, Lancaster and
+    Salkauskas 1981). Infinite or NaN where all offsets are on one line.
     """
     squared = x * x + y * y
-    near = 1.0 / (squared + _SOFTNESS * squared.mean(axis=0))
+    near = 1.0 / (squared + _SOFTENING * squared.mean(axis=0))
     near /= near.sum(axis=0)
     mean_x, mean_y = (near * x).sum(axis=0), (near * y).sum(axis=0)
     dx, dy = x - mean_x, y - mean_y
@@ -165,50 +176,71 @@ def _weights_at_origin(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArra
         return np.asarray(near * (1.0 - slope))
 
 
-def depths_from_motion(matches: Matches, camera: Camera, T_a_b: NDArray[np.float64], noise_px: float) -> CellDepths:
-    """Triangulate the matches of a keyframe and a later frame whose relative pose is known."""
-    rays_a, rays_b = camera.normalize(matches.points_a), camera.normalize(matches.points_b)
-    return CellDepths.of(matches.cell_a, *triangulate(rays_a, rays_b, T_a_b, noise_px / camera.focal))
+def depths_from_motion(matches: Matches, camera: Camera, T_a_b: Array, noise_px: float) -> CellDepths:
+    """Triangulate the cells of a keyframe (image a) from a later frame (image b).
+
+    Args:
+        matches: between the two.
+        camera: of both.
+        T_a_b: (4, 4) pose of the frame in the keyframe.
+        noise_px: standard deviation of a coordinate of a match, pixels.
+    """
+    points_a, points_b = camera.normalize(matches.points_a), camera.normalize(matches.points_b)
+    return CellDepths.of(matches.cell_a, *triangulate(points_a, points_b, T_a_b, noise_px / camera.focal))
 
 
 def depths_from_stereo(matches: Matches, camera: Camera, rig: StereoRig, threshold_px: float) -> CellDepths:
-    """Turn matches of a pair (a left, b right) into depths.
+    """Triangulate the matches of a stereo pair (a left, b right), raw or rectified.
 
-    The inverse depth puts the image of the point nearest to its match, by the covariance that the match has in pixels
-    of the right image as it is: of a rectified pair, 1/z is disparity / (fx * baseline). A match that may have slid
-    along an edge is brought back along it to its epipolar curve, and one on an edge along the curve counts little.
-    Matches that leave the curve by more than `threshold_px`, or have no positive disparity, are left out; how far the
-    others do tells the noise of all.
+    The inverse depth minimizes the Mahalanobis distance between the reprojection and the match, in pixels of the right
+    image; of a rectified pair 1/z is disparity / (fx * baseline). The match covariance handles edges: a match that may
+    slide along an edge is corrected along it to the epipolar curve, and an edge along the curve gives a large sigma.
+    The noise of all is the MAD of the residuals across the curve.
+
+    Args:
+        matches: of the pair.
+        camera: the left one.
+        rig: the right camera and its pose.
+        threshold_px: largest distance of an inlier from its epipolar curve; the others have no depth.
     """
-    rays = camera.normalize(matches.points_a)
-    start, _ = triangulate(rays, rig.right.normalize(matches.points_b), rig.T_left_right, noise=1.0)
-    small = 1e-4 / rig.baseline
-    place = rig.project(rays, start)
-    slope = (rig.project(rays, start + small) - place) / small
-    miss = matches.points_b - place
-    across = np.abs(miss[:, 0] * slope[:, 1] - miss[:, 1] * slope[:, 0]) / np.linalg.norm(slope, axis=1)
-    spread = np.tile(np.eye(2), (len(rays), 1, 1)) if matches.covariance_b is None else matches.covariance_b
-    certainty = _products(slope, spread, slope)
-    change = _products(slope, spread, miss) / certainty
-    rest = miss - change[:, None] * slope
-    on_curve = across <= threshold_px
-    noise = 1.4826 * np.median(np.sqrt(_products(rest, spread, rest))[on_curve]) if on_curve.any() else np.nan
-    sigma = max(float(noise), LEAST_NOISE_PX) / np.sqrt(certainty)
-    return CellDepths.of(matches.cell_a, np.where(on_curve, start + change, np.nan), sigma)
+    points_a = camera.normalize(matches.points_a)
+    start, _ = triangulate(points_a, rig.right.normalize(matches.points_b), rig.T_left_right, noise=1.0)
+    increment = 1e-4 / rig.baseline
+    reprojected = rig.project(points_a, start)
+    slope = (rig.project(points_a, start + increment) - reprojected) / increment
+    residual = matches.points_b - reprojected
+    across = np.abs(residual[:, 0] * slope[:, 1] - residual[:, 1] * slope[:, 0]) / np.linalg.norm(slope, axis=1)
+    covariance = np.tile(np.eye(2), (len(points_a), 1, 1)) if matches.covariance_b is None else matches.covariance_b
+    information = _mahalanobis(slope, covariance, slope)
+    change = _mahalanobis(slope, covariance, residual) / information
+    rest = residual - change[:, None] * slope
+    inlier = across <= threshold_px
+    noise = sigma_from_mad(np.sqrt(_mahalanobis(rest, covariance, rest))[inlier]) if inlier.any() else np.nan
+    sigma = max(noise, LEAST_NOISE_PX) / np.sqrt(information)
+    return CellDepths.of(matches.cell_a, np.where(inlier, start + change, np.nan), sigma)
 
 
-def _products(a: NDArray[np.float64], C: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+def _mahalanobis(a: Array, C: Array, b: Array) -> Array:
     """(N,) products a' C^-1 b of (N, 2) vectors and (N, 2, 2) covariances."""
     (a_x, a_y), (b_x, b_y), (xx, xy, _, yy) = a.T, b.T, C.reshape(-1, 4).T
     return np.asarray((yy * a_x * b_x - xy * (a_x * b_y + a_y * b_x) + xx * a_y * b_y) / (xx * yy - xy * xy))
 
 
 def propagate(
-    matches: Matches, camera: Camera, depths: CellDepths, T_a_b: NDArray[np.float64], drift: float = 0.0
+    matches: Matches, camera: Camera, depths: CellDepths, T_a_b: Array, drift: float = 0.0
 ) -> PropagatedDepths:
-    """Move the depths of image a along the matches to image b, whose pose in a is known."""
+    """Propagate the depths of image a along the matches to image b.
+
+    Args:
+        matches: between the two.
+        camera: of both.
+        depths: of the cells of image a.
+        T_a_b: (4, 4) pose of b in a.
+        drift: see `PropagatedDepths`.
+    """
     value, sigma = depths.at(matches.cell_a)
-    in_b = (homogeneous(camera.normalize(matches.points_a)) - value[:, None] * T_a_b[:3, 3]) @ T_a_b[:3, :3]
-    good = np.isfinite(value) & (in_b[:, 2] > 1e-3)
-    z = in_b[good, 2]
-    return PropagatedDepths(camera.normalize(matches.points_b[good]), value[good] / z, sigma[good] / z**2, drift)
+    z = transfer(homogeneous(camera.normalize(matches.points_a)).T, value, T_a_b)[2]
+    valid = np.isfinite(value) & (z > 1e-3)
+    z = z[valid]
+    points_b = camera.normalize(matches.points_b[valid])
+    return PropagatedDepths(points_b, value[valid] / z, sigma[valid] / z**2, drift)

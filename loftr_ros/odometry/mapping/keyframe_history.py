@@ -1,4 +1,4 @@
-"""Where to look when a frame does not match the keyframe: a few earlier keyframes that show something else."""
+"""Earlier keyframes for relocalization, when a frame does not match the current one."""
 
 from __future__ import annotations
 
@@ -6,39 +6,39 @@ from collections import deque
 from typing import Generic
 
 import numpy as np
-from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.matches import FeaturesT
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.mapping.keyframe import Keyframe
 from loftr_ros.odometry.pose.estimator import COVARIANCE_FLOOR
 
-# The image has to move by this share of its width between two keyframes that are kept: the next one of a camera that
-# moves on shows almost the same, and a frame that does not match one of them matches neither.
+# Least image motion between two stored keyframes, as a share of the image width: nearer ones show almost the same, so a
+# frame that does not match one matches neither.
 _SPACING = 0.125
 
 
 class RecentKeyframes(Generic[FeaturesT]):
-    """The last keyframes of the path that leads to the present one, a few, apart from each other."""
+    """A few of the last keyframes on the path to the current one, spaced by image motion."""
 
     def __init__(self, count: int) -> None:
-        """Keep up to `count` of them."""
+        """Store up to `count` keyframes."""
         self._keyframes: deque[Keyframe[FeaturesT]] = deque(maxlen=count)  # the latest last
         self.clear()
 
     def clear(self) -> None:
-        """Forget them all."""
+        """Drop all."""
         self._keyframes.clear()
-        self._moved_px = np.inf  # how far the image has moved since the latest of them
+        self._moved_px = np.inf  # image motion since the latest of them
         self._tried = 0
 
     def add(self, retired: Keyframe[FeaturesT], moved_px: float, lost: bool) -> None:
-        """Consider a keyframe that is replaced.
+        """Store a replaced keyframe if it is far enough from the last one.
 
         Args:
             retired: the keyframe.
-            moved_px: how far the image of its successor has moved from it.
-            lost: it is replaced because it was lost from sight, so it is the last place that was known.
+            moved_px: image motion from it to its successor, pixels.
+            lost: whether tracking was lost at it; then it is stored in any case, as the last known place.
         """
         if lost or self._moved_px > _SPACING * retired.frame.camera.width:
             self._keyframes.append(retired)
@@ -47,27 +47,25 @@ class RecentKeyframes(Generic[FeaturesT]):
         self._tried = 0
 
     def next(self) -> Keyframe[FeaturesT] | None:
-        """Return the one whose turn it is to be tried, from the latest to the earliest and round again."""
+        """Return the next candidate: from the latest to the earliest, cyclically; None without any."""
         if not self._keyframes:
             return None
         self._tried += 1
         return self._keyframes[-1 - (self._tried - 1) % len(self._keyframes)]
 
     def return_to(self, keyframe: Keyframe[FeaturesT]) -> None:
-        """Forget those that came after this one, which is the present keyframe again."""
+        """Drop this keyframe, which becomes the current one again, and its successors."""
         while self._keyframes and self._keyframes.pop().frame is not keyframe.frame:
             pass
         self._moved_px, self._tried = np.inf, 0
 
 
-def seen_from(
-    keyframe: Keyframe[FeaturesT], T_odom_camera: NDArray[np.float64], covariance: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def relative_to(keyframe: Keyframe[FeaturesT], T_odom_camera: Array, covariance: Array) -> tuple[Array, Array]:
     """Return a pose in odom and its (6, 6) covariance relative to an earlier keyframe of the same path.
 
-    The covariance accumulated along the path from the keyframe on; what came before is common to both poses.
+    The covariance is that of the path from the keyframe on: the errors before it are common to both poses.
     """
     T_keyframe_camera = se3.inverse(keyframe.T_odom_camera) @ T_odom_camera
     common = se3.composed_covariance(keyframe.T_odom_camera, keyframe.covariance, T_keyframe_camera, np.zeros((6, 6)))
-    turn = np.kron(np.eye(2), keyframe.T_odom_camera[:3, :3])
-    return T_keyframe_camera, se3.symmetric(turn.T @ (covariance - common) @ turn) + COVARIANCE_FLOOR
+    adjoint = se3.rotation_adjoint(keyframe.T_odom_camera[:3, :3])
+    return T_keyframe_camera, se3.symmetric(adjoint.T @ (covariance - common) @ adjoint) + COVARIANCE_FLOOR

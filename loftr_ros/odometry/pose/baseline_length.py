@@ -1,36 +1,37 @@
-"""Length of the baseline of a single camera, by the depths that it knows already."""
+"""Length of the baseline of a single camera from the depths that it has triangulated before."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
+
+from loftr_ros.arrays import Array
+from loftr_ros.odometry.geometry.robust import cauchy_cost
 
 # Scale of the Cauchy loss, standard deviations.
 _LOSS_SCALE = 2.0
-# A baseline that is already a robust fit is corrected by this at most.
-_LARGEST_LOG_RATIO = 0.1
+# Bound of the correction: the baseline is a robust fit already.
+_MAX_LOG_RATIO = 0.1
 
 
-def length_ratio(
-    known: NDArray[np.float64],
-    known_sigma: NDArray[np.float64],
-    measured: NDArray[np.float64],
-    measured_sigma: NDArray[np.float64],
-) -> float:
-    """Return by how much a baseline must grow for the (N,) inverse depths triangulated with it to fit the known ones.
+def length_ratio(prior: Array, prior_sigma: Array, triangulated: Array, triangulated_sigma: Array) -> float:
+    """Return the factor on the baseline that aligns inverse depths triangulated with it to prior ones.
 
-    A line through the origin, measured = ratio * known, fitted with errors in both (Deming), Cauchy loss. Least squares
-    that take the known depths for exact come out short by the ratio of error to depth, squared: a fraction of a per
-    cent, but the same way at every keyframe.
+    The slope of triangulated = ratio * prior, fitted with errors in both variables (Deming regression), Cauchy loss.
+    Ordinary least squares takes the prior depths as exact and underestimates the slope by the squared ratio of error to
+    depth: a fraction of a percent, but with the same sign at every keyframe.
+
+    Args:
+        prior, triangulated: (N,) inverse depths, NaN where unknown.
+        prior_sigma, triangulated_sigma: (N,) their standard deviations.
     """
-    both = np.isfinite(known) & np.isfinite(measured)
-    x, x_sigma, y, y_sigma = known[both], known_sigma[both], measured[both], measured_sigma[both]
+    both = np.isfinite(prior) & np.isfinite(triangulated)
+    x, x_sigma, y, y_sigma = prior[both], prior_sigma[both], triangulated[both], triangulated_sigma[both]
 
     def cost(log_ratio: float) -> float:
         ratio = np.exp(log_ratio)
         deviations = (ratio * x - y) / np.hypot(ratio * x_sigma, y_sigma)
-        return float(np.log1p((deviations / _LOSS_SCALE) ** 2).sum())
+        return cauchy_cost((deviations / _LOSS_SCALE) ** 2)
 
-    best = minimize_scalar(cost, bounds=(-_LARGEST_LOG_RATIO, _LARGEST_LOG_RATIO), method="bounded")
+    best = minimize_scalar(cost, bounds=(-_MAX_LOG_RATIO, _MAX_LOG_RATIO), method="bounded")
     return float(np.exp(best.x))

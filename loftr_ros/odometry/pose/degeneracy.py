@@ -1,94 +1,89 @@
-"""Motions and scenes that tell less than they seem to, by name; and the doubt of matches that are divided."""
+"""Degenerate motions and scenes, by name, and the covariance that a competing motion adds."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.pose.pnp import perspective_pose
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry
 from loftr_ros.odometry.states import Degeneracy
 
-# A near point has an inverse depth of so many standard deviations, and with a smaller share of them they are few.
-_NEAR, _FEW = 20.0, 0.05
-# Matches that disagree with the motion are of one mind, rather than wrong, if so many of them agree on another one ...
-_OF_ONE_MIND = 0.2
-# ... and they matter if they are this share of all.
-_MATTERS = 0.1
-# How well this other motion is known, as a share of its difference from the first.
-_ROUGHLY = 0.1
+# Significance of the inverse depth of a near point, in standard deviations, and the least share of near points.
+_NEAR_SIGMAS, _MIN_NEAR_SHARE = 20.0, 0.05
+# Least inlier ratio of a competing motion: among the outliers of the first motion (below, they are plain outliers), and
+# among all matches.
+_MIN_OUTLIER_SHARE, _MIN_COMPETING_SHARE = 0.2, 0.1
+# Relative standard deviation of the difference between both motions.
+_DIFFERENCE_SIGMA = 0.1
 
 
 def degeneracies(
-    geometry: TwoViewGeometry, inliers: NormalizedMatches, is_metric: bool, is_divided: bool, is_ambiguous: bool
+    geometry: TwoViewGeometry, inliers: NormalizedMatches, is_metric: bool, has_competitor: bool, is_ambiguous: bool
 ) -> tuple[Degeneracy, ...]:
-    """Name what is degenerate.
+    """Name the degeneracies of a measured motion.
 
     Args:
-        geometry: what the matches look like without depth.
-        inliers: the matches that agree with the motion, with their depth.
-        is_metric: whether the depth was measured, and not found by the motion itself.
-        is_divided: whether there is a rival motion.
-        is_ambiguous: whether there is a rival direction of the translation.
+        geometry: two-view model that the matches support without depth.
+        inliers: matches that fit the motion, with their depth.
+        is_metric: whether the depth is measured by a sensor, not triangulated from the motion itself.
+        has_competitor: whether other matches fit a competing motion.
+        is_ambiguous: whether another direction of the translation fits nearly as well.
     """
-    near = (inliers.inverse_depth > _NEAR * inliers.sigma).sum()
+    near = (inliers.inverse_depth > _NEAR_SIGMAS * inliers.sigma).sum()
     named = {
         Degeneracy.PURE_ROTATION: geometry is TwoViewGeometry.ROTATION,
         Degeneracy.PLANAR: geometry is TwoViewGeometry.PLANAR,
         Degeneracy.AMBIGUOUS_DIRECTION: is_ambiguous,
-        Degeneracy.FEW_NEAR_POINTS: is_metric and near < _FEW * len(inliers),
-        Degeneracy.COMPETING_MOTION: is_divided,
+        Degeneracy.FEW_NEAR_POINTS: is_metric and near < _MIN_NEAR_SHARE * len(inliers),
+        Degeneracy.COMPETING_MOTION: has_competitor,
     }
     return tuple(degeneracy for degeneracy, present in named.items() if present)
 
 
 def competing_motion_covariance(
-    rays: NormalizedMatches,
-    inliers: NDArray[np.bool_],
-    T_a_b: NDArray[np.float64],
-    threshold: float,
-    min_inliers: int,
-) -> NDArray[np.float64] | None:
-    """Return the doubt that matches cast which agree on another motion than the others do.
+    matches: NormalizedMatches, inliers: NDArray[np.bool_], T_a_b: Array, threshold: float, min_inliers: int
+) -> Array | None:
+    """Return the covariance due to outliers that fit a competing motion, such as that of a moving object.
 
-    Which of the two groups is the world and which moves by itself, the matches do not say; each motion is given the
-    probability of its share of their votes. The result is the (6, 6) covariance of that mixture about `T_a_b`, in the
-    axes of a (see `se3`).
+    Which of the two motions is the camera's is not observable from the matches, so each has the probability of its
+    share of the inliers of both; the result is the covariance of that mixture about `T_a_b`. The competing motion is
+    the better of standing still and PnP on the outliers; without depth only the former, since a second two-view pose
+    would fit too much.
 
     Args:
-        rays: N matches.
-        inliers: (N,) bool, those that agree with `T_a_b`.
-        T_a_b: (4, 4) the motion.
-        threshold: how near an inlier is to where its motion puts it, on the plane z = 1.
-        min_inliers: a motion that fewer agree with is none.
+        matches: N matches.
+        inliers: (N,) bool, those that fit `T_a_b`.
+        T_a_b: (4, 4) measured motion.
+        threshold: largest reprojection error of an inlier, on the plane z = 1.
+        min_inliers: least number of inliers of a motion.
 
     Returns:
-        None if the other matches are few, or agree on nothing. Without depth only standing still is a rival, because
-        two views fit too much then.
+        (6, 6) in the axes of a (see `se3`); None if there is no competing motion.
     """
-    others = rays.select(~inliers)
-    least = max(min_inliers, _MATTERS * len(rays), _OF_ONE_MIND * len(others))
-    if len(others) < least:
+    outliers = matches.select(~inliers)
+    least = max(min_inliers, _MIN_COMPETING_SHARE * len(matches), _MIN_OUTLIER_SHARE * len(outliers))
+    if len(outliers) < least:
         return None
-    standing = np.eye(4), int((np.linalg.norm(others.b - others.a, axis=1) < threshold).sum())
-    moving = perspective_pose(others.select(others.inverse_depth > _NEAR * others.sigma), threshold)
-    T_rival, votes = max(standing, moving or standing, key=lambda rival: rival[1])
-    return None if votes < least else mixture_covariance(T_a_b, T_rival, votes / (votes + inliers.sum()))
+    standing = np.eye(4), int((np.linalg.norm(outliers.b - outliers.a, axis=1) < threshold).sum())
+    moving = perspective_pose(outliers.select(outliers.inverse_depth > _NEAR_SIGMAS * outliers.sigma), threshold)
+    T_competing, votes = max(standing, moving or standing, key=lambda motion: motion[1])
+    return None if votes < least else mixture_covariance(T_a_b, T_competing, votes / (votes + inliers.sum()))
 
 
-def matters(votes: int, num_matches: int) -> bool:
-    """Return whether a competing motion has enough inliers to be one."""
-    return votes >= _MATTERS * num_matches
+def is_competing(num_inliers: int, num_matches: int) -> bool:
+    """Return whether a motion with these inliers is supported well enough to compete with another."""
+    return num_inliers >= _MIN_COMPETING_SHARE * num_matches
 
 
-def mixture_covariance(
-    T_a_b: NDArray[np.float64], T_rival: NDArray[np.float64], probability: float
-) -> NDArray[np.float64]:
-    """Return the (6, 6) covariance about a motion if another one is the true one with this probability."""
-    turn = se3.log_rotation(T_rival[:3, :3] @ T_a_b[:3, :3].T)
-    shift = T_rival[:3, 3] - T_a_b[:3, 3]
-    difference = np.concatenate([shift, turn])
-    roughness = (_ROUGHLY * np.repeat([np.linalg.norm(shift), np.linalg.norm(turn)], 3)) ** 2
-    return np.asarray(probability * (1.0 - probability) * (np.outer(difference, difference) + np.diag(roughness)))
+def mixture_covariance(T_a_b: Array, T_competing: Array, probability: float) -> Array:
+    """Return the (6, 6) covariance about a motion if a competing one is the true one with this probability."""
+    rotation_vector = se3.log_rotation(T_competing[:3, :3] @ T_a_b[:3, :3].T)
+    shift = T_competing[:3, 3] - T_a_b[:3, 3]
+    difference = np.concatenate([shift, rotation_vector])
+    lengths = np.repeat([np.linalg.norm(shift), np.linalg.norm(rotation_vector)], 3)
+    variance = np.diag((_DIFFERENCE_SIGMA * lengths) ** 2)
+    return np.asarray(probability * (1.0 - probability) * (np.outer(difference, difference) + variance))

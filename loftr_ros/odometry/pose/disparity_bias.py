@@ -1,27 +1,28 @@
-"""The error that all disparities of a stereo rig have in common, learned while driving.
+"""Online estimate of the disparity bias of a stereo rig: the error that all its disparities have in common.
 
-A rectification that is a fifth of a pixel off, which is usual, makes every point too near or too far by the same
-inverse depth. That lengthens or shortens all motion, by a few per cent where the scene is far away. Near and far points
-then disagree about the motion of the camera, which tells the offset.
+A residual rectification error of a fifth of a pixel is usual, and shifts all inverse depths by the same amount. That
+scales all motion by a few percent where the scene is far away. Near and far points then disagree about the motion,
+which makes the bias observable.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-# One frame tells the offset this well, as a share of what was known at the start: disparities of one scene err alike.
-_OF_ONE_FRAME = 1 / 3
-# How far it wanders from frame to frame, likewise: a rig changes with temperature only.
-_DRIFT = 1 / 150
+# Standard deviation of the measurement of one frame, as a share of the initial one: disparity errors of one scene are
+# correlated.
+_MEASUREMENT_SIGMA = 1 / 3
+# Random walk of the bias per frame, likewise: a rig changes with temperature only.
+_WALK_SIGMA = 1 / 150
 
 
 @dataclass(frozen=True)
 class DisparityBias:
-    """What is known of it (a Kalman filter of one state).
+    """Kalman filter of one state, the bias, as inverse depth.
 
     Attributes:
-        initial_sigma: standard deviation before anything was seen, as inverse depth, 1/m; 0: there is no offset.
-        value: by how much the inverse depth that the rig measures must grow.
+        initial_sigma: standard deviation before any measurement, 1/m; 0: there is no bias.
+        value: correction to add to the inverse depths that the rig measures, 1/m.
         sigma: standard deviation of `value`.
     """
 
@@ -31,15 +32,15 @@ class DisparityBias:
 
     @staticmethod
     def unknown(sigma: float) -> DisparityBias:
-        """Start from what a calibration usually leaves: `sigma` as inverse depth, 1/m."""
-        return DisparityBias(sigma, 0.0, sigma)
+        """Start at zero with the standard deviation that calibration leaves, as inverse depth, 1/m."""
+        return DisparityBias(initial_sigma=sigma, value=0.0, sigma=sigma)
 
     def updated(self, measured: float) -> DisparityBias:
-        """Take what one more frame says the offset is."""
+        """Return the filter after the measurement of one more frame, 1/m."""
         if self.initial_sigma == 0:
             return self
-        variance = self.sigma**2 + (_DRIFT * self.initial_sigma) ** 2
-        gain = variance / (variance + (_OF_ONE_FRAME * self.initial_sigma) ** 2)
+        variance = self.sigma**2 + (_WALK_SIGMA * self.initial_sigma) ** 2
+        gain = variance / (variance + (_MEASUREMENT_SIGMA * self.initial_sigma) ** 2)
         return replace(
             self, value=self.value + gain * (measured - self.value), sigma=float(((1.0 - gain) * variance) ** 0.5)
         )

@@ -1,10 +1,9 @@
-"""A second look at matches that do not agree: with those alone that are where the motion so far lets expect them.
+"""Guided matching: a second estimate from the matches inside the gate of the predicted motion.
 
-Equal panels along a wall match each other, one panel off, and they do so in agreement. The images alone do not tell;
-but no camera jumps by a panel from one frame to the next. So where fewer than half of the matches agree on a motion, or
-on one that is not foreseen, only those near the places that the prediction gives them are heard (as in the active
-search of Davison et al., "MonoSLAM: Real-Time Single Camera SLAM", TPAMI 2007). A camera that did change its motion
-that fast has no such matches, or much fewer.
+Repeated texture, such as equal panels along a wall, yields matches that agree on a wrong motion. The images alone do
+not resolve that; the motion model does. So where the inlier ratio is low, or the motion is outside the Mahalanobis gate
+of the prediction, the pose is estimated again from the matches inside the gate (active search: Davison et al.,
+"MonoSLAM: Real-Time Single Camera SLAM", TPAMI 2007). A camera that did accelerate that hard has few matches inside.
 """
 
 from __future__ import annotations
@@ -14,98 +13,101 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry.gating import within_mahalanobis_gate
-from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, homogeneous
-from loftr_ros.odometry.pose.degeneracy import matters, mixture_covariance
+from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, transfer
+from loftr_ros.odometry.pose.degeneracy import is_competing, mixture_covariance
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 
-# A motion that fewer of the matches agree with asks for a second look.
-_SURE_SHARE = 1 / 2
-# What the prediction foresees in this many standard deviations is expected: less than what is merely possible.
-_EXPECTED = 0.5
-# What is expected needs this share of the votes for what is not, and is another motion if fewer have voted for both.
-_ENOUGH, _SAME = 1 / 2, 1 / 2
-# Inlier ratio that the predicted motion needs against a sudden one: this many do not agree on a prediction by chance,
-# and the other motion is of something that fills the view.
-_ENOUGH_IF_SUDDEN = 1 / 8
+# Inlier ratio below which a motion needs a guided pass.
+_MIN_INLIER_RATIO = 1 / 2
+# Size of the gate in standard deviations of the prediction.
+_GATE_SIGMAS = 0.5
+# Inliers that the guided motion needs, as a share of those of the first motion ...
+_MIN_SHARE = 1 / 2
+# ... and if the first is a sudden acceleration: random matches do not agree on a prediction this often, so the first
+# motion is that of an object that fills the view.
+_MIN_SHARE_IF_SUDDEN = 1 / 8
+# Share of common inliers above which both motions are the same.
+_SAME_MOTION_SHARE = 1 / 2
 
 
-def needs_guided_pass(
-    motion: RelativePoseEstimate | None, T_predicted: NDArray[np.float64], covariance: NDArray[np.float64]
-) -> bool:
-    """Return whether to look again: there is no motion, its inlier ratio is low, or it is not foreseen.
+def needs_guided_pass(motion: RelativePoseEstimate | None, T_predicted: Array, covariance: Array) -> bool:
+    """Return whether to estimate again: no motion, a low inlier ratio, or outside the Mahalanobis gate.
 
-    What a competing motion adds to the covariance excuses none: it is there because one of the two may be of an object.
+    The gate does not include the covariance of a competing motion: one of the two may be that of an object.
     """
-    if motion is None or motion.inliers.mean() < _SURE_SHARE:
+    if motion is None or motion.inliers.mean() < _MIN_INLIER_RATIO:
         return True
-    return not within_mahalanobis_gate(motion.T_keyframe_camera, motion.undoubted, T_predicted, covariance)
+    return not within_mahalanobis_gate(motion.T_keyframe_camera, motion.own_covariance, T_predicted, covariance)
 
 
-def gated_matches(
-    rays: NormalizedMatches, T_a_b: NDArray[np.float64], covariance: NDArray[np.float64], tolerance: float
-) -> NDArray[np.bool_]:
-    """Tell which of N matches are where a predicted pose lets expect them; none without any depth.
+def gated_matches(matches: NormalizedMatches, T_a_b: Array, covariance: Array, tolerance: float) -> NDArray[np.bool_]:
+    """Return which of N matches lie within the gate of a predicted pose; none if no match has depth.
 
     Args:
-        rays: the matches; one without depth is taken to be as far away as the others are.
+        matches: those without depth are assumed at the median depth of the others.
         T_a_b: (4, 4) prediction.
-        covariance: (6, 6) of it, see `se3`.
-        tolerance: how far a match may be off by itself, on the plane z = 1.
+        covariance: (6, 6) of the prediction, see `se3`.
+        tolerance: error of a match itself, on the plane z = 1.
 
     Returns:
         (N,) bool.
     """
-    known = rays.known
-    if not known.any():
-        return known
-    rho = np.where(known, rays.inverse_depth, np.median(rays.inverse_depth[known]))
-    in_b = (homogeneous(rays.a) - rho[:, None] * T_a_b[:3, 3]) @ T_a_b[:3, :3]
-    distance = np.linalg.norm(in_b[:, :2] / np.maximum(in_b[:, 2:], 1e-3) - rays.b, axis=1)
-    shift, turn = np.sqrt([np.linalg.eigvalsh(part)[-1] for part in (covariance[:3, :3], covariance[3:, 3:])])
-    return np.asarray(distance < tolerance + _EXPECTED * np.hypot(rho * shift, turn))
+    has_depth = matches.has_depth
+    if not has_depth.any():
+        return has_depth
+    rho = np.where(has_depth, matches.inverse_depth, np.median(matches.inverse_depth[has_depth]))
+    in_b = transfer(matches.columns_a, rho, T_a_b)
+    distance = np.linalg.norm(in_b[:2] / np.maximum(in_b[2], 1e-3) - matches.columns_b, axis=0)
+    position_sigma, rotation_sigma = np.sqrt(
+        [np.linalg.eigvalsh(part)[-1] for part in (covariance[:3, :3], covariance[3:, 3:])]
+    )
+    return np.asarray(distance < tolerance + _GATE_SIGMAS * np.hypot(rho * position_sigma, rotation_sigma))
 
 
-def fits_gated(motion: RelativePoseEstimate | None, expected: NDArray[np.bool_]) -> bool:
-    """Tell whether most of the matches that agree with a motion are expected ones; then these tell nothing new."""
-    return motion is not None and bool(expected[motion.inliers].mean() >= _SAME)
+def fits_gated(motion: RelativePoseEstimate | None, gated: NDArray[np.bool_]) -> bool:
+    """Return whether most inliers of a motion lie within the gate, so that a guided pass would repeat it."""
+    return motion is not None and bool(gated[motion.inliers].mean() >= _SAME_MOTION_SHARE)
 
 
 def selected(
     motion: RelativePoseEstimate | None,
-    again: RelativePoseEstimate | None,
-    expected: NDArray[np.bool_],
+    guided: RelativePoseEstimate | None,
+    gated: NDArray[np.bool_],
     is_sudden: bool = False,
 ) -> RelativePoseEstimate | None:
-    """Choose between the motion of all matches and that of the expected ones, if this is another one.
+    """Select between the motion of all matches and that of the gated ones, if they differ.
 
-    The one that is not chosen is named as a competing motion, and widens the covariance unless it was unlikely anyway.
+    The other one becomes a competing motion, and adds to the covariance if it has enough inliers.
 
     Args:
-        motion: of N matches.
-        again: of M of them.
-        expected: (N,) bool, which M.
-        is_sudden: `motion` is an acceleration that no camera survives: that of a moving object, most likely.
+        motion: from N matches.
+        guided: from the M gated ones.
+        gated: (N,) bool, which M.
+        is_sudden: whether `motion` exceeds the acceleration of any camera, so it is likely that of a moving object.
     """
-    if again is None or again.observable is not ObservableDof.FULL:
+    if guided is None or guided.observable is not ObservableDof.FULL:
         return motion
-    again = _of_all(again, expected)
+    guided = _over_all(guided, gated)
     if motion is None:
-        return again
-    votes, rival_votes = int(again.inliers.sum()), int(motion.inliers.sum())
-    if (motion.inliers & again.inliers).sum() >= _SAME * votes:
+        return guided
+    guided_inliers, first_inliers = int(guided.inliers.sum()), int(motion.inliers.sum())
+    if (motion.inliers & guided.inliers).sum() >= _SAME_MOTION_SHARE * guided_inliers:
         return motion
-    if votes >= (_ENOUGH_IF_SUDDEN if is_sudden else _ENOUGH) * rival_votes:
-        return again.doubted(again.doubt) if matters(rival_votes, len(expected)) else again
-    if not matters(votes, len(expected)):
+    if guided_inliers >= (_MIN_SHARE_IF_SUDDEN if is_sudden else _MIN_SHARE) * first_inliers:
+        competes = is_competing(first_inliers, len(gated))
+        return guided.with_competing_motion(guided.competing_covariance) if competes else guided
+    if not is_competing(guided_inliers, len(gated)):
         return motion
-    probability = votes / (votes + rival_votes)
-    return motion.doubted(mixture_covariance(motion.T_keyframe_camera, again.T_keyframe_camera, probability))
+    probability = guided_inliers / (guided_inliers + first_inliers)
+    covariance = mixture_covariance(motion.T_keyframe_camera, guided.T_keyframe_camera, probability)
+    return motion.with_competing_motion(covariance)
 
 
-def _of_all(motion: RelativePoseEstimate, heard: NDArray[np.bool_]) -> RelativePoseEstimate:
-    """Say of all matches what a motion says of those that were heard."""
-    inliers, gains = np.zeros(len(heard), bool), np.zeros((len(heard), 6))
-    inliers[heard], gains[heard] = motion.inliers, motion.depth_sensitivity
-    return replace(motion, inliers=inliers, depth_sensitivity=gains)
+def _over_all(motion: RelativePoseEstimate, gated: NDArray[np.bool_]) -> RelativePoseEstimate:
+    """Expand the per-match arrays of an estimate from the M gated matches to all N."""
+    inliers, sensitivity = np.zeros(len(gated), bool), np.zeros((len(gated), 6))
+    inliers[gated], sensitivity[gated] = motion.inliers, motion.depth_sensitivity
+    return replace(motion, inliers=inliers, depth_sensitivity=sensitivity)

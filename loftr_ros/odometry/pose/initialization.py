@@ -1,89 +1,95 @@
-"""Where a camera may be whose rotation is about known, from matches with depth: where refinement starts."""
+"""Initial poses from matches with depth, for the refinement."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, triangulate
+from loftr_ros.odometry.geometry.robust import cauchy_weights
 from loftr_ros.odometry.pose.pnp import perspective_pose
-from loftr_ros.odometry.pose.residuals import Linearization
+from loftr_ros.odometry.pose.residuals import LinearizedResiduals
 from loftr_ros.odometry.pose.two_view import TwoViewPose
 
-# Inverse depths of at least this many standard deviations tell the length of a translation.
-_NEAR = 3.0
-# About so many matches are enough to find a start, and to tell which is the best.
-_MANY = 300
-# A start that explains this share of what the essential matrix explains is good enough.
-_NEARLY_ALL = 0.9
+# Least significance of an inverse depth, in standard deviations, for the length of a translation.
+_NEAR_SIGMAS = 3.0
+# Size of the subset of matches that initial poses are computed and scored on.
+_SUBSET_SIZE = 300
+# Inlier ratio of an initial pose, as a share of the essential matrix's, that makes PnP unnecessary.
+_SUFFICIENT_SHARE = 0.9
 
 
-def start_with_depth(
-    two_view: TwoViewPose, rays: NormalizedMatches, noise: float, threshold: float
-) -> NDArray[np.float64]:
-    """Find the (4, 4) pose that N matches with depth ask for, where their essential matrix is known.
+def start_with_depth(two_view: TwoViewPose, matches: NormalizedMatches, noise: float, threshold: float) -> Array:
+    """Return the (4, 4) initial T_a_b of matches with depth: the two-view pose given a length, or PnP.
 
-    A pose by random samples is only tried where the others do not explain what the essential matrix does.
+    PnP by RANSAC runs only if the former explains fewer matches than the essential matrix does.
 
     Args:
-        two_view: what the essential matrix says.
-        rays: N matches.
+        two_view: pose from the essential matrix.
+        matches: N matches.
         noise: standard deviation of a match, on the plane z = 1.
         threshold: largest error of an inlier, on the plane z = 1.
     """
-    few, agreeing = rays.subsampled(_MANY), rays.select(two_view.inliers & rays.known).subsampled(_MANY)
-    best = translated(se3.transform(two_view.R_a_b, two_view.direction), agreeing, few, noise)
-    if (best.errors_at(best.T) < threshold).mean() < _NEARLY_ALL * two_view.inliers.mean():
-        perspective = perspective_pose(
-            rays.select(rays.inverse_depth > _NEAR * rays.sigma).subsampled(_MANY), threshold
-        )
+    subset = matches.subsampled(_SUBSET_SIZE)
+    inliers = matches.select(two_view.inliers & matches.has_depth).subsampled(_SUBSET_SIZE)
+    best = translated(se3.transform(two_view.R_a_b, two_view.direction), inliers, subset, noise)
+    if (best.errors_at(best.T) < threshold).mean() < _SUFFICIENT_SHARE * two_view.inliers.mean():
+        near = matches.select(matches.inverse_depth > _NEAR_SIGMAS * matches.sigma).subsampled(_SUBSET_SIZE)
+        perspective = perspective_pose(near, threshold)
         if perspective is not None:
-            best = min(best, Linearization.rough(perspective[0], few, noise), key=lambda start: start.cost)
+            candidate = LinearizedResiduals.with_nominal_noise(perspective[0], subset, noise)
+            best = min(best, candidate, key=lambda start: start.cost)
     return best.T
 
 
 def translated(
-    T_a_b: NDArray[np.float64], agreeing: NormalizedMatches, few: NormalizedMatches, noise: float
-) -> Linearization:
-    """Give a pose the translation that the depths ask for: the better of two.
+    T_a_b: Array, inliers: NormalizedMatches, subset: NormalizedMatches, noise: float
+) -> LinearizedResiduals:
+    """Replace the translation of a pose by one from depth: the better, by cost, of two.
 
-    One is along the direction that it has, as long as the median of the depths says, which no outlier spoils; the other
-    needs no direction, which a rotation does not give and a plane gives wrongly.
+    One keeps the direction and takes the median length, which is robust to outliers; the other is linear least squares,
+    which needs no direction: a pure rotation has none, and that of a planar scene may be wrong.
 
     Args:
-        T_a_b: (4, 4); the length of its translation does not matter.
-        agreeing: matches with depth that agree with its rotation and direction.
-        few: matches that tell which is the better.
+        T_a_b: (4, 4); the length of its translation is ignored.
+        inliers: matches with depth that fit its rotation and direction.
+        subset: matches that both are scored on.
         noise: standard deviation of a match, on the plane z = 1.
     """
     R = T_a_b[:3, :3]
-    starts = [se3.transform(R, position_from_depth(R, agreeing, noise))]
-    measured, _ = triangulate(agreeing.a, agreeing.b, T_a_b, noise)
-    near = np.isfinite(measured) & (agreeing.inverse_depth > _NEAR * agreeing.sigma)
+    starts = [se3.transform(R, position_from_depth(R, inliers, noise))]
+    triangulated_rho, _ = triangulate(inliers.a, inliers.b, T_a_b, noise)
+    near = np.isfinite(triangulated_rho) & (inliers.inverse_depth > _NEAR_SIGMAS * inliers.sigma)
     if near.any():
-        length = float(np.median(measured[near] / agreeing.inverse_depth[near]))
+        length = float(np.median(triangulated_rho[near] / inliers.inverse_depth[near]))
         starts.append(se3.transform(R, length * T_a_b[:3, 3]))
-    return min((Linearization.rough(T, few, noise) for T in starts), key=lambda start: start.cost)
+    candidates = (LinearizedResiduals.with_nominal_noise(T, subset, noise) for T in starts)
+    return min(candidates, key=lambda start: start.cost)
 
 
-def position_from_depth(R_a_b: NDArray[np.float64], rays: NormalizedMatches, noise: float) -> NDArray[np.float64]:
-    """Return the (3,) position of camera b in a, its rotation being known, from matches with depth.
+def position_from_depth(R_a_b: Array, matches: NormalizedMatches, noise: float) -> Array:
+    """Return the (3,) position of camera b in a by linear least squares, given the rotation.
 
-    With u = R^T x_a and q = R^T p the image of the point is (u - rho q), so the two equations of each match are linear
-    in q; they are solved by least squares, reweighted five times (Cauchy).
+    With u = R^T x_a and q = R^T p a point is transferred to u - rho q, so its two projection equations are linear in q;
+    IRLS with five iterations (Cauchy loss).
+
+    Args:
+        R_a_b: (3, 3).
+        matches: N matches; those without depth are ignored.
+        noise: standard deviation of a match, on the plane z = 1.
     """
-    known = rays.select(rays.known)
-    rho, b = known.inverse_depth, known.columns_b
-    u = R_a_b.T @ known.columns_a
-    nothing = np.zeros_like(rho)
-    A = np.stack([np.append(rho, nothing), np.append(nothing, rho), -np.tile(rho, 2) * b.ravel()])
+    matches = matches.select(matches.has_depth)
+    rho, b = matches.inverse_depth, matches.columns_b
+    u = R_a_b.T @ matches.columns_a
+    zeros = np.zeros_like(rho)
+    A = np.stack([np.append(rho, zeros), np.append(zeros, rho), -np.tile(rho, 2) * b.ravel()])
     y = (u[:2] - b * u[2]).ravel()
-    weights: NDArray[np.float64] = np.ones(len(rho))
-    q: NDArray[np.float64] = np.zeros(3)
+    weights: Array = np.ones(len(rho))
+    q: Array = np.zeros(3)
     for _ in range(5):
         weighted = A * np.tile(weights, 2)
         q = np.linalg.lstsq(weighted @ A.T, weighted @ y, rcond=None)[0]
         squared = ((q @ A - y) ** 2).reshape(2, -1).sum(axis=0)
-        weights = 1.0 / (1.0 + squared / max(4.0 * noise**2, float(np.median(squared))))
+        weights = cauchy_weights(squared / max(4.0 * noise**2, float(np.median(squared))))
     return np.asarray(R_a_b @ q)

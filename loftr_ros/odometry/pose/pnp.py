@@ -1,40 +1,40 @@
-"""Pose of a camera from points whose depth is known (perspective-n-point)."""
+"""Camera pose from points of known depth (perspective-n-point)."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, homogeneous
 
 _ITERATIONS = 100
-_MINIMUM = 8
+_MIN_MATCHES = 8
 
 
-def perspective_pose(near: NormalizedMatches, threshold: float) -> tuple[NDArray[np.float64], int] | None:
-    """Return the (4, 4) T_a_b that most of the matches agree with, and how many: three points each (AP3P) and RANSAC.
+def perspective_pose(matches: NormalizedMatches, threshold: float) -> tuple[Array, int] | None:
+    """Estimate T_a_b by AP3P (Ke and Roumeliotis, CVPR 2017) and RANSAC.
 
     Args:
-        near: matches of which all have depth.
-        threshold: how near an inlier is to where the pose puts it, on the plane z = 1.
+        matches: all with depth.
+        threshold: largest reprojection error of an inlier, on the plane z = 1.
 
     Returns:
-        None if the matches are too few, or agree on nothing.
+        (4, 4) pose of camera b in camera a, and its number of inliers; None without a consensus.
     """
-    if len(near) < _MINIMUM:
+    if len(matches) < _MIN_MATCHES:
         return None
-    found, turn, position, inliers = cv2.solvePnPRansac(
-        homogeneous(near.a) / near.inverse_depth[:, None],
-        near.b,
+    found, rotation_vector, position, inliers = cv2.solvePnPRansac(
+        homogeneous(matches.a) / matches.inverse_depth[:, None],
+        matches.b,
         np.eye(3),
         None,
         iterationsCount=_ITERATIONS,
         reprojectionError=threshold,
         flags=cv2.SOLVEPNP_AP3P,
     )
-    if not found or not np.isfinite(turn).all() or not np.isfinite(position).all():
+    if not found or not np.isfinite(rotation_vector).all() or not np.isfinite(position).all():
         return None
-    T_b_a = se3.transform(se3.exp_rotation(turn.ravel()), position.ravel())
+    T_b_a = se3.transform(se3.exp_rotation(rotation_vector.ravel()), position.ravel())
     return se3.inverse(T_b_a), len(inliers)

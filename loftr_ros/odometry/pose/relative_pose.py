@@ -1,4 +1,4 @@
-"""Relative pose of two images from their matches alone: what the odometry does where no depth is known."""
+"""Relative pose of two images from their matches alone: the estimator of the odometry without depth."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.geometry.camera import Camera
@@ -14,8 +15,8 @@ from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.pose.estimator import estimate_relative_pose
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry
 
-# Two images that have little in common are what one asks about; nothing goes on from a wrong answer.
-_CONFIG = OdometryConfig(min_inlier_share=0.1)
+# Image pairs with little overlap are the usual case, and a wrong pose has no consequences for later frames.
+_CONFIG = OdometryConfig(min_inlier_ratio=0.1)
 
 
 @dataclass(frozen=True)
@@ -23,15 +24,15 @@ class RelativePose:
     """Pose of camera b in camera a, optical frames; the length of the translation is unknown.
 
     Attributes:
-        geometry: what the matches can tell.
+        geometry: two-view model that the matches support.
         T_a_b: (4, 4); its translation is a unit vector, or zero where the geometry is ROTATION.
-        inliers: (N,) bool, matches that agree with the pose.
+        inliers: (N,) bool, matches that fit the pose.
         parallax_px: median image motion of the inliers that rotation does not explain, pixels.
-        noise_px: standard deviation of the inliers' coordinates that the residuals show, pixels.
+        noise_px: robust standard deviation of a coordinate of the inliers, pixels.
     """
 
     geometry: TwoViewGeometry
-    T_a_b: NDArray[np.float64]
+    T_a_b: Array
     inliers: NDArray[np.bool_]
     parallax_px: float
     noise_px: float
@@ -40,32 +41,38 @@ class RelativePose:
 def relative_pose(
     matches: Matches, camera_a: Camera, camera_b: Camera | None = None, config: OdometryConfig | None = None
 ) -> RelativePose | None:
-    """Estimate the relative pose: essential matrix by MAGSAC++, then refinement over all matches.
+    """Estimate the relative pose of two images: essential matrix by MAGSAC++, then robust refinement over all matches.
 
     Args:
-        matches: N matches.
-        camera_a: that took image a.
-        camera_b: that took image b, if it is another one.
-        config: thresholds and noise; its mode does not matter. By default that of the odometry, with more outliers.
+        matches: N matches, pixels.
+        camera_a: calibration of image a.
+        camera_b: calibration of image b, if it differs.
+        config: thresholds and noise; its mode has no effect. By default that of the odometry, with more outliers.
 
     Returns:
-        None if too few matches agree on a motion.
+        None without a consensus.
     """
     camera_b, config = camera_b or camera_a, config or _CONFIG
     focal = (camera_a.focal + camera_b.focal) / 2
-    rays = _rays(matches, camera_a, camera_b)
-    motion = estimate_relative_pose(rays, focal, np.zeros(3), 1.0, config)
+    normalized = _normalized(matches, camera_a, camera_b)
+    motion = estimate_relative_pose(normalized, focal, np.zeros(3), 1.0, config)
     if motion is None:
         return None
-    return RelativePose(motion.geometry, motion.T_keyframe_camera, motion.inliers, motion.parallax_px, motion.noise_px)
+    return RelativePose(
+        geometry=motion.geometry,
+        T_a_b=motion.T_keyframe_camera,
+        inliers=motion.inliers,
+        parallax_px=motion.parallax_px,
+        noise_px=motion.noise_px,
+    )
 
 
-def _rays(matches: Matches, camera_a: Camera, camera_b: Camera) -> NormalizedMatches:
+def _normalized(matches: Matches, camera_a: Camera, camera_b: Camera) -> NormalizedMatches:
     unknown = np.full(len(matches), np.nan)
     return NormalizedMatches(
-        camera_a.normalize(matches.points_a),
-        camera_b.normalize(matches.points_b),
-        unknown,
-        unknown,
-        matches.covariance_b,
+        a=camera_a.normalize(matches.points_a),
+        b=camera_b.normalize(matches.points_b),
+        inverse_depth=unknown,
+        sigma=unknown,
+        covariance_b=matches.covariance_b,
     )

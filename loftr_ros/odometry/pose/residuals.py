@@ -1,14 +1,14 @@
-"""How far matches are from where a pose puts them, in standard deviations.
+"""Residuals of matches with and without depth around a relative pose, in standard deviations, and their Jacobian.
 
-The point of image a at ray x (z = 1) and inverse depth rho lies in camera b along R^T (x - rho p), with T_a_b = (R, p).
-An error of rho moves its image along the epipolar line. So the residual of a match is split into two:
+The point of image a at x (z = 1) and inverse depth rho is transferred to R^T (x - rho p) in camera b, T_a_b = (R, p).
+An error of rho moves its image along the epipolar line, so the reprojection error of a match has two residuals:
 
 - across the epipolar line: depends on the pose alone; its noise is that of the match;
 - along the line: its noise is that of the match and of the depth together; left out where the depth is unknown.
 
-The first alone is the epipolar distance in image b (the point of image a is a grid cell, so it has no noise), both are
-the reprojection error, and a poor depth slides from one to the other by its own uncertainty. This is what remains of
-least squares over the pose and all depths when the depths are eliminated.
+The first alone is the epipolar distance in image b (the point of image a is the middle of a cell, so it has no noise);
+both are the reprojection error; the depth's uncertainty blends between them. This is least squares over the pose and
+all depths after the depths have been marginalized (Schur complement).
 """
 
 from __future__ import annotations
@@ -19,34 +19,37 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, inverse_depths
+from loftr_ros.arrays import Array
+from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, transfer, triangulate_rotated
+from loftr_ros.odometry.geometry.robust import cauchy_cost, sigma_from_mad
 
-# Residuals beyond this many standard deviations have nothing to do with the noise.
-_OUTLIER = 3.0
-# Where no depth is known, triangulated ones are followed to this many standard deviations from their median, since the
-# inverse depths of a scene have a heavy tail: at too small a depth the Jacobian is too small, and the steps overshoot.
-# Without a limit an outlier's leverage has none. Measured on simulated pairs: _OUTLIER doubles the median error of the
-# direction, 30 and 1000 equal 10. Where other depths are known, _OUTLIER has a 15 % smaller drift in the corridor.
-_HEAVY_TAIL = 10.0
-# ... and the normal ones among the others have this variance.
+# Residuals beyond this many standard deviations are outliers: they are left out of estimates of the noise.
+OUTLIER_SIGMAS = 3.0
+# Variance of a standard normal distribution truncated there.
 _TRUNCATED_VARIANCE = 0.973
-# The noise that depths are said to have counts as much as this many residuals that show it.
+# Without any prior depth the linearization follows triangulated depths to this many standard deviations from their
+# median: inverse depths of a scene have a heavy tail, and too small a depth makes the Jacobian too small and the steps
+# overshoot. The limit bounds the leverage of outliers. Measured on simulated pairs: OUTLIER_SIGMAS doubles the median
+# error of the direction, 30 and 1000 equal 10. With other depths known, OUTLIER_SIGMAS has a 15 % smaller drift in the
+# corridor.
+_HEAVY_TAIL_SIGMAS = 10.0
+# Prior of the depth noise factor: it is 1 with the weight of this many residuals.
 _PRIOR_COUNT = 50.0
-# ... and is at most so many times what they are said to be; else matches that are wrong pass for wrong depths.
-_LARGEST_DEPTH_FACTOR = 3.0
-# About so many matches tell how deep the scene is.
-_MANY = 200
+# Upper bound of that factor, so that wrong matches cannot pass as depth errors.
+_MAX_DEPTH_FACTOR = 3.0
+# Size of the subset of matches that the distribution of the scene's depth is taken from.
+_SUBSET_SIZE = 200
 # Least depth in camera b, as a share of that in camera a.
-_NEAREST = 0.1
+_MIN_RELATIVE_DEPTH = 0.1
 
 
 @dataclass(frozen=True)
 class NoiseScales:
-    """How large the noise is.
+    """Scales of the noise, estimated in turns with the pose.
 
     Attributes:
         noise: standard deviation of one coordinate of a typical match, on the plane z = 1.
-        depth: errors of depths as a multiple of what they are said to be.
+        depth: factor on the standard deviations of the inverse depths.
     """
 
     noise: float
@@ -54,90 +57,95 @@ class NoiseScales:
 
 
 @dataclass(frozen=True)
-class Linearization:
-    """Residuals of N matches around a pose T: two each, across and along the epipolar line.
+class LinearizedResiduals:
+    """Residuals of N matches around a pose: two each, across and along the epipolar line.
 
-    The matches are the last axis of every array, so that a coordinate of all of them lies in one piece of memory.
+    The matches are the last axis of every array, so each coordinate of all of them is one block of memory.
 
     Attributes:
-        T: (4, 4).
+        T: (4, 4) T_a_b.
         scales: of the noise.
-        points: (3, N) points of image a, z = 1.
-        rays_b: (2, N) points of image b.
-        rho: (N,) inverse depths.
+        points_a: (3, N) homogeneous points of image a, z = 1.
+        points_b: (2, N) points of image b.
+        rho: (N,) inverse depths of the linearization.
         rho_sigma: (N,) their standard deviations, zero for points at infinity.
-        slide: (N,) how far along its line a point is moved by what its known depth differs from `rho`.
+        along_offset: (N,) shift along the line by the difference between the measured inverse depth and `rho`.
         axes: (2, 2, N) x and y of the unit vectors across and along.
-        sigma: (2, N) standard deviations across and along; infinite where the depth is unknown, and so no residual.
-        depth_share: (N,) share of the depth in the variance along.
-        by_depth: (N,) derivatives of the residuals along by the known inverse depths.
+        sigma: (2, N) standard deviations across and along; infinite where the depth is unknown, so the residual is 0.
+        depth_share: (N,) share of the depth noise in the variance along.
+        by_depth: (N,) derivatives of the residuals along by the measured inverse depths.
     """
 
-    T: NDArray[np.float64]
+    T: Array
     scales: NoiseScales
-    points: NDArray[np.float64]
-    rays_b: NDArray[np.float64]
-    rho: NDArray[np.float64]
-    rho_sigma: NDArray[np.float64]
-    slide: NDArray[np.float64]
-    axes: NDArray[np.float64]
-    sigma: NDArray[np.float64]
-    depth_share: NDArray[np.float64]
-    by_depth: NDArray[np.float64]
+    points_a: Array
+    points_b: Array
+    rho: Array
+    rho_sigma: Array
+    along_offset: Array
+    axes: Array
+    sigma: Array
+    depth_share: Array
+    by_depth: Array
 
     @staticmethod
     def at(
-        T: NDArray[np.float64],
-        rays: NormalizedMatches,
-        depth_sigma: NDArray[np.float64],
+        T: Array,
+        matches: NormalizedMatches,
+        depth_sigma: Array,
         scales: NoiseScales,
         at_infinity: bool = False,
-        offset: float = 0.0,
-    ) -> Linearization:
-        """Fix the epipolar lines and weights at the pose T.
+        bias: float = 0.0,
+    ) -> LinearizedResiduals:
+        """Compute the epipolar lines, inverse depths and standard deviations at a pose.
 
         Args:
             T: (4, 4) T_a_b.
-            rays: N matches; `rays.sigma` is what each depth errs by itself.
-            depth_sigma: (N,) what it errs in all.
+            matches: N matches; `matches.sigma` is the independent error of each depth.
+            depth_sigma: (N,) standard deviations of the depths with the errors that they have in common.
             scales: of the noise.
-            at_infinity: matches without depth are infinitely far away; else they are where they are on their line.
-            offset: is added to all inverse depths.
+            at_infinity: put matches without depth at infinity (pure rotation) instead of triangulating them.
+            bias: is added to all measured inverse depths, 1/m.
         """
-        points, rays_b = rays.columns_a, rays.columns_b
-        turned, baseline = T[:3, :3].T @ points, T[:3, :3].T @ T[:3, 3]
-        told = np.where(rays.known, rays.inverse_depth + offset, 0.0)
-        # A depth that puts the point behind camera b, or right before it, is wrong, and has a leverage without bounds.
-        known = rays.known & (turned[2] - told * baseline[2] > _NEAREST)
-        seen = inverse_depths(turned, baseline, rays_b, scales.noise)
-        rho, rho_sigma = _likeliest_depth(known, told, scales.depth * rays.sigma, *seen, at_infinity)
-        slope = _slope(turned - rho * baseline[:, None], baseline)
+        points_a, points_b = matches.columns_a, matches.columns_b
+        rotated, baseline = T[:3, :3].T @ points_a, T[:3, :3].T @ T[:3, 3]
+        measured_rho = np.where(matches.has_depth, matches.inverse_depth + bias, 0.0)
+        # A depth that puts the point behind camera b, or close in front of it, is wrong and has unbounded leverage.
+        has_depth = matches.has_depth & (rotated[2] - measured_rho * baseline[2] > _MIN_RELATIVE_DEPTH)
+        rho, rho_sigma = _most_likely_rho(
+            has_depth,
+            measured_rho,
+            scales.depth * matches.sigma,
+            *triangulate_rotated(rotated, baseline, points_b, scales.noise),
+            at_infinity,
+        )
+        slope = _slope(rotated - rho * baseline[:, None], baseline)
         length = np.sqrt(slope[0] ** 2 + slope[1] ** 2)
         along = slope / np.maximum(length, 1e-12)
         along[0, length < 1e-12] = 1.0
         axes = np.stack([np.stack([-along[1], along[0]]), along], axis=1)
-        variance = scales.noise**2 * rays.variance(axes)
-        of_depth = np.where(known, (length * scales.depth * depth_sigma) ** 2, 0.0)
-        variance[1] += of_depth if at_infinity else np.where(known, of_depth, np.inf)
+        variance = scales.noise**2 * matches.variance(axes)
+        depth_variance = np.where(has_depth, (length * scales.depth * depth_sigma) ** 2, 0.0)
+        variance[1] += depth_variance if at_infinity else np.where(has_depth, depth_variance, np.inf)
         sigma = np.sqrt(variance)
-        return Linearization(
-            T,
-            scales,
-            points,
-            rays_b,
-            rho,
-            rho_sigma,
-            length * np.where(known, told - rho, 0.0),
-            axes,
-            sigma,
-            of_depth / variance[1],
-            np.where(known, length / sigma[1], 0.0),
+        return LinearizedResiduals(
+            T=T,
+            scales=scales,
+            points_a=points_a,
+            points_b=points_b,
+            rho=rho,
+            rho_sigma=rho_sigma,
+            along_offset=length * np.where(has_depth, measured_rho - rho, 0.0),
+            axes=axes,
+            sigma=sigma,
+            depth_share=depth_variance / variance[1],
+            by_depth=np.where(has_depth, length / sigma[1], 0.0),
         )
 
     @staticmethod
-    def rough(T: NDArray[np.float64], rays: NormalizedMatches, noise: float) -> Linearization:
-        """Fix them by noise that is guessed and depths as they are, which is enough to compare poses."""
-        return Linearization.at(T, rays, rays.sigma, NoiseScales(noise))
+    def with_nominal_noise(T: Array, matches: NormalizedMatches, noise: float) -> LinearizedResiduals:
+        """Linearize with assumed noise and the depths' own standard deviations, which suffices to compare poses."""
+        return LinearizedResiduals.at(T, matches, matches.sigma, NoiseScales(noise))
 
     @property
     def used(self) -> NDArray[np.bool_]:
@@ -145,37 +153,38 @@ class Linearization:
         return np.isfinite(self.sigma)
 
     @cached_property
-    def squared(self) -> NDArray[np.float64]:
-        """(N,) sums of the squares of the residuals of each match: a match is wrong as a whole, or not."""
+    def squared(self) -> Array:
+        """(N,) squared residuals of each match, summed: the robust loss weights a match as a whole."""
         across, along = self.residuals
         return np.asarray(across**2 + along**2)
 
     @property
     def cost(self) -> float:
-        """What refinement makes small: the Cauchy loss of all matches."""
-        return float(np.log1p(self.squared).sum())
+        """Cauchy loss of all matches, which the refinement minimizes."""
+        return cauchy_cost(self.squared)
 
     @cached_property
-    def residuals(self) -> NDArray[np.float64]:
-        """(2, N) residuals in standard deviations, at T; zero where there is none."""
+    def residuals(self) -> Array:
+        """(2, N) residuals at T, in standard deviations; zero where there is none."""
         return self.residuals_at(self.T)
 
-    def residuals_at(self, T: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what they are at another pose, the lines and weights being the same."""
+    def residuals_at(self, T: Array) -> Array:
+        """Return the (2, N) residuals at another pose, with the lines and weights of this one."""
         return self._distances(T) / self.sigma
 
-    def jacobian(self, informative: bool = False) -> NDArray[np.float64]:
-        """Return the (7, 2, N) derivative of `residuals` by the change of T and by an offset of all inverse depths.
+    def jacobian(self, informative: bool = False) -> Array:
+        """Return the (7, 2, N) derivative of `residuals` by the change of T (see `se3`) and a bias of inverse depth.
 
         Args:
-            informative: make it less by what errors of `rho` add to its square, which tells nothing of the position.
+            informative: take E[rho]^2 instead of E[rho^2] for the position, whose excess, the variance of `rho`, is no
+                information (errors in variables).
         """
         R, p = self.T[:3, :3], self.T[:3, 3]
-        in_a = self.points - self.rho * p[:, None]
+        in_a = self.points_a - self.rho * p[:, None]
         x, y, z = R.T @ in_a
-        z = _positive(z)
+        z = _clamped(z)
         axis_x, axis_y = self.axes / (z * self.sigma)
-        # The derivative by the point in b, turned back to the axes of a.
+        # The derivative by the point in b, rotated to the axes of a.
         by_point = np.stack([axis_x, axis_y, -(axis_x * x + axis_y * y) / z])
         by_point = (R @ by_point.reshape(3, -1)).reshape(by_point.shape)
         rho = np.sqrt(np.maximum(self.rho**2 - self.rho_sigma**2, 0.0)) if informative else self.rho
@@ -187,71 +196,66 @@ class Linearization:
         J[6, 1] = self.by_depth
         return J
 
-    def errors_at(self, T: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the (N,) distances of the matches from where a pose puts them, depth errors discounted."""
+    def errors_at(self, T: Array) -> Array:
+        """Return the (N,) reprojection errors at a pose on the plane z = 1, without the share of the depth noise."""
         across, along = self._distances(T) * self.used
         return np.sqrt(across**2 + (1.0 - self.depth_share) * along**2)
 
     def rescaled(self, least_noise: float) -> NoiseScales:
-        """Return the scales that the residuals show, outliers left out: the likeliest variances, by fixed point."""
+        """Re-estimate the scales from the inliers' residuals: maximum likelihood by one fixed-point iteration."""
         used = self.used
         size = np.abs(self.residuals[used])
-        inlier = size <= _OUTLIER * 1.4826 * np.median(size)
+        inlier = size <= OUTLIER_SIGMAS * sigma_from_mad(size)
         share = np.append(np.zeros(used[0].sum()), self.depth_share[used[1]])[inlier]
         squared = size[inlier] ** 2 / _TRUNCATED_VARIANCE
         noise = self.scales.noise * np.sqrt(np.sum((1.0 - share) * squared) / max(np.sum(1.0 - share), 1e-9))
-        shown = self.scales.depth**2 * np.sum(share * squared)
-        depth = np.sqrt((shown + _PRIOR_COUNT) / (np.sum(share) + _PRIOR_COUNT))
-        return NoiseScales(max(float(noise), least_noise), min(float(depth), _LARGEST_DEPTH_FACTOR))
+        depth_squared = self.scales.depth**2 * np.sum(share * squared)
+        depth = np.sqrt((depth_squared + _PRIOR_COUNT) / (np.sum(share) + _PRIOR_COUNT))
+        return NoiseScales(noise=max(float(noise), least_noise), depth=min(float(depth), _MAX_DEPTH_FACTOR))
 
-    def _distances(self, T: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(2, N) distances of the matches from their places, across and along their epipolar lines."""
-        in_b = _in_b(T, self.points, self.rho)
-        miss = in_b[:2] / _positive(in_b[2]) - self.rays_b
-        distances = self.axes[0] * miss[0] + self.axes[1] * miss[1]
-        distances[1] += self.slide
+    def _distances(self, T: Array) -> Array:
+        """(2, N) reprojection errors across and along the epipolar lines, on the plane z = 1."""
+        in_b = transfer(self.points_a, self.rho, T)
+        residual = in_b[:2] / _clamped(in_b[2]) - self.points_b
+        distances = self.axes[0] * residual[0] + self.axes[1] * residual[1]
+        distances[1] += self.along_offset
         return np.asarray(distances)
 
 
-def _likeliest_depth(
-    known: NDArray[np.bool_],
-    told: NDArray[np.float64],
-    told_sigma: NDArray[np.float64],
-    seen: NDArray[np.float64],
-    seen_sigma: NDArray[np.float64],
+def _most_likely_rho(
+    has_depth: NDArray[np.bool_],
+    measured_rho: Array,
+    measured_sigma: Array,
+    triangulated_rho: Array,
+    triangulated_sigma: Array,
     at_infinity: bool,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(N,) inverse depths at which to linearize, and standard deviations: by depth and match together, or by one alone.
+) -> tuple[Array, Array]:
+    """(N,) inverse depths of the linearization and their standard deviations: measurement and triangulation fused.
 
-    A depth that is not known is likely to be as those of the other matches, as the pose shows them. At the known depths
-    instead, their errors are in the residuals and in the Jacobian at once, which makes every translation come out short
+    A match without a measured depth gets the distribution of the other triangulated depths as its prior. Linearizing at
+    the measured depths instead puts their errors into residuals and Jacobian at once, which shortens every translation
     (errors in variables; this is the regression calibration of Carroll et al., Measurement Error in Nonlinear Models).
     """
-    visible = np.isfinite(seen)
-    middle, spread = 0.0, 0.0
-    if not at_infinity and visible.any() and not known.all():
-        some = seen[visible][:: max(len(seen) // _MANY, 1)]
-        middle = float(np.median(some))
-        spread = 1.4826 * float(np.median(np.abs(some - middle)))
-    value, sigma = np.where(known, told, middle), np.where(known, told_sigma, spread)
-    share = np.where(visible, sigma**2 / (sigma**2 + seen_sigma**2), 0.0)
-    shift = share * np.where(visible, seen - value, 0.0)
-    limit = (_OUTLIER if known.any() else _HEAVY_TAIL) * sigma
+    visible = np.isfinite(triangulated_rho)
+    median, deviation = 0.0, 0.0
+    if not at_infinity and visible.any() and not has_depth.all():
+        subset = triangulated_rho[visible][:: max(len(triangulated_rho) // _SUBSET_SIZE, 1)]
+        median = float(np.median(subset))
+        deviation = sigma_from_mad(subset - median)
+    value, sigma = np.where(has_depth, measured_rho, median), np.where(has_depth, measured_sigma, deviation)
+    gain = np.where(visible, sigma**2 / (sigma**2 + triangulated_sigma**2), 0.0)
+    shift = gain * np.where(visible, triangulated_rho - value, 0.0)
+    limit = (OUTLIER_SIGMAS if has_depth.any() else _HEAVY_TAIL_SIGMAS) * sigma
     shift = np.maximum(np.minimum(shift, limit), -limit)
-    return np.maximum(value + shift, 0.0), np.sqrt(1.0 - share) * sigma
+    return np.maximum(value + shift, 0.0), np.sqrt(1.0 - gain) * sigma
 
 
-def _slope(in_b: NDArray[np.float64], baseline: NDArray[np.float64]) -> NDArray[np.float64]:
+def _slope(in_b: Array, baseline: Array) -> Array:
     """(2, N) derivative of the projected points by their inverse depth: along the epipolar line."""
-    z = _positive(in_b[2])
+    z = _clamped(in_b[2])
     return np.asarray((in_b[:2] / z * baseline[2] - baseline[:2, None]) / z)
 
 
-def _in_b(T_a_b: NDArray[np.float64], points: NDArray[np.float64], rho: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Points (3, N) of camera a at inverse depth rho, in camera b, up to their (positive) scale."""
-    return np.asarray(T_a_b[:3, :3].T @ (points - rho * T_a_b[:3, 3:]))
-
-
-def _positive(z: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Keep the projection finite for points that a wrong pose puts behind the camera."""
+def _clamped(z: Array) -> Array:
+    """Clamp depths above zero: the projection stays finite for points that a wrong pose puts behind the camera."""
     return np.maximum(z, 1e-3)

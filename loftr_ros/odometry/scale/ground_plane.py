@@ -1,4 +1,4 @@
-"""The ground before a camera whose height above it is known, which tells the scale."""
+"""Scale from the ground plane in front of a camera of known height."""
 
 from __future__ import annotations
 
@@ -7,151 +7,142 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.geometry.normalized_matches import homogeneous, triangulate
+from loftr_ros.odometry.geometry.robust import cauchy_weights
 from loftr_ros.odometry.scale.filter import KeyframeStep, ScaleSample
 from loftr_ros.odometry.states import TrackingState
 
-# Where the ground is looked for: below the horizon by this angle, and to the sides no further than this many heights
-# of the camera, because kerbs and verges lie beyond.
+# Search region: below the horizon by this angle, and sideways up to this many camera heights, because curbs and verges
+# lie beyond.
 _BELOW_HORIZON_RAD = np.radians(3.0)
 _SIDEWAYS = 2.0
-# How far the normal of the ground may be from the expected one, radians: standard deviation, and at most.
-_TILT_SIGMA, _LARGEST_TILT = np.radians(2.0), np.radians(10.0)
-# Points this many standard deviations from a plane are on it.
-_ON = 2.0
-# Fewer points on the plane than this, or than this share of those where the ground is expected, are no ground.
-_LEAST_POINTS, _LEAST_SHARE = 25, 0.3
-# A height less certain than this, as a share, tells nothing.
-_LARGEST_SIGMA = 0.2
-# Bumps, slopes, and the camera's own rocking change the height by this share from place to place ...
-_UNEVENNESS = 0.03
-# ... and by this one for good: the crown of a road, and the user's tape measure.
+# Angle between the ground normal and the expected one, radians: standard deviation of the prior, and gate.
+_TILT_SIGMA, _MAX_TILT = np.radians(2.0), np.radians(10.0)
+# Inlier threshold of the plane and scale of its robust loss, standard deviations.
+_INLIER_SIGMAS = 2.0
+# Least number of inliers, and least inlier ratio in the search region.
+_MIN_POINTS, _MIN_INLIER_RATIO = 25, 0.3
+# Largest relative standard deviation of the height.
+_MAX_SIGMA = 0.2
+# Relative standard deviation of the height: local (bumps, slopes, pitch of the vehicle) ...
+_LOCAL_SIGMA = 0.03
+# ... and constant (crown of the road, error of the configured height).
 _COMMON_SIGMA = 0.02
+# RANSAC hypotheses.
 _HYPOTHESES = 200
 
 
 @dataclass(frozen=True)
 class GroundPlane:
-    """A plane normal' X = height of points X in the axes of the camera, optical.
+    """A plane normal' X = height of points X in the optical frame of the camera.
 
     Attributes:
         normal: (3,) unit vector, down.
         height: of the camera above it, in the units of the points.
-        sigma: standard deviation of the height that the points show, as a share of it.
+        sigma: relative standard deviation of the height from the points.
     """
 
-    normal: NDArray[np.float64]
+    normal: Array
     height: float
     sigma: float
 
 
 class GroundScale:
-    """Measures the scale by the ground that one keyframe and the next both see."""
+    """Measures the scale from the ground in view of two consecutive keyframes."""
 
     common_sigma = _COMMON_SIGMA
 
     def __init__(self, config: OdometryConfig) -> None:
-        """Take the height and pitch of the camera."""
+        """Use the height and pitch of the camera."""
         self._height = config.camera_height
         self._down = down_in_camera(config.camera_pitch)
         self._noise_px = config.match_noise_px
 
     def samples(self, step: KeyframeStep) -> list[ScaleSample]:
-        """Measure if both keyframes see the ground."""
+        """Return one sample if a ground plane is found."""
         estimate = step.estimate
         if estimate.state is not TrackingState.TRACKING or estimate.reference is None:
             return []
         if estimate.reference.stamp_ns != step.keyframe_ns:  # relocalized against an earlier keyframe
             return []
-        camera, seen = estimate.reference.camera, estimate.matches.select(estimate.inliers)
-        rays, rays_now = camera.normalize(seen.points_a), camera.normalize(seen.points_b)
-        depths = triangulate(rays, rays_now, step.T_keyframe_camera, self._noise_px / camera.focal)
-        ground = fit_ground(rays, *depths, self._down)
+        camera, inliers = estimate.reference.camera, estimate.matches.select(estimate.inliers)
+        points_a, points_b = camera.normalize(inliers.points_a), camera.normalize(inliers.points_b)
+        depths = triangulate(points_a, points_b, step.T_keyframe_camera, self._noise_px / camera.focal)
+        ground = fit_ground(points_a, *depths, self._down)
         if ground is None:
             return []
-        return [ScaleSample(float(np.log(self._height / ground.height)), float(np.hypot(ground.sigma, _UNEVENNESS)))]
+        return [ScaleSample(float(np.log(self._height / ground.height)), float(np.hypot(ground.sigma, _LOCAL_SIGMA)))]
 
 
-def down_in_camera(pitch: float) -> NDArray[np.float64]:
-    """Return the (3,) direction of down in the axes of a camera that looks down by `pitch` radians, and has no roll."""
+def down_in_camera(pitch: float) -> Array:
+    """Return the (3,) down direction in the optical frame of a camera pitched down by `pitch` radians, without roll."""
     return np.array([0.0, np.cos(pitch), np.sin(pitch)])
 
 
-def fit_ground(
-    rays: NDArray[np.float64],
-    inverse_depth: NDArray[np.float64],
-    sigma: NDArray[np.float64],
-    down: NDArray[np.float64],
-) -> GroundPlane | None:
-    """Fit the lowest plane about square to `down`.
+def fit_ground(points: Array, inverse_depth: Array, sigma: Array, down: Array) -> GroundPlane | None:
+    """Fit the lowest plane about perpendicular to `down`: RANSAC, then IRLS.
 
-    On a plane, the inverse depth is linear in the image: 1/z = m' (x, y, 1) with m = normal / height. Of random samples
-    the best is the plane with most points on it, less those below it, since nothing is seen below the ground; so a
-    floor wins over a larger table. It is refined over all points (Geman-McClure), its tilt held near the expected one.
+    On a plane, inverse depth is linear in the image: 1/z = m' (x, y, 1) with m = normal / height. The RANSAC score is
+    the number of inliers minus that of points below the plane, since the ground occludes those; so a floor wins over a
+    larger table. The refinement uses the Geman-McClure loss, with a prior on the tilt.
 
     Args:
-        rays: (N, 2) points on the plane z = 1.
+        points: (N, 2) on the plane z = 1.
         inverse_depth, sigma: (N,) 1/z and its standard deviation, NaN where unknown.
         down: (3,) expected normal.
 
     Returns:
-        None where there is no such plane.
+        None without such a plane.
     """
-    known = np.isfinite(inverse_depth) & np.isfinite(sigma) & _is_ahead_below(rays, down)
-    points, rho, sigma = homogeneous(rays[known]), inverse_depth[known], sigma[known]
-    if len(points) < _LEAST_POINTS:
+    valid = np.isfinite(inverse_depth) & np.isfinite(sigma) & _in_search_region(points, down)
+    columns, rho, sigma = homogeneous(points[valid]), inverse_depth[valid], sigma[valid]
+    if len(columns) < _MIN_POINTS:
         return None
-    m = _best_sample(points, rho, sigma, down)
+    m = _best_hypothesis(columns, rho, sigma, down)
     if m is None:
         return None
-    m, covariance = _refined(m, points, rho, sigma, down)
-    support = int((np.abs(rho - points @ m) < _ON * sigma).sum())
+    m, covariance = _refined(m, columns, rho, sigma, down)
+    num_inliers = int((np.abs(rho - columns @ m) < _INLIER_SIGMAS * sigma).sum())
     height = 1.0 / float(np.linalg.norm(m))
     normal = height * m
     height_sigma = height * float(np.sqrt(normal @ covariance @ normal))
-    if support < max(_LEAST_POINTS, _LEAST_SHARE * len(points)) or height_sigma > _LARGEST_SIGMA:
+    if num_inliers < max(_MIN_POINTS, _MIN_INLIER_RATIO * len(columns)) or height_sigma > _MAX_SIGMA:
         return None
-    return GroundPlane(normal, height, height_sigma) if normal @ down > np.cos(_LARGEST_TILT) else None
+    return GroundPlane(normal, height, height_sigma) if normal @ down > np.cos(_MAX_TILT) else None
 
 
-def _is_ahead_below(rays: NDArray[np.float64], down: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(N,) rays that meet a level ground, not too far away and not too far to the sides."""
-    points = homogeneous(rays)
-    below = points @ down
-    ahead = points @ [0.0, -down[2], down[1]]
-    sideways = np.abs(points[:, 0])
+def _in_search_region(points: Array, down: Array) -> NDArray[np.bool_]:
+    """(N,) whether points on the plane z = 1 may show level ground, not too far ahead or to the sides."""
+    columns = homogeneous(points)
+    below = columns @ down
+    ahead = columns @ [0.0, -down[2], down[1]]
+    sideways = np.abs(columns[:, 0])
     return np.asarray((below > np.tan(_BELOW_HORIZON_RAD) * ahead) & (sideways < _SIDEWAYS * below))
 
 
-def _best_sample(
-    points: NDArray[np.float64], rho: NDArray[np.float64], sigma: NDArray[np.float64], down: NDArray[np.float64]
-) -> NDArray[np.float64] | None:
-    """Return the best plane (3,) through three of the points, None if all are too tilted (RANSAC)."""
-    three = np.random.default_rng(0).integers(0, len(points), (_HYPOTHESES, 3))
-    planes = (np.linalg.pinv(points[three]) @ rho[three][:, :, None])[:, :, 0]
-    planes = planes[planes @ down > np.cos(_LARGEST_TILT) * np.linalg.norm(planes, axis=1)]
+def _best_hypothesis(columns: Array, rho: Array, sigma: Array, down: Array) -> Array | None:
+    """Return the plane (3,) through three points with the best score; None if all are too tilted (RANSAC)."""
+    samples = np.random.default_rng(0).integers(0, len(columns), (_HYPOTHESES, 3))
+    planes = (np.linalg.pinv(columns[samples]) @ rho[samples][:, :, None])[:, :, 0]
+    planes = planes[planes @ down > np.cos(_MAX_TILT) * np.linalg.norm(planes, axis=1)]
     if len(planes) == 0:
         return None
-    deviations = (rho - planes @ points.T) / sigma
-    score = (np.abs(deviations) < _ON).sum(axis=1) - (deviations < -_ON).sum(axis=1)
-    best: NDArray[np.float64] = planes[np.argmax(score)]
+    deviations = (rho - planes @ columns.T) / sigma
+    score = (np.abs(deviations) < _INLIER_SIGMAS).sum(axis=1) - (deviations < -_INLIER_SIGMAS).sum(axis=1)
+    best: Array = planes[np.argmax(score)]
     return best
 
 
-def _refined(
-    m: NDArray[np.float64],
-    points: NDArray[np.float64],
-    rho: NDArray[np.float64],
-    sigma: NDArray[np.float64],
-    down: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the plane (3,) of all points, and its covariance (3, 3)."""
+def _refined(m: Array, columns: Array, rho: Array, sigma: Array, down: Array) -> tuple[Array, Array]:
+    """Return the plane (3,) refined on all points, and its covariance (3, 3)."""
     level = np.array([[1.0, 0.0, 0.0], [0.0, -down[2], down[1]]])
     for _ in range(10):
-        deviations = (rho - points @ m) / sigma
-        weights = 1.0 / (1.0 + (deviations / _ON) ** 2) / sigma
-        upright = level / (_TILT_SIGMA * np.linalg.norm(m))
-        A = np.vstack([points * weights[:, None], upright])
+        deviations = (rho - columns @ m) / sigma
+        # Geman-McClure: the squares of these are its weights.
+        weights = cauchy_weights((deviations / _INLIER_SIGMAS) ** 2) / sigma
+        tilt_prior = level / (_TILT_SIGMA * np.linalg.norm(m))
+        A = np.vstack([columns * weights[:, None], tilt_prior])
         m = np.linalg.lstsq(A, np.append(rho * weights, [0.0, 0.0]), rcond=None)[0]
     return m, np.asarray(np.linalg.inv(A.T @ A))

@@ -1,8 +1,7 @@
-"""A single camera's odometry in metres: a layer over `VisualOdometry`, whose inner workings stay in units.
+"""Metric odometry of a single camera: `VisualOdometry`, which stays in units, and a scale source.
 
-Each keyframe has a scale of its own, the best one of its time, and it keeps that: the poses of frames are composed in
-metres from keyframe to keyframe. So a better scale changes the steps from the next keyframe on, and nothing that was
-published is ever rescaled or jumps.
+Each keyframe keeps the best scale of its time, and the poses of frames are composed in meters from keyframe to
+keyframe. So a better scale applies from the next keyframe on: the published path is never rescaled and has no jumps.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Generic
 
 import numpy as np
-from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.matches import FeaturesT, Matcher
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.estimate import OdometryEstimate, bounded_covariance
@@ -24,88 +23,95 @@ from loftr_ros.odometry.scale.wheel_scale import PositionBuffer, WheelScale
 from loftr_ros.odometry.stage_clock import StageClock
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
-# From keyframe to keyframe the unit drifts by this share; a new unit is the old one as well as a guess can tell.
-_DRIFT, _NEW_UNIT = 0.005, 0.5
+# Relative standard deviation of the unit: drift from keyframe to keyframe, and of a new unit against the old one.
+_DRIFT_SIGMA, _NEW_UNIT_SIGMA = 0.005, 0.5
 
 
 @dataclass(frozen=True)
-class _Pose:
-    """A pose in metres.
+class _MetricPose:
+    """A pose in meters.
 
     Attributes:
         T: (4, 4).
         covariance: (6, 6), without the errors of the scale.
-        scale_error: (3,) by how much the position is off if all scales on the way are too large by one standard
-            deviation. They err together, so this adds up along the path, and cancels on the way back.
+        scale_error: (3,) error of the position if all scales on the path are too large by one standard deviation. They
+            are fully correlated, so it accumulates along the path, and cancels on the way back.
     """
 
-    T: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    scale_error: NDArray[np.float64]
+    T: Array
+    covariance: Array
+    scale_error: Array
 
-    def moved(self, T: NDArray[np.float64], covariance: NDArray[np.float64], scale: Scale) -> _Pose:
-        """Compose with a motion in units."""
-        to_metres = np.diag([scale.value] * 3 + [1.0] * 3)
+    def composed(self, T: Array, covariance: Array, scale: Scale) -> _MetricPose:
+        """Compose with a motion in units, and its covariance."""
+        to_meters = np.diag([scale.value] * 3 + [1.0] * 3)
         step = se3.transform(T[:3, :3], scale.value * T[:3, 3])
-        return _Pose(
-            self.T @ step,
-            se3.composed_covariance(self.T, self.covariance, step, to_metres @ covariance @ to_metres),
-            self.scale_error + scale.sigma * self.T[:3, :3] @ step[:3, 3],
+        return _MetricPose(
+            T=self.T @ step,
+            covariance=se3.composed_covariance(self.T, self.covariance, step, to_meters @ covariance @ to_meters),
+            scale_error=self.scale_error + scale.sigma * self.T[:3, :3] @ step[:3, 3],
         )
 
 
 @dataclass(frozen=True)
-class _Keyframe:
-    """The last keyframe: as the odometry has it, in units, and in metres by its scale."""
+class _ScaledKeyframe:
+    """The last keyframe: pose and covariance in units, pose in meters, and its scale."""
 
     stamp_ns: int
-    T: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    pose: _Pose
+    T: Array
+    covariance: Array
+    pose: _MetricPose
     scale: Scale
 
     def step(self, estimate: OdometryEstimate) -> KeyframeStep:
-        """Return the motion since, in units."""
+        """Return the motion since the keyframe, in units."""
         T = se3.inverse(self.T) @ estimate.T_odom_camera
-        lever = np.eye(6)
-        lever[:3, 3:] = -se3.skew(self.T[:3, :3] @ T[:3, 3])
-        back = np.kron(np.eye(2), self.T[:3, :3].T)
-        own = back @ (estimate.pose_covariance - lever @ self.covariance @ lever.T) @ back.T
-        # The pose may be more certain than that of the keyframe: after a relocalization.
-        return KeyframeStep(estimate, self.stamp_ns, T, se3.positive_part(own))
+        by_start = se3.translation_adjoint(self.T[:3, :3] @ T[:3, 3])
+        to_keyframe = se3.rotation_adjoint(self.T[:3, :3].T)
+        own = to_keyframe @ (estimate.pose_covariance - by_start @ self.covariance @ by_start.T) @ to_keyframe.T
+        # After a relocalization the pose may be more certain than that of the keyframe.
+        return KeyframeStep(
+            estimate=estimate, keyframe_ns=self.stamp_ns, T_keyframe_camera=T, covariance=se3.positive_part(own)
+        )
 
 
 class MetricOdometry(Generic[FeaturesT]):
-    """`VisualOdometry` with the scale that `scale_source` asks for; with "none" it is the same. Not thread-safe.
+    """`VisualOdometry` scaled by `scale_source`; with "none" it is the same. Not thread-safe.
 
-    `OdometryEstimate.scale_known` tells whether lengths are metres. Until they are, they are guesses: units of the
-    distance of what it sees first, then metres by the few measurements of the scale so far; the covariance says so.
+    `OdometryEstimate.scale_known` is whether lengths are metric. Until then they are provisional: in units of the
+    median distance of the first scene, or by the few scale samples so far; the covariance includes that.
     """
 
     def __init__(
         self, matcher: Matcher[FeaturesT], config: OdometryConfig | None = None, wheels: PositionBuffer | None = None
     ) -> None:
-        """Start at the origin of odom. `wheels` are read for the scale source "odometry"; who has them adds to them."""
+        """Start at the origin of odom.
+
+        Args:
+            matcher: of images.
+            config: settings.
+            wheels: positions for the scale source "odometry", which the caller adds as they arrive.
+        """
         self._config = config or OdometryConfig()
         self._odometry = VisualOdometry(matcher, self._config)
         self._wheels = wheels or PositionBuffer()
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything; the next frame is the origin of odom again."""
+        """Drop all state; the next frame is the origin of odom again."""
         self._odometry.reset()
         self._source = _source(self._config, self._wheels)
         self._filter = ScaleFilter(self._source.common_sigma if self._source else 0.0)
-        origin = _Pose(np.eye(4), np.zeros((6, 6)), np.zeros(3))
-        self._keyframe = _Keyframe(-1, np.eye(4), np.zeros((6, 6)), origin, Scale())
+        origin = _MetricPose(np.eye(4), np.zeros((6, 6)), np.zeros(3))
+        self._keyframe = _ScaledKeyframe(-1, np.eye(4), np.zeros((6, 6)), origin, Scale())
 
     def reconfigure(self, config: OdometryConfig) -> None:
-        """Go by other limits of motion (`max_...`) from the next frame on; nothing else may differ."""
+        """Apply changed settings from the next frame on; only `runtime` fields of `OdometryConfig` may differ."""
         self._config = config
         self._odometry.reconfigure(config)
 
     def invalidate_keyframe_features(self) -> None:
-        """Show the matcher the keyframe again with the next frame, because from then on it sees images otherwise."""
+        """Extract the features of the keyframe again with the next frame: the matcher's settings have changed."""
         self._odometry.invalidate_keyframe_features()
 
     def process(self, frame: Frame) -> OdometryEstimate:
@@ -118,20 +124,24 @@ class MetricOdometry(Generic[FeaturesT]):
         clock = StageClock()
         with clock("scale"):
             step = self._keyframe.step(estimate)
-            pose = self._keyframe.pose.moved(step.T_keyframe_camera, step.covariance, scale)
+            pose = self._keyframe.pose.composed(step.T_keyframe_camera, step.covariance, scale)
             if estimate.is_keyframe:
-                self._measure(self._source, step)
-                self._keyframe = _Keyframe(
-                    estimate.stamp_ns, estimate.T_odom_camera, estimate.pose_covariance, pose, self._filter.scale
+                self._update_scale(self._source, step)
+                self._keyframe = _ScaledKeyframe(
+                    stamp_ns=estimate.stamp_ns,
+                    T=estimate.T_odom_camera,
+                    covariance=estimate.pose_covariance,
+                    pose=pose,
+                    scale=self._filter.scale,
                 )
-        scaled = _in_metres(estimate, pose, scale)
+        scaled = _in_meters(estimate, pose, scale)
         return replace(scaled, timings_ms={**estimate.timings_ms, **clock.timings_ms})
 
-    def _measure(self, source: ScaleSource, step: KeyframeStep) -> None:
-        """Bring the scale up to date."""
-        self._filter.drift(_DRIFT)
+    def _update_scale(self, source: ScaleSource, step: KeyframeStep) -> None:
+        """Predict the scale to the next keyframe, and update it by the samples of the source."""
+        self._filter.drift(_DRIFT_SIGMA)
         if step.has_new_unit:
-            self._filter.restart(_NEW_UNIT)
+            self._filter.restart(_NEW_UNIT_SIGMA)
         for sample in source.samples(step):
             self._filter.add(sample)
 
@@ -142,11 +152,11 @@ def _source(config: OdometryConfig, wheels: PositionBuffer) -> ScaleSource | Non
     return GroundScale(config) if config.scale_source == "camera_height" else None
 
 
-def _in_metres(estimate: OdometryEstimate, pose: _Pose, scale: Scale) -> OdometryEstimate:
-    """Give an estimate in units this pose, and its velocity this scale."""
-    to_metres = np.diag([scale.value] * 3 + [1.0] * 3)
-    twist = to_metres @ estimate.twist
-    twist_covariance = to_metres @ estimate.twist_covariance @ to_metres
+def _in_meters(estimate: OdometryEstimate, pose: _MetricPose, scale: Scale) -> OdometryEstimate:
+    """Return an estimate in units with this pose, and with twist and landmarks scaled."""
+    to_meters = np.diag([scale.value] * 3 + [1.0] * 3)
+    twist = to_meters @ estimate.twist
+    twist_covariance = to_meters @ estimate.twist_covariance @ to_meters
     twist_covariance[:3, :3] += scale.sigma**2 * np.outer(twist[:3], twist[:3])
     pose_covariance = pose.covariance.copy()
     pose_covariance[:3, :3] += np.outer(pose.scale_error, pose.scale_error)

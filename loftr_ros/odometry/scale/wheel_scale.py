@@ -1,4 +1,4 @@
-"""The positions of an external odometry, such as that of wheels, which tell the scale."""
+"""Scale from an external odometry, such as that of wheels."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.scale.filter import KeyframeStep, ScaleSample, length_sigma
 
-# Positions that are remembered by default: 20 s at 100 Hz.
-_REMEMBERED = 2000
-# Between positions further apart than this nothing is interpolated.
-_LARGEST_GAP_NS = 500_000_000
-# Standard deviations: of a position, metres; of a distance, as a share, by small slips; of the wheels' size for good.
+# Default capacity of the buffer: 20 s at 100 Hz.
+_CAPACITY = 2000
+# Largest gap between positions that is interpolated.
+_MAX_GAP_NS = 500_000_000
+# Standard deviations: of a position, meters; of a distance by slip, relative; of the wheel radius, relative, constant.
 _POSITION_SIGMA, _SLIP_SIGMA, _COMMON_SIGMA = 0.005, 0.02, 0.01
-# From where the positions are to the camera, metres. A turn swings the camera: one that sits to the side goes further
-# or less far by this times the angle, one that sits ahead goes across the way, which lengthens it to second order.
+# Unknown lever arm from the reference point of the positions to the camera, meters. Rotation moves the camera along the
+# path by the sideways part times the angle, and across it by the forward part, which adds length to second order.
 _SIDEWAYS, _AHEAD = 0.1, 0.5
-# A way is measured as soon as it is this certain, as a share; after a larger turn, radians, it starts anew.
-_WANTED_SIGMA, _LARGEST_TURN = 0.06, 0.2
-# Keyframes that may wait for the positions of their time.
-_LARGEST_LAG = 20
+# A segment ends when its relative standard deviation is below this, or its rotation, radians, above.
+_TARGET_SIGMA, _MAX_ROTATION = 0.06, 0.2
+# Keyframes that wait for the positions of their time.
+_MAX_PENDING = 20
 _TINY = 1e-9
 
 
 class PositionBuffer:
-    """Positions by time. One thread may add while another reads."""
+    """Positions by time, interpolated. One thread may add while another reads."""
 
-    def __init__(self, remembered: int = _REMEMBERED) -> None:
-        """Start with none; the oldest of more than `remembered` are forgotten."""
-        self._stamps: deque[int] = deque(maxlen=remembered)
-        self._positions: deque[NDArray[np.float64]] = deque(maxlen=remembered)
+    def __init__(self, capacity: int = _CAPACITY) -> None:
+        """Start empty; beyond the capacity the oldest positions are dropped."""
+        self._stamps: deque[int] = deque(maxlen=capacity)
+        self._positions: deque[Array] = deque(maxlen=capacity)
         self._lock = threading.Lock()
 
-    def add(self, stamp_ns: int, position: NDArray[np.float64]) -> None:
-        """Take the next (3,) position of the camera by its wheels, or of a place near it, metres in a fixed frame.
+    def add(self, stamp_ns: int, position: Array) -> None:
+        """Add the next (3,) position of the camera or of a point near it, meters in a fixed frame.
 
-        A stamp that is not after the last one starts anew.
+        A stamp that is not after the last one clears the buffer first.
         """
         with self._lock:
             if self._stamps and stamp_ns <= self._stamps[-1]:
@@ -51,19 +51,19 @@ class PositionBuffer:
             self._positions.append(position)
 
     def reaches(self, stamp_ns: int) -> bool:
-        """Tell whether the positions have come as far as this time."""
+        """Return whether there is a position at or after this time."""
         with self._lock:
             return bool(self._stamps) and self._stamps[-1] >= stamp_ns
 
-    def position(self, stamp_ns: int) -> NDArray[np.float64] | None:
-        """Return the (3,) position at a time, interpolated; None outside of the positions or in a gap of them."""
+    def position(self, stamp_ns: int) -> Array | None:
+        """Return the (3,) position at a time, linearly interpolated; None outside the buffer or in a gap."""
         with self._lock:
             after = bisect_left(self._stamps, stamp_ns)
             if after == len(self._stamps):
                 return None
             if self._stamps[after] == stamp_ns:
                 return self._positions[after]
-            if after == 0 or self._stamps[after] - self._stamps[after - 1] > _LARGEST_GAP_NS:
+            if after == 0 or self._stamps[after] - self._stamps[after - 1] > _MAX_GAP_NS:
                 return None
             begin, end = self._stamps[after - 1], self._stamps[after]
             share = (stamp_ns - begin) / (end - begin)
@@ -72,69 +72,79 @@ class PositionBuffer:
 
 @dataclass(frozen=True)
 class _TravelledSegment:
-    """What camera and wheels did since a keyframe: pose and covariance in units, and where the wheels were then."""
+    """Motion of camera and wheels over consecutive keyframes.
 
-    start: NDArray[np.float64]
-    T: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
-    covariance: NDArray[np.float64] = field(default_factory=lambda: np.zeros((6, 6)))
+    Attributes:
+        start: (3,) position of the wheels at the first keyframe, meters.
+        T: (4, 4) pose of the camera in the first keyframe, units.
+        covariance: (6, 6) of it, see `se3`.
+    """
+
+    start: Array
+    T: Array = field(default_factory=lambda: np.eye(4))
+    covariance: Array = field(default_factory=lambda: np.zeros((6, 6)))
 
     def extended(self, step: KeyframeStep) -> _TravelledSegment:
-        """Go one keyframe further."""
+        """Return the segment with the step to the next keyframe."""
         motion = step.T_keyframe_camera, step.covariance
         return _TravelledSegment(
-            self.start, self.T @ step.T_keyframe_camera, se3.composed_covariance(self.T, self.covariance, *motion)
+            start=self.start,
+            T=self.T @ step.T_keyframe_camera,
+            covariance=se3.composed_covariance(self.T, self.covariance, *motion),
         )
 
     @property
-    def turn(self) -> float:
-        """Angle between the directions at its ends, radians."""
+    def rotation_angle(self) -> float:
+        """Angle between the orientations at its ends, radians."""
         return float(np.linalg.norm(se3.log_rotation(self.T[:3, :3])))
 
-    def sample(self, end: NDArray[np.float64]) -> ScaleSample:
-        """Compare the distances, the wheels having come to `end`."""
+    def sample(self, end: Array) -> ScaleSample:
+        """Return the ratio of the lengths by wheels and camera; `end` is the (3,) position of the wheels now."""
         by_camera, by_wheels = np.linalg.norm(self.T[:3, 3]) + _TINY, np.linalg.norm(end - self.start) + _TINY
+        angle = self.rotation_angle
         wheel_sigma = np.sqrt(2.0) * _POSITION_SIGMA / by_wheels
-        swing_sigma = np.hypot(_SIDEWAYS * self.turn / by_wheels, (_AHEAD * self.turn / by_wheels) ** 2 / 2)
+        lever_arm_sigma = np.hypot(_SIDEWAYS * angle / by_wheels, (_AHEAD * angle / by_wheels) ** 2 / 2)
         camera_sigma = length_sigma(self.T, self.covariance)
-        sigma = np.linalg.norm([camera_sigma, wheel_sigma, swing_sigma, _SLIP_SIGMA])
+        sigma = np.linalg.norm([camera_sigma, wheel_sigma, lever_arm_sigma, _SLIP_SIGMA])
         return ScaleSample(float(np.log(by_wheels / by_camera)), float(sigma))
 
 
 class WheelScale:
-    """Measures the scale by the distances between keyframes that camera and wheels have both been to.
+    """Measures the scale by the distances that camera and wheels have traveled between keyframes.
 
-    What makes the two differ is in the uncertainty of the ratio: a turn, because the camera does not sit on the axle; a
-    short way; a camera that is not sure of its own. A way goes on from keyframe to keyframe until it is certain enough,
-    and starts anew after a larger turn and in a new unit.
+    The uncertainty of the ratio covers slip, the lever arm between camera and axle in a turn, short distances, and the
+    camera's own covariance. A segment extends over keyframes until the ratio is certain enough; a larger rotation or a
+    new unit starts the next one.
     """
 
     common_sigma = _COMMON_SIGMA
 
     def __init__(self, wheels: PositionBuffer) -> None:
-        """Take the positions of the wheels, which may come late."""
+        """Read the positions of the wheels, which may arrive late."""
         self._wheels = wheels
-        self._waiting: deque[KeyframeStep] = deque(maxlen=_LARGEST_LAG)
-        self._way: _TravelledSegment | None = None
+        self._pending: deque[KeyframeStep] = deque(maxlen=_MAX_PENDING)
+        self._segment: _TravelledSegment | None = None
 
     def samples(self, step: KeyframeStep) -> list[ScaleSample]:
-        """Measure what the positions of the wheels now allow for."""
-        self._waiting.append(step)
+        """Return the samples that the wheel positions up to now make possible."""
+        self._pending.append(step)
         found = []
-        while self._waiting and self._wheels.reaches(self._waiting[0].estimate.stamp_ns):
-            found += self._follow(self._waiting.popleft())
+        while self._pending and self._wheels.reaches(self._pending[0].estimate.stamp_ns):
+            found += self._extend(self._pending.popleft())
         return found
 
-    def _follow(self, step: KeyframeStep) -> list[ScaleSample]:
-        """Go one keyframe further, and measure where the way is certain enough."""
+    def _extend(self, step: KeyframeStep) -> list[ScaleSample]:
+        """Extend the segment by one keyframe, and return its sample once it is certain enough."""
         position = self._wheels.position(step.estimate.stamp_ns)
         if position is None:
-            self._way = None
+            self._segment = None
             return []
-        if self._way is None or step.has_new_unit:
-            self._way = _TravelledSegment(position)
+        if self._segment is None or step.has_new_unit:
+            self._segment = _TravelledSegment(position)
             return []
-        way = self._way.extended(step)
-        sample = way.sample(position)
-        is_certain = sample.sigma < _WANTED_SIGMA
-        self._way = _TravelledSegment(position) if is_certain or way.turn > _LARGEST_TURN else way
+        segment = self._segment.extended(step)
+        sample = segment.sample(position)
+        is_certain = sample.sigma < _TARGET_SIGMA
+        ends = is_certain or segment.rotation_angle > _MAX_ROTATION
+        self._segment = _TravelledSegment(position) if ends else segment
         return [sample] if is_certain else []

@@ -48,14 +48,14 @@ class LastingDoubt:
 
     def of(self, motion: RelativePoseEstimate, keyframe_ns: int, before_ns: int, stamp_ns: int) -> RelativePoseEstimate:
         """Return a motion from the keyframe, measured after the frame `before_ns`, with the doubt that it deserves."""
-        if motion.doubt.any():
+        if motion.competing_covariance.any():
             self._initialize(before_ns, stamp_ns)
-            rate = motion.doubt / (1e-9 * (stamp_ns - keyframe_ns)) ** 2
+            rate = motion.competing_covariance / (1e-9 * (stamp_ns - keyframe_ns)) ** 2
             self._rate = max(rate, self._rate, key=np.trace) if stamp_ns <= self._until_ns else rate
         elif stamp_ns > self._until_ns:
             return motion
         now, then = (1e-9 * max(time_ns - self._onset_ns, 0) for time_ns in (stamp_ns, keyframe_ns))
-        return motion.doubted(self._rate * (now**2 - then**2))
+        return motion.with_competing_motion(self._rate * (now**2 - then**2))
 
     def _initialize(self, before_ns: int, stamp_ns: int) -> None:
         if self._onset_ns < 0 or (stamp_ns - self._last_ns > 1e9 * _MEMORY_S and stamp_ns > self._until_ns):

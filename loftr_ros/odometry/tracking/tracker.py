@@ -6,7 +6,7 @@
 | any | TRACKING | a motion is measured, and possible | measured | over the time since the last measured pose |
 | (mono) any | INITIALIZING | only turns were measured so far | measured | likewise |
 | any | LOST | no motion is measured, an impossible one, or one without a length | predicted | as it was, then zero |
-| LOST | TRACKING | measured against an earlier keyframe, or after `max_gap_s` | measured | predicted |
+| LOST | TRACKING | measured against an earlier keyframe, or after `max_gap` | measured | predicted |
 | LOST | LOST | `lost_frames_to_restart` frames: this one becomes the keyframe, where it is predicted | predicted | ~ |
 
 The odometry frame stays continuous. A velocity is never computed across a correction. A pose measured after a loss is
@@ -133,7 +133,7 @@ class Tracker:
 
     def has_length(self, stamp_ns: int, motion: RelativePoseEstimate) -> bool:
         """Return whether the length of a motion is known: in units, from depth, or for a short time the last speed."""
-        is_recent = stamp_ns - self._length_ns <= 1e9 * self._config.max_prediction_s
+        is_recent = stamp_ns - self._length_ns <= 1e9 * self._config.max_prediction
         return self._config.mode == "mono" or motion.observable is ObservableDof.FULL or is_recent
 
     def still_px(self, matches: Matches) -> float | None:
@@ -186,17 +186,17 @@ class Tracker:
 
     def update(self, stamp_ns: int, matches: Matches, motion: RelativePoseEstimate) -> TrackedPose:
         """Take a measured motion."""
-        if stamp_ns - self._reference_pose.stamp_ns > 1e9 * self._config.max_gap_s:
+        if stamp_ns - self._reference_pose.stamp_ns > 1e9 * self._config.max_gap:
             return self.reacquire(stamp_ns, matches, motion)
         before, seconds = self._reference_pose.fix, 1e-9 * (stamp_ns - self._reference_pose.stamp_ns)
         step = se3.inverse(before.T_keyframe_camera) @ motion.T_keyframe_camera
         gains = self._common_gains(matches, motion)
         covariance = se3.step_covariance(*before.pose, *motion.pose, *gains)
         undoubted = None
-        if before.undoubted or motion.doubt.any():
+        if before.undoubted or motion.competing_covariance.any():
             certain = before.undoubted[0] if before.undoubted else before.covariance
-            poses = before.T_keyframe_camera, certain, motion.T_keyframe_camera, motion.undoubted
-            undoubted = motion.undoubted, se3.step_covariance(*poses, *gains) / seconds**2
+            poses = before.T_keyframe_camera, certain, motion.T_keyframe_camera, motion.own_covariance
+            undoubted = motion.own_covariance, se3.step_covariance(*poses, *gains) / seconds**2
         fix = TrackedPose(
             self._moving_state(motion),
             motion.T_keyframe_camera,
@@ -221,7 +221,7 @@ class Tracker:
         if self.last.undoubted:
             velocity = replace(velocity, covariance=self.last.undoubted[1])
         T_predicted = self.predicted(stamp_ns).T_keyframe_camera
-        return is_sudden(motion.T_keyframe_camera, motion.undoubted, T_predicted, velocity, seconds)
+        return is_sudden(motion.T_keyframe_camera, motion.own_covariance, T_predicted, velocity, seconds)
 
     def reacquire(self, stamp_ns: int, matches: Matches, motion: RelativePoseEstimate) -> TrackedPose:
         """Take a measured pose that tells nothing about the velocity: after a long gap, or in another keyframe."""
@@ -291,7 +291,7 @@ class Tracker:
 
     def _velocity(self, stamp_ns: int, fix: TrackedPose) -> ConstantVelocityModel:
         return ConstantVelocityModel(
-            stamp_ns, fix.twist, fix.twist_covariance, self._top_speed, self._config.max_prediction_s
+            stamp_ns, fix.twist, fix.twist_covariance, self._top_speed, self._config.max_prediction
         )
 
     def _common_gains(

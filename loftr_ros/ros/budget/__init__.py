@@ -1,1 +1,1 @@
-"""How much computation goes into a frame, by rate and memory."""
+"""Compute budget of a frame: by parameters, output rate and GPU memory."""

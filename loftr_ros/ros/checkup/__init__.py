@@ -1,1 +1,1 @@
-"""The check-up of live topics: what comes, how fast, and whether the node could use it."""
+"""Check of live topics: publishers, rates, stamps, calibration and images, as the node would use them."""

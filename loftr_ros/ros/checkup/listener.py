@@ -1,4 +1,4 @@
-"""Finds the camera among the live topics as the node would, and listens to it for some seconds."""
+"""Camera discovery among the live topics as in the node, and reception of messages for some seconds."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from sensor_msgs.msg import CameraInfo
 
 from loftr_ros.odometry.config import Mode
 from loftr_ros.ros.checkup.topic_log import TopicLog
-from loftr_ros.ros.parameters.declaration import given
+from loftr_ros.ros.parameters.declaration import overrides
 from loftr_ros.ros.parameters.table import VoParameters, validated
 from loftr_ros.ros.sensors.camera_discovery import TOPICS_NEEDED, choices, published, topics_are_named
 from loftr_ros.ros.sensors.qos import MatchedSubscription
 from loftr_ros.ros.sensors.streams import Stream, streams
 
 _BEST_FIRST: tuple[Mode, ...] = ("stereo", "rgbd", "mono")
-# After the first camera is seen, the topics of others, or of its other side, are seen within this time.
+# DDS discovery finds the topics of all other cameras within this time after the first one.
 _SETTLE_S = 1.5
-# DDS finds publishers, and their first messages come, within this time, also on a busy machine.
+# Publishers are discovered and their first messages arrive within this time, also on a busy machine.
 SEARCH_S = 6.0
-_FOLLOW_S = 0.5  # how often subscriptions look at the reliability of the publishers
+_QOS_PERIOD_S = 0.5  # at which the reliability of the publishers is checked
 _HIDDEN = ("/rosout", "/parameter_events")
 
 
 @dataclass(frozen=True)
 class Camera:
-    """One camera that the node could take.
+    """A camera that the node could use.
 
     Attributes:
         parameters: with its mode and topics.
-        rivals: how many other cameras of this mode there are.
+        rivals: number of other cameras of this mode.
     """
 
     parameters: VoParameters
@@ -42,8 +42,8 @@ class Camera:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What came in some seconds.
+class Received:
+    """The messages of some seconds.
 
     Attributes:
         parameters: of the camera.
@@ -58,10 +58,10 @@ class Heard:
 
 
 class Listener:
-    """A node that only listens."""
+    """A node with subscriptions only."""
 
     def __init__(self, node: Node, mode: Mode | None) -> None:
-        """Take the parameters of the command line, where topics that are not given are to be found.
+        """Read the parameters of the command line; topics that are not given are to be discovered.
 
         Args:
             node: without parameters yet.
@@ -73,20 +73,20 @@ class Listener:
         self._node = node
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(node)
-        values = given(node)
+        values = overrides(node)
         asked = mode or values.get("mode")
         self._modes: tuple[Mode, ...] = (asked,) if asked else _BEST_FIRST
         self._parameters = validated({**_named_topics(node), **values})
 
     def close(self) -> None:
-        """Stop."""
+        """Shut the executor down."""
         self._executor.shutdown()
 
     def find_camera(self) -> Camera | None:
-        """Return the camera of the best mode, waiting for one; None if nothing came up.
+        """Wait for a camera and return that of the best mode; None if there is none in time.
 
         Raises:
-            CameraSearchError: only some of the topics of a mode are named.
+            CameraSearchError: only some of the topics of a mode are set.
         """
         deadline, settled = time.monotonic() + SEARCH_S, None
         while (now := time.monotonic()) < min(deadline, settled or deadline):
@@ -95,13 +95,13 @@ class Listener:
             self._executor.spin_once(timeout_sec=0.1)
         return self._camera()
 
-    def listen(self, camera: Camera, seconds: float, keep: int) -> Heard:
-        """Listen for some seconds from the first messages on, and keep the first images of each topic.
+    def listen(self, camera: Camera, seconds: float, keep: int) -> Received:
+        """Receive messages for some seconds from the first ones on.
 
         Args:
-            camera: whose images and calibrations are meant.
-            seconds: to listen.
-            keep: images of each topic.
+            camera: to subscribe to.
+            seconds: to receive messages.
+            keep: number of images of each topic to store, the first ones.
         """
         parameters, node = camera.parameters, self._node
         found = streams(parameters, node.resolve_topic_name)
@@ -118,7 +118,7 @@ class Listener:
             self.spin(seconds, subscriptions)
         for subscription in subscriptions:
             subscription.close()
-        return Heard(parameters, found, images, infos)
+        return Received(parameters, found, images, infos)
 
     def spin(
         self,
@@ -126,17 +126,17 @@ class Listener:
         subscriptions: Sequence[MatchedSubscription] = (),
         until: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Let messages come, also by subscriptions that follow their publishers, for a time or until something is."""
+        """Spin for a time or until a condition holds, and keep the QoS of the subscriptions up to date."""
         deadline, next_look = time.monotonic() + seconds, 0.0
         while (now := time.monotonic()) < deadline and not until():
             if now > next_look:
-                next_look = now + _FOLLOW_S
+                next_look = now + _QOS_PERIOD_S
                 for subscription in subscriptions:
-                    subscription.follow()
+                    subscription.update()
             self._executor.spin_once(timeout_sec=min(0.1, deadline - now))
 
     def other_topics(self) -> str:
-        """Return how many topics of each type somebody publishes, in words."""
+        """Return the number of published topics of each type, in words."""
         topics = [(n, t) for n, t in self._node.get_topic_names_and_types() if n not in _HIDDEN]
         types = Counter(t[0].rpartition("/")[2] for n, t in topics if self._node.count_publishers(n))
         return ", ".join(f"{count} of type {name}" for name, count in types.most_common()) or "none at all"
@@ -148,7 +148,7 @@ class Listener:
         if named:
             return Camera(named[0])
         for parameters in by_mode:
-            topics_are_named(parameters)  # or else some of them are
+            topics_are_named(parameters)  # raises if only some are set
             if found := choices(topics, parameters):
                 return Camera(replace(parameters, **found[0].parameters), len(found) - 1)
         return None
@@ -158,7 +158,7 @@ class Listener:
 
 
 def _named_topics(node: Node) -> dict[str, str]:
-    """Return the topic parameters: empty, so that the topics are found, except for those that are remapped."""
+    """Return the topic parameters: empty, so that the topics are discovered, except for remapped ones."""
     names = {name for names in TOPICS_NEEDED.values() for name in names}
     defaults = {name: str(getattr(VoParameters(), name)) for name in names}
     namespace = node.get_namespace().rstrip("/")

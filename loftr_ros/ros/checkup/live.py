@@ -1,4 +1,4 @@
-"""The check-up of live topics, from the search for a camera to the frames that the node would make of its messages."""
+"""The check of live topics, from camera discovery to the frames that the node would process."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.geometry.camera import CameraError
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.validation import check_frame
-from loftr_ros.ros.checkup.listener import SEARCH_S, Camera, Heard, Listener
-from loftr_ros.ros.checkup.topic_findings import is_given, pair_findings, place_finding, stream_findings
+from loftr_ros.ros.checkup.listener import SEARCH_S, Camera, Listener, Received
+from loftr_ros.ros.checkup.topic_findings import extrinsics_finding, is_given, pair_findings, stream_findings
 from loftr_ros.ros.messages.time import nanoseconds
 from loftr_ros.ros.sensors import watchdog
 from loftr_ros.ros.sensors.calibration import Calibration
 from loftr_ros.ros.sensors.camera_discovery import TOPICS_NEEDED, CameraSearchError, published, the_only
 from loftr_ros.ros.sensors.camera_subscriber import CameraMessages
 from loftr_ros.ros.sensors.frame_builder import FrameBuilder
-from loftr_ros.ros.transforms import tf_lookup
 from loftr_ros.ros.transforms.baseline import Baseline
 from loftr_ros.ros.transforms.extrinsic import refused_by_tf
+from loftr_ros.ros.transforms.tf_lookup import TfLookup
 
 SOURCE = "live topics"
-# Images that are no exact pairs are looked at all the same, if they are nearer in time than this.
+# Without exact pairs, images whose stamps differ by less than this are checked as pairs.
 _ABOUT_A_PAIR_NS = 50_000_000
 _TF_S = 2.0  # static transforms arrive within this time
 
-# Takes frames in order of time and their mode: the short look by the odometry.
-RelativePoseEstimate = Callable[[list[Frame], Mode], list[Finding]]
+# Runs the odometry on a few frames in order of time, given their mode.
+MotionCheck = Callable[[list[Frame], Mode], list[Finding]]
 
 
-def check_topics(mode: Mode | None, seconds: float, keep: int, motion: RelativePoseEstimate | None) -> Report:
-    """Listen to the camera that publishes, and judge what comes. ROS must be up.
+def check_topics(mode: Mode | None, seconds: float, keep: int, motion: MotionCheck | None) -> Report:
+    """Receive the messages of the camera that is publishing, and check them. ROS must be initialized.
 
     Args:
         mode: to check; None for that of the parameters on the command line, or else the best that the topics support.
-        seconds: to listen to the camera.
-        keep: how many images of each topic are looked at.
-        motion: judges what the odometry makes of the frames; None leaves it out.
+        seconds: to receive messages.
+        keep: number of images of each topic that are checked.
+        motion: check of the odometry on the frames; None leaves it out.
 
     Raises:
         ParameterError: a parameter on the command line does not exist or is outside its range.
@@ -69,7 +69,7 @@ def check_topics(mode: Mode | None, seconds: float, keep: int, motion: RelativeP
 
 
 def _no_camera(node: Node, listener: Listener, mode: Mode | None) -> Finding:
-    """Say in the words of the node what is missing, and what there is instead."""
+    """Report the error of the camera discovery, and the topics that are published instead."""
     try:
         the_only([], mode or "mono", published(node))
         reason = ""
@@ -92,18 +92,18 @@ def _chosen(node: Node, camera: Camera) -> Finding:
 
 
 class _LiveCheck:
-    """Makes findings from the messages of one camera."""
+    """Checks the messages of one camera."""
 
-    def __init__(self, node: Node, listener: Listener, heard: Heard) -> None:
-        self._node, self._listener = node, listener
-        self._heard = heard
-        self._parameters = replace(heard.parameters, input_timeout=SEARCH_S)
-        self._mode: Mode = heard.parameters.mode
+    def __init__(self, node: Node, listener: Listener, received: Received) -> None:
+        self._node, self._listener, self._tf = node, listener, TfLookup(node)
+        self._received = received
+        self._parameters = replace(received.parameters, input_timeout=SEARCH_S)
+        self._mode: Mode = received.parameters.mode
 
-    def findings(self, motion: RelativePoseEstimate | None) -> list[Finding]:
-        """Return all findings, and with `motion` those of the odometry if nothing keeps it from running."""
-        findings, heard = self._topics(), self._heard
-        if not all(map(len, (*heard.images.values(), *heard.infos.values()))):
+    def findings(self, motion: MotionCheck | None) -> list[Finding]:
+        """Return all findings, with `motion` also those of the odometry unless an error was found before."""
+        findings, received = self._topics(), self._received
+        if not all(map(len, (*received.images.values(), *received.infos.values()))):
             return findings
         try:
             frames, calibration = self._frames()
@@ -112,29 +112,29 @@ class _LiveCheck:
         except LoftrRosError as fault:
             return [*findings, error("images", "images", fault)]
         if frames:
-            findings.append(self._taken_as())
-            findings += calibration_findings(frames[0].camera, frames[0].rig, calibration.doubt or "")
+            findings.append(self._rectification())
+            findings += calibration_findings(frames[0].camera, frames[0].rig, calibration.warning or "")
             findings += self._images(frames)
-        findings.append(self._place())
+        findings.append(self._extrinsics())
         if motion and len(frames) > 1 and not has_error(findings):
             findings += motion(frames, self._mode)
         return findings
 
     def _topics(self) -> list[Finding]:
-        findings, heard, p = [], self._heard, self._parameters
-        for stream in heard.streams:
-            log = heard.images[stream.topic]
+        findings, received, p = [], self._received, self._parameters
+        for stream in received.streams:
+            log = received.images[stream.topic]
             findings.append(self._publishers(stream.topic))
             if not len(log):
                 findings.append(error(stream.topic, "received", watchdog.no_images(self._node, stream, p)))
                 continue
             findings += stream_findings(stream.topic, log, p.base_frame)
-            if stream.info_topic and not len(heard.infos[stream.info_topic]):
+            if stream.info_topic and not len(received.infos[stream.info_topic]):
                 reason = watchdog.no_calibration(self._node, stream.info_topic, p)
                 findings.append(error(stream.topic, "camera_info", reason))
-        logs = [heard.images[stream.topic] for stream in heard.streams]
+        logs = [received.images[stream.topic] for stream in received.streams]
         if len(logs) == 2 and all(map(len, logs)):
-            first, second = (stream.topic for stream in heard.streams)
+            first, second = (stream.topic for stream in received.streams)
             findings += pair_findings((first, second), (logs[0], logs[1]), self._mode, p.sync)
         return findings
 
@@ -150,16 +150,16 @@ class _LiveCheck:
         return judged(topic, "publisher", figure, advice, publishers=len(publishers))
 
     def _frames(self) -> tuple[list[Frame], Calibration]:
-        """Make the frames as the node does. Raises LoftrRosError for what keeps it from doing so."""
-        p, heard = self._parameters, self._heard
-        baseline = Baseline(self._node, p.stereo_baseline)
+        """Convert the messages to frames as the node does. Raises LoftrRosError if they cannot be converted."""
+        p, received = self._parameters, self._received
+        baseline = Baseline(self._tf, p.stereo_baseline)
         calibration = Calibration(baseline.of, rectified=self._rectified)
-        builder = FrameBuilder(heard.streams, calibration, self._mode)
-        infos = tuple(log.messages[0] for log in heard.infos.values())
+        builder = FrameBuilder(received.streams, calibration, self._mode)
+        infos = tuple(log.messages[0] for log in received.infos.values())
         try:
             calibration.cameras(infos)
-        except CameraError:  # TF, which may tell the baseline, takes a moment to arrive
-            self._listener.spin(_TF_S if tf_lookup.is_installed() else 0.0)
+        except CameraError:  # the baseline may be in TF, which takes a moment to arrive
+            self._listener.spin(_TF_S if self._tf.is_installed else 0.0)
         frames: list[Frame] = []
         for images in self._sets():
             frame = builder.frame(CameraMessages(images, infos, 0.0, 0))
@@ -174,15 +174,15 @@ class _LiveCheck:
         p = self._parameters
         return p.stereo_rectified if self._mode == "stereo" else p.rectified
 
-    def _taken_as(self) -> Finding:
-        """Report which part of the calibration is used: the same images with the wrong one look fine."""
+    def _rectification(self) -> Finding:
+        """Report which part of the calibration is used, as a wrong choice shows in no single image."""
         name = "stereo_rectified" if self._mode == "stereo" else "rectified"
         kind, source = ("rectified", "P") if self._rectified else ("raw", "K and D")
-        return judged("calibration", "images", f"taken as {kind}, with {source} of camera_info (parameter {name})", "")
+        return judged("calibration", "images", f"used as {kind}, with {source} of camera_info (parameter {name})", "")
 
     def _sets(self) -> list[tuple[object, ...]]:
-        """Return the kept images, each with its partner: of the same stamp, or where there are none about the same."""
-        first, *others = (self._heard.images[stream.topic].messages for stream in self._heard.streams)
+        """Return the stored images as pairs of equal stamps, or of similar ones if no stamps are equal."""
+        first, *others = (self._received.images[stream.topic].messages for stream in self._received.streams)
         if not others:
             return [(message,) for message in first]
         stamps = np.array([nanoseconds(message.header.stamp) for message in others[0]], np.int64)
@@ -197,7 +197,7 @@ class _LiveCheck:
         survey = ImageSurvey()
         for before, frame in zip([None, *frames], frames, strict=False):
             survey.add(frame, before)
-        kinds = [log.messages[0] for log in self._heard.images.values()]
+        kinds = [log.messages[0] for log in self._received.images.values()]
         described = [getattr(message, "encoding", "") or message.format for message in kinds]
         height, width = frames[0].image.shape
         figure = f"{width}x{height}, {' + '.join(described)}"
@@ -205,13 +205,13 @@ class _LiveCheck:
         unit = "in meters" if "32FC1" in described[-1] else f"{self._parameters.depth_scale:g} m a count (depth_scale)"
         return [pixels, *survey.findings(), *survey.depth_finding(unit)]
 
-    def _place(self) -> Finding:
-        p, installed = self._parameters, tf_lookup.is_installed()
-        frame = min(self._heard.images[self._heard.streams[0].topic].frame_ids)
+    def _extrinsics(self) -> Finding:
+        p, installed = self._parameters, self._tf.is_installed
+        frame = min(self._received.images[self._received.streams[0].topic].frame_ids)
         if not installed or is_given(p) or refused_by_tf(frame, p.base_frame):
-            return place_finding(p, frame, None, installed)
-        tf = tf_lookup.TfLookup(self._node)
+            return extrinsics_finding(p, frame, None, installed)
+        self._tf.listen(self)
         self._listener.spin(_TF_S)
-        T_base_camera = tf.find(p.base_frame, frame)
-        tf.close()
-        return place_finding(p, frame, T_base_camera, installed)
+        T_base_camera = self._tf.find(p.base_frame, frame)
+        self._tf.release(self)
+        return extrinsics_finding(p, frame, T_base_camera, installed)

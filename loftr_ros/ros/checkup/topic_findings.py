@@ -1,4 +1,4 @@
-"""Findings of what came on single topics, and of how two streams go together."""
+"""Findings on single topics, and on the synchronization of two streams."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from loftr_ros.ros.messages.stamp_order import Order, StampOrder
 from loftr_ros.ros.parameters.table import VoParameters
 from loftr_ros.ros.transforms.extrinsic import refused_by_tf
 
-# Images of a robot's own camera are younger than this, and those of a recording older than that.
+# Age limits, seconds: of live images, of stamps in the future, and the least of a recording.
 _LATE_S, _EARLY_S, _RECORDED_S = 1.0, 0.05, 3600.0
-_MOST_PAIRED = 0.9  # share of the images; now and then one is lost on the way
+_MOST_PAIRED = 0.9  # share of the images; a few may be lost in transport
 
 
 def stream_findings(topic: str, log: TopicLog, base_frame: str) -> list[Finding]:
-    """Judge the images of one topic, of which at least one came."""
+    """Check the images of one topic, of which at least one arrived."""
     orders = StampOrder()
     judgments = [orders.judge(stamp) for stamp in log.stamps_ns]
     increasing = [stamp for stamp, order in zip(log.stamps_ns, judgments, strict=True) if order is Order.NEXT]
@@ -33,7 +33,7 @@ def _received(topic: str, log: TopicLog) -> Finding:
     rate = (len(log) - 1) / seconds if seconds > 0 else 0.0
     bandwidth = 1e-6 * log.bytes / len(log) * rate
     figure = f"{len(log)} images, {rate:.3g} Hz by arrival, {bandwidth:.3g} MB/s"
-    advice = "a motion takes two images: is the camera running?" if len(log) < 2 else ""
+    advice = "odometry needs two images: is the camera running?" if len(log) < 2 else ""
     return judged(topic, "received", figure, advice, images=len(log), arrival_hz=rate, mb_per_s=bandwidth)
 
 
@@ -45,18 +45,18 @@ def _stamps(topic: str, log: TopicLog, judgments: list[Order]) -> Finding:
     figure = f"{_age(age)}; {backwards or 'none'} go back, {duplicates or 'none'} repeat"
     values = {"age_s": age, "backwards": backwards, "duplicates": duplicates, "zeros": zeros}
     if len(log) > 1 and counts[Order.NEXT] <= 1:
-        what = "they are zero" if zeros else "they do not go on"
-        return Finding(topic, "stamps", figure, Level.ERROR, f"{what}: let the driver stamp each image", values)
-    return judged(topic, "stamps", figure, _doubt_of_stamps(age, backwards, duplicates), **values)
+        fault = "they are zero" if zeros else "they do not increase"
+        return Finding(topic, "stamps", figure, Level.ERROR, f"{fault}: let the driver stamp each image", values)
+    return judged(topic, "stamps", figure, _advice_on_stamps(age, backwards, duplicates), **values)
 
 
-def _doubt_of_stamps(age: float, backwards: int, duplicates: int) -> str:
+def _advice_on_stamps(age: float, backwards: int, duplicates: int) -> str:
     if backwards:
-        return "images overtake each other or time jumps: check the driver, and that one recording plays"
+        return "images are reordered or time jumps: check the driver, and that only one recording is playing"
     if duplicates:
         return "two publishers, or a driver that sends images twice: end one, or drop the repeated images"
     if _LATE_S < age < _RECORDED_S:
-        return "the images come late, or the clocks differ: look for a queue, or synchronize the clocks (chrony, PTP)"
+        return "high latency, or clocks that differ: look for a queue, or synchronize the clocks (chrony, PTP)"
     if age < -_EARLY_S:
         return "the stamps are in the future: synchronize the clocks, or set use_sim_time with a recording's --clock"
     return ""
@@ -65,21 +65,21 @@ def _doubt_of_stamps(age: float, backwards: int, duplicates: int) -> str:
 def _age(age: float) -> str:
     if abs(age) < _RECORDED_S:
         return f"{1e3 * age:.3g} ms old on arrival (median)"
-    return f"of another time, as in a recording, {abs(age) / 86400:.3g} days away"
+    return f"{abs(age) / 86400:.3g} days away from now, as in a recording"
 
 
 def _frame_id(topic: str, log: TopicLog, base_frame: str) -> Finding:
     names = sorted(log.frame_ids)
     advice = next((reason for reason in (refused_by_tf(name, base_frame) for name in names) if reason), "")
     if len(names) > 1:
-        advice = "it changes from image to image: two cameras publish this topic"
+        advice = "it changes between images: two cameras publish this topic"
     return judged(topic, "frame_id", ", ".join(map(repr, names)), advice, frame_id=names[0])
 
 
 def pair_findings(topics: tuple[str, str], logs: tuple[TopicLog, TopicLog], mode: str, sync: str) -> list[Finding]:
-    """Judge how left and right, or image and depth, go together."""
+    """Check the synchronization of left and right, or of image and depth."""
     first, second = (np.array(log.stamps_ns, np.int64) for log in logs)
-    both = (first >= second.min()) & (first <= second.max())  # the partner of the last image may still be on its way
+    both = (first >= second.min()) & (first <= second.max())  # the partner of the last image may still be in transit
     first = first[both] if both.any() else first
     nearest = np.array([second[np.abs(second - stamp).argmin()] - stamp for stamp in first])
     exact = float((nearest == 0).mean())
@@ -92,7 +92,7 @@ def pair_findings(topics: tuple[str, str], logs: tuple[TopicLog, TopicLog], mode
     if sync == "exact" and exact < _MOST_PAIRED:
         advice = f"set sync to approximate and sync_slop to more than {largest / 1e3:.4f}, or synchronize the cameras"
         if mode == "stereo":
-            advice += ": a moving pair that is not synchronous measures wrong depths"
+            advice += ": stereo depth is wrong in motion without synchronized exposure"
     level = Level.OK if not advice else Level.ERROR if exact == 0 else Level.WARNING
     subject = " + ".join(topics)
     return [Finding(subject, "sync", figure, level, advice, values), *_same_frame(subject, logs, mode)]
@@ -103,25 +103,25 @@ def _same_frame(subject: str, logs: tuple[TopicLog, TopicLog], mode: str) -> lis
     if mode != "rgbd" or frames[0] == frames[1]:
         return []
     figure = f"'{frames[1]}' of the depth, '{frames[0]}' of the image"
-    advice = "depth has to be registered to the image: take the aligned or registered topic"
+    advice = "depth has to be registered to the image: use the aligned or registered topic"
     return [judged(subject, "depth frame_id", figure, advice)]
 
 
 def is_given(p: VoParameters) -> bool:
-    """Return whether the parameters say where the camera sits, so that TF is not asked."""
+    """Return whether the extrinsics are those of the parameters, so that TF is not used."""
     return p.extrinsic_source == "parameters" or (p.extrinsic_source == "auto" and any(_pose(p)))
 
 
-def place_finding(
+def extrinsics_finding(
     p: VoParameters, frame: str, T_base_camera: NDArray[np.float64] | None, tf_is_installed: bool
 ) -> Finding:
-    """Judge where the camera sits on the base.
+    """Check the extrinsics of the camera.
 
     Args:
         p: of the node.
         frame: of the images.
-        T_base_camera: (4, 4) by TF; None if it does not know, or was not asked.
-        tf_is_installed: whether it could be asked.
+        T_base_camera: (4, 4) from TF; None if it is missing there, or TF is not used.
+        tf_is_installed: whether tf2_ros is.
     """
     if is_given(p):
         pose = ", ".join(f"{value:.3g}" for value in _pose(p))
@@ -131,10 +131,12 @@ def place_finding(
         return judged(
             "extrinsics", "camera on base", f"x {x:.3g}, y {y:.3g}, z {z:.3g} m by TF", "", x_m=x, y_m=y, z_m=z
         )
-    figure = f"TF does not know {frame} on {p.base_frame}" if tf_is_installed else "tf2_ros is not installed here"
+    figure = (
+        f"TF has no transform from {frame} to {p.base_frame}" if tf_is_installed else "tf2_ros is not installed here"
+    )
     advice = refused_by_tf(frame, p.base_frame) or (
         "publish that transform (robot_state_publisher or static_transform_publisher), or set camera_x ... camera_yaw; "
-        "else the camera is taken to sit at the base and to look forward"
+        "else the camera is assumed at the origin of the base, looking forward"
     )
     return judged("extrinsics", "camera on base", figure, advice)
 

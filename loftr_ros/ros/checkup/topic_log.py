@@ -1,4 +1,4 @@
-"""What came on one topic: all stamps and times of arrival, and the first messages whole."""
+"""Log of one topic: stamps and arrival times of all messages, and the first messages themselves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from loftr_ros.ros.messages.time import nanoseconds
 
-# Messages that are kept whole of one topic, bytes: 20 color images of 1920x1080.
+# Memory for the stored messages of one topic, bytes: 20 color images of 1920x1080.
 _KEPT_BYTES = 2**27
 
 
@@ -16,10 +16,10 @@ class TopicLog:
     """Messages with a header, in the order of their arrival.
 
     Attributes:
-        keep: how many messages are kept whole.
-        stamps_ns, arrivals_ns: one a message, nanoseconds; of the header, and of the clock of the node.
-        frame_ids: all that occurred.
-        bytes: of the data of all images.
+        keep: number of messages to store.
+        stamps_ns, arrivals_ns: of each message, nanoseconds; by the header, and by the clock of the node.
+        frame_ids: of all messages.
+        bytes: total size of the image data.
         messages: the first ones.
     """
 
@@ -31,7 +31,7 @@ class TopicLog:
     messages: list[Any] = field(default_factory=list)
 
     def add(self, message: Any, arrival_ns: int) -> None:
-        """Take the next message."""
+        """Add a message."""
         self.stamps_ns.append(nanoseconds(message.header.stamp))
         self.arrivals_ns.append(arrival_ns)
         self.frame_ids.add(message.header.frame_id)

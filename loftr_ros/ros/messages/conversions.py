@@ -1,4 +1,4 @@
-"""Arrays and calibrations of the odometry to messages, and calibrations back; images back are in `image_decoding`."""
+"""Images and calibrations to messages, and calibrations back; images back are in `image_decoding`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from loftr_ros.odometry.geometry.camera import Camera, CameraError
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 
 _ENCODINGS = {(2, "u1"): "mono8", (3, "u1"): "bgr8", (2, "u2"): "16UC1", (2, "f4"): "32FC1"}
-_MAX_MILLIMETRES = 65535
+_MAX_MILLIMETERS = 65535
 
 
 def image_from_array(array: NDArray[Any]) -> Image:
-    """Return the message of an array; the header is left to the caller.
+    """Return the message of an image, without a header.
 
     Args:
         array: (H, W) uint8 becomes mono8, uint16 16UC1, float32 32FC1; (H, W, 3) uint8 becomes bgr8.
@@ -34,14 +34,14 @@ def image_from_array(array: NDArray[Any]) -> Image:
 
 
 def compressed_from_array(array: NDArray[Any]) -> CompressedImage:
-    """Return the message of a (H, W) grey image or float32 depth in metres, as image_transport names them; no header.
+    """Return the message of an (H, W) gray image or float32 depth in meters as image_transport encodes it, no header.
 
-    Depth becomes whole millimetres, 0 where it is unknown or more than 65 m.
+    Depth is rounded to millimeters, and 0 where it is unknown or more than 65 m.
     """
     start, form = b"", "mono8; png compressed"
     if array.dtype == np.float32:
-        millimetres = np.rint(np.nan_to_num(array, nan=0.0, posinf=0.0, neginf=0.0) * 1000)
-        array = np.where(millimetres <= _MAX_MILLIMETRES, millimetres, 0).astype(np.uint16)
+        millimeters = np.rint(np.nan_to_num(array, nan=0.0, posinf=0.0, neginf=0.0) * 1000)
+        array = np.where(millimeters <= _MAX_MILLIMETERS, millimeters, 0).astype(np.uint16)
         start, form = bytes(12), "16UC1; compressedDepth png"
     message = CompressedImage(format=form)
     message.data.frombytes(start + cv2.imencode(".png", array)[1].tobytes())
@@ -49,10 +49,10 @@ def compressed_from_array(array: NDArray[Any]) -> CompressedImage:
 
 
 def camera_from_info(info: CameraInfo, *, rectified: bool) -> Camera:
-    """Return the camera of a calibration message, for the images as they come: region of interest, then binning.
+    """Return the camera of a calibration message, with its region of interest and then its binning applied.
 
     Raises:
-        CameraError: the calibration is missing or impossible, or the region is not inside the image.
+        CameraError: the calibration is missing or invalid, or the region is not inside the image.
     """
     region = _region(info)
     camera = full_camera_from_info(info, rectified=rectified).cropped(*region)
@@ -62,7 +62,7 @@ def camera_from_info(info: CameraInfo, *, rectified: bool) -> Camera:
 
 
 def _region(info: CameraInfo) -> tuple[int, int, int, int]:
-    """Return x_offset, y_offset, width, height of the region of interest; a size of 0 is all that is there."""
+    """Return x_offset, y_offset, width, height of the region of interest; a size of 0 extends to the border."""
     roi = info.roi
     width, height = roi.width or info.width - roi.x_offset, roi.height or info.height - roi.y_offset
     if roi.x_offset + width > info.width or roi.y_offset + height > info.height:
@@ -75,19 +75,19 @@ def _region(info: CameraInfo) -> tuple[int, int, int, int]:
 
 
 def full_camera_from_info(info: CameraInfo, *, rectified: bool) -> Camera:
-    """Return the camera of whole images, without binning, which is what a message calibrates (REP-104)."""
+    """Return the camera of full images without binning, which a message calibrates (REP-104)."""
     return Camera.from_camera_info(
         info.width, info.height, info.k, info.d, info.distortion_model, info.p, rectified=rectified
     )
 
 
 def rig_from_infos(left: CameraInfo, right: CameraInfo, baseline: float, *, rectified: bool) -> StereoRig:
-    """Return the rig of the calibration messages of a pair, whose cameras are `baseline` metres apart.
+    """Return the stereo rig of a pair of calibration messages with this baseline in meters.
 
     Raises:
-        CameraError: a calibration is missing, or it or the baseline is impossible.
+        CameraError: a calibration is missing, or it or the baseline is invalid.
     """
-    # Rectified images have one size. Where that changes, the right message may still be the one of before.
+    # Rectified images have one size. After it changed, the right message may still be an old one.
     is_late = rectified and (left.width, left.height) != (right.width, right.height)
     camera = camera_from_info(left if is_late else right, rectified=rectified)
     if rectified:
@@ -97,9 +97,9 @@ def rig_from_infos(left: CameraInfo, right: CameraInfo, baseline: float, *, rect
 
 
 def infos_from_rig(left: Camera, rig: StereoRig) -> tuple[CameraInfo, CameraInfo]:
-    """Return the calibration messages of a pair; no header.
+    """Return the calibration messages of a pair, without headers.
 
-    A raw pair is rectified to the intrinsics of the left camera; of a rectified pair each camera keeps its own.
+    P of a raw pair has the intrinsics of the left camera; in a rectified pair each camera keeps its own.
     """
     infos = info_from_camera(left), info_from_camera(rig.right)
     rotations = rig.rectification()
@@ -113,7 +113,7 @@ def infos_from_rig(left: Camera, rig: StereoRig) -> tuple[CameraInfo, CameraInfo
 
 
 def info_from_camera(camera: Camera) -> CameraInfo:
-    """Return the calibration message of a camera; no header."""
+    """Return the calibration message of a camera, without a header."""
     P = np.hstack([camera.K, np.zeros((3, 1))])
     message = CameraInfo(width=camera.width, height=camera.height)
     message.distortion_model = "plumb_bob" if camera.distortion_model == "none" else camera.distortion_model

@@ -1,14 +1,8 @@
-"""Images as they come, raw or compressed, as the grey images and depths that the odometry works on.
-
-cv_bridge converts raw images where ROS has it and it runs: it is compiled for one major version of NumPy. Elsewhere
-rosbags-image does, which is the same in pure Python.
-"""
+"""Image messages, raw or compressed, decoded to 8-bit gray images and to depth in meters."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,43 +15,41 @@ from loftr_ros.encoded_image import DecodeError, decode
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.odometry.images.depth_counts import without_saturated
 from loftr_ros.odometry.images.gray_levels import to_eight_bits
+from loftr_ros.ros.compat import image_converter
 
-# Takes an image message and the encoding that is wanted, None for the one it has.
-_Converter = Callable[[Any, "str | None"], NDArray[Any]]
-
-# Encodings without a name for their colours, and younger names, which not every version of the libraries knows.
+# Encodings without color names, and recent names that older versions of the libraries do not have.
 _SAME_AS = {"8UC1": "mono8", "8UC3": "bgr8", "16UC1": "mono16", "uyvy": "yuv422", "yuyv": "yuv422_yuy2"}
-_GREY = (
+_GRAY = (
     *("mono8", "mono16", "rgb8", "bgr8", "rgba8", "bgra8", "yuv422", "yuv422_yuy2"),
     *("bayer_rggb8", "bayer_bggr8", "bayer_gbrg8", "bayer_grbg8"),
     *_SAME_AS,
 )
-# Bytes of a pixel, and of the numbers in it where those are longer than one.
+# Bytes per pixel, and per number where those are longer than one.
 _PIXEL_BYTES = {"mono16": 2, "rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "yuv422": 2, "yuv422_yuy2": 2, "32FC1": 4}
 _NUMBER_BYTES = {"mono16": 2, "32FC1": 4}
 SIXTEEN_BITS = ("mono16", "16UC1")
-METRES_PER_COUNT = 1e-3  # of a depth image of integers, by REP-118; floating-point numbers are metres
-# What precedes the PNG of a compressed depth image: an enumeration, and two numbers for depths that are no integers.
+METERS_PER_COUNT = 1e-3  # of integer depth images, by REP-118; floating-point ones are in meters
+# Header before the PNG of compressedDepth: a format, and the quantization (a, b) of floating-point depth.
 _DEPTH_HEADER = np.dtype([("format", "<i4"), ("a", "<f4"), ("b", "<f4")])
 
 
 class ImageError(LoftrRosError):
-    """An image that cannot be used; the message names its topic, and its encoding or damage."""
+    """An image that cannot be decoded; the message names its topic, and its encoding or damage."""
 
 
-def grey_from_image(message: Image, topic: str) -> NDArray[np.uint8]:
-    """Return the (H, W) uint8 grey image of a message, without a copy if it is one; 16 bits are stretched by content.
+def gray_from_image(message: Image, topic: str) -> NDArray[np.uint8]:
+    """Return the (H, W) uint8 gray image of a message, without a copy of mono8; 16 bits are stretched by percentiles.
 
     Raises:
-        ImageError: the encoding is not supported, or the data is not what the header says.
+        ImageError: the encoding is not supported, or the data do not fit the header.
     """
-    _check_encoding(message, topic, _GREY)
+    _check_encoding(message, topic, _GRAY)
     sixteen = message.encoding in SIXTEEN_BITS
     return to_eight_bits(_converted(message, topic, None if sixteen else "mono8"))
 
 
-def grey_from_compressed(message: CompressedImage, topic: str) -> NDArray[np.uint8]:
-    """Return the (H, W) uint8 grey image of a JPEG or PNG likewise. Raises ImageError if it is none."""
+def gray_from_compressed(message: CompressedImage, topic: str) -> NDArray[np.uint8]:
+    """Return the same of a JPEG or PNG. Raises ImageError."""
     flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         return to_eight_bits(_decoded(message, topic, 0, flags))
@@ -65,35 +57,35 @@ def grey_from_compressed(message: CompressedImage, topic: str) -> NDArray[np.uin
         raise ImageError(f"images on {topic} hold {error}: publish 8 or 16 bits") from error
 
 
-def depth_from_image(message: Image, topic: str, metres_per_count: float = METRES_PER_COUNT) -> NDArray[np.float32]:
-    """Return (H, W) metres, 0 or not finite where unknown, of a message in counts (16UC1) or metres (32FC1).
+def depth_from_image(message: Image, topic: str, meters_per_count: float = METERS_PER_COUNT) -> NDArray[np.float32]:
+    """Return (H, W) depth in meters of a message in counts (16UC1) or meters (32FC1).
 
-    A count of 65535 is unknown, too.
+    Unknown depth is 0 or not finite; a count of 65535 is unknown, too.
 
     Args:
         message: the image.
         topic: for errors.
-        metres_per_count: of 16UC1.
+        meters_per_count: of 16UC1.
 
     Raises:
-        ImageError: the encoding is not supported, or the data is not what the header says.
+        ImageError: the encoding is not supported, or the data do not fit the header.
     """
     _check_encoding(message, topic, (*SIXTEEN_BITS, "32FC1"))
     depth = _converted(message, topic, None)
     if message.encoding in SIXTEEN_BITS:
-        return _metres(depth, metres_per_count)
+        return _meters(depth, meters_per_count)
     return np.asarray(depth, np.float32)
 
 
 def depth_from_compressed(
-    message: CompressedImage, topic: str, metres_per_count: float = METRES_PER_COUNT
+    message: CompressedImage, topic: str, meters_per_count: float = METERS_PER_COUNT
 ) -> NDArray[np.float32]:
-    """Return (H, W) metres likewise, of a message as image_transport's compressedDepth makes it with PNG.
+    """Return the same of a message of compressedDepth (image_transport) with PNG.
 
-    Integers are counts; depths in metres are stored as a / depth + b, 0 for unknown.
+    Integer depth is stored in counts, floating-point depth as a / depth + b, with 0 for unknown.
 
     Raises:
-        ImageError: it is compressed in another way, or damaged.
+        ImageError: it is compressed otherwise, or damaged.
     """
     encoding, _, how = message.format.partition(";")
     if encoding not in ("16UC1", "32FC1") or "compressedDepth" not in how or "rvl" in how.lower():
@@ -102,14 +94,14 @@ def depth_from_compressed(
         )
     counts = _decoded(message, topic, _DEPTH_HEADER.itemsize, cv2.IMREAD_UNCHANGED)
     if encoding == "16UC1":
-        return _metres(counts, metres_per_count)
+        return _meters(counts, meters_per_count)
     stored = counts.astype(np.float32)
     header = np.frombuffer(message.data, _DEPTH_HEADER, 1)[0]
     return np.divide(header["a"], stored - header["b"], out=np.zeros_like(stored), where=stored > 0)
 
 
-def _metres(counts: NDArray[Any], metres_per_count: float) -> NDArray[np.float32]:
-    return np.asarray(without_saturated(counts) * np.float32(metres_per_count), np.float32)
+def _meters(counts: NDArray[Any], meters_per_count: float) -> NDArray[np.float32]:
+    return np.asarray(without_saturated(counts) * np.float32(meters_per_count), np.float32)
 
 
 def _check_encoding(message: Image, topic: str, accepted: tuple[str, ...]) -> None:
@@ -120,28 +112,28 @@ def _check_encoding(message: Image, topic: str, accepted: tuple[str, ...]) -> No
 
 
 def _converted(message: Image, topic: str, wanted: str | None) -> NDArray[Any]:
-    """Let the library convert an image."""
+    """Convert an image by the library."""
     shape = message.height, message.width
     try:
-        image = _converter()(_plain(message), wanted) if min(shape) > 0 else None
-    except (TypeError, ValueError, cv2.error):  # for fewer bytes than the header says
+        image = image_converter.converter()(_plain(message), wanted) if min(shape) > 0 else None
+    except (TypeError, ValueError, cv2.error):  # too few bytes for the header
         image = None
     if image is None or image.shape != shape:
         raise ImageError(
-            f"an image on {topic} is to be {message.width}x{message.height} {message.encoding} and holds "
-            f"{len(message.data)} bytes with a step of {message.step}: the driver fills the message wrongly"
+            f"an image on {topic} is {message.width}x{message.height} {message.encoding} by its header, but has "
+            f"{len(message.data)} bytes with a step of {message.step}: fix the driver, which fills the message wrongly"
         )
     return image
 
 
 def _plain(message: Image) -> SimpleNamespace:
-    """Return the message without row padding and in the byte order of this machine; it is copied only if it has to be.
+    """Return the message without row padding and in native byte order; it is copied only if needed.
 
-    cv_bridge takes rows for longer ones, which shears images whose padding is no whole pixel, and its swap of bytes
-    fails with NumPy 2; rosbags-image knows of no padding.
+    cv_bridge ignores padding that is no whole pixel, which shears the image, and cannot swap bytes with NumPy 2;
+    rosbags-image ignores any padding.
 
     Raises:
-        ValueError: the data is not what the header says.
+        ValueError: the data do not fit the header.
     """
     encoding = _SAME_AS.get(message.encoding, message.encoding)
     row = message.width * _PIXEL_BYTES.get(encoding, 1)
@@ -169,46 +161,3 @@ def _decoded(message: CompressedImage, topic: str, start: int, flags: int) -> ND
     if image.ndim != 2:
         raise ImageError(f"{what}: it has {image.shape[2]} channels, and a depth image has one")
     return image
-
-
-def find_converter() -> _Converter:
-    """Return the conversion by cv_bridge, or by rosbags-image where that is not here or does not run.
-
-    Raises:
-        ImageError: neither is to be had.
-    """
-    try:
-        return _cv_bridge()
-    except (ImportError, AttributeError) as error:  # what its compiled part raises with the wrong NumPy
-        reason = str(error)
-    try:
-        return _rosbags_image()
-    except ImportError as error:
-        raise ImageError(
-            f"raw images cannot be converted by {sys.executable}: cv_bridge does not run ({reason}) and rosbags-image "
-            "is missing; install one of them (pip install rosbags-image)"
-        ) from error
-
-
-_converter = cache(find_converter)
-
-
-def _cv_bridge() -> _Converter:
-    from cv_bridge import CvBridge
-
-    bridge = CvBridge()
-    bridge.encoding_to_dtype_with_channels("bgr8")  # loads the compiled part
-
-    def convert(message: Any, wanted: str | None) -> NDArray[Any]:
-        return np.asarray(bridge.imgmsg_to_cv2(message, wanted or "passthrough"))
-
-    return convert
-
-
-def _rosbags_image() -> _Converter:
-    from rosbags.image.image import image_to_cvimage
-
-    def convert(message: Any, wanted: str | None) -> NDArray[Any]:
-        return np.asarray(image_to_cvimage(message, wanted))
-
-    return convert

@@ -1,18 +1,18 @@
-"""What the stamps of a stream say: time goes on, stands still, or has jumped back."""
+"""Order of the stamps of a stream: increasing, duplicate, stale, or a jump back in time."""
 
 from __future__ import annotations
 
 from enum import Enum, auto
 
-# Messages that overtake each other, and clocks that are set right, differ by less.
+# Reordered messages and clock corrections differ by less.
 _JUMP_NS = 1_000_000_000
 
 
 class Order(Enum):
-    """How a stamp relates to the newest one before it.
+    """Relation of a stamp to the newest one before it.
 
-    NEXT: it is later. DUPLICATE: it is the same. STALE: it is a little earlier, or no time at all. JUMP: it is a second
-    earlier or more, so that time has started over, as when a recording is played in a loop.
+    NEXT: later. DUPLICATE: equal. STALE: less than a second earlier, or negative. JUMP: a second earlier or more, as
+    when a recording is played in a loop.
     """
 
     NEXT = auto()
@@ -22,14 +22,14 @@ class Order(Enum):
 
 
 class StampOrder:
-    """Judges each stamp by the newest before it."""
+    """Compares each stamp with the newest before it."""
 
     def __init__(self) -> None:
         """Start with none."""
         self.newest_ns: int | None = None
 
     def judge(self, stamp_ns: int) -> Order:
-        """Take the next stamp, nanoseconds."""
+        """Return the order of the next stamp, nanoseconds."""
         newest = self.newest_ns
         if stamp_ns < 0:
             return Order.STALE

@@ -1,1 +1,1 @@
-"""The table of parameters, and what is made from it."""
+"""The table of parameters, their declaration, and the launch arguments."""

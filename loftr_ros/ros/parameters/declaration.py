@@ -1,4 +1,4 @@
-"""The table of parameters on a node: declared with descriptors, checked at every change."""
+"""Declaration of the parameters on a node, with descriptors, and validation of every change."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from loftr_ros.errors import LoftrRosError
-from loftr_ros.ros.parameters.spec import ParameterError, ParameterSpec
+from loftr_ros.parameters import ParameterError, ParameterSpec
 from loftr_ros.ros.parameters.table import PARAMETERS, VoParameters, odometry_config, validated
 from loftr_ros.ros.publishers import diagnostics_output
 
-_OTHERS = ("qos_overrides.", diagnostics_output.PARAMETERS)  # that ROS itself declares
+_OTHERS = ("qos_overrides.", diagnostics_output.PARAMETERS)  # declared by ROS itself
 _SPECS = {spec.name: spec for spec in PARAMETERS}
 
 
-def given(node: Node) -> dict[str, Any]:
-    """Return what the command line and files say of parameters that the node has not declared yet."""
+def overrides(node: Node) -> dict[str, Any]:
+    """Return the values of the command line and of files for parameters that are not declared yet."""
     return {
         name: override.value
         for name, override in node._parameter_overrides.items()
@@ -28,10 +28,14 @@ def given(node: Node) -> dict[str, Any]:
 
 
 class NodeParameters:
-    """Declares the parameters, and refuses values outside the table and changes that could not take effect."""
+    """Declares the parameters; refuses invalid values, and changes that cannot take effect.
+
+    Attributes:
+        in_use: set while the node is configured, when only runtime parameters may change.
+    """
 
     def __init__(self, node: Node, changed: Callable[[VoParameters], None]) -> None:
-        """Declare with the values of the command line and files, checked here for the sake of clear messages.
+        """Declare the parameters with the values of the command line and files, validated here for clear messages.
 
         Args:
             node: without these parameters yet.
@@ -40,17 +44,17 @@ class NodeParameters:
         Raises:
             ParameterError: a parameter does not exist or is outside its range.
         """
-        self.in_use = False  # set it while the node is configured: then only some may change
+        self.in_use = False
         self._node = node
         self._changed = changed
-        values = validated(given(node))
+        values = validated(overrides(node))
         for spec in PARAMETERS:
             node.declare_parameter(spec.name, getattr(values, spec.name), _descriptor(spec), ignore_override=True)
         node.add_on_set_parameters_callback(self._check)
-        node.add_post_set_parameters_callback(self._tell)
+        node.add_post_set_parameters_callback(self._notify)
 
     def values(self) -> VoParameters:
-        """Return all values as they are now."""
+        """Return the current values."""
         return validated({name: self._node.get_parameter(name).value for name in _SPECS})
 
     def _check(self, parameters: list[Parameter[Any]]) -> SetParametersResult:
@@ -72,7 +76,7 @@ class NodeParameters:
                 )
         odometry_config(validated({**vars(self.values()), **changes}))
 
-    def _tell(self, parameters: list[Parameter[Any]]) -> None:
+    def _notify(self, parameters: list[Parameter[Any]]) -> None:
         if self.in_use and any(parameter.name in _SPECS for parameter in parameters):
             self._changed(self.values())
 

@@ -1,4 +1,4 @@
-"""What `vo.launch.py` works out from its arguments. Imports no ROS, so that it can be tested without."""
+"""The logic of `vo.launch.py`, from its arguments to the processes to start. Imports no ROS, for tests without it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any
 import yaml
 
 from loftr_ros.errors import LoftrRosError
-from loftr_ros.ros.parameters.spec import ParameterSpec
+from loftr_ros.parameters import ParameterSpec
 from loftr_ros.ros.parameters.table import PARAMETERS, VoParameters, validated
+from loftr_ros.validation import require
 
-# Relative, so that PushRosNamespace of a launch file around this one is before it.
+# Relative, so that PushRosNamespace of an including launch file is prepended.
 NAMESPACE = "loftr"
 _TOPICS = ("image_topic", "left_image_topic", "right_image_topic", "depth_image_topic")
 _TEMPLATE_NAMESPACE = "/loftr"  # of the topics in vo.rviz
@@ -24,11 +25,11 @@ _BOOLEANS = {
 
 
 class LaunchArgumentError(LoftrRosError):
-    """A launch argument that nothing can be started with; the message names it."""
+    """An invalid launch argument; the message names it."""
 
 
 class ParametersFileError(LaunchArgumentError):
-    """A file of parameters that cannot be read."""
+    """A file of parameters that cannot be read, or holds none."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Argument:
 
     Attributes:
         name: as on the command line.
-        default: what holds if it is not given, as `--show-args` shows it.
+        default: the default that `--show-args` shows.
         description: one line.
     """
 
@@ -50,37 +51,40 @@ _OTHERS = (
     Argument(
         "params_file",
         "",
-        "File of parameters (a changed copy of config/vo.yaml) instead of the defaults shown; arguments win over it",
+        "File of parameters (an edited copy of config/vo.yaml) instead of the defaults shown; arguments override it",
     ),
-    Argument("namespace", NAMESPACE, "Namespace of the node and its topics, inside the one of the launch files around"),
+    Argument(
+        "namespace", NAMESPACE, "Namespace of the node and its topics, relative to that of an including launch file"
+    ),
     Argument("rviz", "false", "true shows odometry, path, points and matches in rviz2"),
     Argument("bag", "", "Recording to play (ros2 bag play) with its clock, which sets use_sim_time"),
-    Argument("use_sim_time", "false", "true takes the time from /clock; passed to the node only if it is given"),
+    Argument("use_sim_time", "false", "true uses the time of /clock; passed to the node only if it is given"),
 )
 
 
 def _argument(spec: ParameterSpec) -> Argument:
     if spec.name in _TOPICS:
-        return Argument(spec.name, "", spec.help)  # the node finds the camera
+        return Argument(spec.name, "", spec.help)  # empty: camera discovery
     return Argument(
         spec.name, str(spec.default).lower() if isinstance(spec.default, bool) else str(spec.default), spec.help
     )
 
 
-ARGUMENTS = (*_OTHERS, *map(_argument, PARAMETERS))
+# All parameters, because `ros2 launch` ignores an argument that is not declared; those for experts at the end.
+ARGUMENTS = (*_OTHERS, *map(_argument, sorted(PARAMETERS, key=lambda spec: spec.audience == "expert")))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to start.
+    """The processes to start.
 
     Attributes:
-        namespace: of the node; relative to the launch files around unless it starts with a slash.
+        namespace: of the node; relative to including launch files unless it starts with a slash.
         params_file: for the node; None for its defaults.
-        parameters: for the node, over those of the file: only what was asked for.
-        time: the parameter use_sim_time, for every node that is started, if it was asked for.
+        parameters: for the node, overriding the file: only those that were given.
+        time: the parameter use_sim_time for every node, if it was given.
         bag: recording to play, if any.
-        rviz: whether to show it.
+        rviz: whether to start rviz.
         odom_frame, base_frame: of the node.
     """
 
@@ -95,14 +99,14 @@ class Plan:
 
 
 def plan(given: Mapping[str, str], around: Mapping[str, str]) -> Plan:
-    """Return what the arguments ask for, all of them checked.
+    """Validate the arguments and return the plan.
 
     Args:
         given: the launch arguments that are not empty.
-        around: what the launch files around set, as `parameters_around` returns it.
+        around: parameters set by including launch files, from `parameters_around`.
 
     Raises:
-        LaunchArgumentError: an argument makes no sense, or a file is not there.
+        LaunchArgumentError: an argument is invalid, or a file is missing.
         ParameterError: a parameter is of another type, or outside its range.
     """
     bag = given.get("bag")
@@ -128,22 +132,22 @@ def plan(given: Mapping[str, str], around: Mapping[str, str]) -> Plan:
 
 
 def parameters_around(global_params: Iterable[tuple[str, Any] | str]) -> dict[str, str]:
-    """Return what SetParameter and SetParametersFromFile of launch files around set; the last file is `params_file`.
+    """Return the parameters that SetParameter and SetParametersFromFile of including launch files set.
 
     Args:
-        global_params: names with values, and paths of files, as launch_ros keeps them.
+        global_params: names with values, and paths of files, as in launch_ros; the last file is `params_file`.
     """
     pairs = (("params_file", item) if isinstance(item, str) else item for item in global_params)
     return {name: str(value) for name, value in pairs}
 
 
 def topics_to_find(given: Mapping[str, str]) -> dict[str, bool | int | float | str]:
-    """Return the image topics to leave empty for the node to find the camera: all, if nothing given names any."""
+    """Return empty image topics, for camera discovery, unless a topic or a file of parameters is given."""
     return {} if any(name in given for name in (*_TOPICS, "params_file")) else dict.fromkeys(_TOPICS, "")
 
 
 def typed(given: Mapping[str, str]) -> dict[str, bool | int | float | str]:
-    """Return those arguments that are parameters of the node, as what they have to be.
+    """Convert the arguments that are parameters of the node to their types.
 
     Raises:
         LaunchArgumentError: a switch is neither true nor false.
@@ -155,7 +159,7 @@ def typed(given: Mapping[str, str]) -> dict[str, bool | int | float | str]:
 
 
 def _read(spec: ParameterSpec, text: str) -> Any:
-    """Return the value that a text stands for, or the text itself if it stands for none of this type."""
+    """Convert a text to the type of the parameter; one of another type is returned unchanged, for the validation."""
     kind = type(spec.default)
     if kind is bool:
         return boolean(spec.name, text)
@@ -166,15 +170,14 @@ def _read(spec: ParameterSpec, text: str) -> Any:
 
 
 def boolean(name: str, text: str) -> bool:
-    """Return what a text says of a switch, in any case of its letters. Raises LaunchArgumentError."""
+    """Parse a switch, ignoring case. Raises LaunchArgumentError."""
     value = _BOOLEANS.get(text.strip().lower())
-    if value is None:
-        raise LaunchArgumentError(f"{name} is {text!r}: it must be true or false (or yes, no, on, off, 1, 0)")
-    return value
+    require(value is not None, LaunchArgumentError, name, text, "true or false (or yes, no, on, off, 1, 0)")
+    return bool(value)
 
 
 def rviz_config(template: str, namespace: str, odom_frame: str, base_frame: str) -> str:
-    """Return the configuration of rviz (YAML) for these frames, and for topics in this absolute namespace."""
+    """Return the rviz configuration (YAML) for these frames, and for topics in this absolute namespace."""
     config = yaml.safe_load(template)
     manager = config["Visualization Manager"]
     manager["Global Options"]["Fixed Frame"] = odom_frame
@@ -187,7 +190,7 @@ def rviz_config(template: str, namespace: str, odom_frame: str, base_frame: str)
 
 
 def _in_file(params_file: Path) -> dict[str, Any]:
-    """Return the parameters of all nodes in a file together."""
+    """Return the parameters of all nodes in a file, merged."""
     try:
         found = _parameters(yaml.safe_load(params_file.read_text()))
     except OSError as error:
@@ -200,7 +203,7 @@ def _in_file(params_file: Path) -> dict[str, Any]:
 
 
 def _parameters(nodes: object) -> dict[str, Any]:
-    """Return the parameters of all nodes in a tree of namespaces together."""
+    """Return the parameters of all nodes in a tree of namespaces, merged."""
     if not isinstance(nodes, dict):
         return {}
     found = nodes.get("ros__parameters")

@@ -1,4 +1,4 @@
-"""What the node says about itself on /diagnostics."""
+"""The values of the node on /diagnostics."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from loftr_ros.odometry.states import TrackingState
 from loftr_ros.ros.messages.stamp_order import Order
 
 _RATE_WINDOW_S = 10.0
-# Images further from now than this are stamped by another clock, such as that of a recording.
+# Images further from now than this are stamped by another clock, such as those of a recording: no latency is known.
 _SAME_CLOCK_S = 3600.0
 
 
 class Rate:
-    """Events a second over the last ten seconds."""
+    """Rate of events over the last ten seconds."""
 
     def __init__(self) -> None:
         """Start with no events."""
@@ -29,7 +29,7 @@ class Rate:
         self._times.append(time.monotonic())
 
     def per_second(self) -> float:
-        """Return the mean rate until now; 0 with fewer than two events."""
+        """Return the mean rate in Hz; 0 with fewer than two events."""
         now = time.monotonic()
         while self._times and self._times[0] < now - _RATE_WINDOW_S:
             self._times.popleft()
@@ -37,21 +37,21 @@ class Rate:
 
 
 class Durations:
-    """Last, mean and largest of durations in seconds."""
+    """Last, mean and largest of some durations."""
 
     def __init__(self) -> None:
         """Start with none."""
         self._last, self._total, self._largest, self._count = 0.0, 0.0, 0.0, 0
 
     def add(self, seconds: float) -> None:
-        """Take the next one."""
+        """Add a duration."""
         self._last = seconds
         self._total += seconds
         self._largest = max(self._largest, seconds)
         self._count += 1
 
-    def values(self, name: str) -> dict[str, str]:
-        """Return names and milliseconds to show."""
+    def diagnostics(self, name: str) -> dict[str, str]:
+        """Return names and values in milliseconds for the diagnostics."""
         if self._count == 0:
             return {f"{name} (ms)": "unknown"}
         shown = {"last": self._last, "mean": self._total / self._count, "max": self._largest}
@@ -59,10 +59,10 @@ class Durations:
 
 
 class Statistics:
-    """Counts of one activation, written by the callbacks and the worker, read by the diagnostics."""
+    """Counters of one activation, written by the callbacks and the worker, read by the diagnostics."""
 
     def __init__(self, now_ns: Callable[[], int] = time.time_ns) -> None:
-        """Start at zero; `now_ns` is the clock that images are stamped with."""
+        """Start at zero; `now_ns` reads the clock of the image stamps."""
         self._now_ns = now_ns
         self._lock = threading.Lock()
         self._received, self._processed, self._dropped = 0, 0, 0
@@ -79,7 +79,7 @@ class Statistics:
             self._rate_in.tick()
 
     def frame_dropped(self) -> None:
-        """Count a frame that nothing was computed from."""
+        """Count a frame without odometry."""
         with self._lock:
             self._dropped += 1
 
@@ -89,7 +89,7 @@ class Statistics:
             self._ignored[order] += 1
 
     def frame_processed(self, estimate: OdometryEstimate, arrival: float) -> None:
-        """Count a frame whose odometry is out; `arrival` is when it came, seconds of the monotonic clock."""
+        """Count a frame whose odometry is published; `arrival` is the monotonic time of its messages, seconds."""
         with self._lock:
             self._processed += 1
             self._rate_out.tick()
@@ -109,22 +109,22 @@ class Statistics:
 
     @property
     def scale_known(self) -> bool:
-        """Whether the lengths of the last frame are metres."""
+        """Whether the pose of the last frame is metric."""
         return self._estimate is not None and self._estimate.scale_known
 
     @property
     def lost_because(self) -> str:
-        """Why the last frame was lost, in words; empty if it was not."""
+        """Reason why the last frame was lost; empty if it was not."""
         estimate = self._estimate
         return estimate.lost_reason.value if estimate and estimate.lost_reason else ""
 
     @property
     def input_fault(self) -> str:
-        """What the images say is wrong with the input, in sentences; empty if nothing is."""
+        """Faults of the input that the images reveal, in sentences; empty without any."""
         return "; ".join(warning.text for warning in self._estimate.input_warnings) if self._estimate else ""
 
-    def values(self) -> dict[str, str]:
-        """Return names and values to show."""
+    def diagnostics(self) -> dict[str, str]:
+        """Return names and values for the diagnostics."""
         with self._lock:
             estimate = self._estimate
             age = 1e-9 * (estimate.stamp_ns - self._keyframe_ns) if estimate else 0.0
@@ -133,8 +133,8 @@ class Statistics:
                 "remarks": ", ".join(estimate.remarks) if estimate else "",
                 "rate in (Hz)": f"{self._rate_in.per_second():.2f}",
                 "rate out (Hz)": f"{self._rate_out.per_second():.2f}",
-                **self._latency.values("latency"),
-                **self._processing.values("processing"),
+                **self._latency.diagnostics("latency"),
+                **self._processing.diagnostics("processing"),
                 "matches": str(estimate.num_matches if estimate else 0),
                 "inliers": str(estimate.num_inliers if estimate else 0),
                 "keyframe age (s)": f"{age:.2f}",
@@ -147,6 +147,6 @@ class Statistics:
             }
 
 
-def sentence(error: Exception) -> str:
-    """Return what to tell the user: errors of the user's are sentences, others are ours."""
+def user_message(error: Exception) -> str:
+    """Return the message of an error: that of a LoftrRosError as is, any other marked as an internal error."""
     return str(error) if isinstance(error, LoftrRosError) else f"internal error, {type(error).__name__}: {error}"

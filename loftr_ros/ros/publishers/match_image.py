@@ -1,4 +1,4 @@
-"""The picture on `match_image`: how the odometry is doing, at a glance."""
+"""The visualization on `match_image`: matches, state and inlier count."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from loftr_ros.reports.drawing import draw_matches
 from loftr_ros.ros.messages.conversions import image_from_array
 from loftr_ros.ros.messages.time import time_message
 
-# Behind the caption, BGR: all is well, not yet, nothing is measured.
-_COLOURS = {
+# Background of the caption, BGR: green while tracking, yellow while initializing, red while lost.
+_COLORS = {
     TrackingState.TRACKING: (20, 80, 20),
     TrackingState.STATIONARY: (20, 80, 20),
     TrackingState.INITIALIZING: (20, 80, 110),
@@ -21,7 +21,7 @@ _COLOURS = {
 
 
 def match_image(frame: Frame, camera_frame: str, estimate: OdometryEstimate, rate: float) -> Image:
-    """Return the keyframe and this frame with their matches, and state, counts and frames a second in a line above."""
+    """Return keyframe and frame side by side with their matches, below a caption."""
     reference = estimate.reference or frame
     picture = draw_matches(
         reference.image,
@@ -29,7 +29,7 @@ def match_image(frame: Frame, camera_frame: str, estimate: OdometryEstimate, rat
         estimate.matches,
         estimate.inliers,
         caption(estimate, rate),
-        _COLOURS[estimate.state],
+        _COLORS[estimate.state],
     )
     message = image_from_array(picture)
     message.header.stamp = time_message(frame.stamp_ns)
@@ -38,7 +38,7 @@ def match_image(frame: Frame, camera_frame: str, estimate: OdometryEstimate, rat
 
 
 def caption(estimate: OdometryEstimate, rate: float) -> str:
-    """Return the line of text above the picture."""
+    """Return the caption: state, inliers, parallax and rate."""
     state = ", ".join([estimate.state.name, *estimate.remarks])
-    agree = f"{estimate.num_inliers} of {estimate.num_matches} matches agree"
-    return "   ".join([state, agree, f"parallax {estimate.parallax_px:.1f} px", f"{rate:.1f} Hz"])
+    inliers = f"{estimate.num_inliers} inliers of {estimate.num_matches} matches"
+    return "   ".join([state, inliers, f"parallax {estimate.parallax_px:.1f} px", f"{rate:.1f} Hz"])

@@ -1,4 +1,4 @@
-"""The publishers of the node; what is only for people's eyes is made while somebody looks."""
+"""The publishers of the node; visualizations are computed only while somebody subscribes."""
 
 from __future__ import annotations
 
@@ -15,29 +15,27 @@ from sensor_msgs.msg import Image, PointCloud2
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.states import TrackingState
-from loftr_ros.ros.messages import time as messages
+from loftr_ros.ros.compat import tf2
 from loftr_ros.ros.parameters.table import VoParameters
+from loftr_ros.ros.publishers import odometry_messages as messages
 from loftr_ros.ros.publishers.diagnostics import Rate
 from loftr_ros.ros.publishers.match_image import match_image
 from loftr_ros.ros.publishers.trajectory_log import TrajectoryLog
 from loftr_ros.ros.sensors import watchdog
 from loftr_ros.ros.transforms.extrinsic import Extrinsic
 from loftr_ros.ros.transforms.frames import BaseMotion, Start, base_motion
-
-try:
-    from tf2_ros import TransformBroadcaster
-except ImportError:  # the wheels of ROS do not have it
-    TransformBroadcaster = None
+from loftr_ros.ros.transforms.tf_lookup import TfLookup
 
 
 class Outputs:
     """Publishes estimates on `odometry`, `matches`, `points`, `match_image`, `path` and tf.
 
-    While the node is active only the worker calls `publish`, `restart`, `carry_on` and `reconfigure`.
+    While the node is active only the worker calls `publish`, `restart`, `restart_here` and `reconfigure`.
 
     Attributes:
-        extrinsic: where the camera sits.
-        trajectory: what was published.
+        tf: lookup of transforms.
+        extrinsic: pose of the camera on the base.
+        trajectory: the published poses.
     """
 
     def __init__(self, node: LifecycleNode, parameters: VoParameters) -> None:
@@ -48,13 +46,14 @@ class Outputs:
         """
         self._node = node
         self._parameters = parameters
-        self.extrinsic = Extrinsic(node, parameters)
+        self.tf = TfLookup(node)
+        self.extrinsic = Extrinsic(node, parameters, self.tf)
         self._odometry = node.create_lifecycle_publisher(Odometry, "odometry", 10)
         self._matches = node.create_lifecycle_publisher(PointCloud2, "matches", 10)
         self._points = node.create_lifecycle_publisher(PointCloud2, "points", 2)
         self._match_image = node.create_lifecycle_publisher(Image, "match_image", 2)
         self._path = node.create_lifecycle_publisher(Path, "path", 2)
-        self._broadcaster: Any = TransformBroadcaster(node) if TransformBroadcaster else None
+        self._broadcaster: Any = tf2.TransformBroadcaster(node) if tf2.is_installed else None
         self._has_warned = False
         self._poses: deque[PoseStamped] = deque(maxlen=parameters.path_length)
         self.trajectory = TrajectoryLog(parameters.trajectory_length)
@@ -68,34 +67,41 @@ class Outputs:
             self._node.destroy_lifecycle_publisher(publisher)
         if self._broadcaster:
             self._node.destroy_publisher(self._broadcaster.pub_tf)
-        self.extrinsic.close()
+        self.tf.close()
 
     def restart(self) -> None:
-        """Put the base where the parameters say it starts, with a new path and trajectory."""
+        """Restart at the initial pose of the parameters, with a new path and trajectory."""
         p = self._parameters
         self._start = Start.at(p.initial_x, p.initial_y, p.initial_z, p.initial_roll, p.initial_pitch, p.initial_yaw)
         self._last = None
         self._poses.clear()
         self.trajectory.clear()
 
-    def carry_on(self) -> None:
-        """Take the odometry, which is about to start over, to start where the base is now, as uncertain as that is."""
+    def restart_here(self) -> None:
+        """Let the odometry, which is about to be reset, continue from the current pose with its covariance."""
         if self._last:
             self._start = Start(self._last.T_odom_base, self._last.pose_covariance)
 
-    def problem(self) -> str | None:
-        """Say in one sentence that another node publishes the odometry, too, or None."""
+    def warning(self) -> str | None:
+        """Return that another node publishes the same odometry topic, in one sentence, or None."""
         return watchdog.other_publishers(self._node, self._odometry.topic_name)
 
     def reconfigure(self, parameters: VoParameters) -> None:
-        """Go by parameters that changed while the node is configured."""
+        """Apply parameters that changed while the node is configured."""
         self._parameters = parameters
         self._poses = deque(self._poses, maxlen=parameters.path_length)
 
     def publish(
         self, frame: Frame, camera_frame: str, T_base_camera: NDArray[np.float64], estimate: OdometryEstimate
     ) -> None:
-        """Publish all that follows from one frame of a camera with the pose (4, 4) in the base, the odometry first."""
+        """Publish the results of a frame, the odometry first.
+
+        Args:
+            frame: that was processed.
+            camera_frame: of its images.
+            T_base_camera: (4, 4) extrinsics.
+            estimate: of the frame.
+        """
         motion = base_motion(estimate, T_base_camera, self._parameters.min_variance, self._start)
         self._last = motion
         self._rate.tick()

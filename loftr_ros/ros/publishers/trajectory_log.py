@@ -1,4 +1,4 @@
-"""The poses that the node published, kept for `save_trajectory`."""
+"""The published poses, kept for `save_trajectory`."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from loftr_ros.output import OutputError, writing
 
 
 class TrajectoryLogError(LoftrRosError):
-    """There is nothing to save, or nowhere to save it."""
+    """The trajectory is empty, or its file cannot be written."""
 
 
 class TrajectoryLog:
-    """The newest poses, in bounded memory. The worker adds to it; any thread may save it."""
+    """A ring buffer of poses. The worker adds to it; any thread may save it."""
 
     def __init__(self, capacity: int) -> None:
-        """Keep so many poses."""
+        """Keep the newest `capacity` poses."""
         self._poses: deque[tuple[int, NDArray[np.float64]]] = deque(maxlen=capacity)
 
     def add(self, stamp_ns: int, T_odom_base: NDArray[np.float64]) -> None:
-        """Take the next (4, 4) pose; when the clock went back, a new trajectory begins."""
+        """Append a (4, 4) pose; a stamp that is not later starts a new trajectory."""
         if self._poses and stamp_ns <= self._poses[-1][0]:
             self.clear()
         self._poses.append((stamp_ns, T_odom_base))
 
     def clear(self) -> None:
-        """Begin a new trajectory."""
+        """Start a new trajectory."""
         self._poses.clear()
 
     def save(self, path: Path) -> str:
-        """Write the trajectory in TUM format; returns what was written where, in words.
+        """Write the trajectory in TUM format; returns a message with the number of poses and the file.
 
         Raises:
-            TrajectoryLogError: there is none, or the file cannot be written.
+            TrajectoryLogError: it is empty, or the file cannot be written.
         """
-        poses = list(self._poses)  # one step that no other thread gets in between
+        poses = list(self._poses)  # an atomic copy
         if not poses:
             raise TrajectoryLogError("there is no trajectory to save: no odometry came since the start or the reset")
         try:

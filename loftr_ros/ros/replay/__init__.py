@@ -1,1 +1,1 @@
-"""Sequences played as topics, odometry recorded, times reported."""
+"""Playback of sequences as topics, recording of odometry, and reports of both."""

@@ -1,4 +1,4 @@
-"""Publishes the frames of a recorded sequence as ROS topics."""
+"""Playback of a recorded sequence as ROS topics."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from loftr_ros.sequences.sequence import Sequence
 
 @dataclass(frozen=True)
 class PlayOptions:
-    """How to play.
+    """Options of the playback.
 
     Attributes:
         mode: publish the topics of one camera, of left/ and right/, or of one camera and depth/.
-        compressed: publish CompressedImage, on the topics that image_transport would.
+        compressed: publish CompressedImage, on the topics of image_transport.
         namespace: of the topics.
-        rate: frames a second; None keeps the intervals of the stamps.
-        speed: divides those intervals.
-        frames: stop after so many; None goes on.
-        loop: start over at the end, with stamps that go on.
+        rate: in Hz; None keeps the intervals of the stamps.
+        speed: playback speed, divides those intervals.
+        frames: number of frames to publish; None: all.
+        loop: repeat the sequence, with increasing stamps.
         restamp: stamp frames with the time of publishing.
-        lockstep: topic of the odometry to wait for after every frame, instead of the clock; None plays by the clock.
-        listeners: in lockstep, how many others must subscribe to the odometry before the first frame.
-        timeout: seconds to wait for subscribers, and for each answer in lockstep.
+        lockstep: topic of the odometry, to publish each frame after the odometry of the one before; None plays in time.
+        listeners: in lockstep, number of other subscribers of the odometry to wait for before the first frame.
+        timeout: seconds to wait for subscribers, and for each odometry in lockstep.
     """
 
     mode: Mode
@@ -57,13 +57,13 @@ class PlayOptions:
 
 
 def play(sequence: Sequence, options: PlayOptions, skipped: list[str]) -> PlayReport:
-    """Publish a sequence to its end, until a KeyboardInterrupt, or until a frame stays unanswered in lockstep.
+    """Publish a sequence until its end, a KeyboardInterrupt, or a frame without odometry in lockstep.
 
-    Frames with an image that cannot be used are left out, and their faults are added to `skipped`.
+    Frames with an unusable image are skipped, and their faults are added to `skipped`.
 
     Raises:
-        SequenceError: not one frame can be used.
-        ReplayError: nobody subscribes in time.
+        SequenceError: no frame is usable.
+        ReplayError: a topic has no subscriber in time.
     """
     report = PlayReport([], [], [])
     player = _Player(options)
@@ -89,7 +89,7 @@ def play(sequence: Sequence, options: PlayOptions, skipped: list[str]) -> PlayRe
 
 
 def _frames(sequence: Sequence, loop: bool, skipped: list[str]) -> Iterator[Frame]:
-    """Yield the frames, over and over with stamps that go on if `loop`."""
+    """Yield the frames, repeatedly with increasing stamps if `loop`."""
     first, last = sequence.entries[0].stamp_ns, sequence.entries[-1].stamp_ns
     lap_ns = last - first + max((last - first) // max(len(sequence) - 1, 1), 1)
     for lap in itertools.count() if loop else range(1):
@@ -122,7 +122,7 @@ class _Player:
         self._node.destroy_node()
 
     def wait_for_subscribers(self) -> None:
-        """Return when somebody listens to every topic, so that no frame is lost."""
+        """Wait until every topic has a subscriber, so that no frame is lost."""
         for publisher in (*self._infos, *self._images):
             if not self._spin_until(lambda p=publisher: p.get_subscription_count() > 0):  # type: ignore[misc]
                 raise ReplayError(
@@ -132,7 +132,7 @@ class _Player:
         lockstep = self._options.lockstep
         if lockstep and not self._spin_until(lambda: self._node.count_publishers(lockstep) > 0):
             raise ReplayError(f"nobody publishes {lockstep} after {self._options.timeout:g} s: check --lockstep")
-        listeners = self._options.listeners  # this node is one more
+        listeners = self._options.listeners  # besides this node
         if lockstep and not self._spin_until(lambda: self._node.count_subscribers(lockstep) > listeners):
             raise ReplayError(
                 f"fewer than {listeners} others subscribe to {lockstep} after {self._options.timeout:g} s: start them, "
@@ -140,7 +140,7 @@ class _Player:
             )
 
     def wait_until_due(self, stamp_ns: int) -> None:
-        """Sleep until it is the turn of a frame; in lockstep that is at once."""
+        """Sleep until the time of a frame; not in lockstep."""
         options, now = self._options, time.monotonic()
         start_time, start_stamp = self._start = self._start or (now, stamp_ns)
         if options.rate:
@@ -167,12 +167,12 @@ class _Player:
             publisher.publish(message)
 
     def wait_for_answer(self, stamp_ns: int) -> int:
-        """Return when the odometry of a frame came, system clock in nanoseconds; 0 if it did not in time."""
+        """Return the time of arrival of the odometry of a frame, system clock in nanoseconds; 0 after the time-out."""
         self._spin_until(lambda: stamp_ns in self._answers)
         return self._answers.pop(stamp_ns, 0)
 
     def flush(self) -> None:
-        """Wait until the subscribers have the last frame."""
+        """Wait until the subscribers have acknowledged the last frame."""
         for publisher in self._images:
             publisher.wait_for_all_acked(Duration(seconds=5))
 
@@ -186,7 +186,7 @@ class _Player:
         self._answers[nanoseconds(message.header.stamp)] = time.time_ns()
 
     def _spin_until(self, condition: Callable[[], bool]) -> bool:
-        """Return whether the condition came true within the time-out."""
+        """Spin until the condition holds; returns False after the time-out."""
         deadline = time.monotonic() + self._options.timeout
         while not condition():
             if time.monotonic() > deadline:

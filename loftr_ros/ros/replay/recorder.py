@@ -1,4 +1,4 @@
-"""Records odometry messages as a trajectory."""
+"""Recording of odometry messages as a trajectory."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from rclpy.qos import QoSProfile
 
 from loftr_ros.evaluation.trajectory import Trajectory, write_tum
 from loftr_ros.output import writing
-from loftr_ros.ros.messages.time import nanoseconds, pose_matrix
+from loftr_ros.ros.messages.pose import pose_matrix
+from loftr_ros.ros.messages.time import nanoseconds
 from loftr_ros.ros.replay.reports import RecordReport, ReplayError
 from loftr_ros.ros.transforms.frames import camera_pose
 
 
 @dataclass(frozen=True)
 class RecordOptions:
-    """What to record.
+    """Options of the recording.
 
     Attributes:
         topic: nav_msgs/Odometry.
-        frames: end after so many messages; None goes on.
-        timeout: end after so many seconds without a message; None goes on.
-        T_base_camera: write the poses of the camera, T_odom_camera in optical frames, for which this (4, 4) pose of
-            the camera in the base is needed; None writes the poses as they come, T_odom_base.
+        frames: number of messages to record; None: no limit.
+        timeout: seconds without a message after which the recording ends; None: no limit.
+        T_base_camera: (4, 4) extrinsics, to write the poses of the camera, T_odom_camera in optical frames; None writes
+            those of the base, T_odom_base.
     """
 
     topic: str
@@ -39,10 +40,10 @@ class RecordOptions:
 
 
 def record(options: RecordOptions) -> tuple[Trajectory, RecordReport]:
-    """Collect messages until one of the ends of the options, or a KeyboardInterrupt.
+    """Record messages until a limit of the options or a KeyboardInterrupt.
 
     Raises:
-        ReplayError: nothing came.
+        ReplayError: no message arrived.
     """
     stamps: list[int] = []
     arrivals: list[int] = []
@@ -62,8 +63,8 @@ def record(options: RecordOptions) -> tuple[Trajectory, RecordReport]:
         while options.frames is None or len(stamps) < options.frames:
             executor.spin_once(timeout_sec=0.1)
             if subscription is None and node.count_publishers(options.topic):
-                # Only now: who sees this subscription may start, and no message is lost while the publisher and this
-                # process still look for each other, which can take seconds.
+                # Only after discovery, which can take seconds: a player that waits for this subscription may start now,
+                # and no message is lost.
                 subscription = node.create_subscription(Odometry, options.topic, on_message, QoSProfile(depth=1000))
             if len(stamps) > last_count:
                 last_count, last_time = len(stamps), time.monotonic()

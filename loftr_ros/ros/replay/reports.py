@@ -1,4 +1,4 @@
-"""What `loftr-ros play` and `loftr-ros record` say about themselves, as files. Imports no ROS."""
+"""Reports of `loftr-ros play` and `loftr-ros record`, as JSON files. Imports no ROS."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loftr_ros.output import writing
 
 
 class ReplayError(LoftrRosError):
-    """A replay or a recording that cannot start, or that nothing came of."""
+    """A playback or a recording that cannot start, or has no result."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class PlayReport:
     Attributes:
         stamps_ns: their stamps, as published.
         sent_ns: when each was published, system clock.
-        answered_ns: when the odometry of each came, system clock, 0 if it did not; empty unless in lockstep.
+        answered_ns: when the odometry of each arrived, system clock, 0 for none; empty unless in lockstep.
     """
 
     stamps_ns: list[int]
@@ -32,7 +32,7 @@ class PlayReport:
 
     @property
     def unanswered(self) -> int:
-        """Number of frames whose odometry did not come."""
+        """Number of frames without odometry."""
         return self.answered_ns.count(0)
 
     def __str__(self) -> str:
@@ -50,10 +50,10 @@ class RecordReport:
     """The messages that arrived.
 
     Attributes:
-        topic: where they came from.
-        frame: what the poses of the trajectory are, in words.
+        topic: of the messages.
+        frame: of the poses in the trajectory, in words.
         stamps_ns: of their headers.
-        arrived_ns: when each came, system clock.
+        arrived_ns: when each arrived, system clock.
     """
 
     topic: str
@@ -72,7 +72,7 @@ def rate(times_ns: list[int]) -> float:
 
 
 def latencies_ms(played: PlayReport, recorded: RecordReport) -> list[float]:
-    """Return the milliseconds from publishing each frame to receiving its odometry, for the frames that have both."""
+    """Return the latency from publishing each frame to receiving its odometry, milliseconds, for frames with both."""
     sent = dict(zip(played.stamps_ns, played.sent_ns, strict=True))
     arrivals = zip(recorded.stamps_ns, recorded.arrived_ns, strict=True)
     return [(arrived - sent[stamp]) / 1e6 for stamp, arrived in arrivals if stamp in sent]
@@ -85,10 +85,10 @@ def write_report(path: Path, report: PlayReport | RecordReport) -> None:
 
 
 def read_play_report(path: Path) -> PlayReport:
-    """Read what `loftr-ros play --json` wrote."""
+    """Read the report of `loftr-ros play --json`."""
     return PlayReport(**json.loads(path.read_text()))
 
 
 def read_record_report(path: Path) -> RecordReport:
-    """Read what `loftr-ros record --json` wrote."""
+    """Read the report of `loftr-ros record --json`."""
     return RecordReport(**json.loads(path.read_text()))

@@ -1,4 +1,4 @@
-"""ROS for a program that has its own loop."""
+"""ROS in programs with their own main loop."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from rclpy.signals import SignalHandlerOptions
 
 @contextmanager
 def ros_session() -> Iterator[None]:
-    """Have ROS up inside; Ctrl-C and SIGTERM raise KeyboardInterrupt there.
+    """Initialize ROS for the context; SIGINT and SIGTERM raise KeyboardInterrupt in it.
 
-    The handlers of rclpy would shut ROS down under the feet of whatever the program is doing with it, which ends in an
-    RCLError or, with Jazzy, now and then in a crash. A script that starts a program in the background has it ignore
-    SIGINT, which is how this package's programs are asked to end: here it counts all the same.
+    The handlers of rclpy would shut ROS down while it is in use, which raises RCLError or, with Jazzy, crashes now and
+    then. SIGINT works even in a program that a script started in the background, which ignores it by default.
     """
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}

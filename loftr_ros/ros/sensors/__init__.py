@@ -1,1 +1,1 @@
-"""Subscriptions: cameras and wheel odometry, found, synchronized and turned into frames."""
+"""Subscriptions to cameras and wheel odometry: discovery, synchronization, conversion to frames."""

@@ -1,4 +1,4 @@
-"""The cameras of a mode, made anew only when a calibration message says something else."""
+"""The camera models of a mode, rebuilt only when a calibration message changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from loftr_ros.ros.messages.conversions import camera_from_info, full_camera_fro
 
 
 class Calibration:
-    """Remembers what the last calibration messages said: they come with every image, and hardly ever change."""
+    """Caches the camera models: calibration messages arrive with every image and hardly ever change.
+
+    Attributes:
+        warning: of an implausible calibration; None if it is plausible.
+    """
 
     def __init__(
         self,
@@ -24,15 +28,15 @@ class Calibration:
         warn: Callable[[str], object] = lambda _: None,
         topics: Sequence[str] = (),
     ) -> None:
-        """Start with none.
+        """Start without a calibration.
 
         Args:
-            baseline: tells the distance in metres of a left and a right camera, or raises CameraError.
-            rectified: whether the images are.
-            warn: told once of a calibration that is unlikely.
+            baseline: returns the baseline in meters of a left and a right camera, or raises CameraError.
+            rectified: whether the images are rectified.
+            warn: called once with each warning.
             topics: of the images.
         """
-        self.doubt: str | None = None
+        self.warning: str | None = None
         self._baseline = baseline
         self._warn = warn
         self._rectified = rectified
@@ -41,10 +45,10 @@ class Calibration:
         self._cameras: tuple[Camera, StereoRig | None] | None = None
 
     def cameras(self, infos: tuple[CameraInfo, ...]) -> tuple[Camera, StereoRig | None]:
-        """Return the left (or only) camera, and for the messages of a pair the rig.
+        """Return the left (or only) camera, and the rig of a pair.
 
         Raises:
-            CameraError: a calibration is missing or impossible, or nothing tells the baseline.
+            CameraError: a calibration is missing or invalid, or the baseline is unknown.
         """
         content = [_content(info) for info in infos]
         if self._cameras is None or content != self._content:
@@ -56,25 +60,25 @@ class Calibration:
         return self._cameras
 
     def _check(self, infos: tuple[CameraInfo, ...], rig: StereoRig | None) -> None:
-        """Log what is unlikely, once until it changes."""
+        """Warn about an implausible calibration, once until the warning changes."""
         left, *right = (full_camera_from_info(info, rectified=self._rectified) for info in infos)
-        doubts = [*unlikely(left, right[0] if right else None, rig.baseline if rig else None)]
+        warnings = [*unlikely(left, right[0] if right else None, rig.baseline if rig else None)]
         if self._named_rectified and not self._rectified and left.distortion.any():
-            doubts.append(
-                f"{self._named_rectified[0]} has rectified images by its name, but its calibration has distortion: "
+            warnings.append(
+                f"{self._named_rectified[0]} is rectified according to its name, but its calibration has distortion: "
                 f"set {'stereo_rectified' if right else 'rectified'} to true"
             )
-        doubt = "; ".join(doubts) or None
-        if doubt and doubt != self.doubt:
-            self._warn(doubt)
-        self.doubt = doubt
+        warning = "; ".join(warnings) or None
+        if warning and warning != self.warning:
+            self._warn(warning)
+        self.warning = warning
 
     def _rig(self, left: CameraInfo, right: CameraInfo) -> StereoRig:
         return rig_from_infos(left, right, self._baseline(left, right), rectified=self._rectified)
 
 
 def _content(info: CameraInfo) -> tuple[Any, ...]:
-    """All of a message that cameras are made of."""
+    """Return the content of a message that the camera models depend on."""
     frame = info.header.frame_id
     arrays = (bytes(memoryview(numbers)) for numbers in (info.d, info.k, info.r, info.p))
     roi = info.roi

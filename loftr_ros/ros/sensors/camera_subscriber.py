@@ -1,4 +1,4 @@
-"""Subscribes to the images and calibrations of one camera, a pair, or a camera with depth; hands over complete sets."""
+"""Subscriptions to the images and calibrations of a camera, a pair, or a camera with depth, synchronized to sets."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 
+from loftr_ros.ros.compat import message_filters
 from loftr_ros.ros.messages.stamp_order import Order, StampOrder
 from loftr_ros.ros.messages.time import nanoseconds
 from loftr_ros.ros.parameters.table import VoParameters
@@ -21,26 +22,21 @@ from loftr_ros.ros.sensors import watchdog
 from loftr_ros.ros.sensors.qos import MatchedSubscription
 from loftr_ros.ros.sensors.streams import Stream
 
-try:
-    import message_filters
-except ImportError:  # the wheels of ROS do not have it
-    from loftr_ros.ros.compat import synchronizer as message_filters
-
-# Latest stamps that are remembered of each stream, to tell how far those of a pair are apart.
-_REMEMBERED = 10
-# How often the subscriptions look at their publishers, seconds.
-_FOLLOW_S = 0.5
+# Latest stamps kept of each stream, to report the time offset of a pair.
+_KEPT_STAMPS = 10
+# Period at which the QoS of the publishers is checked, seconds.
+_QOS_PERIOD_S = 0.5
 
 
 @dataclass(frozen=True)
 class CameraMessages:
-    """Everything that makes a frame.
+    """The messages of one frame.
 
     Attributes:
         images: one of each stream.
         infos: the calibrations of those streams that have one.
-        arrival: when the set was complete, seconds of the monotonic clock.
-        epoch: how often time had jumped back before.
+        arrival: monotonic time when the set was complete, seconds.
+        epoch: number of time jumps before.
     """
 
     images: tuple[Any, ...]
@@ -51,22 +47,22 @@ class CameraMessages:
 
 @dataclass(eq=False)
 class _Intake:
-    """What is known of one stream, and the filter that its messages go into."""
+    """State of one stream, and its input filter of the synchronizer."""
 
     stream: Stream
     arrival: float
     filter: Any = None
     info: CameraInfo | None = None
     order: StampOrder = field(default_factory=StampOrder)
-    stamps: deque[int] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    stamps: deque[int] = field(default_factory=lambda: deque(maxlen=_KEPT_STAMPS))
 
 
 class CameraInput:
     """The subscriptions of one mode.
 
-    Images of several streams are synchronized. A calibration counts from when it came until the next one, so it may be
-    published with every image or once; images that come before it wait for it. When time jumps back, everything that
-    waits for a partner is forgotten.
+    Images of several streams are synchronized by stamp. The latest calibration holds until the next one, so it may be
+    published with every image or once (latched); images that arrive before the first one are queued. When time jumps
+    back, all queues are cleared.
     """
 
     def __init__(
@@ -83,8 +79,8 @@ class CameraInput:
             node: owner of the subscriptions.
             parameters: of the node.
             streams: of the mode.
-            deliver: takes complete sets, in the order of their stamps; called from the executor's thread.
-            ignored: told of each set that is not later than the one before; likewise.
+            deliver: called with complete sets in the order of their stamps, in the executor's thread.
+            ignored: called for each set that is not later than the one before, likewise.
         """
         self._node = node
         self._parameters = parameters
@@ -96,11 +92,11 @@ class CameraInput:
         self._complete: deque[tuple[Any, ...]] = deque()
         self._waiting: deque[tuple[tuple[Any, ...], float]] = deque(maxlen=parameters.queue_size)
         self._intakes = [_Intake(s, self._started) for s in streams]
-        self._start_anew()
+        self._clear()
         self._subscriptions = [subscription for intake in self._intakes for subscription in self._subscribe(intake)]
-        # Not by the node's clock: simulated time stands still until the recording plays.
+        # On the steady clock: simulated time stands still until the recording plays.
         clock = Clock(clock_type=ClockType.STEADY_TIME)
-        self._timer = node.create_timer(_FOLLOW_S, self._follow_publishers, clock=clock)
+        self._timer = node.create_timer(_QOS_PERIOD_S, self._update_qos, clock=clock)
 
     def close(self) -> None:
         """Unsubscribe."""
@@ -108,8 +104,8 @@ class CameraInput:
         for subscription in self._subscriptions:
             subscription.close()
 
-    def problem(self) -> str | None:
-        """Say in one sentence what is missing since `input_timeout`, or None."""
+    def error(self) -> str | None:
+        """Return which input is missing for `input_timeout`, in one sentence, or None."""
         p, late = self._parameters, time.monotonic() - self._parameters.input_timeout
         for intake in self._intakes:
             if intake.arrival < late:
@@ -134,12 +130,12 @@ class CameraInput:
             wanted.append((CameraInfo, stream.info_topic, partial(self._on_info, intake)))
         return [MatchedSubscription(self._node, *subscription, self._parameters) for subscription in wanted]
 
-    def _follow_publishers(self) -> None:
+    def _update_qos(self) -> None:
         for subscription in self._subscriptions:
-            subscription.follow()
+            subscription.update()
 
-    def _start_anew(self) -> None:
-        """Forget stamps, and what waits. The synchronizers of message_filters would wait for the old time to return."""
+    def _clear(self) -> None:
+        """Clear stamps and queues; the synchronizers of message_filters would wait for the old time to return."""
         self._order = StampOrder()
         self._waiting.clear()
         for intake in self._intakes:
@@ -155,12 +151,12 @@ class CameraInput:
     def _on_image(self, intake: _Intake, message: Any) -> None:
         stamp_ns = nanoseconds(message.header.stamp)
         intake.arrival = time.monotonic()
-        if stamp_ns < 0:  # message_filters cannot take it
+        if stamp_ns < 0:  # refused by message_filters
             self._ignore(Order.STALE)
             return
         if intake.order.judge(stamp_ns) is Order.JUMP:
             self._epoch += 1
-            self._start_anew()
+            self._clear()
             intake.order.judge(stamp_ns)
         intake.stamps.append(stamp_ns)
         intake.filter.signalMessage(message)
@@ -168,7 +164,7 @@ class CameraInput:
             self._take(self._complete.popleft())
 
     def _on_set(self, *images: Any) -> None:
-        """Called under a lock of message_filters that an exception would never release."""
+        """Only store the set: the caller holds a lock of message_filters that an exception would never release."""
         self._complete.append(images)
 
     def _take(self, images: tuple[Any, ...]) -> None:
@@ -193,7 +189,7 @@ class CameraInput:
 
 
 def _combined(filters: list[Any], parameters: VoParameters) -> Any:
-    """Return the filter that puts out complete sets of images."""
+    """Return the synchronizer of the filters; a single filter needs none."""
     if len(filters) == 1:
         return filters[0]
     if parameters.sync == "exact":

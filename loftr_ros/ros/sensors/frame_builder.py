@@ -1,4 +1,4 @@
-"""Messages of one moment to the frame that the odometry works on."""
+"""Conversion of synchronized messages to the frames of the odometry."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ from loftr_ros.ros.sensors.streams import Stream
 
 
 class FrameBuilder:
-    """Makes the frames of one mode."""
+    """Converts the messages of one mode.
+
+    Attributes:
+        warning: of depth that is not registered to the images; None otherwise.
+    """
 
     def __init__(
         self,
@@ -26,15 +30,15 @@ class FrameBuilder:
         mode: str,
         warn: Callable[[str], object] = lambda _: None,
     ) -> None:
-        """Take what the images of a set are, and what tells their cameras.
+        """Set up the conversion.
 
         Args:
             streams: of the mode.
-            calibration: makes the cameras.
-            mode: which image the second one is.
-            warn: told once that the depth images are of another camera than the images.
+            calibration: of the cameras.
+            mode: decides what the second image is.
+            warn: called once with the warning.
         """
-        self.doubt: str | None = None
+        self.warning: str | None = None
         self._streams = streams
         self._calibration = calibration
         self._mode = mode
@@ -62,21 +66,21 @@ class FrameBuilder:
         )
 
     def _check_registration(self, messages: CameraMessages) -> None:
-        """Log that the depth image says it is of another camera, once until that changes."""
+        """Warn about depth in the frame of another camera, once until that changes."""
         frame, depth_frame = (message.header.frame_id.lstrip("/") for message in messages.images)
-        doubt = None
+        warning = None
         if depth_frame and frame != depth_frame:
-            doubt = (
+            warning = (
                 f"the depth images on {self._streams[1].topic} are in the frame {depth_frame!r}, the images in "
                 f"{frame!r}: subscribe to depth that is registered (aligned) to the images"
             )
-        if doubt and doubt != self.doubt:
-            self._warn(doubt)
-        self.doubt = doubt
+        if warning and warning != self.warning:
+            self._warn(warning)
+        self.warning = warning
 
 
 def _check_read_out(image: NDArray[Any], info: CameraInfo, camera: Camera, topic: str) -> None:
-    """Raise CameraError for whole images whose calibration says that they are binned, or a region."""
+    """Raise CameraError for full images whose calibration has binning or a region of interest."""
     if image.shape == (info.height, info.width) != (camera.height, camera.width):
         raise CameraError(
             f"The images on {topic} are {info.width}x{info.height}, the full size of their camera info, but its "

@@ -1,4 +1,4 @@
-"""What the node assumes of the images that come first, logged once for the user to check."""
+"""Assumptions about the input, logged once with the first frame for the user to check."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from loftr_ros.ros.sensors.streams import Stream
 
 
 class InputNotes:
-    """Logs the unit of depth images, 16 bits and an EXIF orientation with the first frame of an activation."""
+    """Logs the unit of depth images, the stretch of 16 bits and an ignored EXIF orientation."""
 
     def __init__(self, streams: Sequence[Stream], depth_scale: float, log: Callable[[str], object]) -> None:
-        """Take what the images of a set are, the metres of a count of integer depth, and where to say it."""
+        """Set up the notes of some streams; `depth_scale` is in meters per count, `log` takes each note."""
         self._streams = streams
         self._depth_scale = depth_scale
         self._log = log
-        self._is_said = False
+        self._is_logged = False
 
     def add(self, images: Sequence[Any], frame: Frame) -> None:
-        """Take the messages of a frame and what was made of them; all but the first are not looked at."""
-        if self._is_said:
+        """Log the notes of the first frame and its messages; later ones are ignored."""
+        if self._is_logged:
             return
-        self._is_said = True
+        self._is_logged = True
         for stream, message in zip(self._streams, images, strict=True):
             if stream.info_topic is None and frame.depth is not None:
                 self._log(f"depth on {stream.topic} {self._unit(message)}, {described(frame.depth)}")

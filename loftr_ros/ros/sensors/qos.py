@@ -1,7 +1,7 @@
-"""Quality of service of the subscriptions of images and calibrations, which follows that of the publishers.
+"""Quality of service of the subscriptions to images and calibrations, matched to the publishers.
 
-A subscription that asks for reliable messages gets none from a best-effort publisher, and one that asks for best effort
-loses most of the large images of a reliable one.
+A reliable subscription is incompatible with a best-effort publisher, and a best-effort one loses most large images of a
+reliable publisher.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_policy_name_from_kind
 from loftr_ros.ros.parameters.table import VoParameters
 
 _RELIABILITY = {"sensor_data": ReliabilityPolicy.BEST_EFFORT, "reliable": ReliabilityPolicy.RELIABLE}
-_IN_WORDS = {ReliabilityPolicy.BEST_EFFORT: "best effort", ReliabilityPolicy.RELIABLE: "reliable"}
+_NAMES = {ReliabilityPolicy.BEST_EFFORT: "best effort", ReliabilityPolicy.RELIABLE: "reliable"}
 
 
 class MatchedSubscription:
-    """A subscription with the reliability that `qos` asks for: with auto, the one of the publishers."""
+    """A subscription with the reliability of `qos`: with auto, that of the publishers."""
 
     def __init__(
         self, node: Node, message_type: type[Any], topic: str, callback: Callable[[Any], None], parameters: VoParameters
@@ -38,12 +38,12 @@ class MatchedSubscription:
         self._type, self._topic, self._callback = message_type, topic, callback
         self._parameters = parameters
         self._reliability: ReliabilityPolicy | None = None
-        self._has_told = False
+        self._is_logged = False
         self._subscription: Any = None
-        self.follow()
+        self.update()
 
-    def follow(self) -> None:
-        """Subscribe again if the publishers have changed so that another reliability fits."""
+    def update(self) -> None:
+        """Subscribe again if the reliability of the publishers changed."""
         offers = reliabilities(self._node, self._topic)
         wanted = _wanted(self._parameters.qos, offers, self._reliability)
         if wanted is not self._reliability:
@@ -52,11 +52,11 @@ class MatchedSubscription:
             self._subscription = self._node.create_subscription(
                 self._type, self._topic, self._callback, profile, event_callbacks=self._events()
             )
-            self._reliability, self._has_told = wanted, False
-        if offers and not self._has_told and self._parameters.qos == "auto":
-            self._has_told = True
+            self._reliability, self._is_logged = wanted, False
+        if offers and not self._is_logged and self._parameters.qos == "auto":
+            self._is_logged = True
             self._node.get_logger().info(
-                f"subscribed to {self._topic} as {_IN_WORDS[wanted]}: its publishers offer {', '.join(offers)}"
+                f"subscribed to {self._topic} as {_NAMES[wanted]}: its publishers offer {', '.join(offers)}"
             )
 
     def close(self) -> None:
@@ -66,12 +66,12 @@ class MatchedSubscription:
             self._subscription = None
 
     def _events(self) -> SubscriptionEventCallbacks:
-        """Return callbacks for publishers that the subscription gets nothing from; with auto that does not last."""
+        """Return a warning about incompatible publishers; with auto the next update resolves it."""
 
         def warn(event: QoSRequestedIncompatibleQoSInfo) -> None:
             policy = qos_policy_name_from_kind(event.last_policy_kind)
             self._node.get_logger().warning(
-                f"a publisher of {self._topic} offers another {policy} than is asked for, nothing comes from it: "
+                f"a publisher of {self._topic} offers another {policy} than requested, so none of its messages arrive: "
                 "set qos to auto, or make the publisher reliable"
             )
 
@@ -80,16 +80,16 @@ class MatchedSubscription:
 
 
 def reliabilities(node: Node, topic: str) -> list[str]:
-    """Return the reliability of every publisher of a topic, in words."""
+    """Return the reliability of every publisher of a topic: reliable, best effort or unknown."""
     profiles = [publisher.qos_profile for publisher in node.get_publishers_info_by_topic(topic)]
-    return [_IN_WORDS.get(profile.reliability, "unknown") for profile in profiles]
+    return [_NAMES.get(profile.reliability, "unknown") for profile in profiles]
 
 
 def _wanted(qos: str, offers: list[str], now: ReliabilityPolicy | None) -> ReliabilityPolicy:
-    """Return what to ask for.
+    """Return the reliability to request.
 
-    While there is no publisher, that is reliable: the first image of a reliable publisher is not lost to a change, and
-    a best-effort one, which never promised its first images, waits for the change.
+    Without publishers that is reliable, so that the first image of a reliable publisher is not lost by subscribing
+    again; a best-effort publisher gives no such guarantee.
     """
     if qos != "auto":
         return _RELIABILITY[qos]

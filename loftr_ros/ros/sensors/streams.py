@@ -1,4 +1,4 @@
-"""The topics of images that each mode subscribes to, and how their messages become arrays."""
+"""The image streams of each mode: topics, message types and decoders."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from sensor_msgs.msg import CompressedImage, Image
 from loftr_ros.ros.messages.image_decoding import (
     depth_from_compressed,
     depth_from_image,
-    grey_from_compressed,
-    grey_from_image,
+    gray_from_compressed,
+    gray_from_image,
 )
 from loftr_ros.ros.parameters.table import VoParameters
 
-# By mode: the parameters that name the topics, the left or only camera first.
+# Parameters of the topics of each mode, the left or only camera first.
 _TOPICS = {
     "mono": ("image_topic",),
     "stereo": ("left_image_topic", "right_image_topic"),
@@ -28,15 +28,15 @@ _TOPICS = {
 
 @dataclass(frozen=True)
 class Stream:
-    """One topic of images.
+    """One image topic.
 
     Attributes:
-        parameter: that names it.
-        topic: fully resolved, with the ending of its transport.
+        parameter: name of the parameter of the topic.
+        topic: fully resolved, with the suffix of its transport.
         other_topic: the same images by the other transport.
         info_topic: of its calibration; None for depth, which is registered to the image.
         message_type: of the messages.
-        decode: makes the (H, W) grey image or depth of a message, given the topic for errors; raises ImageError.
+        decode: returns the (H, W) gray image or depth of a message, given the topic for errors; raises ImageError.
     """
 
     parameter: str
@@ -52,8 +52,8 @@ def streams(parameters: VoParameters, resolve: Callable[[str], str]) -> tuple[St
 
     Args:
         parameters: of the node.
-        resolve: makes a topic absolute and remaps it, as `Node.resolve_topic_name` does. What the transport or the
-            calibration is called follows from that.
+        resolve: makes a topic absolute and remaps it, as `Node.resolve_topic_name` does, before the suffixes of
+            transport and calibration are added.
     """
     return tuple(_stream(name, resolve(getattr(parameters, name)), parameters) for name in _TOPICS[parameters.mode])
 
@@ -64,13 +64,13 @@ def _stream(parameter: str, topic: str, parameters: VoParameters) -> Stream:
     info = None if depth else info_topic(topic)
     scale = parameters.depth_scale
     if parameters.image_transport == "compressed":
-        unpack = partial(depth_from_compressed, metres_per_count=scale) if depth else grey_from_compressed
+        unpack = partial(depth_from_compressed, meters_per_count=scale) if depth else gray_from_compressed
         return Stream(parameter, packed, topic, info, CompressedImage, unpack)
-    decode = partial(depth_from_image, metres_per_count=scale) if depth else grey_from_image
+    decode = partial(depth_from_image, meters_per_count=scale) if depth else gray_from_image
     return Stream(parameter, topic, packed, info, Image, decode)
 
 
 def info_topic(image_topic: str) -> str:
-    """Return the topic of the calibration: camera_info beside the image, as image_transport has it."""
+    """Return the topic of the calibration: camera_info in the namespace of the image, as in image_transport."""
     namespace, slash, _ = image_topic.rpartition("/")
     return f"{namespace}{slash}camera_info"

@@ -1,4 +1,4 @@
-"""Why no frames come, in one sentence that names the topic, who publishes it and how, and what to change."""
+"""Reasons for missing frames, in one sentence with the topic, its publishers and their QoS, and the fix."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from loftr_ros.ros.parameters.table import VoParameters
 from loftr_ros.ros.sensors.qos import reliabilities
 from loftr_ros.ros.sensors.streams import Stream
 
-# The longest sync_slop that can be set; stamps that are further apart come from clocks that differ.
+# Largest possible sync_slop; stamps further apart come from clocks that differ.
 _LARGEST_SLOP_NS = 1_000_000_000
 _COMPRESSED = "sensor_msgs/msg/CompressedImage"
 _LOSSY = "qos is sensor_data, which loses large images; set qos to auto"
 
 
 def no_images(node: Node, stream: Stream, parameters: VoParameters) -> str:
-    """Explain that a topic of images is silent."""
+    """Return why no images arrive on a topic."""
     start = f"no image on {stream.topic} for {parameters.input_timeout:g} s: "
     other = "raw" if parameters.image_transport == "compressed" else "compressed"
     if not node.count_publishers(stream.topic) and node.count_publishers(stream.other_topic):
@@ -30,7 +30,7 @@ def no_images(node: Node, stream: Stream, parameters: VoParameters) -> str:
 
 
 def no_calibration(node: Node, topic: str, parameters: VoParameters) -> str:
-    """Explain that images arrive without a calibration."""
+    """Return why images arrive without a calibration."""
     start = f"images arrive but no camera info on {topic}: "
     return start + _silence(node, topic, parameters, "publish the calibration there, or remap the topic")
 
@@ -44,25 +44,25 @@ def _silence(node: Node, topic: str, parameters: VoParameters, nobody: str) -> s
         return f"{publishers} and qos is reliable; set qos to auto"
     if _is_lossy(node, [topic], parameters):
         return f"{publishers} and {_LOSSY}"
-    return f"{publishers} of which nothing comes; check the camera and the network"
+    return f"{publishers} but no message arrives; check the camera and the network"
 
 
 def _is_lossy(node: Node, topics: Iterable[str], parameters: VoParameters) -> bool:
-    """Return whether best effort is asked of publishers that would send lost images again."""
+    """Return whether reliable publishers are subscribed to with best effort, which loses large images."""
     offers = {offer for topic in topics for offer in reliabilities(node, topic)}
     return parameters.qos == "sensor_data" and offers == {"reliable"}
 
 
 def no_sets(node: Node, topics: Sequence[str], stamps: Sequence[Iterable[int]], parameters: VoParameters) -> str:
-    """Explain that both images of a pair arrive but do not belong together.
+    """Return why both images of a pair arrive but are not synchronized.
 
     Args:
-        node: knows of the publishers.
+        node: to look up the publishers.
         topics: of both.
         stamps: of the latest messages of each, nanoseconds.
         parameters: of the node.
     """
-    gap_ns = min((abs(a - b) for a in stamps[0] for b in stamps[1]), default=0)  # none yet after a jump of time
+    gap_ns = min((abs(a - b) for a in stamps[0] for b in stamps[1]), default=0)  # none right after a time jump
     start = (
         f"images arrive on {' and '.join(topics)} but no two stamps agreed for {parameters.input_timeout:g} s, the "
         f"closest are {gap_ns * 1e-6:.1f} ms apart: "
@@ -78,7 +78,7 @@ def no_sets(node: Node, topics: Sequence[str], stamps: Sequence[Iterable[int]], 
 
 
 def no_progress(topic: str, stamp_ns: int, parameters: VoParameters) -> str:
-    """Explain that images arrive whose stamps are not later than the newest."""
+    """Return that images arrive whose stamps do not increase."""
     return (
         f"images arrive on {topic} but no stamp was later than {stamp_ns * 1e-9:.3f} s for "
         f"{parameters.input_timeout:g} s: let the driver stamp each image"
@@ -86,7 +86,7 @@ def no_progress(topic: str, stamp_ns: int, parameters: VoParameters) -> str:
 
 
 def other_publishers(node: Node, topic: str) -> str | None:
-    """Name the nodes that publish a topic if this one is not the only one, in a sentence."""
+    """Return the names of all publishers of a topic, in one sentence, if there is more than one; else None."""
     names = [f"{p.node_namespace.rstrip('/')}/{p.node_name}" for p in node.get_publishers_info_by_topic(topic)]
     if len(names) < 2:
         return None

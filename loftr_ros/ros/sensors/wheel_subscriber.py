@@ -1,4 +1,4 @@
-"""Subscribes to the odometry of the wheels."""
+"""Subscription to wheel odometry, for the metric scale of a single camera."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 
 from loftr_ros.odometry.scale.wheel_scale import PositionBuffer
-from loftr_ros.ros.messages.time import nanoseconds, pose_matrix
+from loftr_ros.ros.messages.pose import pose_matrix
+from loftr_ros.ros.messages.time import nanoseconds
 from loftr_ros.ros.parameters.table import VoParameters
 
-# Poses that may come between two frames, or before the first one tells where the camera sits: 20 s at 100 Hz.
+# Messages between two frames, or before the first one: 20 s at 100 Hz.
 _WAITING = 2000
 
 
 class WheelInput:
-    """Collects where the camera is by the poses that the wheels report for the base.
+    """Converts the poses of the base to positions of the camera.
 
     Attributes:
-        positions: of the camera; the worker's, see `follow`.
+        positions: of the camera; accessed by the worker only, see `update`.
     """
 
     def __init__(self, node: Node, parameters: VoParameters) -> None:
@@ -41,14 +42,14 @@ class WheelInput:
         """Unsubscribe."""
         self._node.destroy_subscription(self._subscription)
 
-    def follow(self, T_base_camera: NDArray[np.float64]) -> None:
-        """Bring the positions up to date, of a camera that sits there (4, 4); called by the worker before a frame."""
+    def update(self, T_base_camera: NDArray[np.float64]) -> None:
+        """Add the positions received so far, by these extrinsics (4, 4); called by the worker before each frame."""
         while self._waiting:
             stamp_ns, T_odom_base = self._waiting.popleft()
             self.positions.add(stamp_ns, (T_odom_base @ T_base_camera)[:3, 3])
 
-    def problem(self) -> str | None:
-        """Say in one sentence that nothing came since `input_timeout`, or None."""
+    def warning(self) -> str | None:
+        """Return that no message arrived within `input_timeout`, in one sentence, or None."""
         if self._last > time.monotonic() - self._timeout:
             return None
         return (

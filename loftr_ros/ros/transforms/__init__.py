@@ -1,1 +1,1 @@
-"""Frames of REP-103 and REP-105, extrinsics and TF."""
+"""Coordinate frames of REP-103 and REP-105, extrinsics, baseline and TF."""

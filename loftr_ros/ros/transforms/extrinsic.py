@@ -1,4 +1,4 @@
-"""Where the camera sits on the base: from TF, or from parameters."""
+"""Extrinsics of the camera, its pose on the base: from TF, or from parameters."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from rclpy.node import Node
 
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.ros.parameters.table import VoParameters
-from loftr_ros.ros.transforms import tf_lookup
 from loftr_ros.ros.transforms.frames import camera_in_base
+from loftr_ros.ros.transforms.tf_lookup import TfLookup
 
-# Static transforms take a moment to arrive after the first image, seconds.
-_PATIENCE_S = 1.0
-# How long moving transforms are listened to where TF may tell and does not, seconds from the first image.
+# Static transforms may arrive after the first image: wait this long for them, seconds.
+_WAIT_S = 1.0
+# Without a transform, unsubscribe from moving transforms this long after the first image, seconds.
 _LISTEN_S = 10.0
 
 
 class ExtrinsicError(LoftrRosError):
-    """TF has to tell where the camera is and does not."""
+    """TF is the only source of the extrinsics and does not have them."""
 
 
 class Extrinsic:
-    """Finds T_base_camera at the first image. It changes with /tf_static, but does not follow a camera that moves."""
+    """Looks T_base_camera up at the first image and follows changes of /tf_static, but no camera that moves."""
 
-    def __init__(self, node: Node, parameters: VoParameters) -> None:
-        """Listen to TF, if it may be asked.
+    def __init__(self, node: Node, parameters: VoParameters, tf: TfLookup) -> None:
+        """Listen to TF if it is a source.
 
         Raises:
             ExtrinsicError: tf2_ros is needed and not installed.
@@ -36,74 +36,74 @@ class Extrinsic:
         pose = (p.camera_x, p.camera_y, p.camera_z, p.camera_roll, p.camera_pitch, p.camera_yaw)
         self._parameters = parameters
         self._log = node.get_logger()
-        self._given = camera_in_base(*pose)
-        self._known: NDArray[np.float64] | None = None
-        self._first: float | None = None
-        if p.extrinsic_source == "tf" and not tf_lookup.is_installed():
+        self._tf = tf
+        self._from_parameters = camera_in_base(*pose)
+        self._current: NDArray[np.float64] | None = None
+        self._first_image: float | None = None
+        if p.extrinsic_source == "tf" and not tf.is_installed:
             raise ExtrinsicError(
                 "extrinsic_source is tf but tf2_ros is not installed here: install it (ros-$ROS_DISTRO-tf2-ros-py), or "
                 "set camera_x ... camera_yaw"
             )
-        ask = p.extrinsic_source == "tf" or (p.extrinsic_source == "auto" and not any(pose))
-        self._tf = tf_lookup.TfLookup(node) if ask and tf_lookup.is_installed() else None
-
-    def close(self) -> None:
-        """Stop listening to TF."""
-        if self._tf:
-            self._tf.close()
+        is_source = p.extrinsic_source == "tf" or (p.extrinsic_source == "auto" and not any(pose))
+        self._uses_tf = is_source and tf.is_installed
+        if self._uses_tf:
+            tf.listen(self)
 
     def of(self, camera_frame: str) -> NDArray[np.float64]:
-        """Return T_base_camera (4, 4) of the optical frame of the images, another array when it has changed.
+        """Return T_base_camera (4, 4) of the optical frame of the images; a new array whenever it changed.
 
-        It may wait for TF at the first image.
+        At the first image it may wait for TF.
 
         Raises:
-            ExtrinsicError: TF alone was to tell and does not.
+            ExtrinsicError: TF is the only source and does not have them.
         """
-        if self._tf is None:
-            return self._given
-        found = self._found(self._tf, camera_frame)
+        if not self._uses_tf:
+            return self._from_parameters
+        found = self._look_up(camera_frame)
         if found is not None:
-            self._tf.keep_static()
-            if self._known is None or not np.allclose(found, self._known, rtol=0, atol=1e-6):
-                how = "taken from TF" if self._known is None else "changed in TF, the odometry goes on with that"
+            self._tf.keep_static(self)
+            if self._current is None or not np.allclose(found, self._current, rtol=0, atol=1e-6):
+                how = "taken from TF" if self._current is None else "changed in TF, the odometry continues with it"
                 self._log.info(f"{camera_frame} on {self._parameters.base_frame}: {how}")
-                self._known = found
-        elif self._known is None:
-            self._known = self._assumed(camera_frame)
-        elif self._first is not None and time.monotonic() > self._first + _LISTEN_S:
-            self._tf.keep_static()
-        return self._known
+                self._current = found
+        elif self._current is None:
+            self._current = self._fallback(camera_frame)
+        elif self._first_image is not None and time.monotonic() > self._first_image + _LISTEN_S:
+            self._tf.keep_static(self)
+        return self._current
 
-    def _found(self, tf: tf_lookup.TfLookup, camera_frame: str) -> NDArray[np.float64] | None:
-        """Ask TF, patiently at the first image."""
+    def _look_up(self, camera_frame: str) -> NDArray[np.float64] | None:
+        """Return the transform, for which the first image waits a moment."""
         base_frame = self._parameters.base_frame
         if refused_by_tf(camera_frame, base_frame):
             return None
-        patience = _PATIENCE_S if self._first is None else 0.0
-        self._first = self._first or time.monotonic()
-        while (found := tf.find(base_frame, camera_frame)) is None and time.monotonic() < self._first + patience:
+        wait = _WAIT_S if self._first_image is None else 0.0
+        self._first_image = self._first_image or time.monotonic()
+        while (found := self._tf.find(base_frame, camera_frame)) is None:
+            if time.monotonic() >= self._first_image + wait:
+                break
             time.sleep(0.02)
         return found
 
-    def _assumed(self, camera_frame: str) -> NDArray[np.float64]:
-        """Return where the camera is taken to sit while TF does not know. Raises ExtrinsicError."""
+    def _fallback(self, camera_frame: str) -> NDArray[np.float64]:
+        """Return the pose that is assumed without a transform. Raises ExtrinsicError."""
         base_frame = self._parameters.base_frame
         reason = refused_by_tf(camera_frame, base_frame) or (
-            f"TF does not know {camera_frame} on {base_frame}: publish that transform (robot_state_publisher or "
+            f"TF has no transform from {camera_frame} to {base_frame}: publish it (robot_state_publisher or "
             "static_transform_publisher)"
         )
         if self._parameters.extrinsic_source == "tf":
             raise ExtrinsicError(f"{reason}, or set extrinsic_source to parameters")
         self._log.warning(
-            f"{reason}, or set camera_x ... camera_yaw; until then the camera is taken to sit at the origin of "
-            f"{base_frame} and to look forward"
+            f"{reason}, or set camera_x ... camera_yaw; until then the camera is assumed at the origin of "
+            f"{base_frame}, looking forward"
         )
-        return self._given
+        return self._from_parameters
 
 
 def refused_by_tf(camera_frame: str, base_frame: str) -> str | None:
-    """Say in words why TF cannot know the frames, or None."""
+    """Return the reason why TF refuses the names of the frames, or None."""
     if not camera_frame:
         return "the header.frame_id of the images is empty: let the camera's driver set it to its optical frame"
     if camera_frame.startswith("/"):

@@ -1,7 +1,7 @@
-"""From the optical frames of the odometry to the body frames of ROS (REP-103, REP-105).
+"""Conversion from the optical frames of the odometry to the body frames of ROS (REP-103, REP-105).
 
 Optical: x right, y down, z forward. Body: x forward, y left, z up. The odom frame of the odometry is its first camera
-frame; in the odom frame of ROS the base starts at the origin, or wherever it is told to start.
+frame; in the odom frame of ROS the base starts at the origin, or at a given initial pose.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from loftr_ros.odometry.geometry import se3
 
 # Consumers such as Nav2 refuse messages with larger variances.
 MAX_VARIANCE = 1e9
-# What larger variances are brought to: a millionth of a percent below, for the margin of definiteness that is added.
+# Larger variances are limited to slightly less, because conditioning adds to them afterwards.
 _LIMIT = (1 - 1e-8) * MAX_VARIANCE
 
-# Rotation from an optical frame to the body frame of the same camera: columns are right, down and forward (REP-103).
+# Rotation from the optical to the body frame of a camera: its columns are right, down and forward (REP-103).
 R_BODY_OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 
 _CERTAIN = np.zeros((6, 6))
@@ -29,7 +29,7 @@ _CERTAIN = np.zeros((6, 6))
 
 @dataclass(frozen=True)
 class Start:
-    """Where the base is in odom when the odometry begins, or begins anew.
+    """Pose of the base in odom when the odometry starts or restarts.
 
     Attributes:
         T_odom_base: (4, 4) pose.
@@ -41,7 +41,7 @@ class Start:
 
     @staticmethod
     def at(x: float, y: float, z: float, roll: float, pitch: float, yaw: float) -> Start:
-        """Return a start that is known: metres, and radians about the fixed axes x, y, z in this order."""
+        """Return an exactly known start: meters, and radians about the fixed axes x, y, z in this order."""
         return Start(se3.transform(Rotation.from_euler("xyz", [roll, pitch, yaw]).as_matrix(), [x, y, z]), _CERTAIN)
 
 
@@ -66,10 +66,10 @@ class BaseMotion:
 
 
 def camera_in_base(x: float, y: float, z: float, roll: float, pitch: float, yaw: float) -> NDArray[np.float64]:
-    """Return T_base_camera (4, 4) of the optical frame of a camera whose body has this pose in the base.
+    """Return T_base_camera (4, 4) of the optical frame, from the pose of the camera body in the base.
 
     Args:
-        x, y, z: metres forward, left and up.
+        x, y, z: meters forward, left and up.
         roll, pitch, yaw: radians about the fixed axes x, y, z in this order (REP-103). All zero looks forward.
     """
     R_base_body = Rotation.from_euler("xyz", [roll, pitch, yaw]).as_matrix()
@@ -77,24 +77,24 @@ def camera_in_base(x: float, y: float, z: float, roll: float, pitch: float, yaw:
 
 
 def pitch_of(T_base_camera: NDArray[np.float64]) -> float:
-    """Return how far below the horizon of the base a camera (4, 4) looks, radians; negative above it."""
+    """Return the pitch of a camera (4, 4) in the base, radians; positive looks down."""
     return -math.asin(np.clip(T_base_camera[2, 2], -1.0, 1.0))
 
 
 def base_pose(T_odom_camera: NDArray[np.float64], T_base_camera: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the pose of the base in the odom frame of ROS, from that of the camera in the optical odom frame."""
+    """Return T_odom_base in ROS from T_odom_camera in the optical odom frame."""
     T_odom_base: NDArray[np.float64] = T_base_camera @ T_odom_camera @ se3.inverse(T_base_camera)
     return T_odom_base
 
 
 def camera_pose(T_odom_base: NDArray[np.float64], T_base_camera: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Undo `base_pose`."""
+    """Return T_odom_camera in the optical odom frame from T_odom_base in ROS, the inverse of `base_pose`."""
     T_odom_camera: NDArray[np.float64] = se3.inverse(T_base_camera) @ T_odom_base @ T_base_camera
     return T_odom_camera
 
 
 def adjoint(T_a_b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the (6, 6) that takes the velocity (v, w) of a rigid body from frame b to frame a."""
+    """Return the (6, 6) adjoint, which transforms the twist (v, w) of a rigid body from frame b to frame a."""
     R, p = T_a_b[:3, :3], T_a_b[:3, 3]
     return np.block([[R, se3.skew(p) @ R], [np.zeros((3, 3)), R]])
 
@@ -102,13 +102,13 @@ def adjoint(T_a_b: NDArray[np.float64]) -> NDArray[np.float64]:
 def base_motion(
     estimate: OdometryEstimate, T_base_camera: NDArray[np.float64], min_variance: float, start: Start = ORIGIN
 ) -> BaseMotion:
-    """Express an estimate of the camera as pose and velocity of the base.
+    """Transform an estimate of the camera to pose and twist of the base.
 
     Args:
-        estimate: of the camera, optical.
-        T_base_camera: (4, 4) pose of the optical frame in the base.
+        estimate: of the camera, in optical frames.
+        T_base_camera: (4, 4) extrinsics of the optical frame.
         min_variance: floor of every variance.
-        start: where the base was at the first frame.
+        start: pose of the base at the first frame.
     """
     T_camera_base = se3.inverse(T_base_camera)
     T_odom_first = start.T_odom_base @ T_base_camera
@@ -126,7 +126,7 @@ def base_motion(
 
 
 def bounded(covariance: NDArray[np.float64], min_variance: float) -> NDArray[np.float64]:
-    """Keep the variances of a covariance (N, N) between a floor and MAX_VARIANCE; it stays positive definite."""
+    """Limit the variances of an (N, N) covariance to a floor and MAX_VARIANCE; it stays positive definite."""
     variances = np.diag(covariance)
     shrink = np.sqrt(np.minimum(1.0, _LIMIT / np.maximum(variances, min_variance)))
     limited = se3.symmetric(covariance * np.outer(shrink, shrink))

@@ -1,7 +1,8 @@
-"""Transforms from TF, listened to no longer than needed."""
+"""Transforms from TF: one buffer and one listener of a node for all that look transforms up."""
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -11,42 +12,75 @@ from rclpy.time import Time
 from scipy.spatial.transform import Rotation
 
 from loftr_ros.odometry.geometry import se3
-
-try:
-    import tf2_ros
-except ImportError:  # the wheels of ROS do not have it
-    tf2_ros = None
-
-
-def is_installed() -> bool:
-    """Return whether tf2_ros is installed."""
-    return tf2_ros is not None
+from loftr_ros.ros.compat import tf2
 
 
 class TfLookup:
-    """Listens to TF from the start."""
+    """Subscribes to TF while somebody needs it: /tf takes a good part of a core on a busy robot, /tf_static little.
+
+    May be used from any thread.
+    """
 
     def __init__(self, node: Node) -> None:
-        """Subscribe to moving and to static transforms."""
+        """Start without subscriptions."""
         self._node = node
-        self._buffer: Any = tf2_ros.Buffer()
-        self._listener: Any = tf2_ros.TransformListener(self._buffer, node)
-        self._hears_moving = True
+        self._lock = Lock()
+        self._buffer: Any = tf2.Buffer() if tf2.is_installed else None
+        self._listener: Any = None
+        self._is_moving_heard = False
+        self._users: dict[object, bool] = {}  # and whether they need moving transforms
+        self._is_closed = False
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether tf2_ros is installed; without it no transform is found."""
+        return self._buffer is not None
+
+    def listen(self, user: object) -> None:
+        """Subscribe to moving and static transforms, on behalf of `user`."""
+        self._set(user, moving=True)
+
+    def keep_static(self, user: object) -> None:
+        """Unsubscribe from moving transforms, unless another user needs them."""
+        self._set(user, moving=False)
+
+    def release(self, user: object) -> None:
+        """Unsubscribe, unless another user needs transforms."""
+        self._set(user, moving=None)
+
+    def close(self) -> None:
+        """Unsubscribe, whoever needs transforms, for good."""
+        with self._lock:
+            self._is_closed = True
+            self._users.clear()
+            self._update()
 
     def find(self, target: str, source: str) -> NDArray[np.float64] | None:
-        """Return the latest T_target_source (4, 4), or None if TF does not know it."""
-        if not self._buffer.can_transform(target, source, Time()):
+        """Return the latest T_target_source (4, 4), or None if TF does not have it."""
+        if self._buffer is None or not self._buffer.can_transform(target, source, Time()):
             return None
         transform = self._buffer.lookup_transform(target, source, Time()).transform
         p, q = transform.translation, transform.rotation
         return se3.transform(Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix(), [p.x, p.y, p.z])
 
-    def keep_static(self) -> None:
-        """Unsubscribe from /tf, which takes a good part of a core on a busy robot; /tf_static is still listened to."""
-        if self._hears_moving:
-            self._hears_moving = False
-            self._node.destroy_subscription(self._listener.tf_sub)
+    def _set(self, user: object, moving: bool | None) -> None:
+        with self._lock:
+            self._users.pop(user, None)
+            if moving is not None and not self._is_closed:
+                self._users[user] = moving
+            self._update()
 
-    def close(self) -> None:
-        """Unsubscribe."""
-        self._listener.unregister()
+    def _update(self) -> None:
+        """Subscribe to what the users need."""
+        if self._buffer is None:
+            return
+        moving = any(self._users.values())
+        if self._listener and (not self._users or moving > self._is_moving_heard):
+            self._listener.unregister()
+            self._listener = None
+        if self._users and self._listener is None:
+            self._listener = tf2.TransformListener(self._buffer, self._node)
+            self._is_moving_heard = True
+        if self._listener and not moving and self._is_moving_heard:
+            self._node.destroy_subscription(self._listener.tf_sub)
+            self._is_moving_heard = False

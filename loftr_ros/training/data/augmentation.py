@@ -1,4 +1,4 @@
-"""What cameras do to images: light, exposure, blur and noise, drawn for every image apart."""
+"""Photometric augmentation: illumination, glare, blur, exposure and noise, independent for each image."""
 
 from __future__ import annotations
 
@@ -7,18 +7,30 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from loftr_ros.training.data.random import Draw
+from loftr_ros.training.data.sensor import compressed, night, vignetted
 
 KERNEL = 7  # pixels, side of the blur kernels
 SPOTS = 2  # reflections in an image
 
 
 @torch.no_grad()
-def photometric(draw: Draw, images: Tensor) -> Tensor:
-    """Return (B, 1, H, W) images as another camera at another time might have taken them."""
+def photometric(draw: Draw, images: Tensor, difficulty: float = 0.0) -> Tensor:
+    """Return (B, 1, H, W) images as another camera at another time might have taken them.
+
+    Args:
+        draw: random numbers.
+        images: in [0, 1].
+        difficulty: in [0, 1]; above 0, there is vignetting, night noise and JPEG, too.
+    """
     images = _uneven_light(draw, images)
     images = _glare(draw, images)
+    if difficulty > 0:
+        images = vignetted(draw, images, difficulty)
     images = _blur(draw, images)
-    return _exposure_and_noise(draw, images)
+    if difficulty > 0:
+        images = night(draw, images, difficulty)
+    images = _exposure_and_noise(draw, images)
+    return compressed(draw, images, difficulty) if difficulty > 0 else images
 
 
 def _uneven_light(draw: Draw, images: Tensor) -> Tensor:
@@ -28,21 +40,21 @@ def _uneven_light(draw: Draw, images: Tensor) -> Tensor:
 
 
 def _glare(draw: Draw, images: Tensor) -> Tensor:
-    """Bright spots on two images in ten: reflections, which move with the camera and not with the surface."""
+    """Add bright spots to 20 % of the images: reflections, which do not move with the surface."""
     batch, _, height, width = images.shape
     y = torch.linspace(0, 1, height, device=images.device).view(1, height, 1)
     x = torch.linspace(0, 1, width, device=images.device).view(1, 1, width)
     for _ in range(SPOTS):
-        centre_x, centre_y = draw.uniform(0, 1, 2, batch, 1, 1)
+        center_x, center_y = draw.uniform(0, 1, 2, batch, 1, 1)
         radius_x, radius_y = draw.log_uniform(0.02, 0.2, 2, batch, 1, 1)
         strength = draw.uniform(0.1, 0.8, batch, 1, 1) * draw.chance(0.2, batch, 1, 1)
-        spot = torch.exp(-((x - centre_x) ** 2) / radius_x**2) * torch.exp(-((y - centre_y) ** 2) / radius_y**2)
+        spot = torch.exp(-((x - center_x) ** 2) / radius_x**2) * torch.exp(-((y - center_y) ** 2) / radius_y**2)
         images = images + (strength * spot)[:, None]
     return images
 
 
 def _blur(draw: Draw, images: Tensor) -> Tensor:
-    """Defocus (isotropic) or motion (a line) on four images in ten; one grouped convolution for all."""
+    """Apply defocus or motion blur to 40 % of the images, in one grouped convolution."""
     batch = len(images)
     steps = torch.arange(KERNEL, device=images.device) - KERNEL // 2
     y, x = torch.meshgrid(steps, steps, indexing="ij")
@@ -61,7 +73,7 @@ def _blur(draw: Draw, images: Tensor) -> Tensor:
 
 def _exposure_and_noise(draw: Draw, images: Tensor) -> Tensor:
     shape = (len(images), 1, 1, 1)
-    change = draw.uniform(0, 1.5, *shape)  # most frames of a video look alike, some do not
+    change = draw.uniform(0, 1.5, *shape)  # small changes are more likely, as in video
     gamma = (0.25 * change * draw.normal(*shape)).exp()
     gain = (0.2 * change * draw.normal(*shape)).exp()
     bias = 0.05 * change * draw.normal(*shape)

@@ -1,6 +1,6 @@
-"""Pairs of MegaDepth (Li and Snavely, CVPR 2018) with the index files of LoFTR's authors.
+"""Training pairs of MegaDepth (Li and Snavely, CVPR 2018) with the index files of LoFTR's authors.
 
-The index holds one `.npz` file a scene: `image_paths`, `depth_paths` (below the folder of images; HDF5 files with the
+The index has one `.npz` file per scene: `image_paths`, `depth_paths` (below the folder of images; HDF5 files with the
 dataset `depth`), `intrinsics` (3 x 3), `poses` (T_camera_world), and `pair_infos`: two indices, the overlap, and more.
 """
 
@@ -25,18 +25,18 @@ from loftr_ros.training.data.source_config import MegaDepthConfig
 
 
 class MegaDepthError(LoftrRosError):
-    """Files of MegaDepth that are missing or cannot be used."""
+    """MegaDepth files are missing or unusable."""
 
 
 @dataclass(frozen=True)
 class MegaDepthScene:
-    """N images of one place.
+    """N images of one scene.
 
     Attributes:
-        images, depths: names below the folder of images; None for images without depth.
-        intrinsics: (3, 3) camera matrices, where the corner of the image is (0, 0) as in COLMAP.
+        images, depths: paths relative to the image folder; None for missing ones.
+        intrinsics: (3, 3) camera matrices, with (0, 0) at the image corner as in COLMAP.
         poses: (4, 4) T_camera_world.
-        pairs: (P, 2) int64, which images make a pair.
+        pairs: (P, 2) int64, indices of the images of a pair.
     """
 
     images: tuple[str | None, ...]
@@ -48,7 +48,7 @@ class MegaDepthScene:
 
 @dataclass(frozen=True)
 class MegaDepth:
-    """All scenes; each is drawn equally often, however many pairs it has."""
+    """All scenes; each is sampled with the same probability, regardless of its number of pairs."""
 
     folder: Path
     scenes: tuple[MegaDepthScene, ...]
@@ -67,12 +67,13 @@ class MegaDepth:
             )
         return cls(folder, used)
 
-    def draw(self, draw: Draw, batch: int, size: tuple[int, int]) -> ViewPair:
-        """Draw a scene for each pair, and a pair of it, in either order."""
+    def draw(self, draw: Draw, batch: int, size: tuple[int, int], difficulty: float = 1.0) -> ViewPair:
+        """Draw a scene for each pair, and one of its pairs, in random order."""
+        del difficulty  # always the same
         first, second = [], []
-        which, places = draw.integers(len(self.scenes), batch), draw.uniform(0, 1, batch)
+        scenes, places = draw.integers(len(self.scenes), batch), draw.uniform(0, 1, batch)
         swapped = draw.chance(0.5, batch)
-        for i, place, swap in zip(which.tolist(), places.tolist(), swapped.tolist(), strict=True):
+        for i, place, swap in zip(scenes.tolist(), places.tolist(), swapped.tolist(), strict=True):
             scene = self.scenes[i]
             a, b = scene.pairs[int(place * len(scene.pairs))].tolist()
             first.append((scene, b if swap else a))
@@ -83,16 +84,18 @@ class MegaDepth:
         scene, index = key
         image_name, depth_name = scene.images[index], scene.depths[index]
         if image_name is None or depth_name is None:
-            raise MegaDepthError(f"the index pairs image {index} of a scene, for which it names no image or no depth")
+            raise MegaDepthError(
+                f"the index has a pair with image {index} of a scene, but no image or depth file for it"
+            )
         image = read_grey(self.folder / image_name)
         depth = _read_depth(self.folder / depth_name)
         if image.shape != depth.shape:
             raise MegaDepthError(
                 f"{self.folder / depth_name} is {depth.shape[1]}x{depth.shape[0]} pixels, but its image "
-                f"{image.shape[1]}x{image.shape[0]}: take the images of Undistorted_SfM and the depths of phoenix"
+                f"{image.shape[1]}x{image.shape[0]}: use the images of Undistorted_SfM and the depths of phoenix"
             )
         K = np.array(scene.intrinsics[index], np.float64).reshape(3, 3)
-        K[:2, 2] -= 0.5  # from the corner of the top-left pixel to its centre
+        K[:2, 2] -= 0.5  # from the corner of the top-left pixel to its center
         return PosedImage(image, depth, K, np.linalg.inv(np.array(scene.poses[index], np.float64)))
 
 
@@ -119,8 +122,8 @@ def _read_scene(path: Path, config: MegaDepthConfig) -> MegaDepthScene:
             poses=tuple(content["poses"]),
             pairs=np.array(pairs, np.int64).reshape(-1, 2),
         )
-    except Exception as error:  # a damaged archive ends in nearly any exception
-        raise MegaDepthError(f"{path} is missing, damaged or no MegaDepth index: {error}") from error
+    except Exception as error:  # a damaged archive may raise nearly any exception
+        raise MegaDepthError(f"{path} is missing, damaged or not a MegaDepth index: {error}") from error
 
 
 def _read_depth(path: Path) -> NDArray[np.float32]:
@@ -134,6 +137,6 @@ def _read_depth(path: Path) -> NDArray[np.float32]:
 
 def _import_h5py() -> Any:
     try:
-        return importlib.import_module("h5py")  # large, and needed for nothing else
+        return importlib.import_module("h5py")  # large, and only needed here
     except ImportError as error:
-        raise MegaDepthError("the depths of MegaDepth need h5py: pip install 'loftr_ros[train]'") from error
+        raise MegaDepthError("the depth files of MegaDepth need h5py: pip install 'loftr_ros[train]'") from error

@@ -1,4 +1,4 @@
-"""NumPy archives with arrays of objects, read without executing what a pickle asks for."""
+"""Reads NumPy archives with object arrays without executing pickled code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-# What NumPy's own pickles of arrays, numbers and bytes call; both names of its core, before and after NumPy 2.
+# Functions in pickles of NumPy arrays, scalars and bytes, before and after NumPy 2.
 _ALLOWED = {
     ("_codecs", "encode"),
     ("numpy", "dtype"),
@@ -24,15 +24,15 @@ _ALLOWED = {
 class _PlainUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
-            raise pickle.UnpicklingError(f"it holds {module}.{name}, which is no plain value")
+            raise pickle.UnpicklingError(f"it holds {module}.{name}, which is not a plain value")
         return super().find_class(module, name)
 
 
 def read_plain_npz(path: Path) -> dict[str, NDArray[Any]]:
-    """Read all arrays of an `.npz` file; those of objects may hold numbers, text, lists, tuples and arrays only.
+    """Read all arrays of an `.npz` file; object arrays may hold numbers, text, lists, tuples and arrays only.
 
     Raises:
-        OSError, ValueError, zipfile.BadZipFile, pickle.UnpicklingError and others: the file is damaged or holds more.
+        OSError, ValueError, zipfile.BadZipFile, pickle.UnpicklingError and others: the file is damaged or holds others.
     """
     arrays = {}
     with zipfile.ZipFile(path) as archive:
@@ -47,7 +47,7 @@ def read_plain_npz(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _read_objects(file: IO[bytes]) -> NDArray[Any] | None:
-    """Read an array of objects; None for any other array."""
+    """Read an object array; None for any other array."""
     version = np.lib.format.read_magic(file)
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read_header(file)

@@ -1,4 +1,4 @@
-"""Pairs of images from files, whose depth and pose are known."""
+"""Training pairs from image files with known depth and pose."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 from loftr_ros.training.data.rendering import View
 from loftr_ros.training.data.scenes import ViewPair
 
-THREADS = 8  # that read and decode; OpenCV lets the others run meanwhile
+THREADS = 8  # for reading and decoding, in which OpenCV releases the GIL
 
 Key = TypeVar("Key")
 
 
 @dataclass(frozen=True)
 class PosedImage:
-    """An image of a camera without distortion.
+    """An image without distortion, with depth and pose.
 
     Attributes:
-        image: (H, W) uint8 grey.
-        depth: (H, W) float32 metres (or the unit of the pose) along the optical axis; 0 where unknown.
-        K: (3, 3) camera matrix; the centre of the top-left pixel is (0, 0).
+        image: (H, W) uint8 gray.
+        depth: (H, W) float32 meters (or the unit of the pose) along the optical axis; 0 where unknown.
+        K: (3, 3) camera matrix; the center of the top-left pixel is (0, 0).
         T_world_camera: (4, 4), optical frame.
     """
 
@@ -37,9 +37,9 @@ class PosedImage:
     T_world_camera: NDArray[np.float64]
 
     def fitted(self, size: tuple[int, int]) -> PosedImage:
-        """Return the largest central part that has the shape of `size` (height, width), resized to it.
+        """Crop the image centrally to the aspect ratio of `size` (height, width) and resize it.
 
-        Nothing is padded: a network learns what padding looks like.
+        Without padding, which a network would learn to recognize.
         """
         rows, columns = self.image.shape
         scale = max(size[0] / rows, size[1] / columns)
@@ -53,7 +53,7 @@ class PosedImage:
         K[:2, 2] = (K[:2, 2] - (left, top) + 0.5) * stretch - 0.5
         smooth = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         image = cv2.resize(self.image[part], size[::-1], interpolation=smooth)
-        # Depths of two surfaces must not be mixed.
+        # No interpolation between depths of two surfaces.
         depth = cv2.resize(self.depth[part], size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
         return PosedImage(np.asarray(image, np.uint8), np.asarray(depth, np.float32), K, self.T_world_camera)
 
@@ -65,13 +65,13 @@ def load_pairs(
     size: tuple[int, int],
     device: torch.device,
 ) -> ViewPair:
-    """Read B pairs side by side.
+    """Load B pairs in parallel.
 
     Args:
-        load: reads one image; called from several threads.
-        first, second: what to load for a and b.
-        size: height and width that the images are brought to.
-        device: of the result.
+        load: loads one image; called from several threads.
+        first, second: keys of the images a and b.
+        size: height and width of the result.
+        device: device of the result.
     """
     with ThreadPoolExecutor(THREADS) as pool:
         images = list(pool.map(lambda key: load(key).fitted(size), [*first, *second]))
@@ -82,7 +82,7 @@ def load_pairs(
     image = torch.from_numpy(np.stack([entry.image for entry in images])).to(device)[:, None].float() / 255
     depth, K = stacked([entry.depth for entry in images]), stacked([entry.K for entry in images])
     half = len(first)
-    # In double precision: far from the origin of the world single precision loses centimetres.
+    # In double precision: in float32, poses far from the world origin lose centimeters.
     poses = [entry.T_world_camera for entry in images]
     T_b_a = stacked([np.linalg.inv(b) @ a for a, b in zip(poses[:half], poses[half:], strict=True)])
     return ViewPair(View(image[:half], depth[:half]), View(image[half:], depth[half:]), K[:half], T_b_a, K[half:])

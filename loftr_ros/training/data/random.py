@@ -1,4 +1,4 @@
-"""Draws from one seeded generator, so that a resumed run continues the very same sequence of scenes."""
+"""Random tensors from one seeded generator, so that a resumed run continues with the same scenes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class Draw:
-    """Random tensors on one device, all from one generator whose state can be saved."""
+    """Random tensors on a device, from one generator whose state can be saved."""
 
     def __init__(self, seed: int, device: torch.device) -> None:
         self.device = device
@@ -21,7 +21,7 @@ class Draw:
         return low + (high - low) * torch.rand(*shape, generator=self.generator, device=self.device)
 
     def log_uniform(self, low: float, high: float, *shape: int) -> Tensor:
-        """Uniform in the logarithm, between two positive bounds."""
+        """Log-uniform between two positive bounds."""
         return self.uniform(math.log(low), math.log(high), *shape).exp()
 
     def normal(self, *shape: int) -> Tensor:
@@ -33,7 +33,7 @@ class Draw:
         return torch.randint(high, shape, generator=self.generator, device=self.device)
 
     def chance(self, probability: float, *shape: int) -> Tensor:
-        """Booleans that are true with the given probability."""
+        """Booleans that are True with the given probability."""
         return torch.rand(*shape, generator=self.generator, device=self.device) < probability
 
     def direction(self, *shape: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Pairs from a recorded RGB-D sequence with ground truth, such as those of the TUM RGB-D benchmark."""
+"""Training pairs from recorded RGB-D sequences with ground truth, such as the TUM RGB-D benchmark."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from loftr_ros.training.data.random import Draw
 from loftr_ros.training.data.scenes import ViewPair
 from loftr_ros.training.data.source_config import RecordedConfig
 
-MAX_DIFFERENCE_NS = 50_000_000  # between an image and the true pose nearest to it
+MAX_DIFFERENCE_NS = 50_000_000  # between an image and the nearest ground truth pose
 
 
 class RecordedPairsError(LoftrRosError):
-    """A sequence that no pairs can be drawn from."""
+    """A sequence that cannot be used for training."""
 
 
 @dataclass(frozen=True)
 class RecordedPairs:
-    """Images of one sequence that are a few frames apart.
+    """Pairs of images of one sequence, a few frames apart.
 
     Attributes:
-        sequence: frames with depth, of which each has a pose.
+        sequence: frames with depth and pose.
         poses: (N, 4, 4) T_world_camera of each frame.
-        undistortion: lookup maps to an image without distortion with the same K; None where it has none.
-        max_gap: frames between the images of a pair are 1 to so many.
+        undistortion: lookup maps to an undistorted image with the same K; None without distortion.
+        max_gap: maximum frame distance of a pair.
     """
 
     sequence: Sequence
@@ -46,11 +46,11 @@ class RecordedPairs:
 
     @classmethod
     def open(cls, config: RecordedConfig) -> RecordedPairs:
-        """Open the sequence; frames without a depth image or a pose are left out.
+        """Open the sequence; frames without depth image or pose are skipped.
 
         Raises:
-            RecordedPairsError: it has no ground truth that can be used, or too few frames.
-            SequenceError: it is no RGB-D sequence, or cannot be read.
+            RecordedPairsError: no usable ground truth, or too few frames.
+            SequenceError: not an RGB-D sequence, or not readable.
         """
         folder = Path(os.path.expandvars(config.folder))
         sequence = open_sequence(folder, "rgbd")
@@ -67,8 +67,9 @@ class RecordedPairs:
         entries = tuple(entry for entry, known in zip(sequence.entries, posed, strict=True) if known)
         return cls(replace(sequence, entries=entries), poses, _undistortion(sequence.camera), config.max_gap)
 
-    def draw(self, draw: Draw, batch: int, size: tuple[int, int]) -> ViewPair:
-        """Draw pairs in both directions of time."""
+    def draw(self, draw: Draw, batch: int, size: tuple[int, int], difficulty: float = 1.0) -> ViewPair:
+        """Draw pairs, forward and backward in time."""
+        del difficulty  # always the same
         gap = draw.integers(self.max_gap, batch) + 1
         earlier = (draw.uniform(0, 1, batch) * (len(self.poses) - gap)).long()
         backward = draw.chance(0.5, batch)
@@ -77,7 +78,7 @@ class RecordedPairs:
 
     def _load(self, index: int) -> PosedImage:
         frame = self.sequence[index]
-        assert frame.depth is not None  # of all entries of an "rgbd" sequence
+        assert frame.depth is not None  # set in all entries of an "rgbd" sequence
         image, depth = frame.image, frame.depth
         if self.undistortion is not None:
             image = np.asarray(cv2.remap(image, *self.undistortion, cv2.INTER_LINEAR), np.uint8)
@@ -86,9 +87,9 @@ class RecordedPairs:
 
 
 def interpolated(truth: Trajectory, stamps_ns: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Poses at given times: which of the (N,) times lie between two poses of the truth, and the (M, 4, 4) poses there.
+    """Interpolate poses: which of the (N,) stamps are between two ground truth poses, and their (M, 4, 4) poses.
 
-    An error of 5 ms is one of 5 mm or more for a camera in the hand, so the nearest pose would not do.
+    The nearest pose would not be accurate enough: 5 ms correspond to 5 mm or more for a hand-held camera.
     """
     after = np.searchsorted(truth.stamps_ns, stamps_ns).clip(1, len(truth) - 1)
     before_ns, after_ns = truth.stamps_ns[after - 1], truth.stamps_ns[after]

@@ -1,4 +1,4 @@
-"""A ray caster for textured rectangles, batched on the device, with exact depth."""
+"""Batched ray caster for textured rectangles, with exact depth."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from torch.nn import functional as F
 
 from loftr_ros.training.data.textures import SIDE, TextureAtlas
 
-NEAREST = 0.05  # metres; nearer surfaces are not seen
+NEAR = 0.05  # meters, near plane
 
 
 @dataclass(frozen=True)
 class Scene:
-    """B scenes of Q textured rectangles each, in world coordinates, metres.
+    """B scenes of Q textured rectangles each, in world coordinates, meters.
 
     Attributes:
-        centre: (B, Q, 3).
-        right, up: (B, Q, 3), orthogonal vectors from the centre to the middle of two sides.
+        center: (B, Q, 3).
+        right, up: (B, Q, 3), orthogonal vectors from the center to the midpoints of two sides.
         texture: (B, Q) int64, index in the atlas.
-        repeats_per_metre: (B, Q), how often the texture repeats.
-        contrast, shade: (B, Q), grey value = shade + contrast * (texture - 0.5).
-        moving: (B, Q) bool, whether the rectangle moves between views: it is seen, but its depth is not told.
+        repeats_per_meter: (B, Q), repetitions of the texture per meter.
+        contrast, shade: (B, Q), gray value = shade + contrast * (texture - 0.5).
+        moving: (B, Q) bool, whether the rectangle moves between views: it is visible, but has no ground truth depth.
     """
 
-    centre: Tensor
+    center: Tensor
     right: Tensor
     up: Tensor
     texture: Tensor
-    repeats_per_metre: Tensor
+    repeats_per_meter: Tensor
     contrast: Tensor
     shade: Tensor
     moving: Tensor
@@ -42,7 +42,7 @@ class View:
 
     Attributes:
         image: (B, 1, H, W) in [0, 1].
-        depth: (B, H, W) metres along the optical axis; infinite where nothing is seen, or something that moves.
+        depth: (B, H, W) meters along the optical axis; infinite on background and moving rectangles.
     """
 
     image: Tensor
@@ -50,7 +50,7 @@ class View:
 
 
 def pixel_rays(K: Tensor, height: int, width: int) -> Tensor:
-    """Rays of unit depth through every pixel centre, optical frame: (B, H * W, 3) of camera matrices (B, 3, 3)."""
+    """Rays of unit depth through all pixel centers, optical frame: (B, H * W, 3), given camera matrices (B, 3, 3)."""
     y, x = torch.meshgrid(torch.arange(height, device=K.device), torch.arange(width, device=K.device), indexing="ij")
     pixels = torch.stack([x, y, torch.ones_like(x)], dim=-1).reshape(-1, 3).to(K.dtype)
     return pixels @ torch.linalg.inv(K).transpose(1, 2)
@@ -70,26 +70,26 @@ def render(scene: Scene, atlas: TextureAtlas, K: Tensor, T_world_camera: Tensor,
     height, width = size
     rays = pixel_rays(K, height, width) @ T_world_camera[:, :3, :3].transpose(1, 2)
     depth, hit, s, t = _cast(scene, T_world_camera[:, :3, 3], rays)
-    grey = _shade(scene, atlas, rays, K[:, 0, 0], depth, hit, s, t)
-    grey = torch.where(depth.isfinite(), grey, 0.0)
+    gray = _shade(scene, atlas, rays, K[:, 0, 0], depth, hit, s, t)
+    gray = torch.where(depth.isfinite(), gray, 0.0)
     depth = depth.masked_fill(scene.moving.gather(1, hit), torch.inf)
-    return View(grey.clamp(0, 1).view(-1, 1, height, width), depth.view(-1, height, width))
+    return View(gray.clamp(0, 1).view(-1, 1, height, width), depth.view(-1, height, width))
 
 
 def _cast(scene: Scene, origin: Tensor, rays: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Nearest rectangle on each ray: depth, its index, and the place on it in metres from its centre."""
+    """Nearest rectangle on each ray: depth, index, and hit point in meters from its center."""
     normal = torch.linalg.cross(scene.right, scene.up)
-    offset = scene.centre - origin[:, None]
+    offset = scene.center - origin[:, None]
     depth = (offset * normal).sum(2)[:, None] / (rays @ normal.transpose(1, 2))  # (B, P, Q)
-    outside = ~(depth > NEAREST)  # also where a ray runs along the plane and the division gave no number
+    outside = ~(depth > NEAR)  # True for NaN, when a ray is parallel to the plane
     for axis in (scene.right, scene.up):
-        unit = axis / (axis**2).sum(2, keepdim=True)  # one at the rim
+        unit = axis / (axis**2).sum(2, keepdim=True)  # 1 at the edge
         along = rays @ unit.transpose(1, 2)
         # In place: these are the largest tensors of a training step.
         outside |= along.mul_(depth).sub_((offset * unit).sum(2)[:, None]).abs_() > 1
     depth, hit = depth.masked_fill_(outside, torch.inf).min(dim=2)
 
-    # The place is worked out again for the winner only, which is cheaper than keeping it for all.
+    # Recompute the hit point for the nearest rectangle only, which is cheaper than storing it for all.
     on_ray = rays * depth.nan_to_num(posinf=0.0)[..., None] - _take(offset, hit)
     s, t = ((on_ray * F.normalize(_take(axis, hit), dim=2)).sum(2) for axis in (scene.right, scene.up))
     return depth, hit, s, t
@@ -98,17 +98,17 @@ def _cast(scene: Scene, origin: Tensor, rays: Tensor) -> tuple[Tensor, Tensor, T
 def _shade(
     scene: Scene, atlas: TextureAtlas, rays: Tensor, focal: Tensor, depth: Tensor, hit: Tensor, s: Tensor, t: Tensor
 ) -> Tensor:
-    """Texture of the rectangle that each ray hits, at the level that a pixel's footprint asks for: (B, P)."""
-    repeats = scene.repeats_per_metre.gather(1, hit)
+    """Sample the texture of the hit rectangle at the mip level of the pixel footprint: (B, P)."""
+    repeats = scene.repeats_per_meter.gather(1, hit)
     normal = F.normalize(_take(torch.linalg.cross(scene.right, scene.up), hit), dim=2)
     slant = (F.normalize(rays, dim=2) * normal).sum(2).abs().clamp(min=0.1)
-    # Half-way between the footprint across the slant and along it: neither blurred nor aliased too much.
-    metres_per_pixel = depth.nan_to_num(posinf=0.0) / focal[:, None] / slant.sqrt()
+    # Geometric mean of the footprint across and along the slant: a compromise between blur and aliasing.
+    meters_per_pixel = depth.nan_to_num(posinf=0.0) / focal[:, None] / slant.sqrt()
     uv = torch.stack([s, t], dim=2) * repeats[..., None]
     texture = scene.texture.gather(1, hit)
-    grey = atlas.sample(texture.flatten(), uv.flatten(0, 1), (metres_per_pixel * repeats * SIDE).flatten())
+    gray = atlas.sample(texture.flatten(), uv.flatten(0, 1), (meters_per_pixel * repeats * SIDE).flatten())
     contrast, shade = scene.contrast.gather(1, hit), scene.shade.gather(1, hit)
-    return shade + contrast * (grey.view_as(depth) - 0.5)
+    return shade + contrast * (gray.view_as(depth) - 0.5)
 
 
 def _take(values: Tensor, index: Tensor) -> Tensor:

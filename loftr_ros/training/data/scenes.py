@@ -1,4 +1,4 @@
-"""Random rooms and random pairs of views of them: the training distribution."""
+"""Random rooms and random view pairs: the distribution of rendered training data."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from loftr_ros.training.data.random import Draw
 from loftr_ros.training.data.rendering import Scene, View, render
 from loftr_ros.training.data.textures import TextureAtlas
 
-BOXES, PANELS = 2, 5  # furniture (five faces each) and free rectangles in every room
-MARGIN = 0.3  # metres that a camera keeps from the walls
+BOXES, PANELS = 2, 5  # furniture (five faces each) and free rectangles per room
+MARGIN = 0.3  # minimum distance of a camera from the walls, meters
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class ViewPair:
     Attributes:
         a, b: images and depths.
         K: (B, 3, 3) camera matrix of a.
-        T_b_a: (B, 4, 4), takes points in the frame of camera a to camera b.
-        K_b: (B, 3, 3) camera matrix of b; None where it is that of a.
+        T_b_a: (B, 4, 4), transforms points from camera a to camera b.
+        K_b: (B, 3, 3) camera matrix of b; None if equal to K.
     """
 
     a: View
@@ -35,14 +35,14 @@ class ViewPair:
 
     @property
     def geometry(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """All that the ground truth follows from: the arguments of `loftr_ros.training.supervision.warp`."""
+        """Geometry that determines the ground truth: the arguments of `loftr_ros.training.supervision.warp`."""
         return self.a.depth, self.b.depth, self.K, self.K if self.K_b is None else self.K_b, self.T_b_a
 
 
 def random_pairs(draw: Draw, atlas: TextureAtlas, batch: int, size: tuple[int, int]) -> ViewPair:
     """Render a batch of pairs: rooms, corridors and street-sized boxes under hand-held, driving and stereo motion.
 
-    In some of them a part of what hangs in the room moves on its own between the views.
+    In some of them, panels move between the views.
     """
     half_size = _room_sizes(draw, batch)
     scene = random_rooms(draw, atlas.count, half_size)
@@ -50,57 +50,57 @@ def random_pairs(draw: Draw, atlas: TextureAtlas, batch: int, size: tuple[int, i
     T_world_a = _random_poses(draw, half_size)
     a = render(scene, atlas, K, T_world_a, size)
     T_world_b = _moved(draw, T_world_a, a.depth.flatten(1).median(dim=1).values, half_size)
-    b = render(_stirred(draw, scene), atlas, K, T_world_b, size)
+    b = render(_with_moved_panels(draw, scene), atlas, K, T_world_b, size)
     return ViewPair(a, b, K, torch.linalg.inv(T_world_b) @ T_world_a)
 
 
 def random_rooms(draw: Draw, textures: int, half_size: Tensor) -> Scene:
-    """Fill rooms of half sizes (B, 3), metres (x right, y down, z along the room), with boxes and panels."""
+    """Fill rooms of half sizes (B, 3), meters (x right, y down, z along the room), with boxes and panels."""
     walls = box_faces(torch.zeros_like(half_size)[:, None], half_size[:, None], torch.eye(3, device=draw.device), 6)
     batch = len(half_size)
     place = half_size[:, None] * draw.uniform(-0.85, 0.85, batch, BOXES + PANELS, 3)
     extent = half_size.amin(1)[:, None, None] * draw.log_uniform(0.08, 0.5, batch, BOXES + PANELS, 3)
-    # Furniture stands upright on the floor; panels hang anywhere.
+    # Furniture stands upright on the floor; panels are anywhere.
     place[:, :BOXES, 1] = half_size[:, None, 1] - extent[:, :BOXES, 1]
     boxes = box_faces(place[:, :BOXES], extent[:, :BOXES], rotation_y(draw.uniform(0, math.pi, batch, BOXES)), 5)
-    turn = rotation(draw.direction(batch, PANELS) * draw.uniform(0, math.pi, batch, PANELS, 1))
-    panels = (place[:, BOXES:], turn[..., 0] * extent[:, BOXES:, :1], turn[..., 1] * extent[:, BOXES:, 1:2])
-    centre, right, up = (torch.cat(parts, dim=1) for parts in zip(walls, boxes, panels, strict=True))
+    R_panel = rotation(draw.direction(batch, PANELS) * draw.uniform(0, math.pi, batch, PANELS, 1))
+    panels = (place[:, BOXES:], R_panel[..., 0] * extent[:, BOXES:, :1], R_panel[..., 1] * extent[:, BOXES:, 1:2])
+    center, right, up = (torch.cat(parts, dim=1) for parts in zip(walls, boxes, panels, strict=True))
 
-    count = centre.shape[1]
+    count = center.shape[1]
     longest = torch.maximum(right.norm(dim=2), up.norm(dim=2))
-    # From one photo over the whole surface to many repetitions; never so many that a texel is under a millimetre.
+    # From one photo over the whole surface to many repetitions; texels are at least a millimeter.
     repeats = (draw.log_uniform(0.7, 14, batch, count) / (2 * longest)).clamp(max=4.0)
-    plain = draw.chance(0.3, batch, 1)  # rooms with hardly any texture, like white corridors
+    plain = draw.chance(0.3, batch, 1)  # low-texture rooms, such as white corridors
     contrast = torch.where(plain, draw.log_uniform(0.04, 0.5, batch, count), draw.log_uniform(0.3, 1.2, batch, count))
     return Scene(
-        centre=centre,
+        center=center,
         right=right,
         up=up,
         texture=draw.integers(textures, batch, count),
-        repeats_per_metre=repeats,
+        repeats_per_meter=repeats,
         contrast=contrast,
         shade=draw.uniform(0.25, 0.75, batch, count),
-        moving=_on_the_move(draw, batch, count),
+        moving=_moving_panels(draw, batch, count),
     )
 
 
-def _on_the_move(draw: Draw, batch: int, count: int) -> Tensor:
-    """Which rectangles move, (B, Q) bool: some of the panels, which come last, in one room of four."""
+def _moving_panels(draw: Draw, batch: int, count: int) -> Tensor:
+    """Which rectangles move, (B, Q) bool: half of the panels (the last ones) in 25 % of the rooms."""
     moving = torch.zeros(batch, count, dtype=torch.bool, device=draw.device)
     moving[:, -PANELS:] = draw.chance(0.5, batch, PANELS) & draw.chance(0.25, batch, 1)
     return moving
 
 
-def _stirred(draw: Draw, scene: Scene) -> Scene:
-    """Return the scene a moment later: what moves has gone by up to its own size."""
+def _with_moved_panels(draw: Draw, scene: Scene) -> Scene:
+    """Return the scene with moving rectangles displaced by up to their own size."""
     size = torch.maximum(scene.right.norm(dim=2), scene.up.norm(dim=2))
     step = draw.direction(*size.shape) * (size * draw.uniform(0.05, 1, *size.shape))[..., None]
-    return replace(scene, centre=scene.centre + torch.where(scene.moving[..., None], step, 0.0))
+    return replace(scene, center=scene.center + torch.where(scene.moving[..., None], step, 0.0))
 
 
 def random_cameras(draw: Draw, batch: int, size: tuple[int, int]) -> Tensor:
-    """Camera matrices (B, 3, 3) from wide to normal lenses."""
+    """Random camera matrices (B, 3, 3), from wide-angle to normal lenses."""
     height, width = size
     focal = draw.log_uniform(0.42, 1.1, batch) * max(width, 4 / 3 * height)
     K = torch.eye(3, device=draw.device).repeat(batch, 1, 1)
@@ -111,7 +111,7 @@ def random_cameras(draw: Draw, batch: int, size: tuple[int, int]) -> Tensor:
 
 
 def _room_sizes(draw: Draw, batch: int) -> Tensor:
-    """Half sizes (B, 3): rooms and corridors, one in four the size of a street."""
+    """Half sizes (B, 3) of rooms and corridors, 25 % of them of the size of a street."""
     size = torch.stack(
         [draw.log_uniform(1.2, 5, batch), draw.log_uniform(1.1, 2.5, batch), draw.log_uniform(1.5, 15, batch)], dim=1
     )
@@ -120,7 +120,7 @@ def _room_sizes(draw: Draw, batch: int) -> Tensor:
 
 
 def _random_poses(draw: Draw, half_size: Tensor) -> Tensor:
-    """Cameras inside the rooms (B, 4, 4), mostly upright, half of them looking along the room."""
+    """Poses in the rooms (B, 4, 4), mostly upright, half of them looking along the room."""
     batch = len(half_size)
     along = draw.chance(0.5, batch)
     yaw = torch.where(along, draw.normal(batch) * 0.3, draw.uniform(-math.pi, math.pi, batch))
@@ -128,47 +128,47 @@ def _random_poses(draw: Draw, half_size: Tensor) -> Tensor:
     pose = torch.eye(4, device=draw.device).repeat(batch, 1, 1)
     pose[:, :3, :3] = rotation_y(yaw) @ rotation(tilt)
     pose[:, :3, 3] = half_size * draw.uniform(-0.8, 0.8, batch, 3)
-    # A camera that looks along a corridor starts at its near end.
+    # Cameras that look along the room are near its front end.
     pose[:, 2, 3] = torch.where(along, -half_size[:, 2] * draw.uniform(0.2, 0.9, batch), pose[:, 2, 3])
     return pose
 
 
 def _moved(draw: Draw, T_world_a: Tensor, depth: Tensor, half_size: Tensor) -> Tensor:
-    """Second poses: hand-held motion, driving forward, the right camera of a stereo rig, or a walk around something."""
+    """Second poses: hand-held motion, driving forward, the right camera of a stereo rig, or a wide baseline."""
     batch = len(depth)
     depth = depth.clamp(max=40.0)
     kind = draw.uniform(0, 1, batch)[:, None, None]
-    small, around = _small_motion(draw, depth, kind[:, 0, 0]), _walk_around(draw, depth)
-    T_world_b = T_world_a @ torch.where(kind < 0.85, small, around)
+    small, wide = _small_motion(draw, depth, kind[:, 0, 0]), _wide_baseline(draw, depth)
+    T_world_b = T_world_a @ torch.where(kind < 0.85, small, wide)
     limit = (half_size - MARGIN).clamp(min=0.1)
     T_world_b[:, :3, 3] = T_world_b[:, :3, 3].clamp(-limit, limit)
     return T_world_b
 
 
 def _small_motion(draw: Draw, depth: Tensor, kind: Tensor) -> Tensor:
-    """T_a_b (B, 4, 4) between frames of a video or of a stereo pair, in front of surfaces `depth` (B,) metres away."""
+    """T_a_b (B, 4, 4) between video frames or of a stereo pair, scaled by the scene depth (B,), meters."""
     batch = len(depth)
     wander, drive = draw.direction(batch), draw.normal(batch, 3) * 0.15
     drive[:, 2] += 1.0
     sideways = torch.tensor([1.0, 0.0, 0.0], device=draw.device).expand(batch, 3)
     hand_held, driving = (kind < 0.45)[:, None], (kind < 0.75)[:, None]
     direction = torch.where(hand_held, wander, torch.where(driving, drive, sideways))
-    # Up to every eighth frame of a car or every tenth of a drone; most steps are shorter.
-    most = torch.where(hand_held, 0.5, torch.where(driving, 0.8, 0.15))[:, 0]
-    length = depth * draw.uniform(0, 1, batch) ** 1.5 * most
+    # Up to the motion of 8 frames of a car or 10 of a drone; most are shorter.
+    longest = torch.where(hand_held, 0.5, torch.where(driving, 0.8, 0.15))[:, 0]
+    length = depth * draw.uniform(0, 1, batch) ** 1.5 * longest
 
     axis = draw.direction(batch) + torch.tensor([0.0, 1.0, 0.0], device=draw.device) * draw.chance(0.5, batch)[:, None]
     angle = math.radians(30) * draw.uniform(0, 1, batch) ** 2
-    turn = torch.nn.functional.normalize(axis, dim=1) * angle[:, None]
-    return _pose(rotation(torch.where(driving, turn, 0.0)), direction * length[:, None])
+    rotation_vector = torch.nn.functional.normalize(axis, dim=1) * angle[:, None]
+    return _pose(rotation(torch.where(driving, rotation_vector, 0.0)), direction * length[:, None])
 
 
-def _walk_around(draw: Draw, depth: Tensor) -> Tensor:
-    """T_a_b (B, 4, 4) that look at one place, `depth` (B,) metres before a, from far apart, as in photos of a room."""
+def _wide_baseline(draw: Draw, depth: Tensor) -> Tensor:
+    """T_a_b (B, 4, 4) of wide baselines that look at the same point, at `depth` (B,) meters in front of a."""
     batch = len(depth)
-    turn = draw.normal(batch, 3) * torch.tensor([0.15, 0.0, 0.3], device=draw.device)
-    turn[:, 1] = math.radians(60) * draw.uniform(-1, 1, batch)
-    R_a_b = rotation(turn)
+    rotation_vector = draw.normal(batch, 3) * torch.tensor([0.15, 0.0, 0.3], device=draw.device)
+    rotation_vector[:, 1] = math.radians(60) * draw.uniform(-1, 1, batch)
+    R_a_b = rotation(rotation_vector)
     place = torch.zeros(batch, 3, device=draw.device)
     place[:, 2] = depth
     return _pose(R_a_b, place - depth[:, None] * draw.log_uniform(0.6, 1.6, batch, 1) * R_a_b[:, :, 2])
@@ -180,19 +180,19 @@ def _pose(R: Tensor, position: Tensor) -> Tensor:
     return pose
 
 
-def box_faces(centre: Tensor, half: Tensor, axes: Tensor, faces: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Faces of N boxes: centres, right and up vectors, each (B, N * faces, 3).
+def box_faces(center: Tensor, half: Tensor, axes: Tensor, faces: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Faces of N boxes: center, right and up vectors, each (B, N * faces, 3).
 
     Args:
-        centre, half: (B, N, 3) centres and half sizes.
-        axes: (..., 3, 3), columns are the directions of the boxes' sides.
-        faces: 6, or 5 to leave out the one that a box stands on.
+        center, half: (B, N, 3) centers and half sizes.
+        axes: (..., 3, 3), columns are the directions of the sides.
+        faces: 6, or 5 to omit the bottom.
     """
-    sides = axes.expand(*centre.shape, 3) * half[..., None, :]  # columns are half edges
+    sides = axes.expand(*center.shape, 3) * half[..., None, :]  # columns are half edges
     x, y, z = sides.unbind(-1)
     parts = [(-y, x, z), (x, y, z), (-x, y, z), (z, x, y), (-z, x, y), (y, x, z)][:faces]
-    centres, rights, ups = (torch.stack([part[i] for part in parts], dim=2) for i in range(3))
-    return (centres + centre[:, :, None]).flatten(1, 2), rights.flatten(1, 2), ups.flatten(1, 2)
+    centers, rights, ups = (torch.stack([part[i] for part in parts], dim=2) for i in range(3))
+    return (centers + center[:, :, None]).flatten(1, 2), rights.flatten(1, 2), ups.flatten(1, 2)
 
 
 def rotation(vector: Tensor) -> Tensor:

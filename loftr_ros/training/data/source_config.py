@@ -1,4 +1,4 @@
-"""Where the pairs of a run come from: the entries of `sources` in its YAML file."""
+"""Configuration of the training data: the entries of `sources` in the YAML file."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from loftr_ros.training.settings import TrainingConfigError, build
+from loftr_ros.validation import require
 
 
 @dataclass(frozen=True)
 class SourceConfig:
-    """What all sources have.
+    """Common settings of all sources.
 
     Attributes:
-        kind: which source it is.
-        weight: how often steps take their pairs from it, relative to the other sources.
+        kind: kind of source.
+        weight: sampling weight relative to the other sources.
     """
 
     kind: str = ""
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.weight > 0:
-            raise TrainingConfigError(f"weight must be above 0, not {self.weight}")
+        require(self.weight > 0, TrainingConfigError, "weight", self.weight, "above 0")
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,15 @@ class RenderedConfig(SourceConfig):
 
 
 @dataclass(frozen=True)
+class WorldConfig(SourceConfig):
+    """Corridors, stairs, aisles, streets and open ground, whose pairs become harder in the course of the training."""
+
+    kind: str = "world"
+
+
+@dataclass(frozen=True)
 class HomographyConfig(SourceConfig):
-    """Flat pictures seen from two sides: the textures of the run, warped by homographies."""
+    """Planar pictures with the textures of the run, warped by homographies."""
 
     kind: str = "homographies"
 
@@ -45,7 +52,7 @@ class RecordedConfig(SourceConfig):
 
     Attributes:
         folder: the sequence; environment variables are expanded.
-        max_gap: frames between the images of a pair are 1 to so many.
+        max_gap: maximum frame distance of a pair.
     """
 
     kind: str = "sequence"
@@ -64,9 +71,9 @@ class MegaDepthConfig(SourceConfig):
 
     Attributes:
         images: folder that holds `Undistorted_SfM` and `phoenix`; environment variables are expanded.
-        index: folder of the scenes' `.npz` files.
-        scenes: text file with the name of one scene a line, so that test scenes are left out; empty for all.
-        min_overlap, max_overlap: which pairs are used, by the overlap that the index gives them.
+        index: folder of the `.npz` files of the scenes.
+        scenes: text file with one scene name per line, to exclude test scenes; empty for all.
+        min_overlap, max_overlap: range of the overlap score of pairs.
     """
 
     kind: str = "megadepth"
@@ -82,13 +89,16 @@ class MegaDepthConfig(SourceConfig):
             raise TrainingConfigError("megadepth needs the folders images and index")
 
 
-KINDS = {entry.kind: entry for entry in (RenderedConfig, HomographyConfig, RecordedConfig, MegaDepthConfig)}
+KINDS = {
+    entry.kind: entry for entry in (RenderedConfig, WorldConfig, HomographyConfig, RecordedConfig, MegaDepthConfig)
+}
 
 
 def read_sources(entries: Any) -> tuple[SourceConfig, ...]:
-    """Check the list of sources of a YAML file. Raises TrainingConfigError."""
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise TrainingConfigError(f"sources must be a list of mappings, each with a kind: {', '.join(KINDS)}")
+    """Parse the list of sources of a YAML file. Raises TrainingConfigError."""
+    is_list = isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)
+    wanted = f"a list of mappings, each with a kind: {', '.join(KINDS)}"
+    require(is_list, TrainingConfigError, "sources", entries, wanted)
     return tuple(_read_source(number, entry) for number, entry in enumerate(entries, start=1))
 
 

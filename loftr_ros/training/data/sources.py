@@ -1,4 +1,4 @@
-"""What the pairs of a training step come from."""
+"""Sources of training pairs, and their mixture."""
 
 from __future__ import annotations
 
@@ -13,15 +13,25 @@ from loftr_ros.training.data.megadepth import MegaDepth
 from loftr_ros.training.data.random import Draw
 from loftr_ros.training.data.recorded_pairs import RecordedPairs
 from loftr_ros.training.data.scenes import ViewPair, random_pairs
-from loftr_ros.training.data.source_config import HomographyConfig, MegaDepthConfig, RecordedConfig, SourceConfig
+from loftr_ros.training.data.source_config import (
+    HomographyConfig,
+    MegaDepthConfig,
+    RecordedConfig,
+    SourceConfig,
+    WorldConfig,
+)
 from loftr_ros.training.data.textures import TextureAtlas
+from loftr_ros.training.data.world import world_pairs
 
 
 class PairSource(Protocol):
-    """Anything that makes pairs of images with depth and pose."""
+    """A source of image pairs with depth and pose."""
 
-    def draw(self, draw: Draw, batch: int, size: tuple[int, int]) -> ViewPair:
-        """Make a batch of pairs of a size (height, width) on the device of `draw`, which alone decides on them."""
+    def draw(self, draw: Draw, batch: int, size: tuple[int, int], difficulty: float = 1.0) -> ViewPair:
+        """Make a batch of pairs of a size (height, width) on the device of `draw`, the only source of randomness.
+
+        `difficulty` in [0, 1] says how hard they are, where a source has a choice.
+        """
         ...
 
 
@@ -31,36 +41,48 @@ class RenderedScenes:
 
     atlas: TextureAtlas
 
-    def draw(self, draw: Draw, batch: int, size: tuple[int, int]) -> ViewPair:
-        """Render new scenes."""
+    def draw(self, draw: Draw, batch: int, size: tuple[int, int], difficulty: float = 1.0) -> ViewPair:
+        """Render new scenes, of the same difficulty always."""
+        del difficulty
         return random_pairs(draw, self.atlas, batch, size)
 
 
 @dataclass(frozen=True)
+class WorldScenes:
+    """Corridors, stairs, aisles, streets and open ground, see `loftr_ros.training.data.world`."""
+
+    atlas: TextureAtlas
+
+    def draw(self, draw: Draw, batch: int, size: tuple[int, int], difficulty: float = 1.0) -> ViewPair:
+        """Render new scenes."""
+        return world_pairs(draw, self.atlas, batch, size, difficulty)
+
+
+@dataclass(frozen=True)
 class Mixture:
-    """Several sources, one of which is drawn for every batch.
+    """Several sources, one of which is drawn for each batch.
 
     Attributes:
         sources: at least one.
-        weights: how often each is drawn, relative to the others.
+        weights: relative sampling weights.
     """
 
     sources: tuple[PairSource, ...]
     weights: tuple[float, ...]
 
-    def draw(self, draw: Draw, batch: int, size: tuple[int, int]) -> ViewPair:
+    def draw(self, draw: Draw, batch: int, size: tuple[int, int], difficulty: float = 1.0) -> ViewPair:
         """Draw a source, then pairs from it."""
         limits = list(accumulate(self.weights))
         place = float(draw.uniform(0, limits[-1], 1))
         source = self.sources[bisect(limits, place, hi=len(limits) - 1)]
-        return source.draw(draw, batch, size)
+        return source.draw(draw, batch, size, difficulty)
 
 
 def open_sources(configs: Sequence[SourceConfig], atlas: TextureAtlas) -> PairSource:
     """Open all sources of a run; rendered ones use the textures of `atlas`.
 
     Raises:
-        LoftrRosError: of a kind that depends on the source: files are missing or cannot be used.
+        LoftrRosError: files are missing or cannot be used; the type depends on the source.
     """
     sources = tuple(_open(config, atlas) for config in configs)
     return sources[0] if len(sources) == 1 else Mixture(sources, tuple(config.weight for config in configs))
@@ -71,4 +93,6 @@ def _open(config: SourceConfig, atlas: TextureAtlas) -> PairSource:
         return RecordedPairs.open(config)
     if isinstance(config, MegaDepthConfig):
         return MegaDepth.open(config)
+    if isinstance(config, WorldConfig):
+        return WorldScenes(atlas)
     return Homographies(atlas) if isinstance(config, HomographyConfig) else RenderedScenes(atlas)

@@ -152,7 +152,7 @@ def test_masked_cells_might_as_well_not_exist(config: CoarseMatchingConfig, scor
 
 @pytest.mark.parametrize("config", KINDS)
 def test_no_cell_to_use_means_no_match(config: CoarseMatchingConfig) -> None:
-    """In one of two pairs, so that the other must stay as it is."""
+    """In one of two pairs; the other must not change."""
     tokens_a, tokens_b = _tokens(12, 0), _tokens(12, 1)
     masks = torch.ones(2, 12, dtype=torch.bool), torch.ones(2, 12, dtype=torch.bool)
     masks[1][0] = False

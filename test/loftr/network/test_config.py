@@ -9,7 +9,7 @@ import pytest
 from loftr_ros.loftr.network.config import LoFTRConfig, ModelConfigError, preset
 from loftr_ros.loftr.network.model import LoFTR
 
-PRESETS = ("compact", "outdoor", "indoor", "outdoor_ot", "indoor_ot")
+PRESETS = ("compact", "compact16", "outdoor", "indoor", "outdoor_ot", "indoor_ot")
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -47,7 +47,7 @@ def test_compact_is_small() -> None:
 
 
 def test_unknown_preset() -> None:
-    with pytest.raises(ModelConfigError, match=r"'huge'.*compact, outdoor, indoor"):
+    with pytest.raises(ModelConfigError, match=r"'huge'.*compact, compact16, outdoor, indoor"):
         preset("huge")
 
 
@@ -70,8 +70,13 @@ def test_frozen() -> None:
         ({"coarse": {"layers": ["self", "other"]}}, "'self' or 'cross'"),
         ({"fine": {"attention": "some"}}, "'linear' or 'full'"),
         ({"coarse": {"pool": 0}}, "coarse.pool"),
+        ({"coarse": {"mlp_ratio": 0}}, "coarse.mlp_ratio"),
+        ({"backbone": {"sixteenth_dim": -1}}, "sixteenth_dim"),
+        ({"backbone": {"sixteenth_dim": 80}}, "backbone.sixteenth_dim must equal coarse.dim"),
+        ({"backbone": {"half_blocks": -1}}, "half_blocks"),
+        ({"matching": {"candidate_blocks": -1}}, "candidate_blocks"),
         ({"matching": {"kind": "guess"}}, "matching.kind.*'guess'"),
-        ({"matching": {"kind": 3}}, "kind in matching must be a str"),
+        ({"matching": {"kind": 3}}, "kind in matching is 3: it must be a str"),
         ({"matching": {"sinkhorn_iterations": 0}}, "sinkhorn_iterations"),
         ({"matching": {"threshold": -0.1}}, "threshold"),
         ({"fine_window": 4}, "fine_window"),

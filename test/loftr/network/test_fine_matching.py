@@ -24,7 +24,7 @@ def _cut(numbered: torch.Tensor, batch: int, cell: int) -> torch.Tensor:
     return windows[0, :, 0].reshape(5, 5)
 
 
-def test_window_is_centred_on_its_cell(numbered: torch.Tensor) -> None:
+def test_window_is_centered_on_its_cell(numbered: torch.Tensor) -> None:
     window = _cut(numbered, 1, 4)  # cell (1, 1): fine cell (4, 4)
     assert torch.equal(window, numbered[1, 0, 2:7, 2:7])
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from loftr_ros.loftr.network.optimal_transport import likeliest_unmatched, log_optimal_transport, log_unmatched
+from loftr_ros.loftr.network.optimal_transport import log_optimal_transport, log_unmatched, most_likely_unmatched
 
 BIN = torch.tensor(0.7, dtype=torch.float64)
 A, B = 6, 9  # cells
@@ -103,10 +103,10 @@ def test_unmatched_cells_are_all_that_are_in_no_match(scores: torch.Tensor) -> N
     torch.testing.assert_close(log_unmatched(assignment, batch, a, b), torch.stack(expected))
 
 
-def test_likeliest_unmatched(scores: torch.Tensor) -> None:
+def test_most_likely_unmatched(scores: torch.Tensor) -> None:
     """As the authors' filter: the dustbin is the largest entry of a row, or of a column."""
     assignment = log_optimal_transport(scores, BIN, 3)
-    unmatched_a, unmatched_b = likeliest_unmatched(assignment)
+    unmatched_a, unmatched_b = most_likely_unmatched(assignment)
     assert torch.equal(unmatched_a, assignment.argmax(dim=2)[:, :-1] == B)
     assert torch.equal(unmatched_b, assignment.argmax(dim=1)[:, :-1] == A)
     assert unmatched_a.any()

@@ -1,4 +1,4 @@
-"""Blocks of tokens: averages, interpolation between their centres, and masks."""
+"""Blocks of tokens: averages, interpolation between their centers, and masks."""
 
 import pytest
 import torch
@@ -27,29 +27,29 @@ def test_same_as_torch_where_blocks_divide_the_grid(side: int) -> None:
     pooled = F.avg_pool2d(maps, side)
     torch.testing.assert_close(blocks.pool(tokens), pooled.flatten(2).transpose(1, 2))
     spread = F.interpolate(pooled, scale_factor=float(side), mode="bilinear").flatten(2).transpose(1, 2)
-    torch.testing.assert_close(blocks.spread(blocks.pool(tokens)), spread)
+    torch.testing.assert_close(blocks.upsample(blocks.pool(tokens)), spread)
 
 
 @pytest.mark.parametrize("grid", [(8, 8), (7, 9), (5, 4), (9, 11), (3, 1)])
 def test_constant_stays(grid: tuple[int, int]) -> None:
     blocks, constant = Blocks(grid, 4, CPU), torch.full((1, grid[0] * grid[1], 3), 2.0)
-    torch.testing.assert_close(blocks.spread(blocks.pool(constant)), constant)
+    torch.testing.assert_close(blocks.upsample(blocks.pool(constant)), constant)
 
 
 @pytest.mark.parametrize(("size", "outer"), [(16, 13.5), (14, 12.5), (15, 13.0), (13, 12.0), (7, 5.0)])
-def test_ramp_stays_between_the_outer_centres(size: int, outer: float) -> None:
-    """Block means, spread linearly between the centres of the blocks, lie on the same line, small blocks included."""
+def test_ramp_stays_between_the_outer_centers(size: int, outer: float) -> None:
+    """Block means, spread linearly between the centers of the blocks, lie on the same line, small blocks included."""
     ramp = torch.arange(float(size)).repeat(size, 1)
     blocks = Blocks((size, size), 4, CPU)
     for plane in (ramp, ramp.T):
-        restored = blocks.spread(blocks.pool(plane.reshape(1, -1, 1))).reshape(size, size)
+        restored = blocks.upsample(blocks.pool(plane.reshape(1, -1, 1))).reshape(size, size)
         torch.testing.assert_close(restored, plane.clamp(1.5, outer))
 
 
 def test_side_of_one_changes_nothing() -> None:
     tokens = _tokens((3, 5))
     blocks = Blocks((3, 5), 1, CPU)
-    assert torch.equal(blocks.spread(blocks.pool(tokens)), tokens)
+    assert torch.equal(blocks.upsample(blocks.pool(tokens)), tokens)
 
 
 def test_masked_tokens_are_not_averaged() -> None:
@@ -69,7 +69,7 @@ def test_blocks_without_a_token_give_nothing() -> None:
     mask = torch.ones(1, 4, 4, dtype=torch.bool)
     mask[0, :2, 2:] = False
     blocks = Blocks((4, 4), 2, CPU, mask.flatten(1))
-    spread = blocks.spread(torch.tensor([[[1.0], [1e6], [2.0], [3.0]]])).reshape(1, 4, 4)
+    spread = blocks.upsample(torch.tensor([[[1.0], [1e6], [2.0], [3.0]]])).reshape(1, 4, 4)
     assert spread[mask].max() <= 3
     assert spread[mask].min() >= 1
     assert spread[0, 0, 0] == 1

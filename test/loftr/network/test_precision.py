@@ -1,4 +1,4 @@
-"""Folded normalisation and half precision against the network as it was trained."""
+"""Folded normalization and half precision against the network as it was trained."""
 
 from pathlib import Path
 
@@ -71,5 +71,5 @@ def test_what_is_chosen(tmp_path: Path) -> None:
     assert features_dtype("float32", CPU) is torch.float32
     assert features_dtype("bfloat16", CPU) is torch.bfloat16
     assert features_dtype("float16", CPU) is torch.float16
-    with pytest.raises(PrecisionError, match="precision is 'half'; it must be one of auto, float32, bfloat16"):
+    with pytest.raises(PrecisionError, match="precision is 'half': it must be one of auto, float32, bfloat16"):
         load_matcher("compact", "cpu", precision="half")  # type: ignore

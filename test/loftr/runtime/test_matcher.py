@@ -51,7 +51,7 @@ def test_kinds_of_arrays(tiny_matcher: LoftrMatcher, texture: Gray) -> None:
     assert found.points_a.shape == found.points_b.shape == (len(found), 2)
 
 
-def test_points_a_are_the_centres_of_distinct_cells(tiny_matcher: LoftrMatcher, texture: Gray) -> None:
+def test_points_a_are_the_centers_of_distinct_cells(tiny_matcher: LoftrMatcher, texture: Gray) -> None:
     found = match(tiny_matcher, texture, np.roll(texture, 3, 1))
     assert len(set(found.cell_a)) == len(found)
     columns = 320 // 8
@@ -77,8 +77,8 @@ def test_shift_by_one_cell(local_matcher: LoftrMatcher, texture: Gray) -> None:
     # The network without attention sees at most 48 pixels around a cell; the seam of the shift is left out.
     inside = ((found.points_a > 48) & (found.points_a < np.array([320, 200]) - 72)).all(axis=1)
     assert inside.sum() > 50
-    centres = np.median(moved[inside], axis=0)
-    np.testing.assert_allclose(centres, [16, 8], atol=2.0)
+    centers = np.median(moved[inside], axis=0)
+    np.testing.assert_allclose(centers, [16, 8], atol=2.0)
     again = match(local_matcher, texture, texture)
     where = dict(zip(again.cell_a, again.points_b, strict=True))
     same = [
@@ -100,7 +100,7 @@ def test_different_sizes(tiny_matcher: LoftrMatcher, texture: Gray) -> None:
 def test_points_scale_with_each_axis(
     local_matcher: LoftrMatcher, texture: Gray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every pixel doubled in x and tripled in y: a cell's centre p lies at 2p + 0.5 and 3p + 1."""
+    """Every pixel doubled in x and tripled in y: a cell's center p lies at 2p + 0.5 and 3p + 1."""
     large = texture.repeat(3, axis=0).repeat(2, axis=1)
     monkeypatch.setattr("loftr_ros.loftr.runtime.matcher.network_size", lambda *_: texture.shape)
     found, small = match(local_matcher, large, texture), match(local_matcher, texture, texture)
@@ -118,8 +118,8 @@ def test_resizing_keeps_what_is_seen_in_place(local_matcher: LoftrMatcher) -> No
     small = _network_image(blob, 104, 152)[0, 0].numpy()
     weight = small / small.sum()
     v, u = np.mgrid[:104, :152]
-    centre = np.array([[(weight * u).sum(), (weight * v).sum()]], np.float32)
-    np.testing.assert_allclose(_to_original(centre, (301 / 152, 203 / 104), 0.0), [[120.0, 77.0]], atol=0.02)
+    center = np.array([[(weight * u).sum(), (weight * v).sum()]], np.float32)
+    np.testing.assert_allclose(_to_original(center, (301 / 152, 203 / 104), 0.0), [[120.0, 77.0]], atol=0.02)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_large_image_is_matched_within_the_budget(tiny_model: LoFTR, texture: Gr
     ids=lambda image: f"{image.shape} {image.dtype}",
 )
 def test_image_that_cannot_be_matched(tiny_matcher: LoftrMatcher, image: Gray) -> None:
-    with pytest.raises(MatcherError, match=r"grey uint8 image of at least 64 x 64") as caught:
+    with pytest.raises(MatcherError, match=r"gray uint8 image of at least 64 x 64") as caught:
         tiny_matcher.extract(image)
     assert str(image.shape) in str(caught.value)
 

@@ -104,7 +104,7 @@ def test_a_faulty_fast_path_is_not_used(
     assert fast.precision == "float32"
     (record,) = caplog.records
     assert fast.fallback == record.getMessage()
-    assert "fast path for GPUs is switched off" in fast.fallback
+    assert "GPU path is switched off" in fast.fallback
     assert re.search(FAULTS[fault], fast.fallback)
 
 
@@ -125,7 +125,7 @@ def test_a_sound_fast_path_stays(
     monkeypatch.setattr(Network, "match", lambda *arguments: plain_runs.append(1) or match(*arguments))
     mask = np.ones(SIZE, np.uint8)
     mask[:, 120:] = 0
-    fast.effort = ComputeBudget(max_matches=max_matches)
+    fast.budget = ComputeBudget(max_matches=max_matches)
     assert fast.warm_up(*SIZE, mask if masked else None) > 0
     a, b = textured_pair(*SIZE)
     found = fast.match(fast.extract(a), fast.extract(b))

@@ -23,7 +23,7 @@ Damage = Callable[[bytes], bytes]
 
 
 def refusal(path: Path) -> str:
-    """Load a file that must be refused: one sentence, which is returned, and the file stays as it is."""
+    """Load a file that must be rejected without changing it; return the one-sentence message."""
     before = path.read_bytes() if path.is_file() else None
     with pytest.raises(CheckpointError) as caught:
         load_model(str(path))
@@ -176,7 +176,7 @@ def test_values_that_are_no_numbers(tiny_model: LoFTR, tmp_path: Path, bad: floa
     state = tiny_model.state_dict()
     state["backbone.bn1.weight"][3] = bad
     save_model(path, tiny_model) if suffix == ".safetensors" else torch.save(state, path)
-    assert "'backbone.bn1.weight' holds values that are no finite numbers" in refusal(path)
+    assert "'backbone.bn1.weight' holds values that are not finite" in refusal(path)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_values_that_are_no_numbers(tiny_model: LoFTR, tmp_path: Path, bad: floa
 )
 def test_tensors_of_other_kinds(tmp_path: Path, value: torch.Tensor) -> None:
     torch.save({"state_dict": {"matcher.a": value}}, tmp_path / "outdoor.ckpt")
-    assert "'a' holds values that are no finite numbers" in refusal(tmp_path / "outdoor.ckpt")
+    assert "'a' holds values that are not finite" in refusal(tmp_path / "outdoor.ckpt")
 
 
 def test_tar_archive_is_not_unpickled(tmp_path: Path) -> None:
@@ -257,8 +257,8 @@ def test_position_encoding_is_known_from_the_content(
     path = tmp_path / "outdoor.ckpt"  # a misleading name
     torch.save(tiny_published.state_dict(), path)
     for digest in catalogue.digests(path):
-        entry = replace(catalogue.PUBLISHED["indoor"], digests=frozenset({digest}))
-        monkeypatch.setitem(catalogue.PUBLISHED, "indoor", entry)
+        entry = replace(catalogue.PRETRAINED["indoor"], digests=frozenset({digest}))
+        monkeypatch.setitem(catalogue.PRETRAINED, "indoor", entry)
         assert not load_model(str(path)).config.legacy_position_encoding
 
 
@@ -276,7 +276,7 @@ def test_published_weights_come_from_the_cache(
 ) -> None:
     monkeypatch.setattr("loftr_ros.loftr.weights.checkpoints.preset", lambda name: tiny_model.config)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with pytest.raises(CheckpointError, match=rf"run `loftr-ros weights fetch {name}`, or give .* {name}=FILE"):
+    with pytest.raises(CheckpointError, match=rf"run `loftr-ros weights fetch {name}`, or pass .* {name}=FILE"):
         load_model(name)
     (tmp_path / "loftr_ros").mkdir()
     torch.save(tiny_model.state_dict(), tmp_path / "loftr_ros" / f"{name}.ckpt")

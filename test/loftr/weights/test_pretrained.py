@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from loftr_ros.loftr.network.config import preset
-from loftr_ros.loftr.weights.pretrained import PUBLISHED, cache_folder, digests, record_digest, recorded_digest
+from loftr_ros.loftr.weights.pretrained import PRETRAINED, cache_folder, digests, record_digest, recorded_digest
 
 SHA256 = "c22f0e0ce4febdf1948db894092075a61d94758e41403bb3f865bcef0bdbc3f7"  # of "loftr"
 
@@ -37,11 +37,11 @@ def test_cache_without_a_place_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 def test_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert PUBLISHED["outdoor"].stored == tmp_path / "loftr_ros" / "outdoor.ckpt"
+    assert PRETRAINED["outdoor"].stored == tmp_path / "loftr_ros" / "outdoor.ckpt"
 
 
 def test_every_name_has_a_preset_and_no_digest_has_two_names() -> None:
-    assert all(preset(name) for name in PUBLISHED)
-    known = [digest for entry in PUBLISHED.values() for digest in entry.digests]
+    assert all(preset(name) for name in PRETRAINED)
+    known = [digest for entry in PRETRAINED.values() for digest in entry.digests]
     assert len(known) == len(set(known)) > 0
     assert all(len(digest) == {"sha256": 71, "git": 44}[digest.partition(":")[0]] for digest in known)

@@ -39,7 +39,7 @@ class WithDots:
 @pytest.mark.parametrize(("mode", "share"), [("stereo", 0.15), ("rgbd", 0.15), ("stereo", 0.0)])
 def test_dots_that_stay_are_told_from_outliers(make_world: MakeWorld, curve: Curve, mode: str, share: float) -> None:
     world = make_world(curve(10), depth_images=mode == "rgbd")
-    config = OdometryConfig(mode=mode, polish=False)  # type: ignore[arg-type]
+    config = OdometryConfig(mode=mode, subpixel_refinement=False)  # type: ignore[arg-type]
     odometry: VisualOdometry[Any] = VisualOdometry(WithDots(world, share), config)
     last = [odometry.process(frame) for frame in world.frames()][-1]
     assert [warning.fault for warning in last.input_warnings] == [InputFault.FIXED_PATTERN] * bool(share)

@@ -25,7 +25,7 @@ BARREL = replace(IDEAL, distortion_model="plumb_bob", distortion=np.array([-0.1,
 
 def warnings_of(world: Any, mode: str, declared: Camera) -> tuple[InputWarning, ...]:
     """Run the odometry over a world with the calibration that is declared, and return what is said at the end."""
-    odometry: VisualOdometry[Any] = VisualOdometry(world, OdometryConfig(mode=mode, polish=False))  # type: ignore[arg-type]
+    odometry: VisualOdometry[Any] = VisualOdometry(world, OdometryConfig(mode=mode, subpixel_refinement=False))  # type: ignore[arg-type]
     rig = StereoRig.rectified(declared, 0.2)
     for frame in world.frames():
         said = odometry.process(replace(frame, camera=declared, rig=rig)).input_warnings

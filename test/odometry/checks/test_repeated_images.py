@@ -22,7 +22,7 @@ PERIOD_NS = 50_000_000
 
 
 def run(world: Any, mode: str, frames: Iterable[Frame]) -> list[OdometryEstimate]:
-    odometry: VisualOdometry[Any] = VisualOdometry(world, OdometryConfig(mode=mode, polish=False))  # type: ignore
+    odometry: VisualOdometry[Any] = VisualOdometry(world, OdometryConfig(mode=mode, subpixel_refinement=False))  # type: ignore
     return [odometry.process(replace(frame, stamp_ns=PERIOD_NS * i)) for i, frame in enumerate(frames)]
 
 

@@ -69,7 +69,7 @@ def test_what_hardly_any_camera_has_is_named(camera: Camera, message: str) -> No
         camera_of(60, 60, 320, 240, distortion_model="fisheye", distortion=[0.003, 0, 0, 0]),  # 360 degrees nearly
     ],
 )
-def test_real_cameras_are_not_doubted(camera: Camera) -> None:
+def test_real_cameras_get_no_warning(camera: Camera) -> None:
     assert unlikely(camera, camera, 0.54) == ()
 
 

@@ -45,8 +45,8 @@ def test_impossible_rigs_are_refused(T: NDArray[np.float64], message: str) -> No
 
 def test_points_of_a_rectified_pair_stay_on_their_row() -> None:
     rig = StereoRig.rectified(CAMERA, 0.2)
-    rays = np.array([[0.1, -0.2], [0.0, 0.0], [-0.3, 0.4]])
-    shift = CAMERA.project(np.column_stack([rays, np.ones(3)])) - rig.project(rays, np.array([0.5, 0.1, 0.0]))
+    points = np.array([[0.1, -0.2], [0.0, 0.0], [-0.3, 0.4]])
+    shift = CAMERA.project(np.column_stack([points, np.ones(3)])) - rig.project(points, np.array([0.5, 0.1, 0.0]))
     np.testing.assert_allclose(shift, [[400 * 0.2 * 0.5, 0], [400 * 0.2 * 0.1, 0], [0, 0]], atol=1e-9)
 
 
@@ -85,7 +85,7 @@ def test_the_motion_of_a_raw_pair(
     )
     rig = StereoRig(other, se3.transform(turned((0.05, -0.1, 0.04)), [0.195, 0.02, 0.03]))
     world = make_world(curve(20), camera=camera, rig=rig)
-    odometry = VisualOdometry(world, OdometryConfig(mode="stereo", polish=False))
+    odometry = VisualOdometry(world, OdometryConfig(mode="stereo", subpixel_refinement=False))
     estimates = [odometry.process(frame) for frame in world.frames()]
     truth = Trajectory(np.array([estimate.stamp_ns for estimate in estimates]), np.array(world.poses))
     found = evaluate(Trajectory.from_estimates(estimates), truth, False)

@@ -31,7 +31,7 @@ def test_an_affine_motion_is_found_between_the_points() -> None:
     assert largest_error(grid(), moved(grid())) < 1.0
 
 
-def test_points_that_move_unlike_their_neighbours_are_passed_over() -> None:
+def test_outliers_do_not_change_the_flow() -> None:
     points = moved(grid())
     points[::9] += np.array([25.0, -14.0], np.float32)
     assert largest_error(grid(), points) < 1.0
@@ -50,13 +50,13 @@ def test_points_at_the_border_and_a_single_one() -> None:
 
 
 def test_an_image_is_brought_back_pixel_by_pixel() -> None:
-    """Over more than one band; of an image whose grey value is the place, but for the rounding."""
+    """Over more than one band; of an image whose gray value is the place, but for the rounding."""
     shape = (200, 150)
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     points = np.column_stack([x[::8, ::8].ravel(), y[::8, ::8].ravel()])
     flow = FlowField.of(points, points + np.array([3.4, -2.6], np.float32), shape)
-    for axis, grey in enumerate((x, y)):
-        expected = flow.at(np.dstack([x, y]).reshape(-1, 2))[:, axis].clip(0, grey.max()).reshape(shape)
-        back = flow.warp_to_a(grey.astype(np.uint8))
+    for axis, gray in enumerate((x, y)):
+        expected = flow.at(np.dstack([x, y]).reshape(-1, 2))[:, axis].clip(0, gray.max()).reshape(shape)
+        back = flow.warp_to_a(gray.astype(np.uint8))
         assert back.shape == shape
         np.testing.assert_allclose(back, expected, atol=0.6)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.images.frame import Frame
-from loftr_ros.odometry.images.resampling import as_seen_by, same_pixels
+from loftr_ros.odometry.images.resampling import resampled_to, same_pixels
 
 CAMERA = Camera(320, 200, np.array([[250.0, 0, 161], [0, 255, 98], [0, 0, 1]]))
 CROP = replace(CAMERA, width=256, height=160, K=CAMERA.K - np.array([[0, 0, 30], [0, 0, 24], [0, 0, 0]]))
@@ -17,7 +17,7 @@ CROP = replace(CAMERA, width=256, height=160, K=CAMERA.K - np.array([[0, 0, 30],
 
 def seen(image: NDArray[np.uint8], by: Camera) -> Frame:
     depth = np.tile(np.arange(320, dtype=np.float32), (200, 1))
-    return as_seen_by(Frame(7, image, CAMERA, depth=depth), Frame(8, np.zeros((by.height, by.width), np.uint8), by))
+    return resampled_to(Frame(7, image, CAMERA, depth=depth), Frame(8, np.zeros((by.height, by.width), np.uint8), by))
 
 
 def test_cameras_with_the_same_pixels() -> None:
@@ -36,8 +36,8 @@ def test_scaling(texture: NDArray[np.uint8], size: tuple[int, int]) -> None:
     assert frame.stamp_ns == 7
     assert np.abs(difference).mean() < 2
     assert frame.depth is not None
-    centres = (np.arange(size[0]) + 0.5) * 320 / size[0] - 0.5
-    np.testing.assert_allclose(frame.depth[5, 3:-3], centres[3:-3], atol=0.51)
+    centers = (np.arange(size[0]) + 0.5) * 320 / size[0] - 0.5
+    np.testing.assert_allclose(frame.depth[5, 3:-3], centers[3:-3], atol=0.51)
 
 
 def test_cropping_moves_whole_pixels(texture: NDArray[np.uint8]) -> None:

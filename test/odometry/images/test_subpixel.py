@@ -6,8 +6,8 @@ import pytest
 from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
-from loftr_ros.odometry.images.structure_tensor import Texture
-from loftr_ros.odometry.images.subpixel import polish
+from loftr_ros.odometry.images.structure_tensor import StructureTensor
+from loftr_ros.odometry.images.subpixel import refine_subpixel
 
 SHIFT = np.array([3.3, -1.6])
 
@@ -29,13 +29,13 @@ def median_error(matches: Matches) -> float:
     return float(np.median(np.linalg.norm(matches.points_b - matches.points_a - SHIFT, axis=1)))
 
 
-def test_polish_finds_the_shift_to_a_tenth_of_a_pixel(texture: NDArray[np.uint8]) -> None:
+def test_refinement_finds_the_shift_to_a_tenth_of_a_pixel(texture: NDArray[np.uint8]) -> None:
     image = cv2.GaussianBlur(texture, (0, 0), 1.0).astype(np.uint8)
     matches = matches_with_error(image, 0.7)
-    polished = polish(Texture(image), shifted(image), matches, max_shift_px=3.0)
+    refined = refine_subpixel(StructureTensor(image), shifted(image), matches, max_shift_px=3.0)
     assert median_error(matches) > 0.5
-    assert median_error(polished) < 0.1
-    np.testing.assert_array_equal(polished.cell_a, matches.cell_a)
+    assert median_error(refined) < 0.1
+    np.testing.assert_array_equal(refined.cell_a, matches.cell_a)
 
 
 def test_what_comes_nearer_is_found_at_its_new_size(texture: NDArray[np.uint8]) -> None:
@@ -48,17 +48,17 @@ def test_what_comes_nearer_is_found_at_its_new_size(texture: NDArray[np.uint8]) 
     inside = ((truth > 10) & (truth < np.array(nearer.shape[::-1]) - 10)).all(axis=1)
     noise = np.random.default_rng(1).normal(size=truth.shape) * 0.7
     matches = replace(matches, points_b=(truth + noise).astype(np.float32)).select(inside)
-    polished = polish(Texture(image), nearer, matches, max_shift_px=3.0)
-    error = polished.points_b - polished.points_a @ matrix[:, :2].T - matrix[:, 2]
-    assert len(polished) > 0.8 * len(matches)
+    refined = refine_subpixel(StructureTensor(image), nearer, matches, max_shift_px=3.0)
+    error = refined.points_b - refined.points_a @ matrix[:, :2].T - matrix[:, 2]
+    assert len(refined) > 0.8 * len(matches)
     assert np.median(np.linalg.norm(error, axis=1)) < 0.15
 
 
 def test_a_point_that_walks_away_is_left_out(texture: NDArray[np.uint8]) -> None:
     matches = matches_with_error(texture, 0.7)
-    polished = polish(Texture(texture), shifted(texture), matches, max_shift_px=0.7)
-    kept = np.isin(matches.cell_a, polished.cell_a)
-    walked = np.linalg.norm(polished.points_b - matches.points_b[kept], axis=1)
+    refined = refine_subpixel(StructureTensor(texture), shifted(texture), matches, max_shift_px=0.7)
+    kept = np.isin(matches.cell_a, refined.cell_a)
+    walked = np.linalg.norm(refined.points_b - matches.points_b[kept], axis=1)
     assert 0 < walked.max() <= 0.7
     assert 100 < kept.sum() < len(matches)
 
@@ -66,16 +66,18 @@ def test_a_point_that_walks_away_is_left_out(texture: NDArray[np.uint8]) -> None
 def test_a_patch_that_is_not_in_the_other_image_is_left_out(texture: NDArray[np.uint8]) -> None:
     other = shifted(texture)
     other[:, : other.shape[1] // 2] = other[::-1, : other.shape[1] // 2]
-    polished = polish(Texture(texture), other, matches_with_error(texture, 0.7), max_shift_px=3.0)
-    assert (polished.points_b[:, 0] < other.shape[1] / 2 - 10).mean() < 0.1
+    refined = refine_subpixel(StructureTensor(texture), other, matches_with_error(texture, 0.7), max_shift_px=3.0)
+    assert (refined.points_b[:, 0] < other.shape[1] / 2 - 10).mean() < 0.1
 
 
-def test_who_checks_by_other_means_may_save_the_way_back(texture: NDArray[np.uint8]) -> None:
+def test_without_the_forward_backward_check_more_matches_stay(texture: NDArray[np.uint8]) -> None:
     """Of the same matches more stay, those among them that should not."""
     other = shifted(texture)
     other[:, : other.shape[1] // 2] = other[::-1, : other.shape[1] // 2]
     checked, unchecked = (
-        polish(Texture(texture), other, matches_with_error(texture, 0.7), max_shift_px=3.0, both_ways=both)
+        refine_subpixel(
+            StructureTensor(texture), other, matches_with_error(texture, 0.7), max_shift_px=3.0, forward_backward=both
+        )
         for both in (True, False)
     )
     assert len(unchecked) > 1.2 * len(checked)
@@ -84,9 +86,9 @@ def test_who_checks_by_other_means_may_save_the_way_back(texture: NDArray[np.uin
 
 def test_too_few_that_agree_leave_the_matches_as_they_were(texture: NDArray[np.uint8]) -> None:
     matches = matches_with_error(texture, 0.7)
-    polished = polish(Texture(texture), np.flipud(texture).copy(), matches, max_shift_px=0.1)
-    np.testing.assert_array_equal(polished.cell_a, matches.cell_a)
-    assert (polished.points_b == matches.points_b).all(axis=1).mean() > 0.9
+    refined = refine_subpixel(StructureTensor(texture), np.flipud(texture).copy(), matches, max_shift_px=0.1)
+    np.testing.assert_array_equal(refined.cell_a, matches.cell_a)
+    assert (refined.points_b == matches.points_b).all(axis=1).mean() > 0.9
 
 
 def test_along_an_edge_a_point_is_less_certain_than_across_it() -> None:
@@ -95,15 +97,17 @@ def test_along_an_edge_a_point_is_less_certain_than_across_it() -> None:
     image = cv2.GaussianBlur(image, (0, 0), 1.0).astype(np.uint8)
     points = np.array([[120, 100]] * 3, np.float32)
     matches = Matches(points, points, np.ones(3, np.float32), np.arange(3))
-    spread = polish(Texture(image), image, matches, max_shift_px=3.0).covariance_b
-    assert spread is not None
-    assert spread[0, 1, 1] > 100 * spread[0, 0, 0]
-    assert np.trace(spread[0]) == pytest.approx(2.0)
+    covariance = refine_subpixel(StructureTensor(image), image, matches, max_shift_px=3.0).covariance_b
+    assert covariance is not None
+    assert covariance[0, 1, 1] > 100 * covariance[0, 0, 0]
+    assert np.trace(covariance[0]) == pytest.approx(2.0)
 
 
 def test_blank_images_and_no_matches_change_nothing(texture: NDArray[np.uint8]) -> None:
     blank = np.zeros_like(texture)
     matches = matches_with_error(blank, 0.7)
-    np.testing.assert_array_equal(polish(Texture(blank), blank, matches, 3.0).points_b, matches.points_b)
+    np.testing.assert_array_equal(
+        refine_subpixel(StructureTensor(blank), blank, matches, 3.0).points_b, matches.points_b
+    )
     none = matches.select(np.zeros(len(matches), bool))
-    assert len(polish(Texture(texture), texture, none, 3.0)) == 0
+    assert len(refine_subpixel(StructureTensor(texture), texture, none, 3.0)) == 0

@@ -31,11 +31,11 @@ def cells(*numbers: int) -> NDArray[np.int64]:
 
 
 def pairs(
-    left: NDArray[np.floating[Any]], right: NDArray[np.floating[Any]], spread: NDArray[np.float64] | None = None
+    left: NDArray[np.floating[Any]], right: NDArray[np.floating[Any]], covariance_b: NDArray[np.float64] | None = None
 ) -> Matches:
     """Matches of left and right points; float64, to be exact."""
     count = len(left)
-    return Matches(left, right, np.ones(count, np.float32), np.arange(count), spread)  # type: ignore[arg-type]
+    return Matches(left, right, np.ones(count, np.float32), np.arange(count), covariance_b)  # type: ignore[arg-type]
 
 
 def depths(numbers: list[int], value: list[float], sigma: list[float]) -> CellDepths:
@@ -104,7 +104,7 @@ def test_no_depth_from_rows_that_differ_or_disparities_that_noise_does_not_make_
     left=st.tuples(st.floats(0, 639), st.floats(0, 479)),
     disparity=st.floats(0.01, 200),
     rise=st.floats(-0.9, 0.9),
-    spread=st.tuples(st.floats(0.1, 10), st.floats(0.1, 10)),
+    covariance_b=st.tuples(st.floats(0.1, 10), st.floats(0.1, 10)),
     fx=st.floats(100, 2000),
     fy=st.floats(100, 2000),
     baseline=st.floats(0.01, 5),
@@ -113,18 +113,18 @@ def test_depth_of_a_rectified_pair_is_focal_length_times_baseline_by_disparity(
     left: tuple[float, float],
     disparity: float,
     rise: float,
-    spread: tuple[float, float],
+    covariance_b: tuple[float, float],
     fx: float,
     fy: float,
     baseline: float,
 ) -> None:
     camera = Camera(640, 480, np.array([[fx, 0, 300], [0, fy, 250], [0, 0, 1]]))
-    matches = pairs(np.array([left]), np.array([left]) - [disparity, rise], np.diag(spread)[None])
+    matches = pairs(np.array([left]), np.array([left]) - [disparity, rise], np.diag(covariance_b)[None])
     found = depths_from_stereo(matches, camera, StereoRig.rectified(camera, baseline), 1.0)
     np.testing.assert_allclose(found.value, disparity / (fx * baseline), rtol=1e-9)
     # The only match is off by `rise`, which tells the noise; but what counts is how well the column is known.
-    noise = max(1.4826 * abs(rise) / np.sqrt(spread[1]), LEAST_NOISE_PX)
-    np.testing.assert_allclose(found.sigma, noise * np.sqrt(spread[0]) / (fx * baseline), rtol=1e-6)
+    noise = max(1.4826 * abs(rise) / np.sqrt(covariance_b[1]), LEAST_NOISE_PX)
+    np.testing.assert_allclose(found.sigma, noise * np.sqrt(covariance_b[0]) / (fx * baseline), rtol=1e-6)
 
 
 def test_depth_of_a_rectified_pair_whose_cameras_differ() -> None:
@@ -142,11 +142,11 @@ def test_depth_of_a_rectified_pair_whose_cameras_differ() -> None:
 def test_a_match_that_slid_along_an_edge_is_brought_back_to_its_row(make_world: MakeWorld) -> None:
     """Along the diagonal it is known to 5 px, across to 0.1 px: moving by half a pixel along it changes nothing."""
     world = make_world([])
-    spread = np.array([[25, 25], [25, 25]]) / 2 + np.array([[0.01, -0.01], [-0.01, 0.01]]) / 2
+    covariance_b = np.array([[25, 25], [25, 25]]) / 2 + np.array([[0.01, -0.01], [-0.01, 0.01]]) / 2
     left = np.array([[50.0, 50.0], [90.0, 70.0]])
     right = left - [[10.0, 0.0], [10.5, 0.5]]
-    noise = 1.4826 * np.median([0.0, 0.5 / np.sqrt(spread[1, 1])])
-    found = depths_from_stereo(pairs(left, right, np.tile(spread, (2, 1, 1))), world.camera, world.rig, 1.0)
+    noise = 1.4826 * np.median([0.0, 0.5 / np.sqrt(covariance_b[1, 1])])
+    found = depths_from_stereo(pairs(left, right, np.tile(covariance_b, (2, 1, 1))), world.camera, world.rig, 1.0)
     np.testing.assert_allclose(found.value, 10 / (250 * 0.2), rtol=1e-3)
     np.testing.assert_allclose(found.sigma, np.sqrt(2) * 0.1 * noise / (250 * 0.2), rtol=1e-3)
 
@@ -178,8 +178,8 @@ def test_depth_of_a_raw_pair(left: str, right: str) -> None:
     seen = ((exact >= 0) & (exact < (640, 480))).all(axis=1)
     root = rng.uniform(-0.7, 0.7, (4000, 2, 2)) + 0.5 * np.eye(2)
     noisy = exact + 0.2 * (root @ rng.standard_normal((4000, 2, 1)))[:, :, 0]
-    spread = root @ root.transpose(0, 2, 1)
-    found = depths_from_stereo(pairs(pixels[seen], noisy[seen], spread[seen]), camera, rig, 1.0)
+    covariance_b = root @ root.transpose(0, 2, 1)
+    found = depths_from_stereo(pairs(pixels[seen], noisy[seen], covariance_b[seen]), camera, rig, 1.0)
     assert len(found) > 0.99 * seen.sum() > 2000
     deviations = (found.value - truth[seen][found.cells]) / found.sigma
     assert np.median(np.abs(deviations)) == pytest.approx(0.674, abs=0.05)
@@ -260,9 +260,9 @@ def test_depth_carries_over_to_the_next_grid(make_world: MakeWorld, curve: Curve
     T_0_1 = se3.inverse(world.poses[0]) @ world.poses[1]
     matches = world.match((0, 0), (1, 0))
     known = depths_from_motion(matches, world.camera, T_0_1, 0.2)
-    carried = propagate(matches, world.camera, known, T_0_1)
+    propagated = propagate(matches, world.camera, known, T_0_1)
     later = world.match((1, 0), (2, 0))
-    value, sigma = carried.at(world.camera.normalize(later.points_a))
+    value, sigma = propagated.at(world.camera.normalize(later.points_a))
     seen = np.isfinite(value)
     truth = 1.0 / world.depth(world.poses[1], later.points_a)
     assert seen.mean() > 0.9

@@ -11,7 +11,7 @@ from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.images.image_quality import ImageQuality
 from loftr_ros.odometry.mapping.inverse_depth import CellDepths
 from loftr_ros.odometry.mapping.keyframe import Keyframe, View
-from loftr_ros.odometry.mapping.keyframe_history import RecentKeyframes, seen_from
+from loftr_ros.odometry.mapping.keyframe_history import RecentKeyframes, relative_to
 from loftr_ros.odometry.pose.estimator import COVARIANCE_FLOOR
 
 WIDTH = 320
@@ -83,6 +83,6 @@ def test_the_covariance_relative_to_a_keyframe_is_that_of_the_path_since(keyfram
     for step in steps[2:]:
         covariance = se3.composed_covariance(T, covariance, *step)
         T = T @ step[0]
-    found = seen_from(keyframe, *keyframe.in_odom(T, covariance))
+    found = relative_to(keyframe, *keyframe.in_odom(T, covariance))
     np.testing.assert_allclose(found[0], T, atol=1e-12)
     np.testing.assert_allclose(found[1], covariance + COVARIANCE_FLOOR, atol=1e-9)

@@ -41,7 +41,7 @@ def test_the_points_of_the_odometry_project_to_their_matches(
     make_world: Callable[..., Any], curve: Callable[..., Any], mode: str
 ) -> None:
     world = make_world(curve(6))
-    odometry: MetricOdometry[Any] = MetricOdometry(world, OdometryConfig(mode=mode, polish=False))  # type: ignore[arg-type]
+    odometry: MetricOdometry[Any] = MetricOdometry(world, OdometryConfig(mode=mode, subpixel_refinement=False))  # type: ignore[arg-type]
     estimates = [odometry.process(frame) for frame in world.frames()]
     assert estimates[0].landmarks is None
     last = estimates[-1]

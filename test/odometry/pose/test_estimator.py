@@ -31,10 +31,10 @@ def road(T_a_b: NDArray[np.float64], count: int = 150, wrong_depth: float = 0.15
 
 
 def solve(
-    rays: NormalizedMatches, mode: str = "stereo", position: tuple[float, ...] = (0.0, 0.0, 0.0)
+    matches: NormalizedMatches, mode: str = "stereo", position: tuple[float, ...] = (0.0, 0.0, 0.0)
 ) -> RelativePoseEstimate | None:
     config = OdometryConfig(mode=mode)  # type: ignore[arg-type]
-    return estimate_relative_pose(rays, FOCAL, np.array(position), 2.0, config)
+    return estimate_relative_pose(matches, FOCAL, np.array(position), 2.0, config)
 
 
 @pytest.mark.parametrize("mode", ["stereo", "mono"])
@@ -82,28 +82,30 @@ def test_too_few_matches_are_no_motion() -> None:
 @pytest.mark.parametrize("right", [0.2, 0.5])
 def test_a_pose_that_few_of_the_matches_agree_with_is_none(right: float) -> None:
     """Wrong matches spread the noise, and with it what counts as agreement."""
-    rays = road(FORWARD, count=600, wrong_depth=0.0)
+    matches = road(FORWARD, count=600, wrong_depth=0.0)
     rng = np.random.default_rng(1)
-    wrong = rng.random(len(rays)) > right
-    rays.b[wrong] += rng.normal(size=(wrong.sum(), 2)) * 30 / FOCAL
-    assert (solve(rays) is None) == (right < 1 / 3)
+    wrong = rng.random(len(matches)) > right
+    matches.b[wrong] += rng.normal(size=(wrong.sum(), 2)) * 30 / FOCAL
+    assert (solve(matches) is None) == (right < 1 / 3)
 
 
-def followed(rays: NormalizedMatches, T_expected: NDArray[np.float64], mode: str = "stereo") -> RelativePoseEstimate:
+def fit_from_prior(
+    matches: NormalizedMatches, T_predicted: NDArray[np.float64], mode: str = "stereo"
+) -> RelativePoseEstimate:
     config = OdometryConfig(mode=mode)  # type: ignore[arg-type]
-    motion = estimate_relative_pose(rays, FOCAL, np.zeros(3), 2.0, config, T_expected=T_expected)
+    motion = estimate_relative_pose(matches, FOCAL, np.zeros(3), 2.0, config, T_predicted=T_predicted)
     assert motion is not None
     return motion
 
 
 @pytest.mark.parametrize("mode", ["stereo", "mono"])
-def test_an_expected_pose_saves_the_search_and_changes_nothing(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    rays = road(FORWARD, wrong_depth=0.0)
-    searched = solve(rays, mode)
+def test_a_predicted_pose_saves_the_search_and_changes_nothing(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    matches = road(FORWARD, wrong_depth=0.0)
+    searched = solve(matches, mode)
     assert searched is not None
-    monkeypatch.setattr("loftr_ros.odometry.pose.estimator.two_view_pose", None)
+    monkeypatch.setattr("loftr_ros.odometry.pose.hypotheses.two_view_pose", None)
     near = se3.retract(FORWARD, np.array([0.02, 0.0, 0.05, 0.0, 0.001, 0.0]))
-    motion = followed(rays, near, mode)
+    motion = fit_from_prior(matches, near, mode)
     np.testing.assert_allclose(motion.T_keyframe_camera, searched.T_keyframe_camera, atol=2e-3)
     assert motion.geometry is searched.geometry
     assert motion.parallax_px == pytest.approx(searched.parallax_px, rel=0.1)
@@ -114,23 +116,25 @@ def test_an_expected_pose_saves_the_search_and_changes_nothing(mode: str, monkey
 def test_from_far_off_the_search_is_better(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     searches: list[NormalizedMatches] = []
 
-    def spy(rays: NormalizedMatches, *rest: Any) -> Any:
-        searches.append(rays)
-        return two_view_pose(rays, *rest)
+    def spy(matches: NormalizedMatches, *rest: Any) -> Any:
+        searches.append(matches)
+        return two_view_pose(matches, *rest)
 
-    monkeypatch.setattr("loftr_ros.odometry.pose.estimator.two_view_pose", spy)
-    rays = road(FORWARD, wrong_depth=0.0)
-    motion = followed(rays, se3.retract(FORWARD, np.array([0.0, 0.0, 0.0, 0.0, 0.02, 0.0])), mode)
+    monkeypatch.setattr("loftr_ros.odometry.pose.hypotheses.two_view_pose", spy)
+    matches = road(FORWARD, wrong_depth=0.0)
+    motion = fit_from_prior(matches, se3.retract(FORWARD, np.array([0.0, 0.0, 0.0, 0.0, 0.02, 0.0])), mode)
     assert len(searches) == 1
     np.testing.assert_allclose(motion.T_keyframe_camera[:3, 3], FORWARD[:3, 3], atol=0.3)
 
 
-def test_what_is_expected_does_not_outweigh_what_is_seen() -> None:
-    """A third of the matches moves as expected; the others moved otherwise."""
+def test_a_prediction_does_not_outweigh_the_matches() -> None:
+    """A third of the matches moves as predicted; the others moved otherwise."""
     otherwise = se3.transform(se3.exp_rotation([0.0, 0.02, 0.0]), [0.4, 0.0, 3.0])
-    rays, others = road(FORWARD, wrong_depth=0.0), road(otherwise, wrong_depth=0.0)
-    as_expected = np.arange(len(rays)) % 3 == 0
-    rays = NormalizedMatches(rays.a, np.where(as_expected[:, None], rays.b, others.b), rays.inverse_depth, rays.sigma)
-    motion = followed(rays, FORWARD)
+    matches, others = road(FORWARD, wrong_depth=0.0), road(otherwise, wrong_depth=0.0)
+    as_predicted = np.arange(len(matches)) % 3 == 0
+    matches = NormalizedMatches(
+        matches.a, np.where(as_predicted[:, None], matches.b, others.b), matches.inverse_depth, matches.sigma
+    )
+    motion = fit_from_prior(matches, FORWARD)
     np.testing.assert_allclose(motion.T_keyframe_camera[:3, 3], otherwise[:3, 3], atol=0.3)
-    assert motion.inliers[~as_expected].mean() > 0.9
+    assert motion.inliers[~as_predicted].mean() > 0.9

@@ -54,7 +54,7 @@ def test_refinement_makes_it_better_than_its_start(make_world: MakeWorld, monkey
         starts.append(se3.transform(two_view.R_a_b, two_view.direction))
         return refine_direction(two_view, *rest)
 
-    monkeypatch.setattr("loftr_ros.odometry.pose.estimator.refine_direction", spy)
+    monkeypatch.setattr("loftr_ros.odometry.pose.hypotheses.refine_direction", spy)
     refined = []
     for seed in range(5):
         world = make_world([START, START @ STEP], noise_px=0.4, rng=np.random.default_rng(seed))
@@ -79,8 +79,8 @@ def test_second_camera_may_be_another_one(make_world: MakeWorld) -> None:
     world = make_world([START, START @ STEP])
     camera_b = Camera(640, 480, np.array([[480.0, 0, 300], [0, 520, 250], [0, 0, 1]]))
     matches = matches_of(world)
-    rays = np.column_stack([world.camera.normalize(matches.points_b), np.ones(len(matches))])
-    elsewhere = replace(matches, points_b=camera_b.project(rays).astype(np.float32))
+    points = np.column_stack([world.camera.normalize(matches.points_b), np.ones(len(matches))])
+    elsewhere = replace(matches, points_b=camera_b.project(points).astype(np.float32))
     pose = relative_pose(elsewhere, world.camera, camera_b)
     assert pose is not None
     assert rotation_error_deg(pose.T_a_b[:3, :3], STEP[:3, :3]) < 0.1

@@ -13,24 +13,24 @@ from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, ho
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry, TwoViewPose, fit_rotation, two_view_pose
 
 FOCAL = 400.0
-Rays = tuple[NDArray[np.float64], NDArray[np.float64]]
+Points = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
-def scene(T_a_b: NDArray[np.float64], plane: bool = False, noise_px: float = 0.3, outliers: float = 0.2) -> Rays:
+def scene(T_a_b: NDArray[np.float64], plane: bool = False, noise_px: float = 0.3, outliers: float = 0.2) -> Points:
     rng = np.random.default_rng(1)
-    rays_a = rng.uniform((-0.8, -0.6), (0.8, 0.6), (600, 2))
-    depth = 5.0 / (1.0 + 0.3 * rays_a[:, 0]) if plane else rng.uniform(3, 15, 600)
-    in_b = (homogeneous(rays_a) * depth[:, None] - T_a_b[:3, 3]) @ T_a_b[:3, :3]
-    rays_b = in_b[:, :2] / in_b[:, 2:] + rng.normal(size=(600, 2)) * noise_px / FOCAL
+    points_a = rng.uniform((-0.8, -0.6), (0.8, 0.6), (600, 2))
+    depth = 5.0 / (1.0 + 0.3 * points_a[:, 0]) if plane else rng.uniform(3, 15, 600)
+    in_b = (homogeneous(points_a) * depth[:, None] - T_a_b[:3, 3]) @ T_a_b[:3, :3]
+    points_b = in_b[:, :2] / in_b[:, 2:] + rng.normal(size=(600, 2)) * noise_px / FOCAL
     wrong = rng.random(600) < outliers
-    rays_b[wrong] = rng.uniform((-0.8, -0.6), (0.8, 0.6), (wrong.sum(), 2))
-    return rays_a, rays_b
+    points_b[wrong] = rng.uniform((-0.8, -0.6), (0.8, 0.6), (wrong.sum(), 2))
+    return points_a, points_b
 
 
-def solve(rays: Rays, min_inliers: int = 25) -> TwoViewPose | None:
-    unknown = np.full(len(rays[0]), np.nan)
+def solve(points: Points, min_inliers: int = 25) -> TwoViewPose | None:
+    unknown = np.full(len(points[0]), np.nan)
     return two_view_pose(
-        NormalizedMatches(*rays, unknown, unknown),
+        NormalizedMatches(*points, unknown, unknown),
         FOCAL,
         threshold_px=1.0,
         min_parallax_px=1.0,
@@ -82,9 +82,9 @@ def test_plane_is_recognised_and_solved() -> None:
 
 def test_too_few_matches() -> None:
     T = se3.transform(np.eye(3), [0.5, 0.0, 0.5])
-    rays_a, rays_b = scene(T)
-    assert solve((rays_a[:7], rays_b[:7]), min_inliers=4) is None
-    assert solve((rays_a[:0], rays_b[:0])) is None
+    points_a, points_b = scene(T)
+    assert solve((points_a[:7], points_b[:7]), min_inliers=4) is None
+    assert solve((points_a[:0], points_b[:0])) is None
 
 
 @pytest.mark.parametrize("count", [100, 3000])
@@ -129,22 +129,22 @@ def test_opencv_may_raise(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_fit_rotation_ignores_outliers() -> None:
     R = se3.exp_rotation([0.1, 0.2, -0.1])
-    rays = scene(se3.transform(R, np.zeros(3)), outliers=0.4)
-    assert rotation_error_deg(fit_rotation(*rays, 1.0 / FOCAL), R) < 0.1
+    points = scene(se3.transform(R, np.zeros(3)), outliers=0.4)
+    assert rotation_error_deg(fit_rotation(*points, 1.0 / FOCAL), R) < 0.1
 
 
-def test_triangulation_gives_the_depth_and_its_spread() -> None:
+def test_triangulation_gives_the_depth_and_its_sigma() -> None:
     T = se3.transform(se3.exp_rotation([0.0, 0.05, 0.0]), [0.5, 0.1, 0.4])
-    rays_a, exact = scene(T, plane=True, noise_px=0.0, outliers=0.0)
-    truth = (1.0 + 0.3 * rays_a[:, 0]) / 5.0
-    value, _ = triangulate(rays_a, exact, T, 1e-3)
+    points_a, exact = scene(T, plane=True, noise_px=0.0, outliers=0.0)
+    truth = (1.0 + 0.3 * points_a[:, 0]) / 5.0
+    value, _ = triangulate(points_a, exact, T, 1e-3)
     np.testing.assert_allclose(value, truth, atol=1e-9)
-    noisy, sigma = triangulate(rays_a, exact + np.random.default_rng(0).normal(size=exact.shape) * 1e-3, T, 1e-3)
+    noisy, sigma = triangulate(points_a, exact + np.random.default_rng(0).normal(size=exact.shape) * 1e-3, T, 1e-3)
     assert np.std((noisy - truth) / sigma) == pytest.approx(1.0, abs=0.15)
 
 
 def test_triangulation_without_a_baseline_is_unknown() -> None:
-    rays = np.random.default_rng(0).uniform(-1, 1, (5, 2))
-    value, sigma = triangulate(rays, rays, np.eye(4), 1e-3)
+    points = np.random.default_rng(0).uniform(-1, 1, (5, 2))
+    value, sigma = triangulate(points, points, np.eye(4), 1e-3)
     assert np.isnan(value).all()
     assert np.isnan(sigma).all()

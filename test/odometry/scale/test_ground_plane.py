@@ -8,7 +8,7 @@ from loftr_ros.odometry.geometry.normalized_matches import homogeneous
 from loftr_ros.odometry.geometry.se3 import exp_rotation
 from loftr_ros.odometry.scale.ground_plane import GroundPlane, down_in_camera, fit_ground
 
-NOISE = 2e-3  # of inverse depth, per metre
+NOISE = 2e-3  # of inverse depth, per meter
 Array = NDArray[np.float64]
 
 
@@ -17,22 +17,22 @@ def view(count: int = 600) -> Array:
     return np.random.default_rng(5).uniform((-0.7, -0.5), (0.7, 0.5), (count, 2))
 
 
-def plane(rays: Array, normal: Array, height: float) -> Array:
+def plane(points: Array, normal: Array, height: float) -> Array:
     """Inverse depths of a plane; none is behind the camera."""
-    return np.maximum(homogeneous(rays) @ normal / height, 0.0)
+    return np.maximum(homogeneous(points) @ normal / height, 0.0)
 
 
-def fitted(rays: Array, inverse_depth: Array, pitch: float = 0.0, seed: int = 0) -> GroundPlane | None:
-    noise = NOISE * np.random.default_rng(seed).standard_normal(len(rays))
-    return fit_ground(rays, inverse_depth + noise, np.full(len(rays), NOISE), down_in_camera(pitch))
+def fitted(points: Array, inverse_depth: Array, pitch: float = 0.0, seed: int = 0) -> GroundPlane | None:
+    noise = NOISE * np.random.default_rng(seed).standard_normal(len(points))
+    return fit_ground(points, inverse_depth + noise, np.full(len(points), NOISE), down_in_camera(pitch))
 
 
 @pytest.mark.parametrize("pitch", [0.0, 0.4, -0.1, 1.2])
 def test_the_height_over_level_ground(pitch: float) -> None:
-    rays = view()
+    points = view()
     errors = []
     for seed in range(10):
-        ground = fitted(rays, plane(rays, down_in_camera(pitch), 1.3), pitch, seed)
+        ground = fitted(points, plane(points, down_in_camera(pitch), 1.3), pitch, seed)
         assert ground is not None
         assert ground.normal @ down_in_camera(pitch) > np.cos(np.radians(1.0))
         errors.append((np.log(ground.height / 1.3)) / ground.sigma)
@@ -46,77 +46,77 @@ def test_down_of_a_camera_that_looks_down() -> None:
 
 
 def test_a_slope_that_the_mounting_does_not_foresee() -> None:
-    rays = view()
+    points = view()
     slope = down_in_camera(np.radians(3.0))
-    ground = fitted(rays, plane(rays, slope, 1.3))
+    ground = fitted(points, plane(points, slope, 1.3))
     assert ground is not None
     assert ground.height == pytest.approx(1.3, rel=0.02)
 
 
 def test_things_that_stand_on_the_ground() -> None:
-    rays = view(900)
-    truth = plane(rays, down_in_camera(0.0), 1.3)
-    boxes = (rays[:, 0] < -0.1) | (np.abs(rays[:, 0] - 0.3) < 0.1)
-    ground = fitted(rays, np.where(boxes, np.maximum(truth, 0.5), truth))
+    points = view(900)
+    truth = plane(points, down_in_camera(0.0), 1.3)
+    boxes = (points[:, 0] < -0.1) | (np.abs(points[:, 0] - 0.3) < 0.1)
+    ground = fitted(points, np.where(boxes, np.maximum(truth, 0.5), truth))
     assert ground is not None
     assert ground.height == pytest.approx(1.3, rel=0.02)
 
 
 def test_the_floor_wins_over_a_larger_table() -> None:
-    rays = view(900)
-    floor, table = (plane(rays, down_in_camera(0.3), height) for height in (1.3, 0.5))
-    on_table = (np.abs(rays[:, 0]) < 0.3) & (rays[:, 1] > -0.1)
-    ahead = rays[:, 1] > -0.2
+    points = view(900)
+    floor, table = (plane(points, down_in_camera(0.3), height) for height in (1.3, 0.5))
+    on_table = (np.abs(points[:, 0]) < 0.3) & (points[:, 1] > -0.1)
+    ahead = points[:, 1] > -0.2
     assert on_table[ahead].mean() > 0.3
-    ground = fitted(rays, np.where(on_table, table, floor), 0.3)
+    ground = fitted(points, np.where(on_table, table, floor), 0.3)
     assert ground is not None
     assert ground.height == pytest.approx(1.3, rel=0.02)
 
 
 def test_wrong_depths_among_the_right_ones() -> None:
-    rays = view(900)
-    depths = plane(rays, down_in_camera(0.0), 1.3)
+    points = view(900)
+    depths = plane(points, down_in_camera(0.0), 1.3)
     rng = np.random.default_rng(1)
-    wrong = rng.random(len(rays)) < 0.25
+    wrong = rng.random(len(points)) < 0.25
     depths[wrong] = rng.uniform(0.0, 1.0, wrong.sum())
-    ground = fitted(rays, depths)
+    ground = fitted(points, depths)
     assert ground is not None
     assert ground.height == pytest.approx(1.3, rel=0.02)
 
 
-def wall(rays: Array) -> Array:
-    return np.full(len(rays), 0.4)
+def wall(points: Array) -> Array:
+    return np.full(len(points), 0.4)
 
 
-def facade(rays: Array) -> Array:
-    return plane(rays, np.array([0.8, 0.0, 0.6]), 2.0)
+def facade(points: Array) -> Array:
+    return plane(points, np.array([0.8, 0.0, 0.6]), 2.0)
 
 
-def clutter(rays: Array) -> Array:
-    return np.random.default_rng(2).uniform(0.0, 1.0, len(rays))
+def clutter(points: Array) -> Array:
+    return np.random.default_rng(2).uniform(0.0, 1.0, len(points))
 
 
-def sky(rays: Array) -> Array:
-    return np.zeros(len(rays))
+def sky(points: Array) -> Array:
+    return np.zeros(len(points))
 
 
-def nothing(rays: Array) -> Array:
-    return np.full(len(rays), np.nan)
+def nothing(points: Array) -> Array:
+    return np.full(len(points), np.nan)
 
 
 @pytest.mark.parametrize("scene", [wall, facade, clutter, sky, nothing], ids=lambda scene: scene.__name__)
 def test_what_is_no_ground(scene: object) -> None:
-    rays = view()
+    points = view()
     assert callable(scene)
-    assert fitted(rays, scene(rays)) is None
+    assert fitted(points, scene(points)) is None
 
 
 def test_ground_above_the_horizon_is_a_ceiling() -> None:
-    rays = view()
-    ceiling = np.maximum(-homogeneous(rays) @ down_in_camera(0.0) / 1.3, 0.0)
-    assert fitted(rays, ceiling) is None
+    points = view()
+    ceiling = np.maximum(-homogeneous(points) @ down_in_camera(0.0) / 1.3, 0.0)
+    assert fitted(points, ceiling) is None
 
 
 def test_a_camera_that_cannot_see_the_ground() -> None:
-    rays = view()
-    assert fitted(rays, plane(rays, down_in_camera(-1.4), 1.3), -1.4) is None
+    points = view()
+    assert fitted(points, plane(points, down_in_camera(-1.4), 1.3), -1.4) is None

@@ -1,4 +1,4 @@
-"""A single camera in metres, in the simulated world."""
+"""A single camera in meters, in the simulated world."""
 
 from collections.abc import Callable
 from typing import Any
@@ -58,7 +58,7 @@ def rolled(poses: list[Array], noise: float = 0.0, slip: dict[int, float] | None
 
 
 def run(world: Any, wheels: PositionBuffer | None = None, **settings: Any) -> list[OdometryEstimate]:
-    config = OdometryConfig(mode="mono", polish=False, **settings)
+    config = OdometryConfig(mode="mono", subpixel_refinement=False, **settings)
     odometry: MetricOdometry[tuple[int, int]] = MetricOdometry(world, config, wheels)
     estimates = [odometry.process(frame) for frame in frames(world)]
     for estimate in estimates:
@@ -76,12 +76,14 @@ def assert_valid(estimate: OdometryEstimate) -> None:
 
 
 def in_units(world: Any) -> list[OdometryEstimate]:
-    odometry: VisualOdometry[tuple[int, int]] = VisualOdometry(world, OdometryConfig(mode="mono", polish=False))
+    odometry: VisualOdometry[tuple[int, int]] = VisualOdometry(
+        world, OdometryConfig(mode="mono", subpixel_refinement=False)
+    )
     return [odometry.process(frame) for frame in frames(world)]
 
 
 def first_known(estimates: list[OdometryEstimate]) -> int:
-    """Index of the first estimate in metres; they all are from there on."""
+    """Index of the first estimate in meters; they all are from there on."""
     known = [estimate.scale_known for estimate in estimates]
     assert any(known)
     assert all(known[known.index(True) :])
@@ -149,7 +151,7 @@ def test_the_covariance_covers_the_error_of_the_position(make_world: MakeWorld) 
 
 @pytest.mark.parametrize("settings", [BY_HEIGHT, BY_WHEELS], ids=["height", "wheels"])
 def test_until_the_scale_is_known(make_world: MakeWorld, settings: dict[str, Any]) -> None:
-    """Lengths are those of the odometry without a scale, and nobody can take them for metres."""
+    """Lengths are those of the odometry without a scale, and are marked as not metric."""
     world = make_world(driven(*3 * [DRIVE]), size=HALL)
     estimates = run(world, rolled(world.poses), **settings)
     assert not any(estimate.scale_known for estimate in estimates)
@@ -180,8 +182,8 @@ def test_without_ground_the_last_scale_is_kept(make_world: MakeWorld, simulator:
     world = make_world(driven(*30 * [(0.0, 0.0, 0.8, 0.0, 0.0, 0.0)]), panels=panels)
     estimates = run(world, **BY_HEIGHT)
     assert first_known(estimates) < 12
-    spread = [estimate.twist_covariance[2, 2] / estimate.twist[2] ** 2 for estimate in estimates[16:]]
-    assert spread[0] < spread[-1] < 9 * spread[0]
+    variances = [estimate.twist_covariance[2, 2] / estimate.twist[2] ** 2 for estimate in estimates[16:]]
+    assert variances[0] < variances[-1] < 9 * variances[0]
     assert np.linalg.norm(estimates[-1].twist[:3]) == pytest.approx(8.0, rel=0.05)
 
 
@@ -194,7 +196,7 @@ def test_a_table_in_the_way_is_outvoted(make_world: MakeWorld, simulator: Any) -
 
 @pytest.mark.parametrize("settings", [BY_HEIGHT, BY_WHEELS], ids=["height", "wheels"])
 def test_nothing_jumps_when_the_scale_changes(make_world: MakeWorld, settings: dict[str, Any]) -> None:
-    """Every step is the one in units times one of the scales of late; what was before it does not matter."""
+    """Every step is the one in units times one of the recent scales; what was before it does not matter."""
     poses, blind = driven(*16 * [DRIVE]), frozenset({12, 13})
     scaled = run(make_world(poses, size=HALL, blind=blind), rolled(poses, 0.01, {6: 0.3}), **settings)
     plain = in_units(make_world(poses, size=HALL, blind=blind))
@@ -220,7 +222,7 @@ def test_a_loss_does_not_end_the_scale(make_world: MakeWorld) -> None:
 
 def test_a_reset_forgets_the_scale(hall: Any) -> None:
     odometry: MetricOdometry[tuple[int, int]] = MetricOdometry(
-        hall, OdometryConfig(mode="mono", polish=False, **BY_HEIGHT)
+        hall, OdometryConfig(mode="mono", subpixel_refinement=False, **BY_HEIGHT)
     )
     assert [odometry.process(frame) for frame in frames(hall)[:12]][-1].scale_known
     odometry.reset()
@@ -232,7 +234,7 @@ def test_a_reset_forgets_the_scale(hall: Any) -> None:
 @pytest.mark.parametrize("mode", ["mono", "stereo"])
 def test_without_a_source_it_is_the_plain_odometry(make_world: MakeWorld, mode: Any) -> None:
     worlds = [make_world(driven(*3 * [DRIVE]), size=HALL) for _ in range(2)]
-    config = OdometryConfig(mode=mode, polish=False)
+    config = OdometryConfig(mode=mode, subpixel_refinement=False)
     plain: VisualOdometry[tuple[int, int]] = VisualOdometry(worlds[0], config)
     scaled: MetricOdometry[tuple[int, int]] = MetricOdometry(worlds[1], config)
     for index in range(4):

@@ -13,8 +13,8 @@ from loftr_ros.odometry.scale.filter import KeyframeStep, ScaleSample
 from loftr_ros.odometry.scale.wheel_scale import PositionBuffer, WheelScale
 from loftr_ros.odometry.states import TrackingState
 
-SCALE = 0.4  # metres per unit
-FORWARD = (0.0, 0.0, 0.2, 0.0, 0.0, 0.0)  # metres
+SCALE = 0.4  # meters per unit
+FORWARD = (0.0, 0.0, 0.2, 0.0, 0.0, 0.0)  # meters
 PERIOD_NS = 100_000_000
 Array = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ def test_nothing_is_made_up_before_after_and_in_gaps() -> None:
 
 
 def test_the_oldest_positions_are_forgotten() -> None:
-    wheels = PositionBuffer(remembered=3)
+    wheels = PositionBuffer(capacity=3)
     for stamp in range(5):
         wheels.add(stamp, np.zeros(3))
     assert wheels.position(1) is None
@@ -59,7 +59,7 @@ def test_time_that_jumps_back_starts_anew() -> None:
 
 
 def driven(steps: list[tuple[float, ...]], states: dict[int, TrackingState] | None = None) -> list[KeyframeStep]:
-    """Keyframes of a camera, in units, that makes these steps (v, w), in metres."""
+    """Keyframes of a camera, in units, that makes these steps (v, w), in meters."""
     found = []
     for index, step in enumerate(steps, start=1):
         T = se3.exp(np.array(step))

@@ -38,21 +38,21 @@ def test_steps_in_a_row_add_up() -> None:
 
 
 def test_uncertainty_grows_and_stops_growing() -> None:
-    spread = [np.trace(VELOCITY.growth(ns(0), ns(t))) for t in (0.1, 0.2, 0.4, 1.0, GROWTH_S, 1e5)]
-    assert spread[0] < spread[1] < spread[2] < spread[3] < spread[4] == spread[5] < 1e9
+    variances = [np.trace(VELOCITY.growth(ns(0), ns(t))) for t in (0.1, 0.2, 0.4, 1.0, GROWTH_S, 1e5)]
+    assert variances[0] < variances[1] < variances[2] < variances[3] < variances[4] == variances[5] < 1e9
     twists = [np.trace(VELOCITY.twist_covariance_at(ns(t))) for t in (0.0, 0.1, 0.3, 0.6, 1e5)]
     assert twists[0] < twists[1] < twists[2] < twists[3] == twists[4]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.5])
-def test_a_camera_that_stops_or_speeds_up_is_foreseen(share: float) -> None:
+def test_a_camera_that_stops_or_speeds_up_is_within_the_gate(share: float) -> None:
     for seconds in (0.2, 1.0, 5.0):
         truth = se3.exp(seconds * share * TWIST)
         step, growth = VELOCITY.step(ns(0), ns(seconds)), VELOCITY.growth(ns(0), ns(seconds))
         assert within_mahalanobis_gate(truth, np.eye(6) * 1e-6, step, growth)
 
 
-def test_another_place_is_not_foreseen() -> None:
+def test_another_place_is_outside_the_gate() -> None:
     step, growth = VELOCITY.step(ns(0), ns(0.3)), VELOCITY.growth(ns(0), ns(0.3))
     for off in ([3.0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 1.5, 0]):
         assert not within_mahalanobis_gate(step @ se3.exp(np.array(off)), np.eye(6) * 1e-6, step, growth)

@@ -76,4 +76,4 @@ def test_stamps_that_never_agree_do_not_hide_what_else_is_wrong(ros, program):
     assert code == 1, said + errors
     assert "the header.frame_id of the images is empty" in named(content, "frame_id")[0]["advice"]
     assert abs(named(content, "sync")[0]["values"]["median_ms"] - 30) < 1
-    assert "nothing tells the distance of the cameras" in named(content, "camera")[1]["advice"]
+    assert "the stereo baseline is unknown" in named(content, "camera")[1]["advice"]

@@ -7,7 +7,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from loftr_ros.checkup.findings import Level
-from loftr_ros.ros.checkup.topic_findings import pair_findings, place_finding, stream_findings
+from loftr_ros.ros.checkup.topic_findings import extrinsics_finding, pair_findings, stream_findings
 from loftr_ros.ros.checkup.topic_log import TopicLog
 from loftr_ros.ros.parameters.table import VoParameters
 
@@ -56,10 +56,10 @@ def test_a_recording_is_no_fault():
     ("stamps", "level", "word"),
     [
         ([0] * 20, "error", "they are zero"),
-        ([NOW] * 20, "error", "do not go on"),
+        ([NOW] * 20, "error", "do not increase"),
         ([regular()[i // 2] for i in range(20)], "warning", "sends images twice"),
-        ([*regular(10), NOW, *regular(20)[11:]], "warning", "overtake each other"),
-        ([stamp - 3 * 10**9 for stamp in regular()], "warning", "come late"),
+        ([*regular(10), NOW, *regular(20)[11:]], "warning", "images are reordered"),
+        ([stamp - 3 * 10**9 for stamp in regular()], "warning", "high latency"),
         ([stamp + 10**9 for stamp in regular()], "warning", "in the future"),
     ],
 )
@@ -94,10 +94,10 @@ def test_pairs_and_frame_of_the_depth():
 def test_place_of_the_camera():
     T = np.eye(4)
     T[:3, 3] = 0.2, 0.0, 0.5
-    known = place_finding(VoParameters(), "camera", T, True)
+    known = extrinsics_finding(VoParameters(), "camera", T, True)
     assert (known.level, known.values) == (Level.OK, {"x_m": 0.2, "y_m": 0.0, "z_m": 0.5})
-    assert place_finding(VoParameters(camera_x=0.1), "camera", None, False).level is Level.OK
-    unknown = place_finding(VoParameters(), "camera", None, True)
-    assert (unknown.level, unknown.figure) == (Level.WARNING, "TF does not know camera on base_link")
-    assert "not installed" in place_finding(VoParameters(), "camera", None, False).figure
-    assert "is empty" in place_finding(VoParameters(), "", None, True).advice
+    assert extrinsics_finding(VoParameters(camera_x=0.1), "camera", None, False).level is Level.OK
+    unknown = extrinsics_finding(VoParameters(), "camera", None, True)
+    assert (unknown.level, unknown.figure) == (Level.WARNING, "TF has no transform from camera to base_link")
+    assert "not installed" in extrinsics_finding(VoParameters(), "camera", None, False).figure
+    assert "is empty" in extrinsics_finding(VoParameters(), "", None, True).advice

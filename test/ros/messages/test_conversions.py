@@ -15,7 +15,7 @@ from loftr_ros.ros.messages.conversions import (
     infos_from_rig,
     rig_from_infos,
 )
-from loftr_ros.ros.messages.image_decoding import depth_from_compressed, grey_from_compressed
+from loftr_ros.ros.messages.image_decoding import depth_from_compressed, gray_from_compressed
 
 HEIGHT, WIDTH = 24, 34
 
@@ -44,7 +44,7 @@ def test_arrays_become_messages(array, encoding):
 def test_arrays_survive_being_compressed():
     image = compressed_from_array(ramp())
     assert image.format == "mono8; png compressed"
-    np.testing.assert_array_equal(grey_from_compressed(image, "image"), ramp())
+    np.testing.assert_array_equal(gray_from_compressed(image, "image"), ramp())
     metres = ramp(np.float32) / 100
     metres[0, :2] = np.nan, 0
     depth = compressed_from_array(metres)

@@ -1,21 +1,21 @@
 """Every image encoding, raw and compressed, with real messages."""
 
 import sys
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 from sensor_msgs.msg import CompressedImage, Image
 
-from loftr_ros.ros.messages import image_decoding
+from loftr_ros.ros.compat import image_converter
+from loftr_ros.ros.compat.image_converter import find_converter
 from loftr_ros.ros.messages.image_decoding import (
     ImageError,
     depth_from_compressed,
     depth_from_image,
-    find_converter,
-    grey_from_compressed,
-    grey_from_image,
+    gray_from_compressed,
+    gray_from_image,
 )
 from loftr_ros.sequences.images import is_turned, read_grey
 
@@ -31,11 +31,11 @@ def converter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         pytest.importorskip("cv_bridge", reason="needs cv_bridge, which the wheels of ROS do not have")
     else:
         monkeypatch.setitem(sys.modules, "cv_bridge", None)
-    monkeypatch.setattr(image_decoding, "_converter", find_converter)
+    monkeypatch.setattr(image_converter, "converter", find_converter)
 
 
 def grey(image: Image) -> np.ndarray:
-    return grey_from_image(image, TOPIC)
+    return gray_from_image(image, TOPIC)
 
 
 def ramp(dtype=np.uint8, channels=None) -> np.ndarray:
@@ -72,7 +72,7 @@ def test_either_library_gets_plain_rows_in_the_byte_order_of_this_machine(monkey
         taken.append(plain)
         return ramp()
 
-    monkeypatch.setattr(image_decoding, "_converter", lambda: convert)
+    monkeypatch.setattr(image_converter, "converter", lambda: convert)
     array = ramp(kind, channels) + kind(7)
     grey(message(array, encoding, padding=5, big_endian=True))
     (plain,) = taken
@@ -108,7 +108,7 @@ def test_sixteen_bits_look_alike_as_topic_compressed_topic_and_file(tmp_path, ga
     assert np.ptp(found) > 120
     png = cv2.imencode(".png", array)[1].tobytes()
     (tmp_path / "image.png").write_bytes(png)
-    np.testing.assert_array_equal(grey_from_compressed(compressed(png, "mono16; png compressed"), TOPIC), found)
+    np.testing.assert_array_equal(gray_from_compressed(compressed(png, "mono16; png compressed"), TOPIC), found)
     np.testing.assert_array_equal(read_grey(tmp_path / "image.png"), found)
 
 
@@ -123,7 +123,7 @@ def test_exif_orientation_is_ignored_in_topics_and_files(tmp_path):
     assert is_turned(tmp_path / "turned.jpg")
     np.testing.assert_array_equal(read_grey(tmp_path / "turned.jpg"), read_grey(tmp_path / "plain.jpg"))
     np.testing.assert_array_equal(
-        grey_from_compressed(compressed(turned, "jpeg"), TOPIC), read_grey(tmp_path / "turned.jpg")
+        gray_from_compressed(compressed(turned, "jpeg"), TOPIC), read_grey(tmp_path / "turned.jpg")
     )
 
 
@@ -191,7 +191,7 @@ def compressed(data: bytes, form: str) -> CompressedImage:
 @pytest.mark.parametrize("channels", [None, 3])
 def test_compressed_images_are_decoded(kind, channels):
     data = cv2.imencode(kind, ramp(channels=channels))[1].tobytes()
-    found = grey_from_compressed(compressed(data, f"bgr8; {kind[1:]} compressed bgr8"), TOPIC)
+    found = gray_from_compressed(compressed(data, f"bgr8; {kind[1:]} compressed bgr8"), TOPIC)
     assert found.dtype == np.uint8
     np.testing.assert_allclose(found.astype(int), ramp(), atol=0 if kind == ".png" else 4)
 
@@ -199,14 +199,14 @@ def test_compressed_images_are_decoded(kind, channels):
 @pytest.mark.parametrize("data", [b"", b"no image"])
 def test_what_cannot_be_decoded_is_refused(data):
     with pytest.raises(ImageError, match=f"on {TOPIC} of {len(data)} bytes, format 'jpeg', cannot be decoded"):
-        grey_from_compressed(compressed(data, "jpeg"), TOPIC)
+        gray_from_compressed(compressed(data, "jpeg"), TOPIC)
 
 
 @pytest.mark.parametrize("kind", ["jpg", "png"])
 def test_cut_compressed_image_is_refused(kind):
     data = cv2.imencode(f".{kind}", ramp())[1].tobytes()
     with pytest.raises(ImageError, match=f"on {TOPIC} .* cannot be decoded: it ends early"):
-        grey_from_compressed(compressed(data[: len(data) * 4 // 5], kind), TOPIC)
+        gray_from_compressed(compressed(data[: len(data) * 4 // 5], kind), TOPIC)
     with pytest.raises(ImageError, match=f"on {TOPIC} .* cannot be decoded: it ends early"):
         depth_from_compressed(compressed(bytes(12) + data[:-20], "16UC1; compressedDepth png"), TOPIC)
 
@@ -224,7 +224,7 @@ def test_depth_is_in_metres(big_endian, padding):
     found = depth_from_image(message(millimetres, "16UC1", padding, big_endian), TOPIC)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, millimetres / 1000, rtol=1e-6)
-    found = depth_from_image(message(millimetres, "16UC1", padding, big_endian), TOPIC, metres_per_count=2e-4)
+    found = depth_from_image(message(millimetres, "16UC1", padding, big_endian), TOPIC, meters_per_count=2e-4)
     np.testing.assert_allclose(found, millimetres / 5000, rtol=1e-6)
 
 
@@ -248,7 +248,7 @@ def test_compressed_depth_in_millimetres():
     image = compressed(data, "16UC1; compressedDepth png")
     np.testing.assert_allclose(depth_from_compressed(image, TOPIC), millimetres / 1000, rtol=1e-6)
     np.testing.assert_allclose(
-        depth_from_compressed(image, TOPIC, metres_per_count=2e-4), millimetres / 5000, rtol=1e-6
+        depth_from_compressed(image, TOPIC, meters_per_count=2e-4), millimetres / 5000, rtol=1e-6
     )
 
 
@@ -270,36 +270,3 @@ def test_compressed_depth_in_metres():
 def test_other_compressed_depth_is_refused(form):
     with pytest.raises(ImageError, match="publish 16UC1 or 32FC1 by compressedDepth, as png"):
         depth_from_compressed(compressed(bytes(40), form), TOPIC)
-
-
-def bridge(works: bool) -> ModuleType:
-    """Stands for cv_bridge, whose compiled part does not load with every NumPy."""
-
-    class CvBridge:
-        def encoding_to_dtype_with_channels(self, _):
-            if not works:
-                raise ImportError("numpy.core.multiarray failed to import")
-
-        def imgmsg_to_cv2(self, _, wanted):
-            return np.array([wanted])
-
-    module = ModuleType("cv_bridge")
-    module.CvBridge = CvBridge
-    return module
-
-
-def test_cv_bridge_converts_where_it_is_and_runs(monkeypatch):
-    image = message(ramp(), "mono8")
-    monkeypatch.setitem(sys.modules, "cv_bridge", bridge(works=True))
-    convert = find_converter()
-    assert [convert(image, wanted)[0] for wanted in ("mono8", None)] == ["mono8", "passthrough"]
-    for broken in (bridge(works=False), None):
-        monkeypatch.setitem(sys.modules, "cv_bridge", broken)
-        assert "rosbags" in find_converter().__qualname__
-
-
-def test_no_library_is_an_error_that_names_both(monkeypatch):
-    for name in ("cv_bridge", "rosbags.image.image"):
-        monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ImageError, match=r"cv_bridge does not run .* rosbags-image is missing; install one of them"):
-        find_converter()

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from loftr_ros.parameters import ParameterError
 from loftr_ros.ros.parameters.launch_arguments import (
     ARGUMENTS,
     LaunchArgumentError,
@@ -16,7 +17,6 @@ from loftr_ros.ros.parameters.launch_arguments import (
     topics_to_find,
     typed,
 )
-from loftr_ros.ros.parameters.spec import ParameterError
 from loftr_ros.ros.parameters.table import PARAMETERS, VoParameters
 
 ROOT = Path(__file__).parents[3]
@@ -70,8 +70,8 @@ def test_switches_are_read_in_one_way(texts, value):
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
-        ("camera_x", "left", "camera_x is 'left', a str: it must be a float"),
-        ("threads", "1.5", "threads is '1.5', a str"),
+        ("camera_x", "left", "camera_x is 'left': it must be a float"),
+        ("threads", "1.5", "threads is '1.5': it must be an int"),
         ("publish_tf", "yes please", "publish_tf is 'yes please': it must be true or false"),
         ("rviz", "maybe", "rviz is 'maybe': it must be true or false"),
         ("use_sim_time", "2", "use_sim_time is '2': it must be true or false"),
@@ -129,6 +129,13 @@ def test_the_arguments_show_what_holds_if_they_are_not_given():
     assert shown.items() >= asked.parameters.items()
     parameters = {spec.name: shown[spec.name] for spec in PARAMETERS if spec.name not in TOPICS}
     assert vars(VoParameters()) == {**vars(VoParameters()), **typed(parameters)}
+
+
+def test_arguments_for_experts_are_the_last_and_marked():
+    names = [spec.name for spec in PARAMETERS if spec.audience == "expert"]
+    assert [argument.name for argument in ARGUMENTS[-len(names) :]] == names
+    for argument in ARGUMENTS:
+        assert argument.description.startswith("[expert] ") is (argument.name in names)
 
 
 def test_rviz_shows_the_frames_and_topics_of_the_node():

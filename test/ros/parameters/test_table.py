@@ -12,9 +12,9 @@ import yaml
 
 from loftr_ros.loftr.network.precision import Precision
 from loftr_ros.loftr.runtime.budget import DEFAULT_BUDGET, ComputeBudget
-from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.ros.parameters.spec import ParameterError
-from loftr_ros.ros.parameters.table import PARAMETERS, VoParameters, allowed_effort, odometry_config, validated
+from loftr_ros.odometry.config import SPECS, OdometryConfig
+from loftr_ros.parameters import Audience, ParameterError
+from loftr_ros.ros.parameters.table import PARAMETERS, VoParameters, compute_budget, odometry_config, validated
 
 ROOT = Path(__file__).parents[3]
 
@@ -38,9 +38,12 @@ def test_the_written_files_are_up_to_date(written):
 def test_the_page_and_the_file_say_all_about_a_parameter(written, spec):
     (row,) = (line for line in written.parameters_markdown().split("\n") if line.startswith(f"| `{spec.name}` |"))
     before, _, _ = written.vo_yaml().partition(f"\n    {spec.name}: ")
+    comment = " ".join(before.rpartition("\n    # [")[2].replace("\n    # ", " ").split())
     for fact in (spec.description, spec.constraints):
         assert fact in row
         assert fact in " ".join(before.replace("\n    # ", " ").split())
+    assert f"| {spec.audience} |" in row
+    assert comment.startswith(f"{spec.audience}] {spec.description}") is (spec.audience != "everyone")
 
 
 def test_the_file_of_defaults_is_the_table():
@@ -69,8 +72,8 @@ def test_every_row_is_complete(spec):
         ({"max_pixels": 1}, "max_pixels is 1: it must be 4096 to 16777216 pixels"),
         ({"sync_slop": 2.0}, "sync_slop is 2.0: it must be 0.0001 to 1 s"),
         ({"sync_slop": float("nan")}, "sync_slop is nan"),
-        ({"camera_x": "1"}, "camera_x is '1', a str: it must be a float"),
-        ({"threads": True}, "threads is True, a bool: it must be a int"),
+        ({"camera_x": "1"}, "camera_x is '1': it must be a float"),
+        ({"threads": True}, "threads is True: it must be an int"),
         ({"imgae_topic": "x"}, "imgae_topic does not exist: the parameters are autostart"),
     ],
 )
@@ -89,18 +92,42 @@ def test_what_is_not_given_is_the_default():
     assert dataclasses.asdict(VoParameters()) == {spec.name: spec.default for spec in PARAMETERS}
 
 
+@pytest.mark.parametrize("setting", SPECS, ids=lambda spec: spec.name)
+def test_every_setting_of_the_odometry_is_a_parameter_and_reaches_it(setting):
+    """With the same range, default and audience; a field without exception."""
+    (spec,) = (spec for spec in PARAMETERS if spec.name == setting.name)
+    assert dataclasses.replace(spec, section="", description="") == dataclasses.replace(setting, description="")
+    value = another(setting)
+    assert value != setting.default
+    assert odometry_config(validated({setting.name: value})) == OdometryConfig(**{setting.name: value})
+
+
+def another(spec):
+    """Return a value of a parameter that is not its default."""
+    if isinstance(spec.default, bool):
+        return not spec.default
+    if spec.choices:
+        return spec.choices[1]
+    return type(spec.default)((spec.default + spec.high) / 2)
+
+
+def test_every_field_of_the_odometry_says_what_it_is():
+    assert [spec.name for spec in SPECS] == [field.name for field in dataclasses.fields(OdometryConfig)]
+    assert {spec.audience for spec in SPECS} == set(get_args(Audience))
+
+
 def test_the_odometry_is_set_by_the_table_and_by_default_as_elsewhere():
     assert odometry_config(VoParameters()) == OdometryConfig()
     changed = odometry_config(VoParameters(mode="stereo", max_speed=2.0, max_angular_velocity=3.0, max_prediction=4.0))
-    assert changed == OdometryConfig(mode="stereo", max_speed=2.0, max_angular_velocity=3.0, max_prediction_s=4.0)
+    assert changed == OdometryConfig(mode="stereo", max_speed=2.0, max_angular_velocity=3.0, max_prediction=4.0)
     metric = {"scale_source": "camera_height", "camera_height": 0.5, "camera_pitch": 0.2}
     assert odometry_config(validated(metric)) == OdometryConfig(**metric)
     assert odometry_config(validated(metric), 0.3).camera_pitch == 0.3
 
 
-def test_the_effort_is_set_by_the_table_and_by_default_as_elsewhere():
-    assert allowed_effort(VoParameters()) == DEFAULT_BUDGET
-    assert allowed_effort(VoParameters(max_pixels=5000, max_matches=7)) == ComputeBudget(5000, 7)
+def test_the_compute_budget_is_set_by_the_table_and_by_default_as_elsewhere():
+    assert compute_budget(VoParameters()) == DEFAULT_BUDGET
+    assert compute_budget(VoParameters(max_pixels=5000, max_matches=7)) == ComputeBudget(5000, 7)
 
 
 def test_the_precisions_are_those_of_the_network():

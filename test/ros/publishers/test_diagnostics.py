@@ -10,7 +10,7 @@ from loftr_ros.matches import Matches
 from loftr_ros.odometry.config import OdometryConfigError
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.states import LostReason, TrackingState
-from loftr_ros.ros.publishers.diagnostics import Statistics, sentence
+from loftr_ros.ros.publishers.diagnostics import Statistics, user_message
 
 
 def estimate(state, reason=None):
@@ -23,13 +23,13 @@ def estimate(state, reason=None):
 @pytest.mark.parametrize("reason", LostReason)
 def test_a_loss_has_a_reason_until_it_is_over(reason):
     statistics = Statistics()
-    assert statistics.values()["state"] == "waiting for images"
-    assert statistics.values()["remarks"] == ""
+    assert statistics.diagnostics()["state"] == "waiting for images"
+    assert statistics.diagnostics()["remarks"] == ""
     statistics.frame_processed(estimate(TrackingState.LOST, reason), time.monotonic())
     assert statistics.state is TrackingState.LOST
-    assert statistics.values()["remarks"] == statistics.lost_because == reason.value != ""
+    assert statistics.diagnostics()["remarks"] == statistics.lost_because == reason.value != ""
     statistics.frame_processed(estimate(TrackingState.TRACKING), time.monotonic())
-    assert statistics.values()["remarks"] == ""
+    assert statistics.diagnostics()["remarks"] == ""
 
 
 def test_frames_are_counted_and_timed():
@@ -39,7 +39,7 @@ def test_frames_are_counted_and_timed():
     statistics.frame_dropped()
     for seconds in (0.1, 0.3):
         statistics.frame_processed(estimate(TrackingState.TRACKING), time.monotonic() - seconds)
-    values = statistics.values()
+    values = statistics.diagnostics()
     assert (values["received"], values["processed"], values["dropped"]) == ("3", "2", "1")
     assert 190 < float(values["processing mean (ms)"]) < 300
     assert 290 < float(values["processing max (ms)"]) < 400
@@ -52,12 +52,12 @@ def test_latency_is_by_the_clock_of_the_stamps_and_unknown_by_another():
     for milliseconds in (30, 10, 20):
         found = replace(estimate(TrackingState.TRACKING), stamp_ns=now - milliseconds * 10**6)
         statistics.frame_processed(found, time.monotonic())
-    values = statistics.values()
+    values = statistics.diagnostics()
     shown = [values[f"latency {what} (ms)"] for what in ("last", "mean", "max")]
     assert shown == ["20.0", "20.0", "30.0"]
     recorded = Statistics(lambda: now)
     recorded.frame_processed(estimate(TrackingState.TRACKING), time.monotonic())
-    assert recorded.values()["latency (ms)"] == "unknown"
+    assert recorded.diagnostics()["latency (ms)"] == "unknown"
 
 
 def test_a_keyframe_ages_until_the_next():
@@ -65,9 +65,9 @@ def test_a_keyframe_ages_until_the_next():
     for index, is_keyframe in enumerate([True, False, False, True]):
         found = replace(estimate(TrackingState.TRACKING), stamp_ns=index * 10**9, is_keyframe=is_keyframe)
         statistics.frame_processed(found, time.monotonic())
-        assert statistics.values()["keyframe age (s)"] == ("0.00" if is_keyframe else f"{index}.00")
+        assert statistics.diagnostics()["keyframe age (s)"] == ("0.00" if is_keyframe else f"{index}.00")
 
 
 def test_errors_of_the_user_are_sentences_and_others_are_ours():
-    assert sentence(OdometryConfigError("max_speed is 0.")) == "max_speed is 0."
-    assert sentence(KeyError("x")).startswith("internal error, KeyError")
+    assert user_message(OdometryConfigError("max_speed is 0.")) == "max_speed is 0."
+    assert user_message(KeyError("x")).startswith("internal error, KeyError")

@@ -25,8 +25,9 @@ CAMERA = Camera(80, 60, np.diag([50.0, 50, 1]))
 @pytest.fixture(autouse=True)
 def without_tf2(monkeypatch):
     """An installed tf2_ros wants more of a node than paper has."""
-    monkeypatch.setattr(outputs, "TransformBroadcaster", None)
-    monkeypatch.setattr(tf_lookup, "tf2_ros", None)
+    absent = SimpleNamespace(is_installed=False)
+    monkeypatch.setattr(outputs, "tf2", absent)
+    monkeypatch.setattr(tf_lookup, "tf2", absent)
 
 
 class PaperNode:
@@ -46,6 +47,9 @@ class PaperNode:
 class PaperBroadcaster:
     def __init__(self, node):
         self.sendTransform = node.published.setdefault("tf", []).append
+
+
+PAPER_TF2 = SimpleNamespace(is_installed=True, TransformBroadcaster=PaperBroadcaster)
 
 
 def show(out, index, state=TrackingState.TRACKING, forward=0.0):
@@ -103,7 +107,7 @@ def test_the_path_keeps_the_newest_poses():
 
 
 def test_the_transform_is_that_of_the_odometry(monkeypatch):
-    monkeypatch.setattr(outputs, "TransformBroadcaster", PaperBroadcaster)
+    monkeypatch.setattr(outputs, "tf2", PAPER_TF2)
     node = PaperNode()
     publish(node, odom_frame="o", base_frame="b")
     (transform,) = node.published["tf"]
@@ -112,7 +116,7 @@ def test_the_transform_is_that_of_the_odometry(monkeypatch):
 
 
 def test_publish_tf_can_be_switched_off_and_on_again(monkeypatch):
-    monkeypatch.setattr(outputs, "TransformBroadcaster", PaperBroadcaster)
+    monkeypatch.setattr(outputs, "tf2", PAPER_TF2)
     node = PaperNode()
     out = publish(node, publish_tf=False)
     assert node.published["tf"] == []
@@ -123,7 +127,7 @@ def test_publish_tf_can_be_switched_off_and_on_again(monkeypatch):
 
 
 def test_the_transform_the_other_way_is_the_inverse(monkeypatch):
-    monkeypatch.setattr(outputs, "TransformBroadcaster", PaperBroadcaster)
+    monkeypatch.setattr(outputs, "tf2", PAPER_TF2)
     node = PaperNode()
     publish(node, invert_tf=True, initial_x=2.0, initial_yaw=np.pi / 2)
     (transform,) = node.published["tf"]
@@ -144,7 +148,7 @@ def test_the_base_starts_where_it_is_told_and_carries_on_from_where_it_is():
     assert position(node) == (5.0, 0.0, 0.0)
     show(out, 1, forward=2.0)
     assert position(node) == (7.0, 0.0, 0.0)
-    out.carry_on()
+    out.restart_here()
     show(out, 2)
     assert position(node) == (7.0, 0.0, 0.0)
     assert len(node.published["path"][-1].poses) == 3
@@ -185,7 +189,7 @@ def test_one_warning_where_tf2_is_missing():
 
 @pytest.mark.parametrize(("publish_lost", "count"), [(True, 1), (False, 0)])
 def test_a_prediction_is_published_or_not(monkeypatch, publish_lost, count):
-    monkeypatch.setattr(outputs, "TransformBroadcaster", PaperBroadcaster)
+    monkeypatch.setattr(outputs, "tf2", PAPER_TF2)
     node = PaperNode("path", "matches")
     publish(node, state=TrackingState.LOST, publish_lost=publish_lost)
     assert {topic: len(sent) for topic, sent in node.published.items()} == {

@@ -154,7 +154,7 @@ def test_an_error_of_the_taker_locks_nothing(camera, monkeypatch):
         (
             {},
             {"/image": [ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT]},
-            "it has 2 publishers (reliable, best effort) of which nothing comes; check the camera and the network",
+            "it has 2 publishers (reliable, best effort) but no message arrives; check the camera and the network",
         ),
         (
             {"image_transport": "compressed"},
@@ -177,21 +177,21 @@ def test_an_error_of_the_taker_locks_nothing(camera, monkeypatch):
 def test_silence_is_explained(clock, options, publishers, sentence):
     mono = Camera("mono", **options)
     mono.node.publishers = publishers
-    assert mono.input.problem() is None
+    assert mono.input.error() is None
     clock.seconds += 5.1
-    assert sentence in mono.input.problem()
+    assert sentence in mono.input.error()
 
 
 def test_a_missing_calibration_is_explained(clock):
     mono = Camera("mono")
     clock.seconds += 5.1
     mono.put("/image", 1000)
-    assert mono.input.problem() == (
+    assert mono.input.error() == (
         "images arrive but no camera info on /camera_info: it has 0 publishers; "
         "publish the calibration there, or remap the topic"
     )
     mono.put("/camera_info", 0)
-    assert mono.input.problem() is None
+    assert mono.input.error() is None
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_the_gap_between_left_and_right_is_told(camera, clock, sync, gap_ms, adv
         pair.put("/left/image", stamp)
         pair.put("/right/image", stamp + gap_ms)
     assert pair.sets == []
-    problem = pair.input.problem()
+    problem = pair.input.error()
     assert problem.startswith("images arrive on /left/image and /right/image but no two stamps agreed for 5 s")
     assert advice in problem
 
@@ -224,7 +224,7 @@ def test_images_that_best_effort_loses_are_no_matter_of_synchronization(camera, 
     clock.seconds += 5.1
     pair.put("/left/image", 1000)
     pair.put("/right/image", 1100)
-    assert pair.input.problem().endswith(
+    assert pair.input.error().endswith(
         "the publishers are reliable and qos is sensor_data, which loses large images; set qos to auto"
     )
 
@@ -235,7 +235,7 @@ def test_stamps_that_stand_still_are_told(clock):
     mono.put("/image", 0)
     clock.seconds += 5.1
     mono.put("/image", 0)
-    assert mono.input.problem() == (
+    assert mono.input.error() == (
         "images arrive on /image but no stamp was later than 0.000 s for 5 s: let the driver stamp each image"
     )
 
@@ -244,7 +244,7 @@ def test_a_publisher_that_nothing_comes_from_is_logged():
     mono = Camera("mono", qos="reliable")
     assert mono.node.profile.reliability is ReliabilityPolicy.RELIABLE
     mono.node.events.incompatible_qos(SimpleNamespace(last_policy_kind=QoSPolicyKind.RELIABILITY))
-    assert "a publisher of /camera_info offers another RELIABILITY than is asked for" in mono.node.warned
+    assert "a publisher of /camera_info offers another RELIABILITY than requested" in mono.node.warned
 
 
 def test_the_subscription_follows_what_the_publishers_offer():

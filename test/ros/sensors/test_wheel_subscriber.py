@@ -38,7 +38,7 @@ def test_positions_arrive_with_their_stamps_until_it_is_closed():
     wheels = WheelInput(node, VoParameters(wheel_odometry_topic="odom"))
     for stamp_ns, x in ((10**9, 1.0), (10**9 + 10**8, float("nan")), (10**9 + 2 * 10**8, 3.0)):
         node.subscriptions["odom"](odometry(stamp_ns, x))
-    wheels.follow(AT_THE_ORIGIN)
+    wheels.update(AT_THE_ORIGIN)
     np.testing.assert_allclose(wheels.positions.position(10**9 + 10**8), [2.0, 0.0, 0.0])
     wheels.close()
     assert node.subscriptions == {}
@@ -51,7 +51,7 @@ def test_the_position_is_that_of_the_camera():
     message.pose.pose.orientation.w = message.pose.pose.orientation.z = np.sqrt(0.5)  # a quarter turn to the left
     node.subscriptions["wheel_odometry"](message)
     assert wheels.positions.position(10**9) is None, "nobody has told where it sits"
-    wheels.follow(camera_in_base(0.5, 0.1, 1.0, 0.0, 0.3, 0.0))
+    wheels.update(camera_in_base(0.5, 0.1, 1.0, 0.0, 0.3, 0.0))
     np.testing.assert_allclose(wheels.positions.position(10**9), [1.9, 0.5, 1.0])
 
 
@@ -61,7 +61,7 @@ def test_a_message_without_orientation_is_none():
     message = odometry(10**9, 2.0)
     message.pose.pose.orientation.w = 0.0
     node.subscriptions["wheel_odometry"](message)
-    wheels.follow(AT_THE_ORIGIN)
+    wheels.update(AT_THE_ORIGIN)
     assert wheels.positions.position(10**9) is None
 
 
@@ -70,8 +70,8 @@ def test_silence_is_told_in_one_sentence(monkeypatch):
     monkeypatch.setattr("loftr_ros.ros.sensors.wheel_subscriber.time", SimpleNamespace(monotonic=lambda: now[0]))
     node = PaperNode()
     wheels = WheelInput(node, VoParameters(input_timeout=2.0))
-    assert wheels.problem() is None
+    assert wheels.warning() is None
     now[0] += 2.5
-    assert "no valid wheel odometry on /loftr/wheel_odometry for 2 s" in wheels.problem()
+    assert "no valid wheel odometry on /loftr/wheel_odometry for 2 s" in wheels.warning()
     node.subscriptions["wheel_odometry"](odometry(10**9, 1.0))
-    assert wheels.problem() is None
+    assert wheels.warning() is None

@@ -8,7 +8,7 @@ import pytest
 
 from loftr_ros.ros.parameters.table import VoParameters
 from loftr_ros.ros.transforms import extrinsic, tf_lookup
-from loftr_ros.ros.transforms.extrinsic import Extrinsic, ExtrinsicError
+from loftr_ros.ros.transforms.extrinsic import ExtrinsicError
 from loftr_ros.ros.transforms.frames import camera_in_base
 
 
@@ -25,8 +25,14 @@ class PaperNode:
         self.unsubscribed.append(subscription)
 
 
+def Extrinsic(node, parameters):
+    return extrinsic.Extrinsic(node, parameters, tf_lookup.TfLookup(node))
+
+
 class PaperTf:
-    """Takes the place of tf2_ros, with one transform: metres ahead of base_link, turned as optical frames are."""
+    """Takes the place of tf2_ros, with one transform: meters ahead of base_link, turned as optical frames are."""
+
+    is_installed = True
 
     def __init__(self):
         self.knows, self.ahead, self.asked, self.listeners = True, 2.0, [], 0
@@ -55,8 +61,8 @@ class PaperTf:
 @pytest.fixture
 def tf(monkeypatch):
     tf = PaperTf()
-    monkeypatch.setattr(tf_lookup, "tf2_ros", tf)
-    monkeypatch.setattr(extrinsic, "_PATIENCE_S", 0.05)
+    monkeypatch.setattr(tf_lookup, "tf2", tf)
+    monkeypatch.setattr(extrinsic, "_WAIT_S", 0.05)
     return tf
 
 
@@ -71,7 +77,7 @@ def test_tf_tells_where_the_camera_of_the_images_is_and_moving_transforms_are_no
     assert set(tf.asked) == {("base_link", "eye")}
     assert node.infos == ["eye on base_link: taken from TF"]
     assert node.unsubscribed == ["/tf"]
-    found.close()
+    found._tf.close()
     assert tf.listeners == 0
 
 
@@ -83,7 +89,7 @@ def test_a_mount_that_changes_in_tf_is_noticed(tf):
     second = found.of("eye")
     assert second is not first
     np.testing.assert_allclose(second, camera_in_base(2.5, 0, 0, 0, 0, 0), atol=1e-12)
-    assert node.infos[1:] == ["eye on base_link: changed in TF, the odometry goes on with that"]
+    assert node.infos[1:] == ["eye on base_link: changed in TF, the odometry continues with it"]
     tf.knows = False
     assert found.of("eye") is second
 
@@ -125,7 +131,6 @@ def test_parameters_that_are_given_win(tf, parameters):
     found = Extrinsic(PaperNode(), VoParameters(**parameters))
     np.testing.assert_allclose(found.of("eye"), camera_in_base(1, 0, 0, 0, 0, 0))
     assert tf.listeners == 0
-    found.close()
 
 
 def test_auto_takes_the_parameters_where_tf_does_not_know_and_says_so(tf):
@@ -135,21 +140,21 @@ def test_auto_takes_the_parameters_where_tf_does_not_know_and_says_so(tf):
     np.testing.assert_allclose(found.of("eye"), camera_in_base(0, 0, 0, 0, 0, 0))
     assert len(tf.asked) > 1, "it should have waited"
     (warning,) = node.warnings
-    assert "TF does not know eye on base_link" in warning
+    assert "TF has no transform from eye to base_link" in warning
 
 
 def test_tf_alone_is_asked_again_at_every_image_until_it_knows(tf):
     tf.knows = False
     found = Extrinsic(PaperNode(), VoParameters(extrinsic_source="tf"))
     for _ in range(2):
-        with pytest.raises(ExtrinsicError, match="TF does not know eye on base_link: publish"):
+        with pytest.raises(ExtrinsicError, match="TF has no transform from eye to base_link: publish"):
             found.of("eye")
     tf.knows = True
     np.testing.assert_allclose(found.of("eye"), camera_in_base(2, 0, 0, 0, 0, 0), atol=1e-12)
 
 
 def test_where_tf_is_not_installed_it_cannot_be_asked_for(monkeypatch):
-    monkeypatch.setattr(tf_lookup, "tf2_ros", None)
+    monkeypatch.setattr(tf_lookup, "tf2", SimpleNamespace(is_installed=False))
     with pytest.raises(ExtrinsicError, match="tf2_ros is not installed"):
         Extrinsic(PaperNode(), VoParameters(extrinsic_source="tf"))
     found = Extrinsic(PaperNode(), VoParameters())

@@ -37,7 +37,7 @@ def test_every_image_is_changed_apart() -> None:
 
 
 def test_nothing_moves() -> None:
-    """Light, blur and noise, but no shift: the centre of a bright square stays."""
+    """Light, blur and noise, but no shift: the center of a bright square stays."""
     square = torch.zeros(40, 1, 65, 65)
     square[:, :, 24:41, 24:41] = 1
     out = (photometric(Draw(1, CPU), square) - 0.5).clamp(min=0)

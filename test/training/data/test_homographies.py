@@ -28,7 +28,7 @@ def test_one_homography_explains_every_cell(pairs: ViewPair) -> None:
     for there, seen in zip(pixels.double().numpy(), valid.numpy(), strict=True):
         H, _ = cv2.findHomography(cells[seen], there[seen], 0)
         again = cv2.perspectiveTransform(cells[seen][None], H)[0]
-        assert np.abs(again - there[seen]).max() < 0.2  # the wall is a millimetre behind the picture
+        assert np.abs(again - there[seen]).max() < 0.2  # the wall is a millimeter behind the picture
 
 
 def test_images_agree_with_the_ground_truth(pairs: ViewPair, unexplained: Callable[[ViewPair], float]) -> None:

@@ -75,7 +75,7 @@ def test_images_agree_with_the_ground_truth(dataset: Path, unexplained: Callable
     assert not torch.equal(pairs.geometry[2], pairs.geometry[3])
 
 
-def test_centre_of_a_pixel_is_an_integer(dataset: Path) -> None:
+def test_center_of_a_pixel_is_an_integer(dataset: Path) -> None:
     """COLMAP counts from the corner of the image: half a pixel less."""
     source = opened(dataset)
     K = source._load((source.scenes[0], 0)).K
@@ -119,8 +119,8 @@ def _no_depth(dataset: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (lambda dataset: (dataset / "index/0000_0.1_0.7.npz").write_bytes(b"nothing"), "no MegaDepth index"),
-        (lambda dataset: np.savez(dataset / "index/0000_0.1_0.7.npz", poses=np.eye(4)), "no MegaDepth index"),
+        (lambda dataset: (dataset / "index/0000_0.1_0.7.npz").write_bytes(b"nothing"), "not a MegaDepth index"),
+        (lambda dataset: np.savez(dataset / "index/0000_0.1_0.7.npz", poses=np.eye(4)), "not a MegaDepth index"),
         (lambda dataset: [path.unlink() for path in dataset.glob("phoenix/*/*.h5")], "cannot be read as an HDF5"),
         (_no_depth, "cannot be read as an HDF5"),
         (_other_size, "is 10x10 pixels, but its image"),

@@ -10,7 +10,7 @@ K = np.array([[80.0, 0, 63.5], [0, 82.0, 45.0], [0, 0, 1]])
 
 
 def slanted(rows: int, columns: int, pose: np.ndarray | None = None) -> PosedImage:
-    """Grey values grow by one a pixel to the right, depths by one a pixel downwards."""
+    """Gray values grow by one a pixel to the right, depths by one a pixel downwards."""
     image = np.tile(np.arange(columns, dtype=np.uint8), (rows, 1))
     depth = np.tile(np.arange(rows, dtype=np.float32)[:, None], (1, columns))
     return PosedImage(image, depth, K, np.eye(4) if pose is None else pose)
@@ -43,7 +43,7 @@ def test_depths_are_not_mixed() -> None:
 
 
 def test_pairs_keep_their_order_and_poses() -> None:
-    """Two cameras a kilometre from the origin, one metre apart: nothing is lost in single precision."""
+    """Two cameras a kilometer from the origin, one meter apart: nothing is lost in single precision."""
     poses = {name: np.eye(4) for name in "abcd"}
     for x, pose in enumerate(poses.values()):
         pose[:3, 3] = (1_000_000.0 + x**2, 0, 0)

@@ -13,13 +13,13 @@ EYE = torch.eye(4)[None]
 
 
 def rectangles(*faces: tuple[list[float], list[float], list[float]], texture: int = 0) -> Scene:
-    """One scene of rectangles given as centre, right and up."""
-    centre, right, up = (torch.tensor([[face[i] for face in faces]]) for i in range(3))
+    """One scene of rectangles given as center, right and up."""
+    center, right, up = (torch.tensor([[face[i] for face in faces]]) for i in range(3))
     ones = torch.ones(1, len(faces))
-    return Scene(centre, right, up, torch.full((1, len(faces)), texture), ones, ones, 0.5 * ones, ones < 0)
+    return Scene(center, right, up, torch.full((1, len(faces)), texture), ones, ones, 0.5 * ones, ones < 0)
 
 
-def test_rays_go_through_pixel_centres(camera: torch.Tensor) -> None:
+def test_rays_go_through_pixel_centers(camera: torch.Tensor) -> None:
     rays = pixel_rays(camera, 64, 96)
     back = rays @ camera.transpose(1, 2)
     assert back[0, 0].tolist() == pytest.approx([0, 0, 1], abs=1e-4)
@@ -56,7 +56,7 @@ def test_nearer_surface_hides_the_farther_and_ends_at_its_rim(patterns: TextureA
     for order in ((wall, panel), (panel, wall)):
         depth = render(rectangles(*order), patterns, camera, EYE, (64, 96)).depth[0]
         near = depth == 2.0
-        # 0.5 m at 2 m is 20 pixels to both sides of the centre, and 0.25 m are 10.
+        # 0.5 m at 2 m is 20 pixels to both sides of the center, and 0.25 m are 10.
         rows, columns = torch.where(near)
         assert (columns.min(), columns.max(), rows.min(), rows.max()) == (28, 67, 22, 41)
         assert near.sum() == 40 * 20
@@ -79,29 +79,29 @@ def test_plane_seen_from_its_edge(patterns: TextureAtlas) -> None:
 
 
 def test_texture_is_where_it_should_be(camera: torch.Tensor) -> None:
-    """A texture of one repetition, dark on the left and bright on the right of its centre seam."""
+    """A texture of one repetition, dark on the left and bright on the right of its center seam."""
     image = torch.zeros(1, SIDE, SIDE, dtype=torch.uint8)
-    image[:, :, : SIDE // 2] = 255  # texture coordinates start at the centre of the rectangle
+    image[:, :, : SIDE // 2] = 255  # texture coordinates start at the center of the rectangle
     atlas = TextureAtlas.from_images(image)
     view = render(rectangles(([0, 0, 1.0], [0.5, 0, 0], [0, 0.5, 0])), atlas, camera, EYE, (64, 96))
-    grey = view.image[0, 0, 32]
-    assert (grey[50:80] > 0.95).all()
-    assert (grey[15:45] < 0.05).all()
+    gray = view.image[0, 0, 32]
+    assert (gray[50:80] > 0.95).all()
+    assert (gray[15:45] < 0.05).all()
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_both_views_show_the_same_surfaces(patterns: TextureAtlas, seed: int) -> None:
-    """Grey values of a, fetched from b by depth and pose, agree: depth, pose and texture are of one world."""
+    """Gray values of a, fetched from b by depth and pose, agree: depth, pose and texture are of one world."""
     pairs = random_pairs(Draw(seed, torch.device("cpu")), patterns, 4, (96, 128))
     pixels, valid = warp(pairs.a.depth, pairs.b.depth, pairs.K, pairs.K, pairs.T_b_a)
-    grey_a = pairs.a.image[:, 0, ::8, ::8].flatten(1)
+    gray_a = pairs.a.image[:, 0, ::8, ::8].flatten(1)
     scaled = (pixels + 0.5) / torch.tensor([128.0, 96.0]) * 2 - 1
-    grey_b = torch.nn.functional.grid_sample(
+    gray_b = torch.nn.functional.grid_sample(
         pairs.b.image, scaled[:, :, None], mode="bilinear", padding_mode="border", align_corners=False
     )[:, 0, :, 0]
     assert valid.float().mean() > 0.3
-    difference = (grey_a - grey_b)[valid].abs()
-    chance = (grey_a[valid] - grey_a[valid].roll(7)).abs()
+    difference = (gray_a - gray_b)[valid].abs()
+    chance = (gray_a[valid] - gray_a[valid].roll(7)).abs()
     assert difference.median() < 0.015
     assert difference.mean() < 0.3 * chance.mean()
 

@@ -18,12 +18,12 @@ CPU = torch.device("cpu")
 
 
 class Constant:
-    """A source of one grey value."""
+    """A source of one gray value."""
 
     def __init__(self, value: float) -> None:
         self.value = value
 
-    def draw(self, draw: Draw, batch: int, size: tuple[int, int]) -> ViewPair:
+    def draw(self, draw: Draw, batch: int, size: tuple[int, int], difficulty: float = 1.0) -> ViewPair:
         view = View(torch.full((batch, 1, *size), self.value), torch.ones(batch, *size))
         return ViewPair(view, view, torch.eye(3).expand(batch, 3, 3), torch.eye(4).expand(batch, 4, 4))
 

@@ -18,14 +18,14 @@ def random_atlas() -> tuple[torch.Tensor, TextureAtlas]:
     return images, TextureAtlas.from_images(images)
 
 
-def _centres(rows: torch.Tensor, columns: torch.Tensor, side: int) -> torch.Tensor:
+def _centers(rows: torch.Tensor, columns: torch.Tensor, side: int) -> torch.Tensor:
     return torch.stack([(columns + 0.5) / side, (rows + 0.5) / side], dim=1)
 
 
-def test_texel_centres_give_texels(random_atlas: tuple[torch.Tensor, TextureAtlas]) -> None:
+def test_texel_centers_give_texels(random_atlas: tuple[torch.Tensor, TextureAtlas]) -> None:
     images, atlas = random_atlas
     rows, columns, which = torch.tensor([0, 7, 255]), torch.tensor([3, 0, 254]), torch.tensor([0, 1, 2])
-    sampled = atlas.sample(which, _centres(rows, columns, SIDE), torch.ones(3))
+    sampled = atlas.sample(which, _centers(rows, columns, SIDE), torch.ones(3))
     torch.testing.assert_close(sampled, images[which, rows, columns] / 255)
 
 
@@ -40,7 +40,7 @@ def test_between_texels_is_bilinear(random_atlas: tuple[torch.Tensor, TextureAtl
 def test_levels_average_blocks(random_atlas: tuple[torch.Tensor, TextureAtlas], level: int) -> None:
     images, atlas = random_atlas
     block = 2**level
-    sampled = atlas.sample(torch.tensor([2]), _centres(torch.tensor([1]), torch.tensor([0]), SIDE // block),
+    sampled = atlas.sample(torch.tensor([2]), _centers(torch.tensor([1]), torch.tensor([0]), SIDE // block),
                            torch.tensor([float(block)]))  # fmt: skip
     expected = images[2, block : 2 * block, :block].float().mean() / 255
     assert sampled.item() == pytest.approx(expected.item(), abs=1.5 / 255)  # every level is rounded
@@ -111,7 +111,7 @@ def test_photos_are_read_in_order_and_cropped(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize("folder", ["missing", "empty"])
 def test_folder_without_photos(tmp_path: Path, folder: str) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(TextureError, match=f"{folder} holds no .jpg or .png"):
+    with pytest.raises(TextureError, match=f"{folder} has no .jpg or .png"):
         photo_atlas(tmp_path / folder)
 
 

@@ -1,0 +1,1 @@
+"""Checks of depth images: unit, registration, synchronization, repetition."""

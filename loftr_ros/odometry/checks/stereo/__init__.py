@@ -1,0 +1,1 @@
+"""Checks of a stereo pair: its calibration, its synchronization, its disparities against the motion."""

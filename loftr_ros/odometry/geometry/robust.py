@@ -1,0 +1,30 @@
+"""Robust statistics: the Cauchy loss of iteratively reweighted least squares (IRLS), and the scale of the noise."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loftr_ros.arrays import Array
+
+_FloatT = TypeVar("_FloatT", np.float32, np.float64)
+
+# Standard deviation of a normal distribution, as a multiple of its median absolute deviation.
+MAD_TO_SIGMA = 1.4826
+
+
+def cauchy_weights(squared: NDArray[_FloatT]) -> NDArray[_FloatT]:
+    """Return the IRLS weights 1 / (1 + r^2) of the Cauchy loss for squared residuals r^2, in units of its scale."""
+    return np.asarray(1.0 / (1.0 + squared))
+
+
+def cauchy_cost(squared: Array) -> float:
+    """Return the Cauchy loss: the sum of log(1 + r^2) over squared residuals r^2, in units of its scale."""
+    return float(np.log1p(squared).sum())
+
+
+def sigma_from_mad(residuals: Array) -> float:
+    """Return the robust standard deviation of residuals about zero: the scaled median of their absolute values."""
+    return MAD_TO_SIGMA * float(np.median(np.abs(residuals)))

@@ -1,0 +1,28 @@
+"""The checks that all settings share, and their one sentence: "name is value: it must be ..."."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from loftr_ros.errors import LoftrRosError
+
+
+def require(holds: bool, error: type[LoftrRosError], name: str, value: object, wanted: str) -> None:
+    """Raise `error`, with the name, the value and what is `wanted` instead, unless the condition holds."""
+    if not holds:
+        raise error(f"{name} is {value!r}: it must be {wanted}")
+
+
+def require_type(error: type[LoftrRosError], name: str, value: object, kind: type[Any], hint: str = "") -> None:
+    """Raise `error` unless the value has this type. An int is a float, too; a bool is no number."""
+    kinds = (float, int) if kind is float else (kind,)
+    has_type = isinstance(value, kinds) and isinstance(value, bool) == (kind is bool)
+    require(has_type, error, name, value, f"{'an' if kind is int else 'a'} {kind.__name__}{hint}")
+
+
+def require_known(error: type[LoftrRosError], names: Iterable[object], known: Iterable[str], where: str = "") -> None:
+    """Raise `error` for a name that is not among the known ones; `where` ends the description of it."""
+    known = set(known)
+    if unknown := sorted(str(name) for name in names if name not in known):
+        raise error(f"unknown key {unknown[0]!r}{where}; known: {', '.join(sorted(known))}")

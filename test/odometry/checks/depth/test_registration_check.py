@@ -1,0 +1,126 @@
+"""Depth images that do not belong to the images, or are in another unit."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from loftr_ros.odometry.checks.input_fault import InputFault
+from loftr_ros.odometry.config import OdometryConfig
+from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.visual_odometry import VisualOdometry
+
+Depth = NDArray[np.float32]
+
+
+def as_it_is(depth: Depth) -> Depth:
+    return depth
+
+
+def warnings_of(world: Any, frames: list[Frame], change: Callable[[Depth], Depth] = as_it_is) -> dict[InputFault, str]:
+    """Run the odometry over frames whose depth images are changed, and return what is said at the end."""
+    odometry: VisualOdometry[Any] = VisualOdometry(world, OdometryConfig(mode="rgbd", subpixel_refinement=False))
+    for frame in frames:
+        assert frame.depth is not None
+        estimate = odometry.process(replace(frame, depth=np.ascontiguousarray(change(frame.depth))))
+    return {warning.fault: warning.text for warning in estimate.input_warnings}
+
+
+def poses() -> list[NDArray[np.float64]]:
+    """Sideways and forward through the room."""
+    found = [se3.transform(np.eye(3), [-1.0, 0.3, -4.0])]
+    for _ in range(12):
+        found.append(found[-1] @ se3.exp(np.array([0.12, 0.04, 0.1, 0.0, 0.005, 0.002])))
+    return found
+
+
+def furnished(simulator: ModuleType, noise: float = 0.0) -> Any:
+    """A room with things in it, so that its depth has edges."""
+    boxes = [
+        simulator.Panel((x, y, z), (w, 0, 0), (0, h, 0))
+        for x, y, z, w, h in ((-1.4, 0.4, 0.5, 0.5, 0.8), (0.9, -0.3, -0.8, 0.4, 0.6), (2.0, 0.8, 2.0, 0.6, 1.0))
+    ]
+    return simulator.World(poses(), panels=[*simulator.room((8.0, 5.0, 12.0)), *boxes], depth_noise=noise)
+
+
+@cache
+def frames_of_the_room(simulator: ModuleType) -> list[Frame]:
+    """Rendered once for all tests."""
+    return list(furnished(simulator).frames())
+
+
+def of_another_camera(depth: Depth) -> Depth:
+    """Focal length 1.3 times as large, and a little beside."""
+    height, width = depth.shape
+    return np.asarray(
+        cv2.warpAffine(
+            depth,
+            np.array([[1.3, 0, -0.15 * width + 8], [0, 1.3, -0.15 * height]]),
+            (width, height),
+            flags=cv2.INTER_NEAREST,
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (of_another_camera, "not registered"),
+        (lambda depth: np.roll(depth, 60, axis=1), "not registered"),
+        (lambda depth: depth[:, ::-1], "mirrored"),
+        (lambda depth: depth[::-1], "upside down"),
+    ],
+    ids=["other camera", "shifted", "mirrored", "upside down"],
+)
+def test_depth_that_is_not_registered(simulator: ModuleType, change: Callable[[Depth], Depth], cause: str) -> None:
+    found = warnings_of(furnished(simulator), frames_of_the_room(simulator), change)
+    assert cause in found[InputFault.DEPTH_REGISTRATION]
+
+
+def test_registered_depth(simulator: ModuleType) -> None:
+    assert warnings_of(furnished(simulator), frames_of_the_room(simulator)) == {}
+    noisy = furnished(simulator, noise=0.03)
+    assert warnings_of(noisy, list(noisy.frames())) == {}
+
+
+@pytest.mark.parametrize("share", [0.15, 0.4])
+def test_nearly_planar_scene(simulator: ModuleType, share: float) -> None:
+    """A plane explains it nearly as well as the depth images do, and both explain it well."""
+    wall = simulator.Panel((0, 0, 0), (20, 0, 8), (0, 20, 0))
+    near = simulator.Panel((-1.0, 0.3, -1.2), (2 * share, 0, 0), (0, 1.5, 0))
+    world = simulator.World(poses(), panels=[wall, near], depth_noise=0.03)
+    assert warnings_of(world, list(world.frames())) == {}
+
+
+def test_sparse_depth(simulator: ModuleType) -> None:
+    """Every other pixel of every other row."""
+
+    def sparse(depth: Depth) -> Depth:
+        kept = np.zeros_like(depth)
+        kept[::2, ::2] = depth[::2, ::2]
+        return kept
+
+    assert warnings_of(furnished(simulator), frames_of_the_room(simulator), sparse) == {}
+
+
+def test_depth_image_that_is_repeated(simulator: ModuleType) -> None:
+    frames = frames_of_the_room(simulator)
+    old = frames[0].depth
+    assert old is not None
+    said = warnings_of(furnished(simulator), frames, lambda _: old)
+    assert "bit-identical" in said[InputFault.REPEATED_DEPTH_IMAGE]
+
+
+@pytest.mark.parametrize("factor", [1000.0, 0.01])
+def test_unit_that_cannot_be(simulator: ModuleType, factor: float) -> None:
+    """Floating-point numbers of millimeters, or counts of a tenth of a millimeter taken for ten times as many."""
+    frames = frames_of_the_room(simulator)[:4]
+    found = warnings_of(furnished(simulator), frames, lambda depth: depth * np.float32(factor))
+    assert "check the unit" in found[InputFault.DEPTH_UNIT]
