@@ -27,8 +27,8 @@ def motion(length: float) -> RelativePoseEstimate:
         geometry=TwoViewGeometry.GENERAL,
         degeneracies=(),
         noise_px=0.3,
-        offset=NO_BIAS,
-        doubt=np.zeros((6, 6)),
+        disparity_bias=NO_BIAS,
+        competing_covariance=np.zeros((6, 6)),
     )
 
 
