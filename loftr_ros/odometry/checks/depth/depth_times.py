@@ -45,7 +45,7 @@ _UNDELAYED = len(_DELAYS) // 2
 _REMEMBERED, _STRIDE = 16, 2
 # Keyframes and motions used: each of the first, then every fifteenth. Sliding windows, and the least number of
 # keyframes for a warning.
-_SOON, _EVERY, _WINDOW, _LEAST_KEYFRAMES = 12, 15, 20, 4
+_SOON, _EVERY, _WINDOW, _LEAST_KEYFRAMES = 8, 15, 20, 4
 # Width of the images that are compared, largest and least number of edge pixels, and their least motion in a frame:
 # edges are found to a pixel.
 _WIDTH, _MOST, _FEW, _LEAST_MOTION_PX = 320, 3000, 50, 1.0
