@@ -218,7 +218,7 @@ def test_sequences(write: Callable[[Path], Path], mode: Mode, name: str, tmp_pat
         for frame in sequence:
             rays = frame.camera.normalize(corners)
             if frame.rig is not None:
-                frame.rig.rectification()
+                assert np.isfinite(frame.rig.rectification).all()
                 frame.rig.project(rays, np.ones(2))
             assert frame.depth is None or np.isfinite(frame.depth).all()
         if sequence.ground_truth is not None:

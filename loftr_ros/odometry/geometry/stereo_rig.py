@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -70,8 +71,9 @@ class StereoRig:
         """Distance of the cameras, meters."""
         return float(np.linalg.norm(self.T_left_right[:3, 3]))
 
+    @cached_property
     def rectification(self) -> tuple[Array, Array]:
-        """Return (R_left, R_right) as in `from_rectification`: x along the baseline, z between both optical axes."""
+        """(R_left, R_right) as in `from_rectification`: x along the baseline, z between both optical axes."""
         R, p = self.T_left_right[:3, :3], self.T_left_right[:3, 3]
         x = p / self.baseline
         y = np.cross(R[:, 2] + [0.0, 0.0, 1.0], x)

@@ -102,7 +102,7 @@ def infos_from_rig(left: Camera, rig: StereoRig) -> tuple[CameraInfo, CameraInfo
     P of a raw pair has the intrinsics of the left camera; in a rectified pair each camera keeps its own.
     """
     infos = info_from_camera(left), info_from_camera(rig.right)
-    rotations = rig.rectification()
+    rotations = rig.rectification
     is_rectified = np.allclose(rotations, np.eye(3), rtol=0, atol=1e-9) and not (
         left.distortion.any() or rig.right.distortion.any()
     )

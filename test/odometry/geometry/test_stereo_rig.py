@@ -53,7 +53,7 @@ def test_points_of_a_rectified_pair_stay_on_their_row() -> None:
 @given(angles, st.tuples(*3 * [st.floats(-0.2, 0.2)]))
 def test_a_rectification_makes_the_rig_that_it_was_made_from(turn: tuple[float, ...], shift: tuple[float, ...]) -> None:
     rig = StereoRig(CAMERA, se3.transform(turned(turn), np.add(shift, [0.3, 0.0, 0.0])))
-    R_left, R_right = rig.rectification()
+    R_left, R_right = rig.rectification
     for R in (R_left, R_right):
         np.testing.assert_allclose(R @ R.T, np.eye(3), atol=1e-12)
         assert np.linalg.det(R) > 0
@@ -63,7 +63,7 @@ def test_a_rectification_makes_the_rig_that_it_was_made_from(turn: tuple[float, 
 
 
 def test_a_rectified_pair_needs_no_rectification() -> None:
-    for R in StereoRig.rectified(CAMERA, 0.2).rectification():
+    for R in StereoRig.rectified(CAMERA, 0.2).rectification:
         np.testing.assert_array_equal(R, np.eye(3))
 
 

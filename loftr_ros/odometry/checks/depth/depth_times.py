@@ -71,6 +71,7 @@ class DepthTimes:
         self._costs: deque[NDArray[np.float64]] = deque(maxlen=_WINDOW)
         self._keyframe_ns = -1
         self._keyframes = self._motions = 0
+        self._delay = 0  # by the edges, frames
 
     def add_frame(self, frame: Frame) -> None:
         """Take the next frame."""
@@ -85,7 +86,9 @@ class DepthTimes:
         if keyframe.frame.stamp_ns not in stamps[:-1]:
             return
         place = stamps.index(keyframe.frame.stamp_ns)
-        if motion.parallax_px >= LEAST_PARALLAX_PX and motion.geometry is TwoViewGeometry.GENERAL:
+        is_general = motion.parallax_px >= LEAST_PARALLAX_PX and motion.geometry is TwoViewGeometry.GENERAL
+        is_possible = self._delay != 0 or len(self._gradients) < _LEAST_KEYFRAMES
+        if is_possible and is_general:  # the expensive measurement, unless the edges show no delay
             self._motions += 1
             if self._motions <= _SOON or self._motions % _EVERY == 0:
                 self._add_costs(place, matches, rays, keyframe.frame.camera.focal, motion)
@@ -97,7 +100,7 @@ class DepthTimes:
     @property
     def warning(self) -> InputWarning | None:
         """By how many frames the depth images are late or early, if they are."""
-        delay = self._delay_by_edges()
+        delay = self._delay
         if delay == 0 or not self._costs:
             return None
         undelayed, delayed = np.sum(self._costs, axis=0)
@@ -129,6 +132,7 @@ class DepthTimes:
             gradients = _gradients_by_delay(frame, points, step)
             if gradients is not None:
                 self._gradients.append(gradients)
+                self._delay = self._delay_by_edges()
 
     def _add_costs(
         self, place: int, matches: Matches, rays: NormalizedMatches, focal: float, motion: RelativePoseEstimate

@@ -91,7 +91,7 @@ class RigDeviation:
     def of(matches: Matches, camera: Camera, rig: StereoRig) -> RigDeviation:
         """Take the matches of a pair (a left, b right), outliers included; at least one."""
         few = evenly(len(matches))
-        R_left, R_right = rig.rectification()
+        R_left, R_right = rig.rectification
         left = _rectified(camera, matches.points_a[few], R_left)
         right = _rectified(rig.right, matches.points_b[few], R_right)
         focal = rig.right.focal
