@@ -9,6 +9,7 @@ import pytest
 from loftr_ros.cli import main
 from loftr_ros.evaluation.trajectory import read_tum
 from loftr_ros.loftr.runtime.budget import ComputeBudget
+from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.reports.run_log import RESULT_FILES
 
 
@@ -100,6 +101,18 @@ def test_mono_run_says_that_its_scale_is_unknown(
     assert not summary["scale_known"]
     assert summary["errors"]["scaled"]
     assert "scale unknown" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("matcher")
+def test_frames_that_are_less_accurate_are_counted(
+    sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remarks = property(lambda estimate: ("ambiguous direction",) if estimate.num_matches else ())
+    monkeypatch.setattr(OdometryEstimate, "remarks", remarks)
+    assert run(sideways, tmp_path / "out", "--mode", "mono") == 0
+    count = report(tmp_path / "out")["summary"]["remarks"]["ambiguous direction"]
+    assert count > 1
+    assert f"{count} ambiguous direction, see run.json" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("matcher")

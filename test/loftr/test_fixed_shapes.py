@@ -118,3 +118,25 @@ def test_matcher_keeps_the_most_confident(texture: Gray) -> None:
         assert len(few) == 50
         assert few.confidence.min() >= np.sort(everything.confidence)[-50] * 0.999
         assert set(few.cell_a) <= set(everything.cell_a)
+
+
+def test_maps_at_1_16_take_the_fast_path(texture: Gray) -> None:
+    """Captured functions take tensors only: the context and a mask must arrive where they belong."""
+    torch.manual_seed(0)
+    config = preset("compact16")
+    model = LoFTR(replace(config, matching=replace(config.matching, threshold=0.0, candidate_blocks=0))).eval()
+    with torch.no_grad():
+        model.backbone.layer3_outconv.weight *= 5  # so that places differ more than positions
+    texture = np.asarray(cv2.GaussianBlur(texture, (0, 0), 1.5))
+    images = texture[:, :-8].copy(), texture[:, 8:].copy()
+    mask = np.ones_like(images[0])
+    mask[:, :64] = 0
+    found = []
+    for precision in ("float32", "float16"):
+        matcher = LoftrMatcher(model, torch.device("cpu"), "random", precision=precision)  # type: ignore[arg-type]
+        found.append(matcher.match(matcher.extract(images[0], mask), matcher.extract(images[1])))
+    expected, fast = (dict(zip(one.cell_a.tolist(), one.points_b, strict=True)) for one in found)
+    same = [cell for cell in expected.keys() & fast.keys() if np.abs(expected[cell] - fast[cell]).max() < 2]
+    assert len(expected) > 40
+    assert len(same) > 0.8 * max(len(expected), len(fast))
+    assert all(8 * (cell % (images[0].shape[1] // 8)) >= 64 for cell in fast)

@@ -101,7 +101,11 @@ def assert_same_matches(ours: Points, reference: Points, least: int) -> None:
 
 @pytest.mark.parametrize(
     ("name", "size", "least"),
-    [("outdoor", (480, 640), 500), ("indoor", (192, 320), 200), ("outdoor", (256, 136), 100)],
+    [
+        pytest.param("outdoor", (480, 640), 500, marks=pytest.mark.slow),
+        ("indoor", (192, 320), 200),
+        ("outdoor", (256, 136), 100),
+    ],
 )
 def test_same_matches_as_kornia(twins: Callable[[str], Twins], name: str, size: tuple[int, int], least: int) -> None:
     pair = _pair(*size)

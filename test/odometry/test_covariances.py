@@ -108,6 +108,7 @@ class Hostile:
         return self._rng.uniform(-500, 500, points.shape)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
 def test_of_hostile_matches(make_world: Callable[..., Any], curve: Callable[..., list[Array]], mode: Mode) -> None:

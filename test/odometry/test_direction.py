@@ -103,6 +103,7 @@ def direction_error_deg(T: Array, truth: Array) -> float:
     return float(np.degrees(np.arccos(np.clip(a @ b / np.linalg.norm(a) / np.linalg.norm(b), -1.0, 1.0))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("motion", MOTIONS)
 def test_no_simulated_pair_is_half_a_turn_off_where_plain_opencv_is_not(motion: str) -> None:
     """At a parallax near the noise a pair may tell either direction; above it none is wrong that OpenCV has right."""

@@ -61,6 +61,7 @@ def rendered(count: int) -> tuple[list[Frame], Trajectory]:
     return frames, Trajectory(10**8 * np.arange(count), poses.double().numpy())
 
 
+@pytest.mark.slow
 def test_a_rendered_room() -> None:
     frames, truth = rendered(14)
     dark = {6, 7, 8}

@@ -17,7 +17,7 @@ from loftr_ros.training.config import TrainingConfig
 from loftr_ros.training.data.source_config import HomographyConfig, RecordedConfig, RenderedConfig, SourceConfig
 from loftr_ros.training.data.textures import TextureError
 from loftr_ros.training.distributed import Workers
-from loftr_ros.training.loop import Trainer, learning_rate
+from loftr_ros.training.loop import Trainer, difficulty, learning_rate
 from loftr_ros.training.state import ResumeError
 from loftr_ros.training.validation import Validation
 
@@ -129,7 +129,7 @@ def test_other_number_of_workers_draws_other_pairs(tmp_path: Path) -> None:
     alone = Trainer(CONFIG, CPU)
     alone.save(tmp_path)
     (note,) = Trainer(CONFIG, CPU, Workers(1, 2)).resume(tmp_path / "state.pt")
-    assert "other pairs" in note
+    assert "different pairs" in note
 
 
 def test_state_of_another_preset(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_state_of_another_preset(tmp_path: Path) -> None:
     state = torch.load(tmp_path / "state.pt", weights_only=True)
     state["config"]["preset"] = "outdoor"
     torch.save(state, tmp_path / "state.pt")
-    with pytest.raises(ResumeError, match="of the preset 'outdoor', but the config says 'compact'"):
+    with pytest.raises(ResumeError, match="its preset is 'outdoor', but the configuration has 'compact'"):
         Trainer(CONFIG, CPU).resume(tmp_path / "state.pt")
 
 
@@ -296,3 +296,9 @@ def test_published_architectures_learn(name: str) -> None:
 def test_unknown_preset() -> None:
     with pytest.raises(ModelConfigError, match="'huge'"):
         Trainer(replace(CONFIG, preset="huge"), CPU)
+
+
+def test_pairs_become_harder_over_the_ramp() -> None:
+    config = replace(CONFIG, steps=100, ramp=0.5)
+    assert [difficulty(config, step) for step in (0, 25, 50, 99)] == [0.0, 0.5, 1.0, 1.0]
+    assert difficulty(replace(config, ramp=0.0), 0) == 1.0

@@ -26,7 +26,7 @@ class Request:
 
     Attributes:
         packages: where from.
-        scratch: folder for packages and their files; what is there already is used.
+        scratch: folder for packages and their files; existing files are reused.
         output: folder for the textures and their manifest.
         permissive_only: leave out share-alike and copyleft images.
         manifest: take exactly these images, or all suitable ones where it is None.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fnmatch import translate
+from functools import cache
 from pathlib import PurePosixPath
 
 # Licenses that ask for no more than attribution. All others, and whatever is unknown, count as share-alike.
@@ -65,20 +66,22 @@ def license_of(stanzas: tuple[Stanza, ...], path: str) -> str:
 
 def _fitting_parts(pattern: str, path: str) -> int:
     """How many parts of the pattern match some end of the path; 0 for `*`, -1 where it does not fit."""
+    file = path.replace("!", "/")
+    return next((parts for expression, parts in _expressions(pattern) if expression.fullmatch(file)), -1)
+
+
+@cache
+def _expressions(pattern: str) -> tuple[tuple[re.Pattern[str], int], ...]:
+    """The pattern, and its suffixes without the leading folders, each with its number of parts."""
     if pattern == "*":
-        return 0
-    parts, file = PurePosixPath(pattern).parts, PurePosixPath(path.replace("!", "/")).parts
-    for skipped in range(len(parts)):
-        rest = parts[skipped:]
-        if len(rest) < FEWEST_PARTS and not (len(rest) == 1 and "*" not in rest[0] and "?" not in rest[0]):
-            break
-        expression = re.compile(translate("/".join(rest)))
-        if any(expression.match("/".join(file[start:])) for start in range(len(file))):
-            return len(rest)
-    return -1
+        return ((re.compile(r".*", re.DOTALL), 0),)
+    parts = PurePosixPath(pattern).parts
+    ends = [parts[skipped:] for skipped in range(len(parts))]
+    telling = [end for end in ends if len(end) >= FEWEST_PARTS or not any(sign in end[0] for sign in "*?")]
+    return tuple((re.compile(r"(?:.*/)?" + translate("/".join(end))), len(end)) for end in telling)
 
 
 def is_permissive(license_name: str) -> bool:
-    """Tell whether all parts of a license expression ask for attribution at most; `or` offers a choice."""
+    """Return whether all parts of a license expression ask for attribution at most; `or` offers a choice."""
     choices = re.split(r"\s+or\s+", license_name.strip())
     return any(all(PERMISSIVE.fullmatch(part) for part in re.split(r"\s*,?\s+and\s+", choice)) for choice in choices)

@@ -46,7 +46,7 @@ PACKAGES = (
     Package("supertuxkart-data", r"/data/(textures|tracks/[^/]+|library/[^/]+)/[^/]*$"),
     Package("torcs-data", r"/(tracks|textures)/", most=250),
     Package("0ad-data", r"public\.zip!art/textures/(terrain/types|skins/(structural|props|gaia))/", most=600),
-    Package("nexuiz-textures", r"\.pk3!textures/"),
+    Package("nexuiz-textures", r"\.pk3!textures/", license="GPL-2+"),
     Package("openarena-081-textures", r"\.pk3!textures/", license="GPL-2+", most=200),
 )
 

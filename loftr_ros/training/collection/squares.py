@@ -21,7 +21,7 @@ CHECKED = 128  # pixels, the side at which structure is measured
 LEAST_SPREAD = 10.0  # standard deviation of the gray values
 LEAST_STRUCTURED = 0.5  # share of the 8 x 8 blocks whose fine detail has a standard deviation above
 BLOCK_SPREAD = 2.0
-COARSE = 4.0  # pixels: what is left of a blur this wide is shading, not detail
+COARSE = 4.0  # pixels: structure that survives a blur this wide is shading, not detail
 MOST_FLAT = 0.3  # share of the most frequent gray value
 GOOD_SPREAD, GOOD_MEANS, MOST_GAIN = 35.0, (95.0, 160.0), 2.5  # gray values
 THUMB = 16  # pixels
@@ -89,7 +89,7 @@ def well_exposed(square: Gray) -> Gray:
 
 
 def is_textured(square: Gray) -> bool:
-    """Tell whether gray values vary enough, and nearly everywhere."""
+    """Return whether gray values vary enough, and nearly everywhere."""
     small = cv2.resize(square, (CHECKED, CHECKED), interpolation=cv2.INTER_AREA)
     detail = small.astype(np.float32) - cv2.GaussianBlur(small.astype(np.float32), (0, 0), COARSE)
     blocks = detail.reshape(CHECKED // 8, 8, CHECKED // 8, 8).swapaxes(1, 2).reshape(-1, 64)

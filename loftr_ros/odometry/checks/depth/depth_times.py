@@ -106,7 +106,8 @@ class DepthTimes:
             return None
         text = (
             f"the depth images fit the color images of about {abs(delay)} frame{'s' if abs(delay) > 1 else ''} "
-            f"{'before' if delay > 0 else 'after'} them: color and depth are of different times, synchronize them"
+            f"{'before' if delay > 0 else 'after'} them: color and depth are of different times, or not aligned; "
+            "synchronize them, and use depth that is aligned to the images"
         )
         return InputWarning(InputFault.DEPTH_TIMES, text)
 

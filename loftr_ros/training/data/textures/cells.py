@@ -90,13 +90,13 @@ def shelves(draw: Draw, count: int) -> Tensor:
     rim = torch.minimum(x - left, ends.gather(2, thing) - x) * SIDE
     label = ((down - 0.4 - 0.4 * band).abs() < 0.06).float() * (band - 0.5)
     inside = (down > 0.5 * height) & (down < 0.92)
-    grey = torch.where(inside, shade - 0.3 * _below(torch.ones_like(rim), rim) + label, torch.zeros_like(shade) - 0.2)
+    gray = torch.where(inside, shade - 0.3 * _below(torch.ones_like(rim), rim) + label, torch.zeros_like(shade) - 0.2)
     board = draw.uniform(0, 1, count, 1, 1)
-    return torch.where(down >= 0.92, board, grey)
+    return torch.where(down >= 0.92, board, gray)
 
 
 def facades(draw: Draw, count: int) -> Tensor:
-    """Fronts of houses: equal windows with frames, cross bars and sills; what is behind the panes differs."""
+    """Fronts of houses: equal windows with frames, cross bars and sills; the interiors differ."""
     rows, columns = draw.integers(5, count, 1, 1) + 1, draw.integers(6, count, 1, 1) + 1
     x, y = texel_grid(draw)
     row, column = (y * rows).long(), (x * columns).long()
@@ -114,8 +114,8 @@ def facades(draw: Draw, count: int) -> Tensor:
     frame = (depth < frame_width) | ((bars < frame_width / 2) & (bars_x > 0))
     shade = torch.where(frame, draw.uniform(0, 1, count, 1, 1) + torch.zeros_like(pane), pane)
     sill = ((v - half_v).abs() * SIDE / rows < 2) & (u.abs() < half_u * 1.1)
-    grey = torch.where(depth > 0, shade, wall)
-    return torch.where(sill & draw.chance(0.5, count, 1, 1), draw.uniform(0, 1, count, 1, 1), grey)
+    gray = torch.where(depth > 0, shade, wall)
+    return torch.where(sill & draw.chance(0.5, count, 1, 1), draw.uniform(0, 1, count, 1, 1), gray)
 
 
 def _cell_values(draw: Draw, count: int, row: Tensor, column: Tensor) -> Tensor:

@@ -27,8 +27,8 @@ def wood(draw: Draw, count: int) -> Tensor:
     shade = draw.uniform(-0.5, 0.5, count, 8).gather(1, board.flatten(1)).view(count, 1, SIDE)
     gap = ((x * boards % 1 - 0.5).abs() > 0.5 - boards / SIDE).float() * (boards > 1)
     fibers = standardized(draw.normal(count, SIDE // 16, SIDE).repeat_interleave(16, 1))
-    grey = 0.25 * rings + 0.1 * fibers + 0.6 * shade - 0.6 * gap
-    return torch.where(draw.chance(0.5, count, 1, 1), grey, grey.transpose(1, 2))
+    gray = 0.25 * rings + 0.1 * fibers + 0.6 * shade - 0.6 * gap
+    return torch.where(draw.chance(0.5, count, 1, 1), gray, gray.transpose(1, 2))
 
 
 def carpet(draw: Draw, count: int) -> Tensor:
@@ -72,7 +72,7 @@ def asphalt(draw: Draw, count: int) -> Tensor:
 def foliage(draw: Draw, count: int) -> Tensor:
     """Shapes that hide one another: leaves, clutter, crowds. Their sizes follow a power law, as in photos."""
     x, y = texel_grid(draw)
-    grey = 0.5 * spectral_noise(draw, count)
+    gray = 0.5 * spectral_noise(draw, count)
     box = draw.chance(0.3, count, 1, 1)
     slender = draw.log_uniform(1, 5, count, 1, 1)
     for leaf in range(LEAVES):
@@ -82,8 +82,8 @@ def foliage(draw: Draw, count: int) -> Tensor:
         u, v = dx * angle.cos() + dy * angle.sin(), (dy * angle.cos() - dx * angle.sin()) * slender
         distance = torch.where(box, torch.maximum(u.abs(), v.abs()), torch.hypot(u, v)) / radius
         shade = draw.normal(count, 1, 1) + draw.normal(count, 1, 1) * 0.5 * u / radius
-        grey = torch.where(distance < 1, shade + 0.2 * (v / radius).abs(), grey)
-    return 0.5 * grey + 0.05 * draw.normal(count, SIDE, SIDE)
+        gray = torch.where(distance < 1, shade + 0.2 * (v / radius).abs(), gray)
+    return 0.5 * gray + 0.05 * draw.normal(count, SIDE, SIDE)
 
 
 def _wrapped(difference: Tensor) -> Tensor:
@@ -98,10 +98,10 @@ def corrugated(draw: Draw, count: int) -> Tensor:
     sharp = draw.log_uniform(0.5, 8, count, 1, 1)
     ridges = torch.tanh(sharp * profile)
     crossed = torch.tanh(sharp * torch.sin(2 * math.pi * waves * y))
-    grey = torch.where(draw.chance(0.3, count, 1, 1), torch.maximum(ridges, crossed), ridges + 0 * y)
+    gray = torch.where(draw.chance(0.3, count, 1, 1), torch.maximum(ridges, crossed), ridges + 0 * y)
     stains = 0.3 * spectral_noise(draw, count)
-    grey = 0.4 * grey + draw.uniform(0, 1, count, 1, 1) * stains
-    return torch.where(draw.chance(0.5, count, 1, 1), grey, grey.transpose(1, 2))
+    gray = 0.4 * gray + draw.uniform(0, 1, count, 1, 1) * stains
+    return torch.where(draw.chance(0.5, count, 1, 1), gray, gray.transpose(1, 2))
 
 
 def plaster(draw: Draw, count: int) -> Tensor:

@@ -44,12 +44,12 @@ def surface_atlas(draw: Draw, count: int) -> TextureAtlas:
 
 def surface(draw: Draw, make: Callable[[Draw, int], Tensor], count: int) -> Tensor:
     """Make textures of one kind, (count, SIDE, SIDE) uint8, worn, stained and more or less contrasty."""
-    grey = make(draw, count).expand(count, SIDE, SIDE)
-    low, high = grey.amin((1, 2), keepdim=True), grey.amax((1, 2), keepdim=True)
-    grey = (grey - low) / (high - low).clamp(min=1e-6)
+    gray = make(draw, count).expand(count, SIDE, SIDE)
+    low, high = gray.amin((1, 2), keepdim=True), gray.amax((1, 2), keepdim=True)
+    gray = (gray - low) / (high - low).clamp(min=1e-6)
     wear = spectral_noise(draw, count, steepest=1.8)
-    grey = grey * (1 + 0.15 * draw.uniform(0, 1, count, 1, 1) * wear)
-    grey = grey + draw.log_uniform(0.005, 0.06, count, 1, 1) * spectral_noise(draw, count, steepest=1.0)
+    gray = gray * (1 + 0.15 * draw.uniform(0, 1, count, 1, 1) * wear)
+    gray = gray + draw.log_uniform(0.005, 0.06, count, 1, 1) * spectral_noise(draw, count, steepest=1.0)
     center, contrast = draw.uniform(0.35, 0.65, count, 1, 1), draw.uniform(0.5, 1.1, count, 1, 1)
-    grey = center + contrast * (grey - 0.5) * torch.where(draw.chance(0.5, count, 1, 1), 1.0, -1.0)
-    return (grey.clamp(0, 1) * 255).to(torch.uint8)
+    gray = center + contrast * (gray - 0.5) * torch.where(draw.chance(0.5, count, 1, 1), 1.0, -1.0)
+    return (gray.clamp(0, 1) * 255).to(torch.uint8)

@@ -70,7 +70,7 @@ def _rolls(draw: Draw, batch: int, difficulty: float) -> Tensor:
 
 
 def _motion(draw: Draw, distance: Tensor, strength: Tensor, roll: Tensor) -> Tensor:
-    """T_a_b (B, 4, 4): forward or back, sideways, in any direction, turning, or around what is in the middle."""
+    """T_a_b (B, 4, 4): forward or back, sideways, in any direction, turning, or around the central object."""
     batch = len(distance)
     kind = draw.uniform(0, 1, batch)
     sign = torch.where(draw.chance(0.75, batch), 1.0, -1.0)
