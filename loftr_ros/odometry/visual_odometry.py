@@ -104,7 +104,7 @@ class VisualOdometry(Generic[FeaturesT]):
             if self._checks.repeated.is_repeated:
                 return self._skip_repeated(frame, clock)
             quality = ImageQuality.of(frame.image)
-        if quality.hopeless:
+        if quality.is_unusable:
             return self._skip_frame(frame, quality, clock)
         with clock("extract"):
             view = self._front_end.view(frame, quality)
@@ -166,7 +166,7 @@ class VisualOdometry(Generic[FeaturesT]):
         stamp_ns, tracker = view.frame.stamp_ns, self._tracker
         motion_px = tracker.stationary_motion_px(matches)
         if motion_px is not None and self._is_within_limits(keyframe, stamp_ns, tracker.last.T_keyframe_camera):
-            self._checks.add_still(view.frame, matches)
+            self._checks.add_stationary(view.frame, matches)
             angle = motion_px / view.frame.camera.focal
             return tracker.hold_stationary(stamp_ns, matches, angle, keyframe.median_depth(matches))
         normalized = keyframe.normalized(matches)
