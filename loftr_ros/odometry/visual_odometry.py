@@ -32,7 +32,7 @@ from loftr_ros.odometry.pose.disparity_bias import NO_BIAS, DisparityBias
 from loftr_ros.odometry.pose.estimator import COVARIANCE_FLOOR, RelativePoseEstimate, estimate_relative_pose
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 from loftr_ros.odometry.pose.guided_matching import fits_gated, gated_matches, needs_guided_pass, selected
-from loftr_ros.odometry.pose.hypotheses import LARGEST_ERROR_PX
+from loftr_ros.odometry.pose.hypotheses import MAX_ERROR_PX
 from loftr_ros.odometry.stage_clock import StageClock
 from loftr_ros.odometry.states import LostReason, TrackingState
 from loftr_ros.odometry.tracking.correlated_errors import AmbiguousDirectionMemory, CompetingMotionMemory
@@ -194,7 +194,7 @@ class VisualOdometry(Generic[FeaturesT]):
         motion = self._estimate_motion(keyframe, frame, matches, position, T_predicted)
         if not needs_guided_pass(motion, T_predicted, covariance):
             return motion
-        gated = gated_matches(matches, T_predicted, covariance, LARGEST_ERROR_PX / frame.camera.focal)
+        gated = gated_matches(matches, T_predicted, covariance, MAX_ERROR_PX / frame.camera.focal)
         if fits_gated(motion, gated):
             return motion
         guided = self._estimate_motion(keyframe, frame, matches.select(gated), position)

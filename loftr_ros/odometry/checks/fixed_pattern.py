@@ -47,10 +47,8 @@ class FixedPattern:
         moved_x, moved_y = (matches.points_b - matches.points_a).T
         fixed = predicted & (moved_x**2 + moved_y**2 < _FIXED_PX**2)
         size = max(len(self._predicted), int(matches.cell_a.max(initial=-1)) + 1)
-        self._predicted, self._fixed = (
-            _accumulated(counts, matches.cell_a[mask], size)
-            for counts, mask in ((self._predicted, predicted), (self._fixed, fixed))
-        )
+        self._predicted = _accumulated(self._predicted, matches.cell_a[predicted], size)
+        self._fixed = _accumulated(self._fixed, matches.cell_a[fixed], size)
 
     @property
     def share(self) -> float:

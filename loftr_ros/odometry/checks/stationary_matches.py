@@ -58,10 +58,8 @@ class StationaryMatches:
             self._earlier.append(patches)
             self._stamp_ns = frame.stamp_ns
         if len(self._earlier) > _MIN_REFERENCES:
-            selected = _unmatched(matches, frame)
-            self._changed = _changed_share(
-                patches, list(self._earlier)[:-1], selected
-            )  # without the last one, which may be this image
+            references = list(self._earlier)[:-1]  # without the last one, which may be this image
+            self._changed = _changed_share(patches, references, _unmatched(matches, frame))
             self._in_row = self._in_row + 1 if self._changed > _MAX_CHANGED_SHARE else 0
 
     @property

@@ -55,8 +55,8 @@ _DEPTH_EDGE, _CLIP_PERCENTILE = 0.1, 95.0
 # that without delay by the second; if it is the larger one in the third, a share of the keyframes; if the gradient
 # without delay is below the fourth; and if the cost of delayed depth images, relative to undelayed ones, is below the
 # last. With delays of 1 to 3 frames (corridor) gradients are 1.2 to 1.9 there and 0.7 to 1.1 without delay, and costs
-# 0.67 to 0.95. In order, gradients are 1.2 and more without delay, or costs 0.97 and more; and gradients are up to 1.2
-# at any delay in the kitchen, whose depth images are not registered well enough to tell.
+# 0.67 to 0.95. Without a fault, gradients are at least 1.2 without delay, or costs at least 0.97; in the kitchen, whose
+# depth images are not registered accurately enough, gradients are up to 1.2 at any delay.
 _MIN_GRADIENT, _MIN_GAIN, _MIN_KEYFRAME_SHARE, _MAX_UNDELAYED, _MAX_COST_RATIO = 1.2, 1.15, 0.75, 1.14, 0.96
 
 
@@ -85,15 +85,15 @@ class DepthDelay:
         stamps = [stamp_ns for stamp_ns, _ in self._recent]
         if keyframe.frame.stamp_ns not in stamps[:-1]:
             return
-        place = stamps.index(keyframe.frame.stamp_ns)
+        keyframe_index = stamps.index(keyframe.frame.stamp_ns)
         if motion.parallax_px >= MIN_PARALLAX_PX and motion.geometry is TwoViewGeometry.GENERAL:
             self._motions += 1
             if self._motions <= _DENSE_COUNT or self._motions % _CADENCE == 0:
-                self._add_costs(place, matches, normalized, keyframe.frame.camera.focal, motion)
-        seen = matches.select(motion.inliers)
-        if keyframe.frame.stamp_ns != self._keyframe_ns and len(seen) >= _MIN_EDGES:
-            step = (seen.points_b - seen.points_a) / np.float32(len(stamps) - 1 - place)
-            self._add_gradients(keyframe.frame, seen.points_a, step)
+                self._add_costs(keyframe_index, matches, normalized, keyframe.frame.camera.focal, motion)
+        inliers = matches.select(motion.inliers)
+        if keyframe.frame.stamp_ns != self._keyframe_ns and len(inliers) >= _MIN_EDGES:
+            step = (inliers.points_b - inliers.points_a) / np.float32(len(stamps) - 1 - keyframe_index)
+            self._add_gradients(keyframe.frame, inliers.points_a, step)
 
     @property
     def warning(self) -> InputWarning | None:
@@ -132,25 +132,31 @@ class DepthDelay:
                 self._gradients.append(gradients)
 
     def _add_costs(
-        self, place: int, matches: Matches, normalized: NormalizedMatches, focal: float, motion: RelativePoseEstimate
+        self,
+        keyframe_index: int,
+        matches: Matches,
+        normalized: NormalizedMatches,
+        focal: float,
+        motion: RelativePoseEstimate,
     ) -> None:
-        some = subsampled(np.ones(len(normalized), bool), MAX_MATCHES)
-        found = triangulated_by_motion(normalized.select(some).without_depth(), focal, motion.T_keyframe_camera)
+        sampled = subsampled(np.ones(len(normalized), bool), MAX_MATCHES)
+        found = triangulated_by_motion(normalized.select(sampled).without_depth(), focal, motion.T_keyframe_camera)
         if found is None:
             return
         certain, value, sigma = found
         sigma = np.hypot(sigma, DEPTH_SIGMA * value)
-        own = self._recent[place][1]
-        pixels = np.rint(matches.points_a[some][certain] / _STRIDE).astype(int)
-        x, y = np.clip(pixels, 0, (own.shape[1] - 1, own.shape[0] - 1)).T
+        undelayed = self._recent[keyframe_index][1]
+        pixels = np.rint(matches.points_a[sampled][certain] / _STRIDE).astype(int)
+        x, y = np.clip(pixels, 0, (undelayed.shape[1] - 1, undelayed.shape[0] - 1)).T
         costs = np.zeros((2, len(_DELAYS)))
         for index, delay in enumerate(_DELAYS):
-            if not 0 <= place + delay < len(self._recent) or self._recent[place + delay][1].shape != own.shape:
+            other = keyframe_index + delay
+            if not 0 <= other < len(self._recent) or self._recent[other][1].shape != undelayed.shape:
                 continue
-            seen = np.stack([own[y, x], self._recent[place + delay][1][y, x]]).astype(np.float64)
-            good = ((seen > 0) & np.isfinite(seen)).all(axis=0)
-            if good.sum() >= MIN_POINTS:
-                squared = squared_residuals_of_multiples(1.0 / seen[:, good], value[good], sigma[good])
+            measured = np.stack([undelayed[y, x], self._recent[other][1][y, x]]).astype(np.float64)
+            is_valid = ((measured > 0) & np.isfinite(measured)).all(axis=0)
+            if is_valid.sum() >= MIN_POINTS:
+                squared = squared_residuals_of_multiples(1.0 / measured[:, is_valid], value[is_valid], sigma[is_valid])
                 costs[:, index] = np.minimum(squared, OUTLIER_COST).sum(axis=1)
         self._costs.append(costs)
 
@@ -177,8 +183,8 @@ def _gradients_by_delay(frame: Frame, points: NDArray[np.float32], motion: NDArr
     moving = np.linalg.norm(moved, axis=1) > _MIN_MOTION_PX
     if moving.sum() < _MIN_EDGES:
         return None
-    places = edges[moving] + _DELAYS[:, None, None] * moved[moving]
-    column, row = np.rint(places).astype(int).transpose(2, 0, 1)
+    shifted = edges[moving] + _DELAYS[:, None, None] * moved[moving]
+    column, row = np.rint(shifted).astype(int).transpose(2, 0, 1)
     inside = ((column > 0) & (column < width - 1) & (row > 0) & (row < height - 1)).all(axis=0)
     if inside.sum() < _MIN_EDGES:
         return None

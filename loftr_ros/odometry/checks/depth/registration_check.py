@@ -16,10 +16,10 @@ from loftr_ros.arrays import Array
 from loftr_ros.odometry.checks.epipolar import refined
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.checks.subsampling import subsampled
-from loftr_ros.odometry.geometry.normalized_matches import LEAST_NOISE_PX, NormalizedMatches, triangulate
+from loftr_ros.odometry.geometry.normalized_matches import MIN_NOISE_PX, NormalizedMatches, triangulate
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
-from loftr_ros.odometry.pose.hypotheses import LARGEST_ERROR_PX
+from loftr_ros.odometry.pose.hypotheses import MAX_ERROR_PX
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry, epipolar_errors
 
 # Sliding window of motions, and number of motions for a warning. Each of the first eight motions is used, then every
@@ -33,7 +33,7 @@ _MAX_SIGMA = 0.3
 DEPTH_SIGMA = 0.05
 # Truncation of the squared residuals in sigma units, as in MSAC.
 OUTLIER_COST = 9.0
-# Squared residual up to which a point agrees with the depth image: 1.5 standard residuals.
+# Squared residual up to which a point agrees with the depth image: 1.5 standard deviations.
 _AGREEMENT_COST = 2.25
 _ITERATIONS = 4
 # A fault has a cost per point above the first, and gains of the depth image over a plane, and of both over a plane,
@@ -43,7 +43,7 @@ _ITERATIONS = 4
 # margin of 20 %. Depth of another camera (1.12 or 1.3 times the focal length), mirrored, upside down, shifted by 40 px,
 # constant or inverted: cost >= 2.6, plane / depth <= 0.85, plane / both <= 1.2.
 _MIN_COST, _MIN_GAIN, _MIN_AFFINE_GAIN, _FLIPPED_COST_RATIO, _MAX_COST = 2.3, 1.1, 1.4, 0.6, 4.2
-# Factor on the limits that ends a warning.
+# Hysteresis: factor by which the limits must be met again to end a warning.
 _HYSTERESIS = 1.15
 _FLIPS = (("", 1, 1), ("mirrored", -1, 1), ("upside down", 1, -1), ("turned by 180 degrees", -1, -1))
 
@@ -148,10 +148,10 @@ def triangulated_by_motion(
     Returns:
         (N,) mask of the M triangulated matches, their (M,) inverse depths and standard residuals; None for too few.
     """
-    near = epipolar_errors(T_a_b, matches) < LARGEST_ERROR_PX / focal
+    near = epipolar_errors(T_a_b, matches) < MAX_ERROR_PX / focal
     if near.sum() < MIN_POINTS:
         return None
-    T, noise = refined(T_a_b, matches.select(near), LEAST_NOISE_PX / focal)
+    T, noise = refined(T_a_b, matches.select(near), MIN_NOISE_PX / focal)
     value, sigma = triangulate(matches.a, matches.b, T, noise)
     if np.nanmedian(value[near] / sigma[near]) < 0:  # wrong depth may have inverted the translation
         T[:3, 3] *= -1

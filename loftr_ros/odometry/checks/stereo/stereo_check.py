@@ -18,8 +18,8 @@ from loftr_ros.odometry.images.image_quality import ImageQuality
 # constant, are tested in every fifth pair only.
 _WINDOW, _CADENCE = 9, 5
 # Values below are medians over the pairs of KITTI 06, EuRoC V1_01 and the rendered room, without and with a fault.
-# Lower bound of the number of matches: EuRoC at a sixth of its pixels has 370; with a black or mirrored right image <
-# 20.
+# Lower bound of the number of matches: EuRoC at a sixth of its pixels has 370, with a black or mirrored right image at
+# most 20.
 _MIN_MATCHES = 30
 # Epipolar inlier threshold, and lower bound of the inlier ratio: calibrated pairs have at least 0.77, those of two
 # places 0.1. Below 1/3 no depth is used (`OdometryConfig.min_inlier_ratio`).
@@ -123,7 +123,7 @@ def _pair_fault(frame: Frame, matches: Matches, thoroughly: bool) -> _PairFault 
         return _PairFault(InputWarning(InputFault.STEREO_SAME, text), shift_px)
     deviation = RigDeviation.of(matches, frame.camera, frame.rig)
     share = deviation.as_calibrated.inlier_ratio(_INLIER_PX)
-    fault = _swapped(deviation, frame, matches) or _of_two_times(deviation, frame.rig.baseline)
+    fault = _swapped(deviation, frame, matches) or _unsynchronized(deviation, frame.rig.baseline)
     if fault is None and (thoroughly or share < _MIN_INLIER_RATIO):
         fault = _misaligned(deviation)
     if fault is None and share < _MIN_INLIER_RATIO:
@@ -148,11 +148,11 @@ def _swapped(deviation: RigDeviation, frame: Frame, matches: Matches) -> _PairFa
 
 
 def _share_in_front(deviation: RigDeviation, min_px: float) -> float:
-    on_curve = np.abs(deviation.as_calibrated.residuals_px) <= _INLIER_PX
-    return float((on_curve & (deviation.disparities_px > min_px)).mean())
+    is_inlier = np.abs(deviation.as_calibrated.residuals_px) <= _INLIER_PX
+    return float((is_inlier & (deviation.disparities_px > min_px)).mean())
 
 
-def _of_two_times(deviation: RigDeviation, baseline: float) -> _PairFault | None:
+def _unsynchronized(deviation: RigDeviation, baseline: float) -> _PairFault | None:
     if deviation.as_calibrated.median_px < _CALIBRATED_PX or deviation.recalibrated.median_px < _RECALIBRATED_PX:
         return None
     relative_pose = deviation.relative_pose
@@ -160,10 +160,8 @@ def _of_two_times(deviation: RigDeviation, baseline: float) -> _PairFault | None
     slant = float(np.hypot(*slants))
     is_significant = slant > max(_MAX_SLANT, _MIN_SLANT_SIGNIFICANCE * float(relative_pose.sigmas[SLANT].max()))
     explains = relative_pose.inlier_ratio(_INLIER_PX) > _MIN_EXPLAINED
-    if (
-        not (is_significant and explains)
-        or relative_pose.median_px > _MAX_RESIDUAL_RATIO * deviation.recalibrated.median_px
-    ):
+    fits_better = relative_pose.median_px <= _MAX_RESIDUAL_RATIO * deviation.recalibrated.median_px
+    if not (is_significant and explains and fits_better):
         return None
     down, ahead = slants
     along, sides = (ahead, ("ahead of", "behind")) if abs(ahead) > abs(down) else (down, ("below", "above"))
