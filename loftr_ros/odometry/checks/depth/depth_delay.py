@@ -45,7 +45,7 @@ _UNDELAYED = len(_DELAYS) // 2
 _MAX_FRAMES, _STRIDE = 16, 2
 # Number of keyframes and motions after which only every fifteenth is used, sliding windows, and number of keyframes for
 # a warning.
-_DENSE_COUNT, _CADENCE, _WINDOW, _MIN_KEYFRAMES = 12, 15, 20, 4
+_DENSE_COUNT, _CADENCE, _WINDOW, _MIN_KEYFRAMES = 8, 15, 20, 4
 # Width of the downsampled images, bounds of the number of edge pixels, and lower bound of the motion per frame: edges
 # are located to a pixel.
 _WIDTH, _MAX_EDGES, _MIN_EDGES, _MIN_MOTION_PX = 320, 3000, 50, 1.0
