@@ -3,7 +3,7 @@
 With a wrong calibration no pose explains the epipolar residuals of both the center and the corners. One robust
 Gauss-Newton step estimates both intrinsics from the residuals of many motions, with the pose of each frame eliminated
 (Schur complement): self-calibration (Faugeras, Luong and Maybank, ECCV 1992) with two unknowns. The focal length is not
-observable in straight driving, and neither is in pure rotation.
+observable in straight driving, and neither of them in pure rotation.
 """
 
 from __future__ import annotations

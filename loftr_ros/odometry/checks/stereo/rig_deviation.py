@@ -111,19 +111,15 @@ class RigDeviation:
     def recalibrated(self) -> RigFit:
         """Fit of the calibration errors (pitch, roll, scale, yaw)."""
         x, y, _ = self.right
-        residuals, J = (
-            self._angle_per_distance * (y - self.left[1]),
-            self._angle_per_distance * np.stack([-1.0 - y * y, x, -y, x * y]),
-        )
+        residuals = self._angle_per_distance * (y - self.left[1])
+        J = self._angle_per_distance * np.stack([-1.0 - y * y, x, -y, x * y])
         return _fitted(lambda values: (residuals + values @ J, J), np.zeros(4), _SIGMAS_OF_CALIBRATION, self.focal)
 
     @cached_property
     def relative_pose(self) -> RigFit:
         """Fit of a free relative pose, as for images of different times.
 
-        The values are the rotation vector and (t_y, t_z) of the right camera.
-
-        It starts from the rotation of `recalibrated`, because the first step from zero may be too long.
+        The values are the rotation vector and (t_y, t_z) of the right camera. The optimization starts from the rotation of `recalibrated`, because the first step from zero may be too long.
         """
         start = np.append(self.recalibrated.values[[PITCH, YAW, ROLL]], [0.0, 0.0])
         model = partial(_epipolar_distances, self.left, self.right, self._angle_per_distance)
