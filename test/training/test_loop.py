@@ -213,7 +213,7 @@ def test_step_with_an_overflow_is_skipped(monkeypatch: pytest.MonkeyPatch) -> No
     trainer = Trainer(CONFIG, CPU)
     trainer.advance()
     before = weights(trainer)
-    monkeypatch.setattr("loftr_ros.training.loop.photometric", lambda draw, images: images * torch.inf)
+    monkeypatch.setattr("loftr_ros.training.loop.photometric", lambda draw, images, difficulty: images * torch.inf)
     trainer.advance()
     assert trainer.step == 2
     assert all(torch.equal(value, before[name]) for name, value in weights(trainer).items())

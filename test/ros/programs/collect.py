@@ -67,7 +67,7 @@ node.create_subscription(PointCloud2, "/loftr/matches", on_matches, 100)
 node.create_subscription(Image, "/loftr/match_image", on_image, 100)
 node.create_subscription(PathMessage, "/loftr/path", on_path, 100)
 node.create_subscription(DiagnosticArray, "/diagnostics", on_diagnostics, 100)
-deadline = time.monotonic() + 60
+deadline = time.monotonic() + 300  # a busy machine takes minutes to start all programs of a test
 while node.count_publishers("/loftr/odometry") == 0 and time.monotonic() < deadline:
     rclpy.spin_once(node, timeout_sec=0.05)
 settled = time.monotonic() + 0.5  # the node has to find the subscriptions, too

@@ -135,7 +135,7 @@ def test_what_cannot_be_used(dataset: Path, damage: Callable[[Path], object], wo
 
 
 def test_pair_with_an_image_without_depth(dataset: Path) -> None:
-    with pytest.raises(MegaDepthError, match="names no image or no depth"):
+    with pytest.raises(MegaDepthError, match="image 2 of a scene, but no image or depth file"):
         opened(dataset, min_overlap=0.0, max_overlap=0.1).draw(Draw(0, CPU), 2, (64, 64))
 
 
