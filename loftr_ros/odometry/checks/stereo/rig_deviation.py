@@ -119,7 +119,8 @@ class RigDeviation:
     def relative_pose(self) -> RigFit:
         """Fit of a free relative pose, as for images of different times.
 
-        The values are the rotation vector and (t_y, t_z) of the right camera. The optimization starts from the rotation of `recalibrated`, because the first step from zero may be too long.
+        The values are the rotation vector and (t_y, t_z) of the right camera. The optimization starts from the rotation
+        of `recalibrated`, because the first step from zero may be too long.
         """
         start = np.append(self.recalibrated.values[[PITCH, YAW, ROLL]], [0.0, 0.0])
         model = partial(_epipolar_distances, self.left, self.right, self._angle_per_distance)
