@@ -40,8 +40,8 @@ def test_a_mask_of_another_size_is_refused(matcher, texture, tmp_path):
     ("content", "sentence"),
     [
         (None, "cannot be read: No such file"),
-        (b"", "is no image"),
-        (b"text", "is no image"),
+        (b"", "is not an image"),
+        (b"text", "is not an image"),
         (cv2.imencode(".png", np.zeros((9, 9), np.uint8))[1].tobytes(), "is all black"),
     ],
 )

@@ -33,7 +33,7 @@ ROOMS = {
     "odometry": ("geometry", "images", "pose", "mapping", "tracking", "checks", "scale"),
     "loftr": ("network", "weights", "runtime"),
 }
-MOST_MODULES = 16  # of a folder
+MAX_MODULES = 16  # of a folder
 
 
 def modules_of(layer: str) -> list[str]:
@@ -72,4 +72,4 @@ def test_no_folder_is_crowded() -> None:
     folders = {path.parent for path in Path(loftr_ros.__path__[0]).rglob("*.py")}
     assert len(folders) > 20
     for folder in folders:
-        assert len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) <= MOST_MODULES, folder
+        assert len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) <= MAX_MODULES, folder

@@ -20,7 +20,7 @@ from loftr_ros.output import OutputError, make_folder, writing
 from loftr_ros.reports.match_report import write_matches, write_picture
 from loftr_ros.ros.replay.reports import PlayReport, write_report
 
-GREY = np.zeros((64, 64), np.uint8)
+GRAY = np.zeros((64, 64), np.uint8)
 MATCHES = Matches(np.ones((2, 2), np.float32), np.ones((2, 2), np.float32), np.ones(2, np.float32), np.arange(2))
 FIGURES: dict[str, Any] = {"matches": 2, "median_confidence": 1.0, "milliseconds": {"match": 1.0}}
 
@@ -40,7 +40,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "evaluation.json": write_figures,
     "evaluation.png": write_figures,
     "trajectory.png": lambda path: plot_trajectory(path, trajectory(), None, "test", metric=True),
-    "matches.png": lambda path: write_picture(path, GREY, GREY, MATCHES, np.ones(2, bool), FIGURES),
+    "matches.png": lambda path: write_picture(path, GRAY, GRAY, MATCHES, np.ones(2, bool), FIGURES),
     "matches.csv": lambda path: write_matches(path, MATCHES, np.ones(2, bool)),
     "matches.npz": lambda path: write_matches(path, MATCHES, np.ones(2, bool)),
     "played.json": lambda path: write_report(path, PlayReport([1], [2], [])),

@@ -107,7 +107,7 @@ class ImageSurvey:
         self._levels.setdefault(side, []).append(float(image[::_STRIDE, ::_STRIDE].mean()))
         self._contrasts.setdefault(side, []).append(quality.contrast)
         self._faults.setdefault(side, Counter()).update([fault] if fault else [])
-        self._unusable[side] += quality.hopeless
+        self._unusable[side] += quality.is_unusable
 
     def _exposure(self, side: str) -> Finding:
         level, contrast = float(np.median(self._levels[side])), float(np.median(self._contrasts[side]))

@@ -17,7 +17,7 @@ from loftr_ros.odometry.mapping.landmarks import Landmarks
 from loftr_ros.odometry.states import Degeneracy, LostReason, TrackingState
 
 # Upper bound of a covariance: Nav2's message validator rejects 1e9, and the transform from camera to base may add.
-_LARGEST_COVARIANCE = 1e8
+_MAX_COVARIANCE = 1e8
 
 
 @dataclass(frozen=True)
@@ -88,4 +88,4 @@ class OdometryEstimate:
 
 def bounded_covariance(covariance: Array) -> Array:
     """Return a (6, 6) covariance scaled down to the upper bound of consumers, and positive definite."""
-    return se3.well_conditioned(covariance * min(1.0, _LARGEST_COVARIANCE / np.abs(covariance).max()))
+    return se3.well_conditioned(covariance * min(1.0, _MAX_COVARIANCE / np.abs(covariance).max()))

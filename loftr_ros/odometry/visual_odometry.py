@@ -32,7 +32,7 @@ from loftr_ros.odometry.pose.disparity_bias import NO_BIAS, DisparityBias
 from loftr_ros.odometry.pose.estimator import COVARIANCE_FLOOR, RelativePoseEstimate, estimate_relative_pose
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 from loftr_ros.odometry.pose.guided_matching import fits_gated, gated_matches, needs_guided_pass, selected
-from loftr_ros.odometry.pose.hypotheses import LARGEST_ERROR_PX
+from loftr_ros.odometry.pose.hypotheses import MAX_ERROR_PX
 from loftr_ros.odometry.stage_clock import StageClock
 from loftr_ros.odometry.states import LostReason, TrackingState
 from loftr_ros.odometry.tracking.correlated_errors import AmbiguousDirectionMemory, CompetingMotionMemory
@@ -104,7 +104,7 @@ class VisualOdometry(Generic[FeaturesT]):
             if self._checks.repeated.is_repeated:
                 return self._skip_repeated(frame, clock)
             quality = ImageQuality.of(frame.image)
-        if quality.hopeless:
+        if quality.is_unusable:
             return self._skip_frame(frame, quality, clock)
         with clock("extract"):
             view = self._front_end.view(frame, quality)
@@ -166,7 +166,7 @@ class VisualOdometry(Generic[FeaturesT]):
         stamp_ns, tracker = view.frame.stamp_ns, self._tracker
         motion_px = tracker.stationary_motion_px(matches)
         if motion_px is not None and self._is_within_limits(keyframe, stamp_ns, tracker.last.T_keyframe_camera):
-            self._checks.add_still(view.frame, matches)
+            self._checks.add_stationary(view.frame, matches)
             angle = motion_px / view.frame.camera.focal
             return tracker.hold_stationary(stamp_ns, matches, angle, keyframe.median_depth(matches))
         normalized = keyframe.normalized(matches)
@@ -194,7 +194,7 @@ class VisualOdometry(Generic[FeaturesT]):
         motion = self._estimate_motion(keyframe, frame, matches, position, T_predicted)
         if not needs_guided_pass(motion, T_predicted, covariance):
             return motion
-        gated = gated_matches(matches, T_predicted, covariance, LARGEST_ERROR_PX / frame.camera.focal)
+        gated = gated_matches(matches, T_predicted, covariance, MAX_ERROR_PX / frame.camera.focal)
         if fits_gated(motion, gated):
             return motion
         guided = self._estimate_motion(keyframe, frame, matches.select(gated), position)

@@ -1,4 +1,4 @@
-"""A simulated world with exact truth: a camera among textured panels, and a matcher that knows them."""
+"""Simulated scenes with exact ground truth: a camera among textured panels, and a matcher that projects them."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Panel:
     right: tuple[float, float, float]
     down: tuple[float, float, float]
     texture: float = 1.0
-    """Share of the cells on it that find a match."""
+    """Share of its cells with a match."""
     motion: NDArray[np.float64] = field(default_factory=lambda: _STILL)
-    """(6,) twist per frame in the axes of the world: the panel is a moving object."""
+    """(6,) twist per frame of a moving object, in world axes."""
 
     def pose(self, index: int) -> NDArray[np.float64]:
-        """(4, 4) how far it has moved at a frame: takes points of the panel of frame 0 to those of frame `index`."""
+        """(4, 4) motion from frame 0 to frame `index`."""
         return se3.exp(index * self.motion)
 
     def depth(self, origin: NDArray[np.float64], directions: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -65,38 +65,38 @@ def highway(near_texture: float = 0.03) -> list[Panel]:
 
 
 def wall(distance: float) -> list[Panel]:
-    """One plane across the view."""
+    """A plane that fills the view."""
     return [Panel((0, 0, distance), (50, 0, 0), (0, 50, 0))]
 
 
 @dataclass
 class World:
-    """Poses of a camera in a world, and what goes wrong when its images are matched."""
+    """Camera poses in a scene, and errors of images and matches."""
 
     poses: list[NDArray[np.float64]]
     noise_px: float = 0.2
     """Standard deviation of a typical match."""
     outliers: float = 0.1
-    """Share of the matches that lie anywhere in the image."""
+    """Share of outliers, uniform in the image."""
     size: tuple[float, float, float] = (8.0, 5.0, 12.0)
-    """Of the room, unless there are `panels`."""
+    """Size of the room, meters, without `panels`."""
     panels: list[Panel] | None = None
     blind: frozenset[int] = frozenset()
-    """Frames in which nothing is seen."""
+    """Frames without matches."""
     dropped: frozenset[int] = frozenset()
-    """Frames that never arrive."""
+    """Frames that are dropped."""
     stereo_noise_px: float | None = None
-    """Of the matches of left and right image; None: as the others."""
+    """Standard deviation of left-right matches; None: `noise_px`."""
     disparity_error_px: float = 0.0
-    """By which the matches in right images are too far to the right: the calibration is not exact."""
+    """Offset of matches in right images to the right, as from a wrong calibration."""
     depth_noise: float = 0.0
-    """Standard deviation of depth images, as a share of the depth."""
+    """Relative standard deviation of depth images."""
     depth_images: bool = True
-    """Whether there are any: rendering them takes time."""
+    """Whether to render depth images, which is slow."""
     uneven: float = 1.0
     """Ratio of the match noise along and across a direction of each match, as in `covariance_b`."""
     repeated: float = 0.0
-    """Share of the image, from the left, whose texture repeats: its matches are all off by `period_px`."""
+    """Share of the image, from the left, with repeated texture: its matches are off by `period_px`."""
     period_px: tuple[float, float] = (20.0, 0.0)
     camera: Camera = field(
         default_factory=lambda: Camera(320, 240, np.array([[250.0, 0, 159.5], [0, 250, 119.5], [0, 0, 1]]))
@@ -106,14 +106,14 @@ class World:
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(3))
 
     def __post_init__(self) -> None:
-        """Look like something: the image is a chequered board."""
+        """Complete the fields; images show a checkerboard."""
         self.rig = self.rig or StereoRig.rectified(self.camera, 0.2)
         self._panels = room(self.size) if self.panels is None else self.panels
         row, column = np.mgrid[0 : self.camera.height, 0 : self.camera.width] // CELL
         self._view = np.asarray(60 + 120 * ((row + column) % 2), np.uint8)
 
     def frame(self, index: int, period_s: float = 0.1) -> Frame:
-        """A frame with right image and depth. The images hold their index, for the matcher."""
+        """A frame with right image and depth. The first pixels encode the index, for the matcher."""
         left, right = self._view.copy(), self._view.copy()
         left[0, :2], right[0, :2] = (index, 0), (index, 1)
         depth = self._depth_image(index) if self.depth_images else None
@@ -121,11 +121,11 @@ class World:
         return Frame(stamp_ns, left, self.camera, right, depth, self.rig)
 
     def frames(self) -> Iterator[Frame]:
-        """All that arrive."""
+        """All frames that are not dropped."""
         return (self.frame(index) for index in range(len(self.poses)) if index not in self.dropped)
 
     def depth(self, T_world_camera: NDArray[np.float64], pixels: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(N,) z at which the directions of (N, 2) pixels meet something, at frame 0."""
+        """(N,) depth z at (N, 2) pixels, at frame 0."""
         return self._meet(0, T_world_camera, pixels)[0]
 
     def extract(self, image: NDArray[np.uint8]) -> tuple[int, int]:
@@ -139,7 +139,7 @@ class World:
         return self.poses[index] @ (self.rig.T_left_right if is_right else np.eye(4))
 
     def match(self, features_a: tuple[int, int], features_b: tuple[int, int]) -> Matches:
-        """Project the cells of a into b, with noise and outliers; nothing is seen in blind frames."""
+        """Project the cells of a into b, with noise and outliers; no matches in blind frames."""
         points_a = self._cells() if not {features_a[0], features_b[0]} & self.blind else np.zeros((0, 2))
         z, panel = self._meet(features_a[0], self.pose(features_a), points_a)
         textured = (
@@ -177,7 +177,7 @@ class World:
         return CELL * np.column_stack([column, row]) + (CELL - 1) / 2
 
     def _depth_image(self, index: int) -> NDArray[np.float32]:
-        """(H, W) z of all pixels, 0 where there is nothing; neighboring pixels of a depth camera err together."""
+        """(H, W) depth z, 0 without a surface; the noise of neighboring pixels is correlated."""
         y, x = np.mgrid[0 : self.camera.height, 0 : self.camera.width]
         depth = self._meet(index, self.poses[index], np.column_stack([x.ravel(), y.ravel()]))[0].reshape(y.shape)
         blocks = self.rng.standard_normal((self.camera.height // CELL + 1, self.camera.width // CELL + 1))
@@ -187,7 +187,7 @@ class World:
     def _meet(
         self, index: int, T_world_camera: NDArray[np.float64], pixels: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """(N,) z at which the directions of (N, 2) pixels first meet a panel, infinite if none, and which."""
+        """(N,) depth z of the nearest panel at (N, 2) pixels, infinite without one, and its index."""
         directions = np.column_stack([self.camera.normalize(pixels), np.ones(len(pixels))])
         depths = []
         for panel in self._panels:
@@ -203,7 +203,7 @@ class World:
         z: NDArray[np.float64],
         panel: NDArray[np.int64],
     ) -> NDArray[np.float64]:
-        """(N, 3) points that image a sees at depth z, in camera b; they have moved with their panels."""
+        """(N, 3) points of image a at depth z in camera b, including the motion of their panels."""
         points = np.column_stack([self.camera.normalize(pixels), np.ones(len(pixels))])
         points *= np.where(np.isfinite(z), z, 1.0)[:, None]
         in_b = np.zeros_like(points)
@@ -214,7 +214,7 @@ class World:
         return in_b
 
     def _covariances(self, count: int) -> NDArray[np.float64]:
-        """(N, 2, 2) covariances of matches, as multiples of a typical one."""
+        """(N, 2, 2) covariances of matches, relative to a typical one."""
         if self.uneven == 1.0:
             return np.tile(np.eye(2), (count, 1, 1))
         angle = self.rng.uniform(0, np.pi, count)

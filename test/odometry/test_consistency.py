@@ -1,4 +1,4 @@
-"""The covariances are those of the errors: normalised estimation error squared (NEES) over simulated runs.
+"""The covariances are those of the errors: normalized estimation error squared (NEES) over simulated runs.
 
 Bar-Shalom, Li and Kirubarajan, Estimation with Applications to Tracking and Navigation, section 5.4: the mean over N
 runs of e' C^-1 e, of errors e with d degrees of freedom and covariance C, is chi-square with N d degrees of freedom,

@@ -117,16 +117,16 @@ class Rendered:
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     """A camera that moves forward, right, and turns before a wall and a nearer board."""
     path = tmp_path_factory.mktemp("rendered") / "sequences" / "00"
-    walls = [(6.0, _texture(1), -8.0), (3.0, _texture(2), -8.8)]  # depth, picture, left edge in metres
+    walls = [(6.0, _texture(1), -8.0), (3.0, _texture(2), -8.8)]  # depth, picture, left edge in meters
     poses = []
     for index in range(FRAMES):
         R = Rotation.from_euler("y", 0.4 * index, degrees=True).as_matrix()
-        centre = np.array([0.02, 0.0, 0.05]) * index
-        poses.append(np.block([[R, centre[:, None]], [np.zeros(3), 1.0]]))
+        center = np.array([0.02, 0.0, 0.05]) * index
+        poses.append(np.block([[R, center[:, None]], [np.zeros(3), 1.0]]))
         for side in range(2):
             file = path / f"image_{side}" / f"{index:06d}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(file), _view(walls, R, centre + R @ [BASELINE * side, 0, 0]))
+            cv2.imwrite(str(file), _view(walls, R, center + R @ [BASELINE * side, 0, 0]))
     rows = (f"P{c}: {FOCAL} 0 {K[0, 2]} {-FOCAL * BASELINE * c} 0 {FOCAL} {K[1, 2]} 0 0 0 1 0\n" for c in range(2))
     (path / "calib.txt").write_text("".join(rows))
     (path / "times.txt").write_text("".join(f"{1 + 0.1 * index:.1f}\n" for index in range(FRAMES)))
@@ -179,19 +179,19 @@ def half_size_way_back(rendered: Rendered, tmp_path_factory: pytest.TempPathFact
 
 
 def _texture(seed: int) -> np.ndarray:
-    """A (1200, 1600) picture with structure at many scales; 100 pixels are a metre."""
+    """A (1200, 1600) picture with structure at many scales; 100 pixels are a meter."""
     rng = np.random.default_rng(seed)
     layers = [cv2.resize(rng.random((1200 // s, 1600 // s)), (1600, 1200)) for s in (4, 8, 20, 50, 200)]
     return cv2.normalize(sum(layers), None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
 
 
-def _view(walls: list[tuple[float, np.ndarray, float]], R: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """Draw walls that face the world's z axis, the farthest first, as seen from T_world_camera = (R, centre)."""
+def _view(walls: list[tuple[float, np.ndarray, float]], R: np.ndarray, center: np.ndarray) -> np.ndarray:
+    """Draw walls that face the world's z axis, the farthest first, as seen from T_world_camera = (R, center)."""
     image = np.zeros((HEIGHT, WIDTH), np.uint8)
     for depth, picture, left in walls:
-        metres = np.array([[0.01, 0, left], [0, 0.01, -6.0], [0, 0, 1]])
-        plane = np.column_stack([R.T[:, 0], R.T[:, 1], R.T @ ([0, 0, depth] - centre)])
-        H = K @ plane @ metres
+        meters = np.array([[0.01, 0, left], [0, 0.01, -6.0], [0, 0, 1]])
+        plane = np.column_stack([R.T[:, 0], R.T[:, 1], R.T @ ([0, 0, depth] - center)])
+        H = K @ plane @ meters
         seen = cv2.warpPerspective(np.ones_like(picture), H, (WIDTH, HEIGHT))
         image = np.where(seen, cv2.warpPerspective(picture, H, (WIDTH, HEIGHT), flags=cv2.INTER_AREA), image)
     return image

@@ -65,7 +65,7 @@ def test_a_running_node_is_controlled(ros, program, tmp_path, rendered, assert_c
         saved = read_tum(file)
         np.testing.assert_allclose(saved.positions, [m["position"] for m in part], atol=1e-6)
         np.testing.assert_allclose(saved.stamps_ns, [m["stamp_ns"] for m in part], atol=1000)
-    # Half a metre a second is believed at first, then it is impossible and the camera is lost.
+    # Half a meter a second is within the limit at first, then it is impossible and the camera is lost.
     variances = np.array([m["pose_covariance"][0] for m in odometry])
     assert variances[2 * FRAMES - 1] > 10 * variances[FRAMES - 1]
 

@@ -118,7 +118,7 @@ def test_a_camera_restarts_at_another_resolution_and_a_killed_node_is_replaced(s
 
 
 def test_a_publisher_of_another_quality_of_service_is_told_in_log_and_diagnostics(ros, program):
-    # Simulated time stands still, as nobody publishes it; the watchdog goes by its own.
+    # Simulated time is not published; the watchdog uses the steady clock.
     node = ros.node(mode="mono", qos="reliable", input_timeout=1.0, use_sim_time="true")
     expected = "no image on /loftr/image for 1 s: it has 1 publisher (best effort) and qos is reliable; set qos to auto"
     code, said, errors = ros.run(program("misbehave.py"), "best-effort", expected)

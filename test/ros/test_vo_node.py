@@ -14,7 +14,7 @@ from loftr_ros.loftr.weights.checkpoints import load_model, save_model
 from loftr_ros.ros.transforms.frames import camera_in_base, camera_pose
 
 CAMERA = {"camera_x": 0.2, "camera_z": 0.5, "camera_pitch": 0.1}
-STEP = np.hypot(0.02, 0.05)  # metres a frame of the rendered sequence
+STEP = np.hypot(0.02, 0.05)  # meters a frame of the rendered sequence
 LOSSLESS = {"qos": "reliable", "process_every_frame": "true"}
 
 
@@ -83,7 +83,7 @@ def test_a_rate_that_cannot_be_reached_over_dds(ros, program, tmp_path, rendered
 
 
 def test_a_fast_path_that_is_left_over_dds(ros, program, tmp_path, rendered):
-    """A checkpoint whose numbers float16 cannot hold: the odometry goes on in float32, and the diagnostics say so."""
+    """With a checkpoint outside the range of float16, odometry continues in float32 with a diagnostics message."""
     model = load_model("compact")
     block = model.backbone.layer3[0]
     with torch.no_grad():
@@ -103,7 +103,7 @@ def test_a_fast_path_that_is_left_over_dds(ros, program, tmp_path, rendered):
 
 
 def assert_pose_follows(odometry, truth):
-    """The base moves as the ground truth says the camera does, in metres."""
+    """The base moves as the ground truth says the camera does, in meters."""
     T_base_camera = camera_in_base(*(CAMERA.get(f"camera_{n}", 0.0) for n in ("x", "y", "z", "roll", "pitch", "yaw")))
     T = np.tile(np.eye(4), (len(odometry), 1, 1))
     T[:, :3, :3] = Rotation.from_quat([m["quaternion"] for m in odometry]).as_matrix()
@@ -141,7 +141,7 @@ def test_mono_on_recorded_images_over_dds(ros, program, tmp_path, recorded, loft
     np.testing.assert_allclose(topic.poses, read_tum(tmp_path / "trajectory.tum").poses, atol=1e-3)
 
 
-def test_mono_in_metres_by_wheels_over_dds(ros, program, tmp_path, rendered, assert_consumers_take):
+def test_mono_in_meters_by_wheels_over_dds(ros, program, tmp_path, rendered, assert_consumers_take):
     wheels = ros.start(program("wheels.py"), STEP / 0.1, 2.5)
     found, (code, errors) = played(ros, program, tmp_path, rendered, "mono", scale_source="odometry")
     assert wheels.wait(timeout=60) == 0, wheels.stderr.read()
@@ -149,7 +149,7 @@ def test_mono_in_metres_by_wheels_over_dds(ros, program, tmp_path, rendered, ass
     for message in found["odometry"]:
         assert_consumers_take(message)
     first, last = (np.array(found["odometry"][index]["twist"]) for index in (1, -1))
-    # Before the wheels are asked, in units of the distance of the walls, which are several metres off.
+    # Before the wheels are asked, in units of the distance of the walls, which are several meters off.
     assert np.linalg.norm(first[:3]) < 0.5 * STEP / 0.1
     assert np.linalg.norm(last[:3]) == pytest.approx(STEP / 0.1, rel=0.2)
 

@@ -114,7 +114,7 @@ def test_raw_stereo(tmp_path: Path, write_calibration: Callable[..., None]) -> N
     frame = next(iter(open_sequence(tmp_path, "stereo")))
     assert frame.right is not None
     assert frame.rig is not None
-    left, right = (_centre_of_mass(image) for image in (frame.image, frame.right))
+    left, right = (_center_of_mass(image) for image in (frame.image, frame.right))
     R_left, _ = cv2.Rodrigues(np.array([0.02, 0.01, 0.014]))
     in_left = R_left.T @ point
     np.testing.assert_allclose(left, frame.camera.project(in_left[None])[0], atol=0.1)
@@ -122,7 +122,7 @@ def test_raw_stereo(tmp_path: Path, write_calibration: Callable[..., None]) -> N
     np.testing.assert_allclose(right, frame.rig.project(rays, np.array([1 / in_left[2]]))[0], atol=0.2)
 
 
-def _centre_of_mass(image: np.ndarray) -> np.ndarray:
+def _center_of_mass(image: np.ndarray) -> np.ndarray:
     v, u = np.mgrid[: image.shape[0], : image.shape[1]]
     weights = image / image.sum()
     return np.array([(u * weights).sum(), (v * weights).sum()])

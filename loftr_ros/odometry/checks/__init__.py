@@ -1,1 +1,1 @@
-"""The input checked against itself: what images, matches and motion say of calibration, depth and synchronization."""
+"""Input checks: faults of driver, calibration, depth and synchronization, from images, matches and motion."""

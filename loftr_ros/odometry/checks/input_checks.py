@@ -1,11 +1,11 @@
-"""All checks of the input, fed by `VisualOdometry` with what it computes anyway."""
+"""All input checks, on images, matches and motions that `VisualOdometry` computes anyway."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from loftr_ros.matches import Matches
-from loftr_ros.odometry.checks.depth.depth_times import DepthTimes
+from loftr_ros.odometry.checks.depth.depth_delay import DepthDelay
 from loftr_ros.odometry.checks.depth.depth_unit_check import DepthUnitCheck
 from loftr_ros.odometry.checks.depth.registration_check import RegistrationCheck
 from loftr_ros.odometry.checks.depth.repeated_depth import RepeatedDepth
@@ -14,47 +14,48 @@ from loftr_ros.odometry.checks.input_fault import InputWarning
 from loftr_ros.odometry.checks.lens_check import LensCheck
 from loftr_ros.odometry.checks.repeated_images import RepeatedImages
 from loftr_ros.odometry.checks.row_check import RowCheck
+from loftr_ros.odometry.checks.stationary_matches import StationaryMatches
 from loftr_ros.odometry.checks.stereo.disparity_check import DisparityCheck
 from loftr_ros.odometry.checks.stereo.stereo_check import StereoCheck
-from loftr_ros.odometry.checks.still_scene import StillScene
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.mapping.keyframe import Keyframe
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.states import TrackingState
 
-# Checks that accumulate evidence run on each of the first frames and motions, then on every third, in turns: faults are
-# found without delay at the start, and within seconds later.
-_SOON, _EVERY = 12, 3
-# Lengths from depth images of another camera: 30 % too short in the corridor; 25 % too long with a wrong distortion.
+# Number of frames and motions after which accumulating checks run on every third only, in turns, to bound the cost:
+# faults are detected at once at the start, and within seconds later.
+_DENSE_COUNT, _CADENCE = 12, 3
+# Relative standard deviation of lengths with unregistered depth: 30 % too short with depth of another camera
+# (corridor), 25 % too long with a wrong distortion.
 _UNREGISTERED_SIGMA = 0.3
-# ... and from depth images of up to 3 frames before: up to 6 % too short there.
-_OTHER_TIME_SIGMA = 0.05
+# ... and with delayed depth: up to 6 % too short for up to 3 frames (corridor).
+_DELAYED_SIGMA = 0.05
 
 
 class InputChecks:
-    """Accumulates evidence over frames.
+    """Runs all checks over frames, pairs and motions.
 
     Attributes:
-        repeated: which images of the last frame are those of the one before.
+        repeated: repetitions of images.
     """
 
     def __init__(self) -> None:
-        """Start without any evidence."""
+        """Start without frames."""
         self.repeated = RepeatedImages()
         self._rows = RowCheck()
-        self._fixed_pattern, self._still_scene = FixedPattern(), StillScene()
+        self._fixed_pattern, self._stationary_matches = FixedPattern(), StationaryMatches()
         self._stereo, self._disparity = StereoCheck(), DisparityCheck()
         self._depth_unit, self._repeated_depth = DepthUnitCheck(), RepeatedDepth()
-        self._registration, self._depth_times = RegistrationCheck(), DepthTimes()
+        self._registration, self._depth_delay = RegistrationCheck(), DepthDelay()
         self._lens = LensCheck()
         self._frames = self._motions = 0
 
     def add_frame(self, frame: Frame, state: TrackingState | None) -> None:
-        """Take the images of a frame, before anything is computed from them, and the state that the last one led to."""
+        """Add the images of a frame before tracking, and the tracking state of the last frame."""
         self.repeated.add(frame, state)
         self._repeated_depth.add_frame(frame, self.repeated.is_equal)
-        self._depth_times.add_frame(frame)
+        self._depth_delay.add_frame(frame)
         self._frames += 1
         if _is_due(self._frames, 0):
             self._rows.add_frame(frame.image)
@@ -62,17 +63,17 @@ class InputChecks:
             self._depth_unit.add_depth(frame.depth)
 
     def add_pair(self, frame: Frame, matches: Matches) -> None:
-        """Take a stereo pair.
+        """Add a stereo pair.
 
         Args:
-            frame: whose left and right image were matched.
-            matches: left to right, polished, outliers included.
+            frame: frame of the pair.
+            matches: left to right, refined, outliers included.
         """
         self._stereo.add_pair(frame, matches)
 
     @property
     def pair_gives_depth(self) -> bool:
-        """Whether the disparities of the last stereo pair may be depth: those of swapped images are something else."""
+        """Whether the last stereo pair gives valid depth: not with swapped images, or images of different times."""
         return self._stereo.gives_depth
 
     def add_motion(
@@ -80,59 +81,61 @@ class InputChecks:
         keyframe: Keyframe[Any],
         frame: Frame,
         matches: Matches,
-        rays: NormalizedMatches,
+        normalized: NormalizedMatches,
         motion: RelativePoseEstimate,
     ) -> None:
-        """Take a motion that was measured.
+        """Add a measured motion.
 
         Args:
-            keyframe: image a of the matches, with the depth that they used.
+            keyframe: image a of the matches, with its depth.
             frame: image b.
-            matches: polished, outliers included.
-            rays: the same, with the depth that they used.
-            motion: what they say.
+            matches: refined, outliers included.
+            normalized: the same matches, normalized, with the depth used.
+            motion: estimate from the matches.
         """
         self._repeated_depth.add_motion(keyframe, frame, matches, motion)
         self._motions += 1
         if _is_due(self._motions, 0):
-            self._fixed_pattern.add_motion(frame.camera, matches, rays, motion)
-        self._still_scene.add_motion()
+            self._fixed_pattern.add_motion(frame.camera, matches, normalized, motion)
+        self._stationary_matches.add_motion()
         if self._stereo.has_pairs and _is_due(self._motions, 1):
-            self._disparity.add_motion(keyframe, frame, rays, motion)
-        self._lens.add_motion(rays, frame.camera, motion)
+            self._disparity.add_motion(keyframe, frame, normalized, motion)
+        self._lens.add_motion(normalized, frame.camera, motion)
         if keyframe.frame.depth is not None:
-            self._registration.add_motion(matches.points_a, rays, keyframe.frame.depth, frame.camera.focal, motion)
-            self._depth_times.add_motion(keyframe, matches, rays, motion)
+            self._registration.add_motion(
+                matches.points_a, normalized, keyframe.frame.depth, frame.camera.focal, motion
+            )
+            self._depth_delay.add_motion(keyframe, matches, normalized, motion)
 
-    def add_still(self, frame: Frame, matches: Matches) -> None:
-        """Take a frame in which the camera stands still, by its matches."""
-        self._still_scene.add_still(frame, matches)
+    def add_stationary(self, frame: Frame, matches: Matches) -> None:
+        """Add a frame without image motion, and its matches."""
+        self._stationary_matches.add_stationary(frame, matches)
 
     def length_sigma(self, frame: Frame, distance: float) -> float:
-        """Return the standard deviation, as a share, of one factor on all lengths that the faults found so far cause.
+        """Return the relative standard deviation of all lengths from the faults detected so far.
 
         Args:
-            frame: with the rig of the pair.
-            distance: median distance of what it shows.
+            frame: with the stereo rig.
+            distance: median distance of its points, meters.
         """
         sigma = max(self._lens.length_sigma, _UNREGISTERED_SIGMA if self._registration.warning else 0.0)
-        sigma = max(sigma, _OTHER_TIME_SIGMA if self._depth_times.warning else 0.0)
+        sigma = max(sigma, _DELAYED_SIGMA if self._depth_delay.warning else 0.0)
         if frame.rig is None:
             return sigma
-        # A calibration that is off across the epipolar lines is likely to be off along them by as much.
+        # A calibration error across the epipolar lines is likely as large along them.
         error_px = max(self._stereo.misalignment_px, abs(self._disparity.offset_px))
         return max(sigma, error_px * distance / (frame.rig.right.focal * frame.rig.baseline))
 
     @property
     def warnings(self) -> tuple[InputWarning, ...]:
-        """The faults that the evidence shows now. Of two checks that see one fault, the one that names the cause."""
+        """Current warnings. If two checks detect one fault, the more specific one."""
         found = (
             *self.repeated.warnings,
             self._rows.warning,
-            self._fixed_pattern.warning or self._still_scene.warning,
+            self._fixed_pattern.warning or self._stationary_matches.warning,
             self._stereo.warning or self._disparity.warning,
             self._depth_unit.warning,
-            self._repeated_depth.warning or self._depth_times.warning,
+            self._repeated_depth.warning or self._depth_delay.warning,
             self._registration.warning,
             self._lens.warning,
         )
@@ -140,4 +143,4 @@ class InputChecks:
 
 
 def _is_due(count: int, turn: int) -> bool:
-    return count <= _SOON or count % _EVERY == turn
+    return count <= _DENSE_COUNT or count % _CADENCE == turn

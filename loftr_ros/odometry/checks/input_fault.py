@@ -1,4 +1,4 @@
-"""What may be wrong with the input, by name, and the figure that shows it."""
+"""Faults of the input, and warnings with measured values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class InputFault(Enum):
-    """A fault of the camera, its calibration or its driver that the images show."""
+    """Detectable fault of camera, calibration or driver."""
 
     INTERLACED = "interlaced images"
     BAYER = "Bayer mosaic"
@@ -30,11 +30,11 @@ class InputFault(Enum):
 
 @dataclass(frozen=True)
 class InputWarning:
-    """A fault that was measured.
+    """Warning of a detected fault.
 
     Attributes:
-        fault: which one.
-        text: one sentence without a full stop: the measured figure, the likely cause, and what to do about it.
+        fault: the fault.
+        text: one sentence without a full stop: measured value, likely cause, and fix.
     """
 
     fault: InputFault

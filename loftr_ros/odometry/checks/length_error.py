@@ -1,34 +1,35 @@
-"""Covariance of a length error that all motions have in common, as a faulty calibration or depth makes it.
+"""Covariance of a scale error common to all motions, as from a faulty calibration or depth.
 
-Errors of single motions are independent, and their variances add up. One factor on all lengths adds up linearly
-instead: the error of a position is a share of its distance from the origin, whatever the number of motions.
+Independent errors of single motions accumulate like a random walk. A common scale error accumulates linearly: the error
+of a position is proportional to its distance from the origin, for any number of motions.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-# Rotation error per unit of parallax that is explained wrongly: a depth image of another camera turns the estimate by
-# 4 degrees on a way of three times the depth, at a length error of 30 % (corridor).
+from loftr_ros.arrays import Array
+
+# Rotation error, radians, per wrongly explained parallax: depth images of another camera caused 4 degrees over a
+# distance of three times the depth, at a scale error of 30 % (corridor).
 _ROTATION_SHARE = 0.1
 
 
 class LengthError:
-    """Keeps the standard deviations that faulty input has caused so far."""
+    """Accumulated standard deviations of position and rotation from scale errors."""
 
     def __init__(self) -> None:
-        """Start without any."""
+        """Start without errors."""
         self._sigma = 0.0
         self._position_sigma, self._rotation_sigma = 0.0, 0.0
 
-    def update(self, sigma: float, position: NDArray[np.float64], distance: float) -> None:
-        """Take what is known at a frame. What the error has done by then remains when its cause is gone.
+    def update(self, sigma: float, position: Array, distance: float) -> None:
+        """Update at a frame. The accumulated error remains after its cause has ended.
 
         Args:
-            sigma: standard deviation of the factor on all lengths, as a share; 0: the input is as it should be.
-            position: (3,) of the camera in odom.
-            distance: median distance of what it sees.
+            sigma: relative standard deviation of the scale; 0: no fault.
+            position: (3,) of the camera in odom, units.
+            distance: median distance of the points, units.
         """
         self._sigma = sigma
         if sigma > 0:
@@ -36,11 +37,11 @@ class LengthError:
             self._rotation_sigma = min(_ROTATION_SHARE * self._position_sigma / max(distance, 1e-9), np.pi)
 
     @property
-    def pose_covariance(self) -> NDArray[np.float64]:
-        """(6, 6) what it adds to the covariance of a pose in odom; isotropic, since the direction suffers, too."""
+    def pose_covariance(self) -> Array:
+        """(6, 6) covariance to add to that of a pose in odom; isotropic, as the direction is affected, too."""
         return np.diag(np.repeat([self._position_sigma, self._rotation_sigma], 3) ** 2)
 
-    def twist_covariance(self, twist: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what it adds to the (6, 6) covariance of a twist."""
+    def twist_covariance(self, twist: Array) -> Array:
+        """Return the (6, 6) covariance to add to that of a (6,) twist."""
         speed = float(np.linalg.norm(twist[:3]))
         return np.diag(np.append(np.repeat((self._sigma * speed) ** 2, 3), np.zeros(3)))

@@ -1,10 +1,9 @@
-"""Focal length and radial distortion that the epipolar geometry of many motions asks for.
+"""Self-calibration of focal length and radial distortion, to detect a wrong lens calibration.
 
-A wrong lens leaves epipolar residuals that no pose explains: near the center they agree with one pose, in the corners
-with another. `epipolar` tells how the focal length and the distortion change the residuals, so one step of a robust
-Gauss-Newton over the pose of each frame, which is eliminated (Schur complement), and the two numbers, which all frames
-have in common, estimates them: self-calibration (Faugeras, Luong and Maybank, ECCV 1992) with two unknowns. Straight
-driving tells no focal length, and pure rotation tells neither.
+With a wrong calibration no pose explains the epipolar residuals of both the center and the corners. One robust
+Gauss-Newton step estimates both intrinsics from the residuals of many motions, with the pose of each frame eliminated
+(Schur complement): self-calibration (Faugeras, Luong and Maybank, ECCV 1992) with two unknowns. The focal length is not
+observable in straight driving, and neither of them in pure rotation.
 """
 
 from __future__ import annotations
@@ -12,78 +11,83 @@ from __future__ import annotations
 from collections import deque
 
 import numpy as np
-from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.checks.epipolar import LENS, POSE, linearized, with_fixed_length
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
-from loftr_ros.odometry.checks.thinning import thinned
+from loftr_ros.odometry.checks.subsampling import subsampled
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.geometry.robust import cauchy_weights
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 
-# Sliding window of motions, and matches used of each.
-_MOTIONS, _MANY = 200, 500
-# After this number of motions only every third is used, which bounds the cost: one takes 0.4 ms.
-_SOON, _EVERY = 12, 3
-# Least number of motions for a warning: the sandwich covariance of fewer is too small (five motions of the kitchen gave
-# 1.36 times the focal length at 6.8 sigma, ten of the corridor 0.66 times at 5: standard deviations are twice as large
-# at ten motions). Least median parallax of a motion, pixels: below, epipolar lines are noise.
-_LEAST_MOTIONS, _LEAST_PARALLAX_PX = 10, 2.0
+# Sliding window of motions, and number of matches used of each.
+_WINDOW, _MAX_MATCHES = 200, 500
+# Number of motions after which only every third is used, to bound the cost: one takes 0.4 ms.
+_DENSE_MOTIONS, _CADENCE = 12, 3
+# Number of motions for a warning: the sandwich covariance of fewer is too small (five motions of the kitchen gave 1.36
+# times the focal length at 6.8 sigma, ten of the corridor 0.66 times at 5: standard deviations are twice as large at
+# ten motions). Lower bound of the median parallax of a motion, pixels: below, epipolar lines are noise.
+_MIN_MOTIONS, _MIN_PARALLAX_PX = 10, 2.0
 # Prior standard deviations of log f and k1.
 _PRIOR = np.array([0.5, 0.3])
-# A fault exceeds these limits and this number of standard deviations. On all prefixes of the corridor, kitchen, desk,
-# KITTI 06 and rendered room at strides 1 to 5, the smaller share of both limits is at most 0.71 (focal length, kitchen)
-# and 0.78 (distortion, KITTI, whose calibration is known to be a little off: -6 % at 4.6 standard deviations).
-_LEAST_LOG_FOCAL = 0.12
-_LEAST_CORNER_SHIFT = 0.09  # of half the diagonal
-_SIGNIFICANT = 4.0
-# The curvature of the loss as a share of that of the reweighted residuals: 0.4 for normal residuals.
-_LEAST_CURVATURE = 0.3
+# Limits, which a fault exceeds, and its significance in standard deviations. On all prefixes of the corridor, kitchen,
+# desk, KITTI 06 and rendered room at strides 1 to 5, the smaller share of both limits is at most 0.71 (focal length,
+# kitchen) and 0.78 (distortion, KITTI, whose calibration is known to be inaccurate: -6 % at 4.6 standard deviations).
+_MAX_LOG_FOCAL = 0.12
+_MAX_CORNER_SHIFT = 0.09  # relative to half the diagonal
+_MIN_SIGNIFICANCE = 4.0
+# Lower bound of the curvature of the Cauchy loss relative to that of IRLS: 0.4 for normal residuals.
+_MIN_CURVATURE = 0.3
 
 
 class LensCheck:
-    """Accumulates the normal equations of the two numbers, and solves them."""
+    """Accumulates the normal equations of log focal length and k1 over motions, and solves them.
+
+    Attributes:
+        warning: of a wrong calibration; None without a fault.
+        length_sigma: relative standard deviation of all lengths, with a warning; else 0.
+    """
 
     def __init__(self) -> None:
-        """Start with no evidence."""
-        self._information: deque[NDArray[np.float64]] = deque(maxlen=_MOTIONS)
-        self._gradients: deque[NDArray[np.float64]] = deque(maxlen=_MOTIONS)
+        """Start without motions."""
+        self._information: deque[Array] = deque(maxlen=_WINDOW)
+        self._gradients: deque[Array] = deque(maxlen=_WINDOW)
         self._K = np.zeros((3, 3))
         self._eligible = 0
         self.warning: InputWarning | None = None
-        self.length_sigma = 0.0  # as a share of all lengths, where there is a warning
+        self.length_sigma = 0.0
 
-    def add_motion(self, rays: NormalizedMatches, camera: Camera, motion: RelativePoseEstimate) -> None:
-        """Take a motion and its N matches; another camera matrix discards the evidence."""
+    def add_motion(self, matches: NormalizedMatches, camera: Camera, motion: RelativePoseEstimate) -> None:
+        """Add a motion and its N matches; a changed camera matrix resets the estimate."""
         if not np.array_equal(camera.K, self._K):
             self._information.clear()
             self._gradients.clear()
             self._K, self.warning, self.length_sigma = camera.K, None, 0.0
-        if motion.observable is ObservableDof.ROTATION_ONLY or motion.parallax_px < _LEAST_PARALLAX_PX:
+        if motion.observable is ObservableDof.ROTATION_ONLY or motion.parallax_px < _MIN_PARALLAX_PX:
             return
         self._eligible += 1
-        if len(self._gradients) >= _SOON and self._eligible % _EVERY:
+        if len(self._gradients) >= _DENSE_MOTIONS and self._eligible % _CADENCE:
             return
-        inliers = rays.select(thinned(motion.inliers, _MANY))
+        inliers = matches.select(subsampled(motion.inliers, _MAX_MATCHES))
         H, g = normal_equations(inliers, motion.T_keyframe_camera, motion.noise_px / camera.focal)
         self._information.append(H)
         self._gradients.append(g)
-        if len(self._gradients) >= _LEAST_MOTIONS:
+        if len(self._gradients) >= _MIN_MOTIONS:
             value, sigma = self._estimate()
-            # The matches with one keyframe err alike, which a few motions do not show.
-            few = 1.0 + _LEAST_MOTIONS / len(self._gradients)
-            self.warning = _judged(camera, value, few * sigma)
-            # An image point that is off by a share of its distance from the center is off by that much in meters.
+            # Inflate: matches with one keyframe have correlated errors, which few motions do not show.
+            inflation = 1.0 + _MIN_MOTIONS / len(self._gradients)
+            self.warning = _warning(camera, value, inflation * sigma)
+            # A relative error of the distance of an image point from the center is the same relative error of lengths.
             errors = abs(value[0]), abs(value[1]) * _half_diagonal(camera) ** 2 / camera.focal**2
             self.length_sigma = float(max(errors)) if self.warning else 0.0
 
-    def _estimate(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return (log f, k1) and standard deviations.
+    def _estimate(self) -> tuple[Array, Array]:
+        """Return (log f, k1) and their standard deviations.
 
-        Those of normal, independent residuals, or those that the scatter of the motions shows (sandwich estimator,
-        White 1982), whichever is larger.
+        Those of independent normal residuals, or of the scatter over motions (sandwich estimator, White 1982); the
+        larger of both.
         """
         H, g = np.array(self._information), np.array(self._gradients)
         inverse = np.linalg.inv(H.sum(axis=0) + np.diag(_PRIOR**-2.0))
@@ -92,15 +96,15 @@ class LensCheck:
         return value, np.sqrt(np.maximum(np.diag(inverse), (scatter**2).sum(axis=1)))
 
 
-def _judged(camera: Camera, value: NDArray[np.float64], sigma: NDArray[np.float64]) -> InputWarning | None:
+def _warning(camera: Camera, value: Array, sigma: Array) -> InputWarning | None:
     log_focal, k1 = value
     half_diagonal = _half_diagonal(camera)
     corner = k1 * (half_diagonal / camera.focal) ** 2
-    significant = np.abs(value) / sigma
-    wrong = (np.abs([log_focal, corner]) > (_LEAST_LOG_FOCAL, _LEAST_CORNER_SHIFT)) & (significant > _SIGNIFICANT)
+    significance = np.abs(value) / sigma
+    wrong = (np.abs([log_focal, corner]) > (_MAX_LOG_FOCAL, _MAX_CORNER_SHIFT)) & (significance > _MIN_SIGNIFICANCE)
     if not wrong.any():
         return None
-    if np.argmax(significant * wrong) == 0:
+    if np.argmax(significance * wrong) == 0:
         return InputWarning(
             InputFault.FOCAL_LENGTH,
             f"the motion of the images asks for a focal length about {np.exp(log_focal):.2f} times the calibration's "
@@ -118,22 +122,20 @@ def _half_diagonal(camera: Camera) -> float:
     return float(np.hypot(camera.width, camera.height)) / 2.0
 
 
-def normal_equations(
-    rays: NormalizedMatches, T_a_b: NDArray[np.float64], noise: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (2, 2) information and (2,) gradient of (log f, k1), the pose eliminated.
+def normal_equations(matches: NormalizedMatches, T_a_b: Array, noise: float) -> tuple[Array, Array]:
+    """Return the (2, 2) information and (2,) gradient of (log f, k1), with the pose eliminated.
 
     Args:
-        rays: N matches that agree with the pose.
+        matches: N inliers of the pose.
         T_a_b: (4, 4).
-        noise: standard deviation of a coordinate of a match, on the plane z = 1.
+        noise: standard deviation of a normalized coordinate of a match.
     """
-    residual, J = linearized(rays, T_a_b)
+    residual, J = linearized(matches, T_a_b)
     residual, J = residual / noise, J / noise
     weight = cauchy_weights(residual**2)
     weighted = J * weight
     H, g = weighted @ J.T, -(weighted @ residual)
     curvature = float(((1.0 - residual**2) * weight**2).sum() / weight.sum())
-    H *= max(curvature, _LEAST_CURVATURE)  # else the step would be too short
+    H *= max(curvature, _MIN_CURVATURE)  # over-relaxation: IRLS overestimates the curvature
     pose = np.linalg.solve(with_fixed_length(H[POSE, POSE], T_a_b[:3, 3]), H[POSE, LENS]).T
     return H[LENS, LENS] - pose @ H[POSE, LENS], g[LENS] - pose @ g[POSE]

@@ -14,7 +14,7 @@ _MAX_SKEW = 0.02  # of fx
 # Images squeezed to half their width, such as side-by-side stereo, have fx = fy / 2.
 _MAX_ASPECT, _USUAL_ASPECT = 2.5, 1.1  # fx / fy or fy / fx
 # A shorter focal length is not in pixels: even a fisheye of 360 degrees has 0.16.
-_LEAST_FOCAL = 0.05  # of the image side
+_MIN_FOCAL = 0.05  # of the image side
 _USUAL_OFF_CENTER = 0.15  # of the image side
 _USUAL_FIELD_OF_VIEW = (10.0, 150.0)  # degrees along the longer side, of all but fisheye lenses
 _USUAL_BASELINE = (0.002, 3.0)  # meters
@@ -33,7 +33,7 @@ def impossible(camera: Camera) -> str | None:
             f"The camera matrix is {K.tolist()}; it must be fx 0 cx, 0 fy cy, 0 0 1: calibrate (a rotation must not "
             "be multiplied into P)."
         )
-    if K[0, 0] < _LEAST_FOCAL * width and K[1, 1] < _LEAST_FOCAL * height:
+    if K[0, 0] < _MIN_FOCAL * width and K[1, 1] < _MIN_FOCAL * height:
         return _other_unit(camera)
     if not 1 / _MAX_ASPECT <= K[0, 0] / K[1, 1] <= _MAX_ASPECT:
         return f"The focal lengths fx = {K[0, 0]:g} and fy = {K[1, 1]:g} are too different for one camera; calibrate."

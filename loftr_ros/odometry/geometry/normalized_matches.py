@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from loftr_ros.arrays import Array
 
 # Lower bound of the standard deviation of a match, pixels: residuals of a near-perfect fit underestimate it.
-LEAST_NOISE_PX = 0.03
+MIN_NOISE_PX = 0.03
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from loftr_ros.odometry.states import LostReason
 _SMALL_PIXELS = 160 * 120
 # Gray levels that count as black and white, and the shares of the image above which it is dark or overexposed.
 _BLACK, _WHITE, _TOO_DARK, _TOO_BRIGHT = 16, 250, 0.9, 0.5
-# Standard deviation of the gray levels of an image that shows noise only.
-_LEAST_CONTRAST = 2.0
+# Standard deviation of the gray levels below which an image is noise.
+_MIN_CONTRAST = 2.0
 # Share of the gradients of a sharp image below which an image is blurred; a change of view in video leaves more.
 _BLURRED = 0.55
 
@@ -57,9 +57,9 @@ class ImageQuality:
         )
 
     @property
-    def hopeless(self) -> bool:
+    def is_unusable(self) -> bool:
         """Whether the image has no texture, so there is nothing to match."""
-        return self.contrast < _LEAST_CONTRAST
+        return self.contrast < _MIN_CONTRAST
 
     def fault(self, reference: ImageQuality | None) -> LostReason | None:
         """Return the fault of the image; None if it has none.
@@ -71,7 +71,7 @@ class ImageQuality:
             return LostReason.DARK
         if self.bright > _TOO_BRIGHT:
             return LostReason.OVEREXPOSED
-        if self.hopeless:
+        if self.is_unusable:
             return LostReason.NO_TEXTURE
         if reference is not None and (self.sharpness < _BLURRED * reference.sharpness).any():
             return LostReason.BLURRED

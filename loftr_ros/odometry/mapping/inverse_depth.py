@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 from loftr_ros.arrays import Array
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.geometry.camera import Camera
-from loftr_ros.odometry.geometry.normalized_matches import LEAST_NOISE_PX, homogeneous, transfer, triangulate
+from loftr_ros.odometry.geometry.normalized_matches import MIN_NOISE_PX, homogeneous, transfer, triangulate
 from loftr_ros.odometry.geometry.robust import sigma_from_mad
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 
@@ -216,7 +216,7 @@ def depths_from_stereo(matches: Matches, camera: Camera, rig: StereoRig, thresho
     rest = residual - change[:, None] * slope
     inlier = across <= threshold_px
     noise = sigma_from_mad(np.sqrt(_mahalanobis(rest, covariance, rest))[inlier]) if inlier.any() else np.nan
-    sigma = max(noise, LEAST_NOISE_PX) / np.sqrt(information)
+    sigma = max(noise, MIN_NOISE_PX) / np.sqrt(information)
     return CellDepths.of(matches.cell_a, np.where(inlier, start + change, np.nan), sigma)
 
 

@@ -21,7 +21,7 @@ _GATE = 3.0
 # A local minimum competes with the best one if its cost is at most this share higher and its direction differs by more
 # than this angle. Errors of matches are correlated, so a likelihood ratio of the costs would be overconfident: in a
 # corridor the true direction cost 16 % more than one that was 57 degrees off.
-_COST_MARGIN, _LEAST_ANGLE = 0.25, np.radians(10.0)
+_COST_MARGIN, _MIN_ANGLE = 0.25, np.radians(10.0)
 
 
 def refine_direction(
@@ -72,7 +72,7 @@ def _competing(candidates: list[Array], costs: Array) -> tuple[Array | None, flo
     """
     directions = np.array([T[:3, 3] for T in candidates])
     best = int(costs.argmin())
-    others = np.flatnonzero(directions @ directions[best] < np.cos(_LEAST_ANGLE))
+    others = np.flatnonzero(directions @ directions[best] < np.cos(_MIN_ANGLE))
     if others.size == 0:
         return None, 0.0
     second = int(others[costs[others].argmin()])

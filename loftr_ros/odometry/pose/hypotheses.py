@@ -9,7 +9,7 @@ import numpy as np
 from loftr_ros.arrays import Array
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.geometry import se3
-from loftr_ros.odometry.geometry.normalized_matches import LEAST_NOISE_PX, NormalizedMatches, triangulate
+from loftr_ros.odometry.geometry.normalized_matches import MIN_NOISE_PX, NormalizedMatches, triangulate
 from loftr_ros.odometry.pose.baseline_length import length_ratio
 from loftr_ros.odometry.pose.direction import refine_direction
 from loftr_ros.odometry.pose.disparity_bias import DisparityBias
@@ -19,13 +19,13 @@ from loftr_ros.odometry.pose.residuals import LinearizedResiduals
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry, two_view_geometry, two_view_pose
 
 # Upper bound of the reprojection error of an inlier, pixels, however large the noise.
-LARGEST_ERROR_PX = 3.0
+MAX_ERROR_PX = 3.0
 # Least relative standard deviation of depth that a single camera has triangulated from its own motion: such depths have
 # errors in common from frame to frame, which no number of frames averages out.
 _TRIANGULATED_SIGMA = 0.15
 # Size of the subset of matches that tests a predicted pose.
 _SUBSET_SIZE = 300
-# Inlier ratio of a predicted pose, before (within LARGEST_ERROR_PX) and after its refinement. From a start farther off,
+# Inlier ratio of a predicted pose, before (within MAX_ERROR_PX) and after its refinement. From a start farther off,
 # the depths of a single camera may lead to another pose with many inliers.
 _MIN_PRIOR_RATIO = 0.8
 
@@ -58,7 +58,7 @@ class PoseProblem:
     @property
     def least_noise(self) -> float:
         """Lower bound of the same."""
-        return LEAST_NOISE_PX / self.focal
+        return MIN_NOISE_PX / self.focal
 
     @property
     def threshold(self) -> float:
@@ -68,7 +68,7 @@ class PoseProblem:
     @property
     def largest_error(self) -> float:
         """Upper bound of the error of an inlier, on the plane z = 1."""
-        return LARGEST_ERROR_PX / self.focal
+        return MAX_ERROR_PX / self.focal
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ _LEVELS = (1.0, 0.7, 0.5, 0.35, 0.25)
 _LOWEST = len(_LEVELS) - 1
 _PIXELS_OF_A_CELL = 8 * 8  # which has one match at most
 # Fewer matches cost accuracy and save no more time.
-_FEWEST_MATCHES = 300
+_MIN_MATCHES = 300
 _WINDOW = 10  # frames of the mean time
 _LATE_AFTER = 4  # frames whose mean is too slow
 _FIRST_WAIT, _LONGEST_WAIT = 30, 480  # frames with time to spare before a trial
@@ -109,7 +109,7 @@ def _budgets(limit: ComputeBudget, pixels: int) -> tuple[ComputeBudget, ...]:
 def _reduced(limit: ComputeBudget, pixels: int, share: float) -> ComputeBudget:
     """Return a budget of these pixels, and of this share of the matches that are allowed or possible."""
     allowed = limit.max_matches or pixels // _PIXELS_OF_A_CELL
-    return ComputeBudget(pixels, max(round(share * allowed), min(allowed, _FEWEST_MATCHES)))
+    return ComputeBudget(pixels, max(round(share * allowed), min(allowed, _MIN_MATCHES)))
 
 
 def _mean_without_largest(times: deque[float]) -> float:

@@ -16,7 +16,7 @@ from loftr_ros.ros.transforms.extrinsic import refused_by_tf
 
 # Age limits, seconds: of live images, of stamps in the future, and the least of a recording.
 _LATE_S, _EARLY_S, _RECORDED_S = 1.0, 0.05, 3600.0
-_MOST_PAIRED = 0.9  # share of the images; a few may be lost in transport
+_MIN_PAIRED_SHARE = 0.9  # share of the images; a few may be lost in transport
 
 
 def stream_findings(topic: str, log: TopicLog, base_frame: str) -> list[Finding]:
@@ -89,7 +89,7 @@ def pair_findings(topics: tuple[str, str], logs: tuple[TopicLog, TopicLog], mode
         figure = "all images have a partner with the same stamp"
     values = {"equal_share": exact, "median_ms": median, "largest_ms": largest}
     advice = ""
-    if sync == "exact" and exact < _MOST_PAIRED:
+    if sync == "exact" and exact < _MIN_PAIRED_SHARE:
         advice = f"set sync to approximate and sync_slop to more than {largest / 1e3:.4f}, or synchronize the cameras"
         if mode == "stereo":
             advice += ": stereo depth is wrong in motion without synchronized exposure"

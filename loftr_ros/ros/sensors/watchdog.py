@@ -11,7 +11,7 @@ from loftr_ros.ros.sensors.qos import reliabilities
 from loftr_ros.ros.sensors.streams import Stream
 
 # Largest possible sync_slop; stamps further apart come from clocks that differ.
-_LARGEST_SLOP_NS = 1_000_000_000
+_MAX_SLOP_NS = 1_000_000_000
 _COMPRESSED = "sensor_msgs/msg/CompressedImage"
 _LOSSY = "qos is sensor_data, which loses large images; set qos to auto"
 
@@ -69,7 +69,7 @@ def no_sets(node: Node, topics: Sequence[str], stamps: Sequence[Iterable[int]], 
     )
     if _is_lossy(node, topics, parameters):
         return f"{start}the publishers are reliable and {_LOSSY}"
-    if gap_ns > _LARGEST_SLOP_NS:
+    if gap_ns > _MAX_SLOP_NS:
         return f"{start}let both be stamped by one clock"
     wanted = f"sync_slop to more than {gap_ns * 1e-9:.4f}, or synchronize the cameras"
     return (

@@ -1,4 +1,4 @@
-"""What is fixed to the camera matches itself, and says that the camera stands still."""
+"""Patterns fixed to the camera have matches without image motion, as if the camera were stationary."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.input_fault import InputFault
-from loftr_ros.odometry.checks.still_scene import StillScene
+from loftr_ros.odometry.checks.stationary_matches import StationaryMatches
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.images.frame import Frame
@@ -21,7 +21,7 @@ Curve = Callable[..., list[NDArray[np.float64]]]
 
 
 class WithDots:
-    """A matcher that finds a share of the cells of every image where they were: dots of a projector."""
+    """A matcher with a share of cells without image motion, as dots of a projector."""
 
     def __init__(self, world: Any, share: float) -> None:
         self.extract = world.extract
@@ -37,7 +37,7 @@ class WithDots:
 
 
 @pytest.mark.parametrize(("mode", "share"), [("stereo", 0.15), ("rgbd", 0.15), ("stereo", 0.0)])
-def test_dots_that_stay_are_told_from_outliers(make_world: MakeWorld, curve: Curve, mode: str, share: float) -> None:
+def test_fixed_dots_are_no_outliers(make_world: MakeWorld, curve: Curve, mode: str, share: float) -> None:
     world = make_world(curve(10), depth_images=mode == "rgbd")
     config = OdometryConfig(mode=mode, subpixel_refinement=False)  # type: ignore[arg-type]
     odometry: VisualOdometry[Any] = VisualOdometry(WithDots(world, share), config)
@@ -53,13 +53,13 @@ def warned(images: list[NDArray[np.uint8]], matched_from_row: int = 0) -> bool:
     y, x = np.mgrid[matched_from_row:height:8, 0:width:8].astype(np.float32).reshape(2, -1)
     points = np.column_stack([x, y])
     matches = Matches(points, points, np.ones(len(x), np.float32), np.arange(len(x)))
-    scene = StillScene()
+    scene = StationaryMatches()
     for index, image in enumerate(images):
-        scene.add_still(Frame(100_000_000 * index, image, camera), matches)
+        scene.add_stationary(Frame(100_000_000 * index, image, camera), matches)
     return scene.warning is not None
 
 
-def test_a_scene_that_moves_behind_fixed_dots(texture: NDArray[np.uint8]) -> None:
+def test_a_moving_scene_behind_fixed_dots(texture: NDArray[np.uint8]) -> None:
     dots = np.zeros_like(texture)
     for x, y in np.random.default_rng(2).integers((0, 0), (320, 200), (100, 2)):
         cv2.circle(dots, (int(x), int(y)), 2, 90, -1)
@@ -67,12 +67,12 @@ def test_a_scene_that_moves_behind_fixed_dots(texture: NDArray[np.uint8]) -> Non
     assert not warned([cv2.add(np.roll(texture, 6 * i, axis=1), dots) for i in range(10)])
 
 
-def test_a_robot_that_sees_itself_in_the_lower_third(texture: NDArray[np.uint8]) -> None:
+def test_the_body_of_the_robot_in_the_lower_third(texture: NDArray[np.uint8]) -> None:
     images = [np.vstack([np.roll(texture, 8 * i, axis=1)[:130], texture[130:]]) for i in range(16)]
     assert warned(images, 130)
 
 
-def test_noise_light_and_a_person_before_a_standing_camera(texture: NDArray[np.uint8]) -> None:
+def test_noise_light_and_a_person_in_view_of_a_stationary_camera(texture: NDArray[np.uint8]) -> None:
     rng = np.random.default_rng(3)
     images = []
     for i in range(18):
@@ -82,6 +82,6 @@ def test_noise_light_and_a_person_before_a_standing_camera(texture: NDArray[np.u
     assert not warned(images)
 
 
-def test_a_recorded_standing_camera(recorded: Any) -> None:
+def test_a_recorded_stationary_camera(recorded: Any) -> None:
     paths = sorted((recorded("euroc/V1_01_static") / "mav0/cam0/data").glob("*.png"))
     assert not warned([cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in paths])

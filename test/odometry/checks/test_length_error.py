@@ -1,4 +1,4 @@
-"""A length error that all motions have in common is a share of the distance, not a random walk."""
+"""A common scale error is proportional to the distance, unlike a random walk."""
 
 import numpy as np
 import pytest
@@ -6,14 +6,14 @@ import pytest
 from loftr_ros.odometry.checks.length_error import LengthError
 
 
-def test_input_in_order_adds_nothing() -> None:
+def test_no_covariance_is_added_without_a_fault() -> None:
     error = LengthError()
     error.update(0.0, np.array([10.0, 0.0, 0.0]), 5.0)
     assert not error.pose_covariance.any()
     assert not error.twist_covariance(np.ones(6)).any()
 
 
-def test_the_error_grows_with_the_distance_and_remains_when_its_cause_is_gone() -> None:
+def test_the_error_grows_with_the_distance_and_remains_after_its_cause() -> None:
     error, twist = LengthError(), np.array([0.0, 3.0, 4.0, 0.1, 0.2, 0.3])
     for step in range(1, 11):
         error.update(0.1, np.array([0.0, 0.0, float(step)]), 5.0)

@@ -1,4 +1,4 @@
-"""A calibration that the images contradict: its focal length, and its distortion."""
+"""Detection of a wrong focal length and distortion."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ BARREL = replace(IDEAL, distortion_model="plumb_bob", distortion=np.array([-0.1,
 
 
 def warnings_of(world: Any, mode: str, declared: Camera) -> tuple[InputWarning, ...]:
-    """Run the odometry over a world with the calibration that is declared, and return what is said at the end."""
+    """Run odometry in a world with a declared calibration, and return the final warnings."""
     odometry: VisualOdometry[Any] = VisualOdometry(world, OdometryConfig(mode=mode, subpixel_refinement=False))  # type: ignore[arg-type]
     rig = StereoRig.rectified(declared, 0.2)
     for frame in world.frames():
@@ -50,7 +50,7 @@ def test_wrong_focal_length(make_world: MakeWorld, curve: Curve, mode: str, fact
 
 @pytest.mark.parametrize("taken", [IDEAL, BARREL])
 def test_wrong_distortion(make_world: MakeWorld, curve: Curve, taken: Camera) -> None:
-    """Raw images that are declared rectified, and the other way round."""
+    """Raw images declared as rectified, and vice versa."""
     declared = BARREL if taken is IDEAL else IDEAL
     (warning,) = warnings_of(make_world(curve(FRAMES, STEP), camera=taken, depth_images=False), "mono", declared)
     assert warning.fault is InputFault.DISTORTION
@@ -58,12 +58,12 @@ def test_wrong_distortion(make_world: MakeWorld, curve: Curve, taken: Camera) ->
 
 
 @pytest.mark.parametrize(("mode", "camera"), [("mono", IDEAL), ("mono", BARREL), ("stereo", BARREL), ("rgbd", IDEAL)])
-def test_right_lens(make_world: MakeWorld, curve: Curve, mode: str, camera: Camera) -> None:
+def test_correct_calibration(make_world: MakeWorld, curve: Curve, mode: str, camera: Camera) -> None:
     world = make_world(curve(FRAMES, STEP), camera=camera, depth_noise=0.02, depth_images=mode == "rgbd")
     assert warnings_of(world, mode, camera) == ()
 
 
-def test_straight_driving_tells_no_focal_length(make_world: MakeWorld, curve: Curve) -> None:
+def test_the_focal_length_is_unobservable_in_straight_driving(make_world: MakeWorld, curve: Curve) -> None:
     """The epipolar lines of a translation along the optical axis are the same at any focal length."""
     K = IDEAL.K.copy()
     K[[0, 1], [0, 1]] *= 1.3

@@ -1,4 +1,4 @@
-"""Images that come twice: a driver's fault in a moving camera, standing still in a rendered one."""
+"""Repeated images: a fault of the driver in motion, a stationary camera if rendered."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -40,7 +40,7 @@ def position_error(estimate: OdometryEstimate, world: Any, index: int) -> float:
 
 
 @pytest.mark.parametrize("mode", ["mono", "stereo", "rgbd"])
-def test_every_image_twice_leaves_the_velocity_alone(make_world: MakeWorld, curve: Curve, mode: str) -> None:
+def test_the_velocity_is_correct_if_every_image_is_repeated(make_world: MakeWorld, curve: Curve, mode: str) -> None:
     world = make_world(curve(10), depth_images=mode == "rgbd")
     estimates = run(world, mode, [world.frame(i // 2) for i in range(20)])
     assert states(estimates[:2]) == ["INITIALIZING", "STATIONARY"]
@@ -64,7 +64,7 @@ def test_a_frozen_driver_is_bridged_by_the_prediction(make_world: MakeWorld, cur
     assert position_error(estimates[15], world, 15) < 0.02 * position_error(estimates[0], world, 15)
 
 
-def test_a_driver_frozen_for_long_is_not_followed_without_end(make_world: MakeWorld, curve: Curve) -> None:
+def test_the_prediction_of_a_long_frozen_driver_is_bounded(make_world: MakeWorld, curve: Curve) -> None:
     world = make_world(curve(5), depth_images=False)
     estimates = run(world, "stereo", [world.frame(min(i, 4)) for i in range(60)])
     assert states(estimates[5:]) == 55 * ["LOST"]
@@ -74,8 +74,8 @@ def test_a_driver_frozen_for_long_is_not_followed_without_end(make_world: MakeWo
     assert (estimates[-1].twist == 0).all()
 
 
-def test_a_camera_without_noise_may_stand_still(make_world: MakeWorld, curve: Curve) -> None:
-    """At the start, and within a frame later on, because it has shown that it has no noise."""
+def test_a_noise_free_camera_may_be_stationary(make_world: MakeWorld, curve: Curve) -> None:
+    """At the start, and later within a frame, as it has been recognized as noise-free."""
     world = make_world(curve(6), depth_images=False)
     estimates = run(world, "stereo", [world.frame(i) for i in 12 * [0] + [1, 2, 3, 4] + 8 * [4] + [5]])
     assert states(estimates) == ["INITIALIZING"] + 11 * ["STATIONARY"] + 4 * ["TRACKING"] + 8 * ["STATIONARY"] + [
@@ -84,7 +84,7 @@ def test_a_camera_without_noise_may_stand_still(make_world: MakeWorld, curve: Cu
     assert not any(estimate.input_warnings for estimate in estimates)
 
 
-def test_a_camera_with_noise_at_rest_is_not_without(make_world: MakeWorld, curve: Curve) -> None:
+def test_a_stationary_camera_with_noise_is_not_noise_free(make_world: MakeWorld, curve: Curve) -> None:
     """Its driver repeats every image: twelve equal ones at rest, and as many new ones."""
     world = make_world(12 * curve(1) + curve(6), depth_images=False)
     estimates = run(world, "stereo", [world.frame(i // 2) for i in range(36)])
@@ -93,7 +93,7 @@ def test_a_camera_with_noise_at_rest_is_not_without(make_world: MakeWorld, curve
     assert states(estimates[26:]) == 5 * ["TRACKING", "LOST"]
 
 
-def test_right_images_that_are_repeated_measure_no_depth(make_world: MakeWorld, curve: Curve) -> None:
+def test_repeated_right_images_give_no_depth(make_world: MakeWorld, curve: Curve) -> None:
     world = make_world(curve(12), depth_images=False)
     frames = [replace(world.frame(i), right=world.frame(min(i, 3)).right) for i in range(12)]
     estimates = run(world, "stereo", frames)
@@ -102,7 +102,7 @@ def test_right_images_that_are_repeated_measure_no_depth(make_world: MakeWorld, 
     assert position_error(estimates[-1], world, 11) < 0.03 * position_error(estimates[0], world, 11)
 
 
-def test_depth_images_that_are_repeated(make_world: MakeWorld, curve: Curve) -> None:
+def test_repeated_depth_images(make_world: MakeWorld, curve: Curve) -> None:
     world = make_world(curve(10))
     estimates = run(world, "rgbd", [replace(world.frame(i), depth=world.frame(i // 2).depth) for i in range(10)])
     assert faults(estimates[-1]) == {InputFault.REPEATED_DEPTH_IMAGE}
@@ -110,7 +110,7 @@ def test_depth_images_that_are_repeated(make_world: MakeWorld, curve: Curve) -> 
     assert not any(estimate.input_warnings for estimate in alike)
 
 
-def test_depth_that_stays_the_same_along_a_wall_is_no_fault(make_world: MakeWorld, simulator: Any) -> None:
+def test_constant_depth_along_a_wall_is_no_fault(make_world: MakeWorld, simulator: Any) -> None:
     poses = [se3.transform(np.eye(3), [0.1 * i, 0.0, 0.0]) for i in range(8)]
     world = make_world(poses, panels=simulator.wall(3.0))
     frames = [world.frame(i) for i in range(8)]

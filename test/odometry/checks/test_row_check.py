@@ -1,4 +1,4 @@
-"""Interlaced and Bayer images made of recorded ones."""
+"""Interlaced images and Bayer mosaics made of recorded images."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -31,12 +31,12 @@ def faults(frames: Iterable[Image]) -> list[InputFault | None]:
 
 
 @pytest.mark.parametrize("name", SEQUENCES)
-def test_recorded_images_are_clean(recorded: Callable[[str], Path], name: str) -> None:
+def test_recorded_images_have_no_warning(recorded: Callable[[str], Path], name: str) -> None:
     assert set(faults(images(recorded(name), 40))) == {None}
 
 
 @pytest.mark.parametrize("name", ["kitti/sequences/06/image_0", "tum/fr1_desk/rgb", "tum/tartanair_corridor/rgb"])
-def test_rows_of_two_times(recorded: Callable[[str], Path], name: str) -> None:
+def test_interlaced_images(recorded: Callable[[str], Path], name: str) -> None:
     frames = images(recorded(name), 9)
     for before, image in zip(frames[:-1], [frame.copy() for frame in frames[1:]], strict=True):
         image[1::2] = before[1::2]
@@ -52,7 +52,7 @@ def test_bayer_mosaic(recorded: Callable[[str], Path]) -> None:
     assert faults(mosaics) == [None, None, *[InputFault.BAYER] * 3]
 
 
-def test_single_images_and_those_without_content_show_nothing(texture: Image) -> None:
+def test_single_images_and_those_without_contrast_have_no_warning(texture: Image) -> None:
     combed = texture.copy()
     combed[::2] = 255 - combed[::2]
     assert faults([texture, combed, texture, texture, combed, texture, texture]) == [None] * 7

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera
-from loftr_ros.odometry.geometry.normalized_matches import LEAST_NOISE_PX
+from loftr_ros.odometry.geometry.normalized_matches import MIN_NOISE_PX
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.odometry.mapping.depth_image import depths_from_image
 from loftr_ros.odometry.mapping.inverse_depth import (
@@ -89,7 +89,7 @@ def test_stereo_depth(make_world: MakeWorld, curve: Curve) -> None:
     seen = np.isfinite(value)
     assert seen.mean() > 0.85  # outliers leave their row, or have no disparity
     assert (np.abs(value - truth)[seen] < 1e-3 * truth[seen]).mean() > 0.98
-    np.testing.assert_allclose(sigma[seen], LEAST_NOISE_PX / (250 * 0.2), rtol=1e-3)
+    np.testing.assert_allclose(sigma[seen], MIN_NOISE_PX / (250 * 0.2), rtol=1e-3)
 
 
 def test_no_depth_from_rows_that_differ_or_disparities_that_noise_does_not_make_negative(make_world: MakeWorld) -> None:
@@ -123,7 +123,7 @@ def test_depth_of_a_rectified_pair_is_focal_length_times_baseline_by_disparity(
     found = depths_from_stereo(matches, camera, StereoRig.rectified(camera, baseline), 1.0)
     np.testing.assert_allclose(found.value, disparity / (fx * baseline), rtol=1e-9)
     # The only match is off by `rise`, which tells the noise; but what counts is how well the column is known.
-    noise = max(1.4826 * abs(rise) / np.sqrt(covariance_b[1]), LEAST_NOISE_PX)
+    noise = max(1.4826 * abs(rise) / np.sqrt(covariance_b[1]), MIN_NOISE_PX)
     np.testing.assert_allclose(found.sigma, noise * np.sqrt(covariance_b[0]) / (fx * baseline), rtol=1e-6)
 
 

@@ -91,7 +91,7 @@ def test_the_covariance_is_that_of_the_errors(observable: ObservableDof) -> None
 
 
 def test_uncertain_depth_still_gives_the_direction() -> None:
-    """Depths that are wrong by half do no harm if they say so."""
+    """Depths wrong by half have no effect if their covariance accounts for it."""
     matches = make_matches(T_A_B, 3)
     matches = NormalizedMatches(matches.a, matches.b, 1.5 * matches.inverse_depth, matches.inverse_depth)
     p = solve(matches, ObservableDof.FULL).T_a_b[:3, 3]

@@ -45,11 +45,11 @@ def test_arrays_survive_being_compressed():
     image = compressed_from_array(ramp())
     assert image.format == "mono8; png compressed"
     np.testing.assert_array_equal(gray_from_compressed(image, "image"), ramp())
-    metres = ramp(np.float32) / 100
-    metres[0, :2] = np.nan, 0
-    depth = compressed_from_array(metres)
+    meters = ramp(np.float32) / 100
+    meters[0, :2] = np.nan, 0
+    depth = compressed_from_array(meters)
     assert depth.format == "16UC1; compressedDepth png"
-    np.testing.assert_allclose(depth_from_compressed(depth, "depth"), np.nan_to_num(metres), atol=0.00051)
+    np.testing.assert_allclose(depth_from_compressed(depth, "depth"), np.nan_to_num(meters), atol=0.00051)
 
 
 def test_a_stereo_pair_survives_the_way_through_camera_infos():

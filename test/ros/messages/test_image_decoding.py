@@ -34,15 +34,15 @@ def converter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(image_converter, "converter", find_converter)
 
 
-def grey(image: Image) -> np.ndarray:
+def gray(image: Image) -> np.ndarray:
     return gray_from_image(image, TOPIC)
 
 
 def ramp(dtype=np.uint8, channels=None) -> np.ndarray:
     """A smooth image, which survives Bayer patterns and chroma subsampling."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
-    grey = (40 + 3 * x + 2 * y).astype(dtype)
-    return grey if channels is None else np.repeat(grey[..., None], channels, axis=2)
+    gray = (40 + 3 * x + 2 * y).astype(dtype)
+    return gray if channels is None else np.repeat(gray[..., None], channels, axis=2)
 
 
 def message(array: np.ndarray, encoding: str, padding: int = 0, big_endian: bool = False) -> Image:
@@ -60,7 +60,7 @@ def message(array: np.ndarray, encoding: str, padding: int = 0, big_endian: bool
     [("mono8", None), ("8UC1", None), ("rgb8", 3), ("bgr8", 3), ("8UC3", 3), ("rgba8", 4), ("bgra8", 4)],
 )
 def test_eight_bit_encodings(encoding, channels, padding):
-    np.testing.assert_array_equal(grey(message(ramp(channels=channels), encoding, padding)), ramp())
+    np.testing.assert_array_equal(gray(message(ramp(channels=channels), encoding, padding)), ramp())
 
 
 @pytest.mark.parametrize(("encoding", "channels", "kind"), [("bgr8", 3, np.uint8), ("mono16", None, np.uint16)])
@@ -74,7 +74,7 @@ def test_either_library_gets_plain_rows_in_the_byte_order_of_this_machine(monkey
 
     monkeypatch.setattr(image_converter, "converter", lambda: convert)
     array = ramp(kind, channels) + kind(7)
-    grey(message(array, encoding, padding=5, big_endian=True))
+    gray(message(array, encoding, padding=5, big_endian=True))
     (plain,) = taken
     assert (plain.step, plain.is_bigendian) == (array[0].nbytes, sys.byteorder == "big")
     np.testing.assert_array_equal(plain.data, array.view(np.uint8).ravel())
@@ -84,8 +84,8 @@ def test_either_library_gets_plain_rows_in_the_byte_order_of_this_machine(monkey
 def test_red_and_blue_are_not_swapped():
     red = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     red[..., 0] = 255
-    assert grey(message(red, "rgb8"))[0, 0] == 76
-    assert grey(message(red, "bgr8"))[0, 0] == 29
+    assert gray(message(red, "rgb8"))[0, 0] == 76
+    assert gray(message(red, "bgr8"))[0, 0] == 29
 
 
 @pytest.mark.usefixtures("converter")
@@ -93,7 +93,7 @@ def test_red_and_blue_are_not_swapped():
 @pytest.mark.parametrize("encoding", ["mono16", "16UC1"])
 def test_sixteen_bits_become_eight_in_either_byte_order(encoding, big_endian):
     array = ramp(np.uint16) * 256 + 200
-    found = grey(message(array, encoding, big_endian=big_endian)).astype(int)
+    found = gray(message(array, encoding, big_endian=big_endian)).astype(int)
     expected = (array.astype(float) - 8192) / 40960 * 255  # 10440 to 47816 lie between 1 and 6 times 8192
     np.testing.assert_allclose(found, expected, atol=1)
 
@@ -103,7 +103,7 @@ def test_sixteen_bits_become_eight_in_either_byte_order(encoding, big_endian):
 def test_sixteen_bits_look_alike_as_topic_compressed_topic_and_file(tmp_path, gain, offset):
     """Full range, 12 bits, 10 bits and a thermal camera of 14."""
     array = ramp(np.uint16) * np.uint16(gain) + np.uint16(offset)
-    found = grey(message(array, "mono16"))
+    found = gray(message(array, "mono16"))
     assert found.dtype == np.uint8
     assert np.ptp(found) > 120
     png = cv2.imencode(".png", array)[1].tobytes()
@@ -133,26 +133,24 @@ def test_yuv_gives_its_luminance(encoding):
     luminance_first = encoding in {"yuv422_yuy2", "yuyv"}
     array = np.full((HEIGHT, WIDTH, 2), 128, np.uint8)
     array[..., 0 if luminance_first else 1] = ramp()
-    np.testing.assert_array_equal(grey(message(array, encoding)), ramp())
+    np.testing.assert_array_equal(gray(message(array, encoding)), ramp())
 
 
-# The colour of the four pixels of a pattern's tile, row by row.
+# The color of the four pixels of a pattern's tile, row by row.
 @pytest.mark.usefixtures("converter")
 @pytest.mark.parametrize("pattern", ["rggb", "bggr", "gbrg", "grbg"])
-def test_bayer_patterns_know_their_colours(pattern):
+def test_bayer_patterns_know_their_colors(pattern):
     """A red scene is darker than a green one of the same raw brightness, wherever the pattern starts."""
-    tiles = {
-        colour: np.array([[c == colour for c in pattern[:2]], [c == colour for c in pattern[2:]]]) for colour in "rgb"
-    }
-    for colour, brightness in (("r", 76), ("g", 150), ("b", 29)):
-        raw = np.tile(tiles[colour], (HEIGHT // 2, WIDTH // 2)).astype(np.uint8) * 255
-        found = grey(message(raw, f"bayer_{pattern}8"))
+    tiles = {color: np.array([[c == color for c in pattern[:2]], [c == color for c in pattern[2:]]]) for color in "rgb"}
+    for color, brightness in (("r", 76), ("g", 150), ("b", 29)):
+        raw = np.tile(tiles[color], (HEIGHT // 2, WIDTH // 2)).astype(np.uint8) * 255
+        found = gray(message(raw, f"bayer_{pattern}8"))
         np.testing.assert_allclose(found[4:-4, 4:-4], brightness, atol=2)
 
 
 def test_an_unknown_encoding_is_named_with_its_topic_and_what_is_accepted():
     with pytest.raises(ImageError, match=r"on /camera/image have the encoding '32FC1': publish one of .*, mono8, "):
-        grey(message(ramp(), "32FC1"))
+        gray(message(ramp(), "32FC1"))
 
 
 @pytest.mark.usefixtures("converter")
@@ -164,21 +162,21 @@ def test_a_message_that_does_not_hold_what_it_says_is_refused(change):
     for name, value in change.items():
         setattr(image, name, value)
     with pytest.raises(ImageError, match="the driver"):
-        grey(image)
+        gray(image)
 
 
 @pytest.mark.usefixtures("converter")
-def test_the_grey_image_is_fit_for_opencv_and_torch():
-    found = grey(message(ramp(), "mono8", padding=6))
+def test_the_gray_image_is_fit_for_opencv_and_torch():
+    found = gray(message(ramp(), "mono8", padding=6))
     assert found.flags.c_contiguous
     cv2.GaussianBlur(found, (3, 3), 0)
 
 
 @pytest.mark.usefixtures("converter")
 @pytest.mark.parametrize("converter", ["rosbags"], indirect=True)
-def test_a_grey_image_is_not_copied():
+def test_a_gray_image_is_not_copied():
     image = message(ramp(), "mono8")
-    assert np.shares_memory(grey(image), np.frombuffer(image.data, np.uint8))
+    assert np.shares_memory(gray(image), np.frombuffer(image.data, np.uint8))
 
 
 def compressed(data: bytes, form: str) -> CompressedImage:
@@ -214,26 +212,26 @@ def test_cut_compressed_image_is_refused(kind):
 @pytest.mark.usefixtures("converter")
 @pytest.mark.parametrize("big_endian", [False, True])
 @pytest.mark.parametrize("padding", [0, 8])
-def test_depth_is_in_metres(big_endian, padding):
-    metres = ramp(np.float32) / 100
-    metres[0, :2] = np.nan, 0
-    found = depth_from_image(message(metres, "32FC1", padding, big_endian), TOPIC)
+def test_depth_is_in_meters(big_endian, padding):
+    meters = ramp(np.float32) / 100
+    meters[0, :2] = np.nan, 0
+    found = depth_from_image(message(meters, "32FC1", padding, big_endian), TOPIC)
     assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, metres)
-    millimetres = ramp(np.uint16) * 10
-    found = depth_from_image(message(millimetres, "16UC1", padding, big_endian), TOPIC)
+    np.testing.assert_array_equal(found, meters)
+    millimeters = ramp(np.uint16) * 10
+    found = depth_from_image(message(millimeters, "16UC1", padding, big_endian), TOPIC)
     assert found.dtype == np.float32
-    np.testing.assert_allclose(found, millimetres / 1000, rtol=1e-6)
-    found = depth_from_image(message(millimetres, "16UC1", padding, big_endian), TOPIC, meters_per_count=2e-4)
-    np.testing.assert_allclose(found, millimetres / 5000, rtol=1e-6)
+    np.testing.assert_allclose(found, millimeters / 1000, rtol=1e-6)
+    found = depth_from_image(message(millimeters, "16UC1", padding, big_endian), TOPIC, meters_per_count=2e-4)
+    np.testing.assert_allclose(found, millimeters / 5000, rtol=1e-6)
 
 
 def test_saturated_depth_is_unknown():
     counts = np.resize(np.array([1000, 65535, 0, 65534], np.uint16), (HEIGHT, WIDTH))
-    metres = np.where(counts == 65535, 0, counts / 1000)
-    np.testing.assert_allclose(depth_from_image(message(counts, "16UC1"), TOPIC), metres, rtol=1e-6)
+    meters = np.where(counts == 65535, 0, counts / 1000)
+    np.testing.assert_allclose(depth_from_image(message(counts, "16UC1"), TOPIC), meters, rtol=1e-6)
     packed = compressed(bytes(12) + cv2.imencode(".png", counts)[1].tobytes(), "16UC1; compressedDepth png")
-    np.testing.assert_allclose(depth_from_compressed(packed, TOPIC), metres, rtol=1e-6)
+    np.testing.assert_allclose(depth_from_compressed(packed, TOPIC), meters, rtol=1e-6)
 
 
 def test_an_image_is_no_depth():
@@ -241,29 +239,29 @@ def test_an_image_is_no_depth():
         depth_from_image(message(ramp(channels=3), "rgb8"), TOPIC)
 
 
-def test_compressed_depth_in_millimetres():
-    millimetres = ramp(np.uint16) * 10
-    millimetres[0, 0] = 0
-    data = bytes(12) + cv2.imencode(".png", millimetres)[1].tobytes()
+def test_compressed_depth_in_millimeters():
+    millimeters = ramp(np.uint16) * 10
+    millimeters[0, 0] = 0
+    data = bytes(12) + cv2.imencode(".png", millimeters)[1].tobytes()
     image = compressed(data, "16UC1; compressedDepth png")
-    np.testing.assert_allclose(depth_from_compressed(image, TOPIC), millimetres / 1000, rtol=1e-6)
+    np.testing.assert_allclose(depth_from_compressed(image, TOPIC), millimeters / 1000, rtol=1e-6)
     np.testing.assert_allclose(
-        depth_from_compressed(image, TOPIC, meters_per_count=2e-4), millimetres / 5000, rtol=1e-6
+        depth_from_compressed(image, TOPIC, meters_per_count=2e-4), millimeters / 5000, rtol=1e-6
     )
 
 
-def test_compressed_depth_in_metres():
+def test_compressed_depth_in_meters():
     """The plugin quantizes 1 / depth: fine near, coarse far."""
-    metres = ramp(np.float32) / 50
+    meters = ramp(np.float32) / 50
     a = 100.0 * 101.0
     b = 1.0 - a / 10.0
-    stored = np.rint(a / metres + b).astype(np.uint16)
+    stored = np.rint(a / meters + b).astype(np.uint16)
     stored[0, 0] = 0
     header = np.array([0], "<i4").tobytes() + np.array([a, b], "<f4").tobytes()
     data = header + cv2.imencode(".png", stored)[1].tobytes()
     found = depth_from_compressed(compressed(data, "32FC1; compressedDepth"), TOPIC)
     assert found[0, 0] == 0
-    np.testing.assert_allclose(found.ravel()[1:], metres.ravel()[1:], rtol=1e-3)
+    np.testing.assert_allclose(found.ravel()[1:], meters.ravel()[1:], rtol=1e-3)
 
 
 @pytest.mark.parametrize("form", ["16UC1; compressedDepth rvl", "bgr8; jpeg compressed bgr8", "8UC1; compressedDepth"])

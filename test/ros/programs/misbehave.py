@@ -1,4 +1,4 @@
-"""Publish what the node cannot use until its diagnostics say so: misbehave.py CASE; prints the sentence."""
+"""Publish faulty input until the diagnostics of the node report it: misbehave.py CASE; prints the message."""
 
 import sys
 import time

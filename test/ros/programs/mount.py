@@ -30,7 +30,7 @@ def transform(child, x):
 
 
 def mount_at(x):
-    """Say so as a program that was started again does: a broadcaster sends a frame only once."""
+    """Publish as a restarted program does: a broadcaster sends a frame only once."""
     broadcaster = StaticTransformBroadcaster(node)
     broadcaster.sendTransform(transform("left/camera_optical_frame", x))
     return broadcaster

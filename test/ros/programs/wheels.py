@@ -1,4 +1,4 @@
-"""Publish wheel odometry of a straight way, as soon as the node listens: wheels.py METRES_A_SECOND SECONDS."""
+"""Publish wheel odometry of a straight way, as soon as the node listens: wheels.py METERS_A_SECOND SECONDS."""
 
 import sys
 import time

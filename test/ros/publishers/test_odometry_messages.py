@@ -52,7 +52,7 @@ def test_the_inverse_transform_undoes_the_pose():
     np.testing.assert_allclose(T @ POSE, np.eye(4), atol=1e-12)
 
 
-def test_points_are_the_inliers_with_depth_in_odom_and_coloured_by_confidence():
+def test_points_are_the_inliers_with_depth_in_odom_and_colored_by_confidence():
     camera = Camera(100, 100, np.array([[50.0, 0, 50], [0, 50, 50], [0, 0, 1]]))
     pixels = np.array([[50, 50], [100, 50], [50, 50], [50, 50]], np.float32)
     found = Matches(pixels, pixels, np.array([0, 1, 1, 1], np.float32), np.arange(4))

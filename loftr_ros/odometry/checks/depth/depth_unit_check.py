@@ -1,4 +1,4 @@
-"""Depth images whose unit cannot be right: no room is so small, and no depth camera sees so far."""
+"""Detects a wrong unit of depth images from implausible median depths."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from numpy.typing import NDArray
 
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 
-# Median depths of frames, metres. Depth cameras for close range begin at 0.07 m; beyond 200 m none sees anything.
-# Smallest and largest on record: 0.37 m (corridor) and 5 m (corridor, simulated).
-_USUAL_MEDIAN = (0.1, 200.0)
-# Sliding window of frames for the median, the least number of them, and the pixel stride.
-_FRAMES, _LEAST_FRAMES, _EVERY = 9, 3, 32
+# Range of plausible median depths, meters: depth cameras for close range measure from 0.07 m, and none beyond 200 m.
+# Recorded sequences have 0.37 m (corridor) to 5 m (corridor, simulated).
+_MIN_MEDIAN_M, _MAX_MEDIAN_M = 0.1, 200.0
+# Sliding window of frames, number of frames for a warning, and the pixel stride.
+_WINDOW, _MIN_FRAMES, _STRIDE = 9, 3, 32
 
 
 class DepthUnitCheck:
-    """Keeps the median depth of the last frames."""
+    """Compares the median depth of the recent frames with the plausible range."""
 
     def __init__(self) -> None:
-        """Start with no frames."""
-        self._medians: deque[float] = deque(maxlen=_FRAMES)
+        """Start without frames."""
+        self._medians: deque[float] = deque(maxlen=_WINDOW)
 
     def add_depth(self, depth: NDArray[np.float32]) -> None:
-        """Take an (H, W) depth image, metres."""
-        some = depth[::_EVERY, ::_EVERY]
-        known = some[(some > 0) & np.isfinite(some)]
-        if known.size:
-            self._medians.append(float(np.median(known)))
+        """Add an (H, W) depth image, meters."""
+        sampled = depth[::_STRIDE, ::_STRIDE]
+        valid = sampled[(sampled > 0) & np.isfinite(sampled)]
+        if valid.size:
+            self._medians.append(float(np.median(valid)))
 
     @property
     def warning(self) -> InputWarning | None:
-        """What is wrong with the unit, if anything."""
-        if len(self._medians) < _LEAST_FRAMES:
+        """The warning of an implausible unit; None without a fault."""
+        if len(self._medians) < _MIN_FRAMES:
             return None
         median = float(np.median(self._medians))
-        if _USUAL_MEDIAN[0] <= median <= _USUAL_MEDIAN[1]:
+        if _MIN_MEDIAN_M <= median <= _MAX_MEDIAN_M:
             return None
         text = (
             f"the median depth is {median:.2g} m: check the unit of the depth images (floating-point images are in "

@@ -1,8 +1,8 @@
-"""Depth images against depth that the motion of the images tells: whether they are registered.
+"""Detects unregistered depth images by comparison with triangulated depth.
 
-The motion is measured again without depth, and the matches triangulated with it. The depth image should then explain
-their inverse depths up to a common factor; that of another camera, or of another place in the image, explains them no
-better than a plane does. A common factor cannot be seen, nor can anything while the scene is one plane.
+The motion is estimated without depth, and the matches are triangulated with it. A registered depth image explains their
+inverse depths up to a common scale; one of another camera or with shifted pixels explains them no better than a plane.
+Neither a common scale nor any fault in a planar scene is observable.
 """
 
 from __future__ import annotations
@@ -12,90 +12,91 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.arrays import Array
 from loftr_ros.odometry.checks.epipolar import refined
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
-from loftr_ros.odometry.checks.thinning import thinned
-from loftr_ros.odometry.geometry.normalized_matches import LEAST_NOISE_PX, NormalizedMatches, triangulate
+from loftr_ros.odometry.checks.subsampling import subsampled
+from loftr_ros.odometry.geometry.normalized_matches import MIN_NOISE_PX, NormalizedMatches, triangulate
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
-from loftr_ros.odometry.pose.hypotheses import LARGEST_ERROR_PX
+from loftr_ros.odometry.pose.hypotheses import MAX_ERROR_PX
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry, epipolar_errors
 
-# Sliding window of motions, the least number for a warning, and the cadence: each of the first eight, then every
-# fifteenth, which bounds the mean cost, because one takes 2 to 3 ms.
-_MOTIONS, _LEAST_MOTIONS, _SOON, _EVERY = 40, 6, 8, 15
-# Least median parallax, pixels, least number of triangulated points with depth, and matches used.
-LEAST_PARALLAX_PX, LEAST_POINTS, MANY = 2.0, 30, 300
-# Gate on the standard deviation of a triangulated inverse depth, as a share of the median.
-_LARGEST_SIGMA = 0.3
+# Sliding window of motions, and number of motions for a warning. Each of the first eight motions is used, then every
+# fifteenth, to bound the cost: one takes 2 to 3 ms.
+_WINDOW, _MIN_MOTIONS, _DENSE_MOTIONS, _CADENCE = 40, 6, 8, 15
+# Lower bounds of the median parallax, pixels, and of the number of triangulated points with depth; number of matches.
+MIN_PARALLAX_PX, MIN_POINTS, MAX_MATCHES = 2.0, 30, 300
+# Gate on the standard deviation of a triangulated inverse depth, relative to the median.
+_MAX_SIGMA = 0.3
 # Relative error of depth images, and of triangulation under a rolling shutter.
 DEPTH_SIGMA = 0.05
 # Truncation of the squared residuals in sigma units, as in MSAC.
-LARGEST_COST = 9.0
-# A point agrees with the depth image up to this, one and a half standard deviations.
-_AGREES = 2.25
+OUTLIER_COST = 9.0
+# Squared residual up to which a point agrees with the depth image: 1.5 standard deviations.
+_AGREEMENT_COST = 2.25
 _ITERATIONS = 4
-# A fault costs more than the first, and a plane explains the triangulated depth nearly as well as the depth image does,
-# and as both together do; or a turned depth image costs less than such a share; or it costs more than the last, per
-# point. Clean (corridor, kitchen and desk at strides 1, 3 and 5, from six motions on): cost <= 3.4 of at most 9,
-# plane / depth >= 1.1, plane / both >= 1.6, turned >= 1.6; all three at most 0.8 of the way. Depth of another camera
-# (1.12 or 1.3 times the focal length), mirrored, upside down, shifted by 40 px, constant or inverted: cost >= 2.6,
-# plane / depth <= 0.85, plane / both <= 1.2.
-_LEAST_COST, _LEAST_GAIN, _LEAST_AFFINE_GAIN, _EXPLAINED, _LARGE_COST = 2.3, 1.1, 1.4, 0.6, 4.2
-# Hysteresis: a warning ends when a limit is missed by this factor.
+# A fault has a cost per point above the first, and gains of the depth image over a plane, and of both over a plane,
+# below the second and third; or a flipped depth image has a cost below the fourth, relative to the unflipped one; or
+# its cost per point is above the last. Clean (corridor, kitchen and desk at strides 1, 3 and 5, from six motions on):
+# cost <= 3.4 of at most 9, plane / depth >= 1.1, plane / both >= 1.6, flipped / unflipped >= 1.6; all three with a
+# margin of 20 %. Depth of another camera (1.12 or 1.3 times the focal length), mirrored, upside down, shifted by 40 px,
+# constant or inverted: cost >= 2.6, plane / depth <= 0.85, plane / both <= 1.2.
+_MIN_COST, _MIN_GAIN, _MIN_AFFINE_GAIN, _FLIPPED_COST_RATIO, _MAX_COST = 2.3, 1.1, 1.4, 0.6, 4.2
+# Hysteresis: factor by which the limits must be met again to end a warning.
 _HYSTERESIS = 1.15
-_TURNS = (("", 1, 1), ("mirrored", -1, 1), ("upside down", 1, -1), ("turned by 180 degrees", -1, -1))
+_FLIPS = (("", 1, 1), ("mirrored", -1, 1), ("upside down", 1, -1), ("turned by 180 degrees", -1, -1))
 
 
 class RegistrationCheck:
-    """Accumulates how well depth images explain the triangulated depth."""
+    """Accumulates the costs of triangulated depth under models of the depth image over motions."""
 
     def __init__(self) -> None:
-        """Start with no evidence."""
-        self._costs: deque[NDArray[np.float64]] = deque(maxlen=_MOTIONS)
+        """Start without motions."""
+        self._costs: deque[Array] = deque(maxlen=_WINDOW)
         self._eligible = 0
         self.warning: InputWarning | None = None
 
     def add_motion(
         self,
         points: NDArray[np.float32],
-        rays: NormalizedMatches,
+        matches: NormalizedMatches,
         depth: NDArray[np.float32],
         focal: float,
         motion: RelativePoseEstimate,
     ) -> None:
-        """Take a motion.
+        """Add a motion.
 
         Args:
-            points: (N, 2) of the keyframe, pixels.
-            rays: the same matches.
-            depth: (H, W) metres, of the keyframe.
+            points: (N, 2) of the matches in the keyframe, pixels.
+            matches: the same matches, normalized.
+            depth: (H, W) depth image of the keyframe, meters.
             focal: pixels.
-            motion: between keyframe and frame.
+            motion: from keyframe to frame.
         """
         is_general = motion.observable is not ObservableDof.ROTATION_ONLY and motion.geometry is TwoViewGeometry.GENERAL
-        if not is_general or motion.parallax_px < LEAST_PARALLAX_PX:
+        if not is_general or motion.parallax_px < MIN_PARALLAX_PX:
             return
         self._eligible += 1
-        if len(self._costs) >= _SOON and self._eligible % _EVERY:
+        if len(self._costs) >= _DENSE_MOTIONS and self._eligible % _CADENCE:
             return
-        some = thinned(np.ones(len(rays), bool), MANY)
-        costs = _costs(points[some], rays.select(some).without_depth(), depth, focal, motion.T_keyframe_camera)
+        sampled = subsampled(np.ones(len(matches), bool), MAX_MATCHES)
+        costs = _costs(points[sampled], matches.select(sampled).without_depth(), depth, focal, motion.T_keyframe_camera)
         if costs is not None:
             self._costs.append(costs)
-            self.warning = self._judged()
+            self.warning = self._evaluate()
 
-    def _judged(self) -> InputWarning | None:
-        if len(self._costs) < _LEAST_MOTIONS:
+    def _evaluate(self) -> InputWarning | None:
+        if len(self._costs) < _MIN_MOTIONS:
             return None
-        count, agree, plane, both, *turned = np.maximum(np.sum(self._costs, axis=0), 1e-9).tolist()
-        cost, slack = turned[0] / count, _HYSTERESIS if self.warning else 1.0
+        count, agree, plane, both, *flipped = np.maximum(np.sum(self._costs, axis=0), 1e-9).tolist()
+        cost, slack = flipped[0] / count, _HYSTERESIS if self.warning else 1.0
         cause = "not registered to the images or of another time, or the calibration is wrong"
-        gains = plane / turned[0] / _LEAST_GAIN, plane / both / _LEAST_AFFINE_GAIN
-        best = int(np.argmin(turned))
-        if turned[best] < _EXPLAINED * turned[0]:
-            cause, gains = _TURNS[best][0], (0.0, 0.0)
-        if max(_LEAST_COST / cost, *gains) > slack and _LARGE_COST / cost > slack:
+        gains = plane / flipped[0] / _MIN_GAIN, plane / both / _MIN_AFFINE_GAIN
+        best = int(np.argmin(flipped))
+        if flipped[best] < _FLIPPED_COST_RATIO * flipped[0]:
+            cause, gains = _FLIPS[best][0], (0.0, 0.0)
+        if max(_MIN_COST / cost, *gains) > slack and _MAX_COST / cost > slack:
             return None
         text = (
             f"the depth images agree with the motion of the images at {agree / count:.0%} of the points only: they are "
@@ -106,62 +107,64 @@ class RegistrationCheck:
 
 def _costs(
     points: NDArray[np.float32],
-    rays: NormalizedMatches,
+    matches: NormalizedMatches,
     depth: NDArray[np.float32],
     focal: float,
-    T_a_b: NDArray[np.float64],
-) -> NDArray[np.float64] | None:
-    """Return what the triangulated inverse depths of a motion cost under several models; None if there are too few.
+    T_a_b: Array,
+) -> Array | None:
+    """Return the costs of triangulated inverse depths under several models; None for too few points.
 
-    In order: number of points; those that agree with the depth image; cost of a plane; of a plane and the depth image
-    together; of the depth image up to a factor as it is, mirrored, upside down, and both.
+    In order: number of points; number that agree with the depth image; cost of a plane; of a plane and the depth image
+    together; of the depth image up to scale, as stored, mirrored, upside down, and both.
     """
-    triangulated = triangulated_by_motion(rays, focal, T_a_b)
+    triangulated = triangulated_by_motion(matches, focal, T_a_b)
     if triangulated is None:
         return None
     certain, value, sigma = triangulated
     height, width = depth.shape
     pixels = np.rint(points[certain]).astype(int)
     x, y = np.clip(pixels, 0, (width - 1, height - 1)).T
-    seen = np.stack([depth[::v, ::u][y, x] for _, u, v in _TURNS]).astype(np.float64)
-    good = ((seen > 0) & np.isfinite(seen)).all(axis=0)
-    if good.sum() < LEAST_POINTS:
+    measured = np.stack([depth[::v, ::u][y, x] for _, u, v in _FLIPS]).astype(np.float64)
+    is_valid = ((measured > 0) & np.isfinite(measured)).all(axis=0)
+    if is_valid.sum() < MIN_POINTS:
         return None
-    rho, value, sigma = 1.0 / seen[:, good], value[good], np.hypot(sigma, DEPTH_SIGMA * value)[good]
-    plane = np.vstack([np.ones(len(value)), rays.columns_a[:2, certain][:, good]])
-    deviations = deviations_from_multiples(rho, value, sigma)
+    rho, value, sigma = 1.0 / measured[:, is_valid], value[is_valid], np.hypot(sigma, DEPTH_SIGMA * value)[is_valid]
+    plane = np.vstack([np.ones(len(value)), matches.columns_a[:2, certain][:, is_valid]])
+    residuals = squared_residuals_of_multiples(rho, value, sigma)
     models = [
-        _deviations(plane, value, sigma),
-        _deviations(np.vstack([plane, rho[0]]), value, sigma),
-        *deviations,
+        _squared_residuals(plane, value, sigma),
+        _squared_residuals(np.vstack([plane, rho[0]]), value, sigma),
+        *residuals,
     ]
-    agree = int((deviations[0] < _AGREES).sum())
-    return np.array([len(value), agree, *(np.minimum(one, LARGEST_COST).sum() for one in models)])
+    agree = int((residuals[0] < _AGREEMENT_COST).sum())
+    return np.array([len(value), agree, *(np.minimum(one, OUTLIER_COST).sum() for one in models)])
 
 
 def triangulated_by_motion(
-    rays: NormalizedMatches, focal: float, T_a_b: NDArray[np.float64]
-) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]] | None:
-    """Measure a pose again without depth; return a mask of matches, their inverse depths and standard deviations."""
-    near = epipolar_errors(T_a_b, rays) < LARGEST_ERROR_PX / focal
-    if near.sum() < LEAST_POINTS:
+    matches: NormalizedMatches, focal: float, T_a_b: Array
+) -> tuple[NDArray[np.bool_], Array, Array] | None:
+    """Estimate a pose without depth, and triangulate with it.
+
+    Returns:
+        (N,) mask of the M triangulated matches, their (M,) inverse depths and standard residuals; None for too few.
+    """
+    near = epipolar_errors(T_a_b, matches) < MAX_ERROR_PX / focal
+    if near.sum() < MIN_POINTS:
         return None
-    T, noise = refined(T_a_b, rays.select(near), LEAST_NOISE_PX / focal)
-    value, sigma = triangulate(rays.a, rays.b, T, noise)
-    if np.nanmedian(value[near] / sigma[near]) < 0:  # wrong depths may have reversed the translation
+    T, noise = refined(T_a_b, matches.select(near), MIN_NOISE_PX / focal)
+    value, sigma = triangulate(matches.a, matches.b, T, noise)
+    if np.nanmedian(value[near] / sigma[near]) < 0:  # wrong depth may have inverted the translation
         T[:3, 3] *= -1
-        value, sigma = triangulate(rays.a, rays.b, T, noise)
-    good = (epipolar_errors(T, rays) < 3.0 * noise) & np.isfinite(value)
-    if not good.any():
+        value, sigma = triangulate(matches.a, matches.b, T, noise)
+    is_valid = (epipolar_errors(T, matches) < 3.0 * noise) & np.isfinite(value)
+    if not is_valid.any():
         return None
-    good &= sigma < _LARGEST_SIGMA * np.median(np.abs(value[good]))
-    return good, value[good], sigma[good]
+    is_valid &= sigma < _MAX_SIGMA * np.median(np.abs(value[is_valid]))
+    return is_valid, value[is_valid], sigma[is_valid]
 
 
-def _deviations(
-    columns: NDArray[np.float64], value: NDArray[np.float64], sigma: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """(N,) squared deviations, in sigmas, of values from the combination of (k, N) columns that fits them robustly."""
+def _squared_residuals(columns: Array, value: Array, sigma: Array) -> Array:
+    """(N,) squared residuals, in sigma units, of a robust fit of values by a combination of (k, N) columns."""
     certainty = sigma**-2.0
     weight = certainty
     for _ in range(_ITERATIONS):
@@ -172,10 +175,13 @@ def _deviations(
     return np.asarray(squared)
 
 
-def deviations_from_multiples(
-    columns: NDArray[np.float64], value: NDArray[np.float64], sigma: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """(k, N) likewise from the best multiple of each of (k, N) columns."""
+def squared_residuals_of_multiples(columns: Array, value: Array, sigma: Array) -> Array:
+    """Return the (k, N) squared residuals, in sigma units, of robust fits of values by a multiple of each column.
+
+    Args:
+        columns: (k, N).
+        value, sigma: (N,).
+    """
     certainty = sigma**-2.0
     weight = np.broadcast_to(certainty, columns.shape)
     for _ in range(_ITERATIONS):

@@ -1,1 +1,1 @@
-"""Checks of a stereo pair: its calibration, its synchronization, its disparities against the motion."""
+"""Checks of stereo pairs: calibration, synchronization, and disparities against the motion."""

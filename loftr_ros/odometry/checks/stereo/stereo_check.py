@@ -1,4 +1,4 @@
-"""A stereo pair checked against its calibration: swapped, of different times, misaligned, or of two scenes."""
+"""Detects swapped, unsynchronized, misaligned and unmatched stereo pairs."""
 
 from __future__ import annotations
 
@@ -8,202 +8,205 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from loftr_ros.matches import Matches
+from loftr_ros.odometry.checks.flipped_image import detected_flip
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
-from loftr_ros.odometry.checks.stereo.rig_deviation import PITCH, ROLL, SCALE, SLANT, RigDeviation, evenly
-from loftr_ros.odometry.checks.turned_image import how_turned
+from loftr_ros.odometry.checks.stereo.rig_deviation import PITCH, ROLL, SCALE, SLANT, RigDeviation, subsampling
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.image_quality import ImageQuality
 
-# Sliding window of pairs, of which most must show a fault. Once it is full, small misalignments, which do not change,
-# are sought in every fifth pair only.
-_RECENT, _EVERY = 9, 5
-# The figures below: median of the pairs of KITTI 06, EuRoC V1_01 and the rendered room, and the same with the fault.
-# Least number of matches of a pair: EuRoC at a sixth of its pixels has 370; a black or mirrored right image under 20.
-_FEW_MATCHES = 30
-# Shares of matches within 1 px of their epipolar curve: good pairs have 0.77 and more, those of two places 0.1. Of less
-# than 1/3 no depth is used (`OdometryConfig.min_inlier_ratio`).
-_ON_CURVE_PX, _LEAST_SHARE = 1.0, 0.5
-# Vertical error that a calibration causes, at the border of the image, pixels: good rigs have up to 0.24. From 1 px on
-# matches leave their epipolar curve by more than an inlier may.
-_LARGEST_MISALIGNMENT_PX, _SURE = 0.8, 5.0
-# Tangent of the angle between measured and calibrated baseline: up to 0.02 for good rigs, 0.65 for images half a frame
-# apart. A calibration is wrong by a few degrees at most.
-_LARGEST_SLANT, _SURE_SLANT = 0.15, 10.0
-# Largest ratio of the residuals of that fit to those of a pure rotation of the right camera: 0.1 for two times.
-_RESIDUALS_LEFT = 0.8
-# Least inlier ratio of that fit: 0.8 for images one frame apart, a third for three frames.
-_LEAST_EXPLAINED = 0.25
-# Largest share of one plane in what the fit explains that leaves no doubt: 0.22 on a road, 0.3 to 0.5 in a hall, and
-# 0.43 and more where something flat whose pictures do not fit the calibration is held before a rig in order.
-_LARGEST_PLANE = 1 / 3
-# Median residuals of good rigs, pixels, as calibrated and rotated: below them no other fit is tried.
-_FINE_PX, _FINE_TURNED_PX = 0.5, 0.12
-# Share of the matches near their epipolar curve with positive disparity: 0.01 for a swapped pair, 0.77 once exchanged.
-_FEW_IN_FRONT, _NO_DISPARITY_PX = 0.25, 0.5
-# 80 % of the points of one image given twice agree within 0.02 to 0.08 px, within 0.21 px after noise or JPEG at 60 %.
-# A pair whose disparities are no larger tells no depth.
+# Sliding window of pairs, most of which must have a fault. After the first window, small misalignments, which are
+# constant, are tested in every fifth pair only.
+_WINDOW, _CADENCE = 9, 5
+# Values below are medians over the pairs of KITTI 06, EuRoC V1_01 and the rendered room, without and with a fault.
+# Lower bound of the number of matches: EuRoC at a sixth of its pixels has 370, with a black or mirrored right image at
+# most 20.
+_MIN_MATCHES = 30
+# Epipolar inlier threshold, and lower bound of the inlier ratio: calibrated pairs have at least 0.77, those of two
+# places 0.1. Below 1/3 no depth is used (`OdometryConfig.min_inlier_ratio`).
+_INLIER_PX, _MIN_INLIER_RATIO = 1.0, 0.5
+# Limit of the vertical error at the image border, pixels, and its significance, standard deviations: calibrated rigs
+# have up to 0.24. From 1 px on, matches exceed the epipolar inlier threshold.
+_MAX_MISALIGNMENT_PX, _MIN_SIGNIFICANCE = 0.8, 5.0
+# Limit of the tangent of the angle between measured and calibrated baseline, and its significance: up to 0.02 for
+# calibrated rigs, 0.65 for images half a frame apart. A calibration is wrong by a few degrees at most.
+_MAX_SLANT, _MIN_SLANT_SIGNIFICANCE = 0.15, 10.0
+# Upper bound of the residuals of that fit, relative to those of the recalibrated rig: 0.1 for images of different
+# times.
+_MAX_RESIDUAL_RATIO = 0.8
+# Lower bound of the inlier ratio of that fit: 0.8 for images one frame apart, a third for three frames.
+_MIN_EXPLAINED = 0.25
+# Share of one plane among the inliers of that fit, above which the cause is ambiguous: 0.22 on a road, 0.3 to 0.5 in a
+# hall, and at least 0.43 for a flat object that does not fit the calibration in front of a calibrated rig.
+_MAX_PLANE_SHARE = 1 / 3
+# Median residuals of calibrated and recalibrated rigs, pixels, below which no relative pose is fitted.
+_CALIBRATED_PX, _RECALIBRATED_PX = 0.5, 0.12
+# Share of matches that are inliers with positive disparity, and its threshold: 0.01 for a swapped pair, 0.77 after
+# exchanging the images.
+_MIN_IN_FRONT, _ZERO_DISPARITY_PX = 0.25, 0.5
+# Image motion of 80 % of the points between identical images: 0.02 to 0.08 px, 0.21 px after noise or JPEG at 60 %.
 _SAME_PX = 0.4
 _NO_DEPTH = frozenset({InputFault.STEREO_SWAPPED, InputFault.STEREO_TIMES})
 
 
 @dataclass(frozen=True)
-class _Verdict:
-    """What one pair shows: the warning, and the figure that it names."""
+class _PairFault:
+    """Fault of one pair: the warning, and its measured value."""
 
     warning: InputWarning
-    figure: float
+    value: float
 
 
 class StereoCheck:
-    """Judges pair after pair, and warns of what most of the last ones show."""
+    """Tests each pair, and warns of a fault of most recent pairs."""
 
     def __init__(self) -> None:
-        """Start with no evidence."""
-        self._recent: deque[_Verdict | None] = deque(maxlen=_RECENT)
-        self._last: _Verdict | None = None
+        """Start without pairs."""
+        self._recent: deque[_PairFault | None] = deque(maxlen=_WINDOW)
+        self._last: _PairFault | None = None
         self._pairs = 0
 
     def add_pair(self, frame: Frame, matches: Matches) -> None:
-        """Take a stereo pair and its matches, left to right, outliers included."""
+        """Add a stereo pair and its matches, left to right, outliers included."""
         self._pairs += 1
-        is_due = self._pairs <= _RECENT or self._pairs % _EVERY == 0
-        self._last = _judge(frame, matches, thoroughly=is_due)
+        is_due = self._pairs <= _WINDOW or self._pairs % _CADENCE == 0
+        self._last = _pair_fault(frame, matches, thoroughly=is_due)
         if is_due or self._last is not None:
             self._recent.append(self._last)
 
     @property
     def has_pairs(self) -> bool:
-        """Whether there is any stereo pair."""
+        """Whether there was a stereo pair."""
         return self._pairs > 0
 
     @property
     def gives_depth(self) -> bool:
-        """Whether the disparities of the last pair may be depth; those of a swapped or later image are not."""
+        """Whether the disparities of the last pair are valid depth: not for swapped images or of different times."""
         return self._last is None or self._last.warning.fault not in _NO_DEPTH
 
     @property
     def warning(self) -> InputWarning | None:
-        """The fault that most of the recent pairs show, with the median of its figures."""
+        """The warning of most recent pairs, with the median of the measured values; None without a fault."""
         typical = self._typical
         return typical.warning if typical else None
 
     @property
     def misalignment_px(self) -> float:
-        """Largest distance from the calibrated place in the right image, where that is the fault; else 0."""
+        """Largest misalignment in the right image, pixels, if that is the fault; else 0."""
         typical = self._typical
-        return typical.figure if typical and typical.warning.fault is InputFault.STEREO_MISALIGNED else 0.0
+        return typical.value if typical and typical.warning.fault is InputFault.STEREO_MISALIGNED else 0.0
 
     @property
-    def _typical(self) -> _Verdict | None:
-        found = [verdict for verdict in self._recent if verdict is not None]
-        faults = [verdict.warning.fault for verdict in found]
-        common = max(faults, key=faults.count, default=None)
-        if common is None or 2 * faults.count(common) <= len(self._recent):
+    def _typical(self) -> _PairFault | None:
+        found = [fault for fault in self._recent if fault is not None]
+        names = [fault.warning.fault for fault in found]
+        common = max(names, key=names.count, default=None)
+        if common is None or 2 * names.count(common) <= len(self._recent):
             return None
-        same = sorted((v for v in found if v.warning.fault is common), key=lambda verdict: verdict.figure)
+        same = sorted((fault for fault in found if fault.warning.fault is common), key=lambda fault: fault.value)
         return same[len(same) // 2]
 
 
-def _judge(frame: Frame, matches: Matches, thoroughly: bool) -> _Verdict | None:
-    """Name the fault of a pair; None if it is as calibrated. Small misalignments are only sought if `thoroughly`."""
+def _pair_fault(frame: Frame, matches: Matches, thoroughly: bool) -> _PairFault | None:
+    """Return the fault of a pair, or None; small misalignments are tested only if `thoroughly`."""
     assert frame.right is not None
     assert frame.rig is not None
-    if len(matches) < _FEW_MATCHES:
+    if len(matches) < _MIN_MATCHES:
         return _unmatched(frame, f"left and right image have only {len(matches)} matches", len(matches))
-    few = evenly(len(matches))
-    distances = np.sort(np.abs(matches.points_b[few] - matches.points_a[few]).max(axis=1))
-    moved_px = float(distances[int(0.8 * len(distances))])
-    if moved_px < _SAME_PX:
+    sampled = subsampling(len(matches))
+    distances = np.sort(np.abs(matches.points_b[sampled] - matches.points_a[sampled]).max(axis=1))
+    shift_px = float(distances[int(0.8 * len(distances))])
+    if shift_px < _SAME_PX:
         text = (
-            f"left and right are the same image (80 % of the points are within {moved_px:.2f} px of each other): check "
+            f"left and right are the same image (80 % of the points are within {shift_px:.2f} px of each other): check "
             "the source of the right one"
         )
-        return _Verdict(InputWarning(InputFault.STEREO_SAME, text), moved_px)
+        return _PairFault(InputWarning(InputFault.STEREO_SAME, text), shift_px)
     deviation = RigDeviation.of(matches, frame.camera, frame.rig)
-    share = deviation.as_calibrated.share_within(_ON_CURVE_PX)
-    named = _swapped(deviation, frame, matches) or _of_two_times(deviation, frame.rig.baseline)
-    if named is None and (thoroughly or share < _LEAST_SHARE):
-        named = _misaligned(deviation)
-    if named is None and share < _LEAST_SHARE:
+    share = deviation.as_calibrated.inlier_ratio(_INLIER_PX)
+    fault = _swapped(deviation, frame, matches) or _unsynchronized(deviation, frame.rig.baseline)
+    if fault is None and (thoroughly or share < _MIN_INLIER_RATIO):
+        fault = _misaligned(deviation)
+    if fault is None and share < _MIN_INLIER_RATIO:
         return _unmatched(frame, f"only {share:.0%} of the left-right matches fit the calibration", share)
-    return named
+    return fault
 
 
-def _swapped(deviation: RigDeviation, frame: Frame, matches: Matches) -> _Verdict | None:
-    """Try the rig with the images exchanged: the points are then in front of it, and were behind."""
+def _swapped(deviation: RigDeviation, frame: Frame, matches: Matches) -> _PairFault | None:
+    """Return the fault of a swapped pair: its points are in front of the rig after exchanging the images only."""
     assert frame.rig is not None
-    if _share_in_front(deviation, -_NO_DISPARITY_PX) > _FEW_IN_FRONT:
+    if _share_in_front(deviation, -_ZERO_DISPARITY_PX) > _MIN_IN_FRONT:
         return None
     exchanged = replace(matches, points_a=matches.points_b, points_b=matches.points_a)
-    share = _share_in_front(RigDeviation.of(exchanged, frame.camera, frame.rig), _NO_DISPARITY_PX)
-    if share < _LEAST_SHARE:
+    share = _share_in_front(RigDeviation.of(exchanged, frame.camera, frame.rig), _ZERO_DISPARITY_PX)
+    if share < _MIN_INLIER_RATIO:
         return None
     text = (
         f"{share:.0%} of the left-right matches fit the calibration with the images exchanged: left and right are "
         "swapped (or cx of one of them is wrong)"
     )
-    return _Verdict(InputWarning(InputFault.STEREO_SWAPPED, text), share)
+    return _PairFault(InputWarning(InputFault.STEREO_SWAPPED, text), share)
 
 
-def _share_in_front(deviation: RigDeviation, least_px: float) -> float:
-    on_curve = np.abs(deviation.as_calibrated.residuals_px) <= _ON_CURVE_PX
-    return float((on_curve & (deviation.disparities_px > least_px)).mean())
+def _share_in_front(deviation: RigDeviation, min_px: float) -> float:
+    is_inlier = np.abs(deviation.as_calibrated.residuals_px) <= _INLIER_PX
+    return float((is_inlier & (deviation.disparities_px > min_px)).mean())
 
 
-def _of_two_times(deviation: RigDeviation, baseline: float) -> _Verdict | None:
-    if deviation.as_calibrated.typical_px < _FINE_PX or deviation.turned.typical_px < _FINE_TURNED_PX:
+def _unsynchronized(deviation: RigDeviation, baseline: float) -> _PairFault | None:
+    if deviation.as_calibrated.median_px < _CALIBRATED_PX or deviation.recalibrated.median_px < _RECALIBRATED_PX:
         return None
-    displaced = deviation.displaced
-    slants = displaced.values[SLANT]
+    relative_pose = deviation.relative_pose
+    slants = relative_pose.values[SLANT]
     slant = float(np.hypot(*slants))
-    is_sure = slant > max(_LARGEST_SLANT, _SURE_SLANT * float(displaced.sigmas[SLANT].max()))
-    explains = displaced.share_within(_ON_CURVE_PX) > _LEAST_EXPLAINED
-    if not (is_sure and explains) or displaced.typical_px > _RESIDUALS_LEFT * deviation.turned.typical_px:
+    is_significant = slant > max(_MAX_SLANT, _MIN_SLANT_SIGNIFICANCE * float(relative_pose.sigmas[SLANT].max()))
+    explains = relative_pose.inlier_ratio(_INLIER_PX) > _MIN_EXPLAINED
+    fits_better = relative_pose.median_px <= _MAX_RESIDUAL_RATIO * deviation.recalibrated.median_px
+    if not (is_significant and explains and fits_better):
         return None
     down, ahead = slants
     along, sides = (ahead, ("ahead of", "behind")) if abs(ahead) > abs(down) else (down, ("below", "above"))
-    # Any relative pose explains one plane, so the fit may be that of the plane's picture alone.
-    is_plane = deviation.share_on_plane(_ON_CURVE_PX) > _LARGEST_PLANE * displaced.share_within(_ON_CURVE_PX)
+    # A relative pose explains any homography, so the fit may be that of a single plane.
+    is_plane = deviation.share_on_plane(_INLIER_PX) > _MAX_PLANE_SHARE * relative_pose.inlier_ratio(_INLIER_PX)
     other = ", or one flat thing fills most of the view and does not fit the calibration" if is_plane else ""
     text = (
         f"the right camera looks {slant * baseline:.2g} m {sides[int(along < 0)]} its place: left and right image are "
         f"of different times, synchronize the cameras{other}"
     )
-    return _Verdict(InputWarning(InputFault.STEREO_TIMES, text), slant)
+    return _PairFault(InputWarning(InputFault.STEREO_TIMES, text), slant)
 
 
-def _misaligned(deviation: RigDeviation) -> _Verdict | None:
-    turned, (half_x, half_y) = deviation.turned, deviation.half_size
-    lever = np.array([1.0, half_x, half_y])
-    unknowns = [PITCH, ROLL, SCALE]
-    errors_px = deviation.focal * lever * turned.values[unknowns]
-    sigmas_px = deviation.focal * lever * turned.sigmas[unknowns]
-    large = np.abs(errors_px) > np.maximum(_LARGEST_MISALIGNMENT_PX, _SURE * sigmas_px)
-    if not large.any() or turned.share_within(_ON_CURVE_PX) < _LEAST_SHARE:
+def _misaligned(deviation: RigDeviation) -> _PairFault | None:
+    fit, (half_x, half_y) = deviation.recalibrated, deviation.half_size
+    radius = np.array([1.0, half_x, half_y])
+    parameters = [PITCH, ROLL, SCALE]
+    errors_px = deviation.focal * radius * fit.values[parameters]
+    sigmas_px = deviation.focal * radius * fit.sigmas[parameters]
+    large = np.abs(errors_px) > np.maximum(_MAX_MISALIGNMENT_PX, _MIN_SIGNIFICANCE * sigmas_px)
+    if not large.any() or fit.inlier_ratio(_INLIER_PX) < _MIN_INLIER_RATIO:
         return None
-    pitch_px, roll, scale = errors_px[0], np.degrees(turned.values[ROLL]), turned.values[SCALE]
+    pitch_px, roll, scale = errors_px[0], np.degrees(fit.values[ROLL]), fit.values[SCALE]
     descriptions = (
         f"{abs(pitch_px):.1f} px {'lower' if pitch_px > 0 else 'higher'}",
         f"turned by {abs(roll):.2f} degrees {'counterclockwise' if roll > 0 else 'clockwise'}",
         f"{abs(scale):.1%} {'larger' if scale > 0 else 'smaller'}",
     )
-    said = " and ".join(text for text, is_large in zip(descriptions, large, strict=True) if is_large)
+    errors = " and ".join(text for text, is_large in zip(descriptions, large, strict=True) if is_large)
     text = (
-        f"against its calibration the right image is {said}: calibrate the pair again, or check that both images are "
+        f"against its calibration the right image is {errors}: calibrate the pair again, or check that both images are "
         "of the same time and size"
     )
-    return _Verdict(InputWarning(InputFault.STEREO_MISALIGNED, text), float(np.abs(errors_px).max()))
+    return _PairFault(InputWarning(InputFault.STEREO_MISALIGNED, text), float(np.abs(errors_px).max()))
 
 
-def _unmatched(frame: Frame, text: str, figure: float) -> _Verdict:
-    """Say what the right image itself shows of the cause."""
+def _unmatched(frame: Frame, text: str, value: float) -> _PairFault:
+    """Return the fault of an unmatched pair, with the cause that the right image shows."""
     assert frame.right is not None
     quality = ImageQuality.of(frame.right).fault(ImageQuality.of(frame.image))
-    turned = how_turned(frame.image, frame.right)
+    flip = detected_flip(frame.image, frame.right)
     if quality:
         cause = f"{quality.value} on the right, check whether the lens is covered"
-    elif turned:
-        cause = f"the right image is {turned}, correct that in its driver"
+    elif flip:
+        cause = f"the right image is {flip}, correct that in its driver"
     else:
         cause = "check that both images are of one place and time, and the calibration of this pair"
-    return _Verdict(InputWarning(InputFault.STEREO_UNMATCHED, f"{text}: {cause}"), figure)
+    return _PairFault(InputWarning(InputFault.STEREO_UNMATCHED, f"{text}: {cause}"), value)

@@ -1,4 +1,4 @@
-"""Depth images that do not belong to the images, or are in another unit."""
+"""Unregistered depth images, and depth in another unit."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,7 +25,7 @@ def as_it_is(depth: Depth) -> Depth:
 
 
 def warnings_of(world: Any, frames: list[Frame], change: Callable[[Depth], Depth] = as_it_is) -> dict[InputFault, str]:
-    """Run the odometry over frames whose depth images are changed, and return what is said at the end."""
+    """Run odometry on frames with modified depth images, and return the final warnings."""
     odometry: VisualOdometry[Any] = VisualOdometry(world, OdometryConfig(mode="rgbd", subpixel_refinement=False))
     for frame in frames:
         assert frame.depth is not None
@@ -42,7 +42,7 @@ def poses() -> list[NDArray[np.float64]]:
 
 
 def furnished(simulator: ModuleType, noise: float = 0.0) -> Any:
-    """A room with things in it, so that its depth has edges."""
+    """A room with objects, so that its depth has edges."""
     boxes = [
         simulator.Panel((x, y, z), (w, 0, 0), (0, h, 0))
         for x, y, z, w, h in ((-1.4, 0.4, 0.5, 0.5, 0.8), (0.9, -0.3, -0.8, 0.4, 0.6), (2.0, 0.8, 2.0, 0.6, 1.0))
@@ -79,7 +79,7 @@ def of_another_camera(depth: Depth) -> Depth:
     ],
     ids=["other camera", "shifted", "mirrored", "upside down"],
 )
-def test_depth_that_is_not_registered(simulator: ModuleType, change: Callable[[Depth], Depth], cause: str) -> None:
+def test_unregistered_depth(simulator: ModuleType, change: Callable[[Depth], Depth], cause: str) -> None:
     found = warnings_of(furnished(simulator), frames_of_the_room(simulator), change)
     assert cause in found[InputFault.DEPTH_REGISTRATION]
 
@@ -92,7 +92,7 @@ def test_registered_depth(simulator: ModuleType) -> None:
 
 @pytest.mark.parametrize("share", [0.15, 0.4])
 def test_nearly_planar_scene(simulator: ModuleType, share: float) -> None:
-    """A plane explains it nearly as well as the depth images do, and both explain it well."""
+    """Plane and depth images both explain the triangulated depth."""
     wall = simulator.Panel((0, 0, 0), (20, 0, 8), (0, 20, 0))
     near = simulator.Panel((-1.0, 0.3, -1.2), (2 * share, 0, 0), (0, 1.5, 0))
     world = simulator.World(poses(), panels=[wall, near], depth_noise=0.03)
@@ -110,7 +110,7 @@ def test_sparse_depth(simulator: ModuleType) -> None:
     assert warnings_of(furnished(simulator), frames_of_the_room(simulator), sparse) == {}
 
 
-def test_depth_image_that_is_repeated(simulator: ModuleType) -> None:
+def test_repeated_depth_image(simulator: ModuleType) -> None:
     frames = frames_of_the_room(simulator)
     old = frames[0].depth
     assert old is not None
@@ -119,8 +119,8 @@ def test_depth_image_that_is_repeated(simulator: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("factor", [1000.0, 0.01])
-def test_unit_that_cannot_be(simulator: ModuleType, factor: float) -> None:
-    """Floating-point numbers of millimeters, or counts of a tenth of a millimeter taken for ten times as many."""
+def test_implausible_unit(simulator: ModuleType, factor: float) -> None:
+    """Millimeters stored as floating point, or a unit wrong by a factor."""
     frames = frames_of_the_room(simulator)[:4]
     found = warnings_of(furnished(simulator), frames, lambda depth: depth * np.float32(factor))
     assert "check the unit" in found[InputFault.DEPTH_UNIT]

@@ -1,4 +1,4 @@
-"""Faults of a stereo pair are named by what its matches say, and pairs that are as calibrated are not."""
+"""Faults of stereo pairs are detected from their matches, without warnings for calibrated pairs."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ Image = NDArray[np.uint8]
 HALL = (6.0, 4.0, 30.0)  # deep: in front of a wall a lens of another focal length looks like a camera further ahead
 
 
-def turned(rig: StereoRig, *twist: float) -> StereoRig:
-    """The rig with its right camera moved by (v, w) in its own axes."""
+def moved_right(rig: StereoRig, *twist: float) -> StereoRig:
+    """Return the rig with its right camera moved by a twist (v, w) in its own axes."""
     return StereoRig(rig.right, rig.T_left_right @ se3.exp(np.array(twist)))
 
 
 def enlarged(rig: StereoRig, factor: float) -> StereoRig:
-    """The rig with another focal length of the right camera."""
+    """Return the rig with another focal length of the right camera."""
     K = rig.right.K.copy()
     K[[0, 1], [0, 1]] *= factor
     return StereoRig(replace(rig.right, K=K), rig.T_left_right)
@@ -84,9 +84,9 @@ def test_good_pairs_give_no_warning(make_world: MakeWorld, curve: Curve, make_ri
 @pytest.mark.parametrize(
     ("fault", "unknown", "value", "text"),
     [
-        (lambda rig: turned(rig, 0, 0, 0, 0.012, 0, 0), PITCH, 0.012, "px lower"),
-        (lambda rig: turned(rig, 0, 0, 0, -0.024, 0, 0), PITCH, -0.024, "px higher"),
-        (lambda rig: turned(rig, 0, 0, 0, 0, 0, np.radians(1.0)), ROLL, np.radians(1.0), "counterclockwise"),
+        (lambda rig: moved_right(rig, 0, 0, 0, 0.012, 0, 0), PITCH, 0.012, "px lower"),
+        (lambda rig: moved_right(rig, 0, 0, 0, -0.024, 0, 0), PITCH, -0.024, "px higher"),
+        (lambda rig: moved_right(rig, 0, 0, 0, 0, 0, np.radians(1.0)), ROLL, np.radians(1.0), "counterclockwise"),
         (lambda rig: enlarged(rig, 1.02), SCALE, 0.02, "larger"),
     ],
     ids=["lower", "higher", "roll", "scale"],
@@ -97,7 +97,7 @@ def test_misalignment_is_measured(
     told = make_rig(make_world(curve(1)).rig)
     world = make_world(curve(5), rig=fault(told), noise_px=0.1, depth_images=False)
     deviation = RigDeviation.of(world.match(*as_taken(2)), world.camera, told)
-    assert deviation.turned.values[unknown] == pytest.approx(value, rel=0.1)
+    assert deviation.recalibrated.values[unknown] == pytest.approx(value, rel=0.1)
     warning = check(world, told, as_taken).warning
     assert warning is not None
     assert warning.fault is InputFault.STEREO_MISALIGNED
@@ -141,11 +141,11 @@ def test_right_images_of_another_time_are_named(
 
 def test_the_displacement_between_the_times_is_measured(make_world: MakeWorld, curve: Curve) -> None:
     world = make_world(curve(4, (0.0, 0.0, 0.3, 0.0, 0.0, 0.0)), size=HALL, noise_px=0.1, depth_images=False)
-    found = RigDeviation.of(world.match((2, 0), (3, 1)), world.camera, world.rig).displaced
+    found = RigDeviation.of(world.match((2, 0), (3, 1)), world.camera, world.rig).relative_pose
     assert found.values[SLANT][1] == pytest.approx(0.3 / world.rig.baseline, rel=0.03)
 
 
-def test_a_plane_is_no_sure_sign_of_two_times(make_world: MakeWorld, curve: Curve) -> None:
+def test_the_cause_is_ambiguous_for_a_plane(make_world: MakeWorld, curve: Curve) -> None:
     """What hangs before the left camera only, a picture whose points are elsewhere on the right, fits any pose."""
     world = make_world(curve(4), noise_px=0.1, depth_images=False)
     matches = world.match((0, 0), (0, 1))
@@ -160,7 +160,7 @@ def test_a_plane_is_no_sure_sign_of_two_times(make_world: MakeWorld, curve: Curv
 
 
 @pytest.mark.parametrize("count", [0, 10, 400])
-def test_matches_of_two_scenes_are_no_pair(make_world: MakeWorld, curve: Curve, count: int) -> None:
+def test_images_of_two_scenes_are_detected(make_world: MakeWorld, curve: Curve, count: int) -> None:
     world = make_world(curve(5), depth_images=False)
     size, rng = (world.camera.width, world.camera.height), np.random.default_rng(0)
     found = StereoCheck()
@@ -173,7 +173,7 @@ def test_matches_of_two_scenes_are_no_pair(make_world: MakeWorld, curve: Curve, 
     assert f"{count} matches" in found.warning.text or count == 400
 
 
-def test_one_bad_pair_among_good_ones_is_no_fault_of_the_input(make_world: MakeWorld, curve: Curve) -> None:
+def test_a_single_faulty_pair_is_no_warning(make_world: MakeWorld, curve: Curve) -> None:
     world = make_world(curve(6), size=HALL, depth_images=False)
     found = StereoCheck()
     for index in range(3):
@@ -211,21 +211,21 @@ def faults(estimates: list[OdometryEstimate]) -> set[InputFault]:
 
 @pytest.mark.parametrize("step", [(0.03, 0.0, 0.12, 0.0, 0.02, 0.004), (0.1, 0.0, 0.0, 0.0, 0.0, 0.0), (0.0,) * 6])
 @pytest.mark.parametrize("scene", [{}, {"noise_px": 0.6}, {"uneven": 4.0}], ids=["usual", "noisy", "uneven"])
-def test_odometry_of_good_pairs_is_silent(
+def test_odometry_of_calibrated_pairs_has_no_warning(
     make_world: MakeWorld, curve: Curve, step: tuple[float, ...], scene: dict[str, Any]
 ) -> None:
     assert faults(run(make_world(curve(10, step), depth_images=False, **scene))) == set()
 
 
-def test_a_wall_tells_no_offset_of_disparities(make_world: MakeWorld, simulator: Any) -> None:
-    """All depths are one, and what the line through them misses is noise."""
+def test_the_disparity_offset_is_unobservable_at_a_wall(make_world: MakeWorld, simulator: Any) -> None:
+    """All depths are equal, so the intercept is noise."""
     poses = [se3.transform(np.eye(3), [0.1 * index, 0.0, 0.0]) for index in range(8)]
     assert faults(run(make_world(poses, panels=simulator.wall(4.0), depth_images=False))) == set()
 
 
 @pytest.mark.parametrize("right_px", [-4.0, 4.0])
 def test_disparities_that_motion_contradicts_are_named(make_world: MakeWorld, curve: Curve, right_px: float) -> None:
-    """cx of the right camera is off, which the pair alone does not show."""
+    """cx of the right camera is wrong, which the pair alone does not show."""
     estimates = run(make_world(curve(12), noise_px=0.1, depth_images=False), right_px=right_px)
     assert faults(estimates) == {InputFault.STEREO_DISPARITY}
     text = estimates[-1].input_warnings[0].text
@@ -234,7 +234,7 @@ def test_disparities_that_motion_contradicts_are_named(make_world: MakeWorld, cu
 
 
 @pytest.mark.parametrize("right_px", [-4.0, 4.0])
-def test_the_covariance_covers_what_wrong_disparities_do(make_world: MakeWorld, curve: Curve, right_px: float) -> None:
+def test_the_covariance_covers_wrong_disparities(make_world: MakeWorld, curve: Curve, right_px: float) -> None:
     """The error of the length is common to all motions; in order, nothing is added."""
     world = make_world(curve(12), noise_px=0.1, depth_images=False)
     truth = (se3.inverse(world.poses[0]) @ world.poses[11])[:3, 3]
@@ -314,11 +314,11 @@ def test_recorded_pairs(
 
 
 @pytest.mark.parametrize("pitch", [0.012, 0.0055])
-def test_pairs_are_judged_however_many_there_were(make_world: MakeWorld, curve: Curve, pitch: float) -> None:
-    """Later ones of another time give no depth; a misalignment that comes about is found after some time."""
+def test_pairs_are_tested_at_any_time(make_world: MakeWorld, curve: Curve, pitch: float) -> None:
+    """Later pairs of different times give no depth; a later misalignment is detected after some time."""
     world = make_world(curve(6), size=HALL, noise_px=0.1, depth_images=False)
     bent = make_world(
-        curve(6), size=HALL, noise_px=0.1, rig=turned(world.rig, 0, 0, 0, pitch, 0, 0), depth_images=False
+        curve(6), size=HALL, noise_px=0.1, rig=moved_right(world.rig, 0, 0, 0, pitch, 0, 0), depth_images=False
     )
     found = StereoCheck()
     for _ in range(20):

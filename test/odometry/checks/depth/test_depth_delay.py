@@ -1,4 +1,4 @@
-"""Depth images of another time than the color images that they are stamped as."""
+"""Depth images delayed against the color images with the same stamps."""
 
 from collections.abc import Callable
 from dataclasses import replace
