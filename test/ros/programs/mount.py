@@ -37,7 +37,7 @@ def mount_at(x):
 
 
 def wait_until(condition):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not condition() and time.monotonic() < deadline:
         moving.sendTransform(transform("arm", 0.0))
         rclpy.spin_once(node, timeout_sec=0.02)

@@ -11,7 +11,7 @@ speed, seconds = map(float, sys.argv[1:])
 rclpy.init()
 node = rclpy.create_node("wheels", namespace="/loftr")
 publisher = node.create_publisher(Odometry, "wheel_odometry", qos_profile_sensor_data)
-deadline = time.monotonic() + 60
+deadline = time.monotonic() + 300
 while publisher.get_subscription_count() == 0 and time.monotonic() < deadline:
     rclpy.spin_once(node, timeout_sec=0.05)
 for index in range(round(20 * seconds)):
