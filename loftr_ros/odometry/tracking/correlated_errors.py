@@ -89,9 +89,10 @@ class AmbiguousDirectionMemory:
         self._variances = 0.0, 0.0  # of position and rotation, per squared length of the translation
 
     def inflated(self, motion: RelativePoseEstimate, keyframe_ns: int) -> RelativePoseEstimate:
-        """Return the motion marked AMBIGUOUS_DIRECTION and with an isotropic covariance, if its depths are affected.
+        """Return the motion marked AMBIGUOUS_DIRECTION and with the covariance of its direction, if affected.
 
-        Isotropic, because the true direction may differ from both the estimate and the alternative.
+        It is the same for all directions across the translation, because the true one may differ from both the estimate
+        and the alternative. The length of the translation is not affected, so that a scale source can measure it.
 
         Args:
             motion: the measured pose.
@@ -109,6 +110,8 @@ class AmbiguousDirectionMemory:
             self._keyframes_left = _AFFECTED_KEYFRAMES
         elif self._keyframes_left <= 0:
             return motion
-        added = squared * np.diag(np.repeat(self._variances, 3))
+        across, rotation = self._variances
+        added = squared * np.diag(np.repeat([across, rotation], 3))
+        added[:3, :3] -= across * np.outer(position, position)
         marked = dict.fromkeys((*motion.degeneracies, Degeneracy.AMBIGUOUS_DIRECTION))
         return replace(motion, covariance=motion.covariance + added, degeneracies=tuple(marked))
