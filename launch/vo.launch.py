@@ -5,7 +5,7 @@ from pathlib import Path
 from ament_index_python import PackageNotFoundError, get_package_prefix, get_package_share_directory
 from launch import LaunchContext, LaunchDescription, Substitution
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, GroupAction, OpaqueFunction
-from launch.logging import launch_config
+from launch.logging import get_logger, launch_config
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -15,6 +15,7 @@ from loftr_ros.ros.parameters.launch_arguments import (
     ARGUMENTS,
     LaunchArgumentError,
     Plan,
+    misspelled,
     parameters_around,
     plan,
     rviz_config,
@@ -50,6 +51,8 @@ def generate_launch_description() -> LaunchDescription:
 
 def start(context: LaunchContext) -> list[ExecuteProcess]:
     """Start what the arguments ask for; whatever is wrong with them is an error before anything starts."""
+    for name, meant in misspelled(context.launch_configurations).items():
+        get_logger("vo.launch.py").warning(f"launch argument {name} is unknown and ignored: did you mean {meant}?")
     values = {argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS}
     around = parameters_around(context.launch_configurations.get("global_params", []))
     asked = plan({name: value for name, value in values.items() if value}, around)

@@ -99,6 +99,12 @@ def test_the_node_gets_what_was_asked_for_and_no_more(launch):
     assert (node.count("--params-file"), node.count("-p ")) == (1, 0), node
 
 
+def test_a_misspelled_argument_is_a_warning(launch):
+    code, said = launch(LAUNCH_FILE, "mdoe:=stereo")
+    assert code == 0
+    assert "[WARNING] [vo.launch.py]: launch argument mdoe is unknown and ignored: did you mean mode?" in said
+
+
 def test_the_file_and_the_arguments_over_it_are_passed(launch, tmp_path):
     file = tmp_path / "mine.yaml"
     file.write_text("/**:\n  ros__parameters:\n    max_speed: 3.0\n")

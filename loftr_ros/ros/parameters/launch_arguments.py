@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from loftr_ros.validation import require
 # Relative, so that PushRosNamespace of an including launch file is prepended.
 NAMESPACE = "loftr"
 _TOPICS = ("image_topic", "left_image_topic", "right_image_topic", "depth_image_topic")
+_SAME_BUT_A_LETTER = 0.9  # similarity of two names by difflib
 _TEMPLATE_NAMESPACE = "/loftr"  # of the topics in vo.rviz
 _BOOLEANS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
@@ -129,6 +131,20 @@ def plan(given: Mapping[str, str], around: Mapping[str, str]) -> Plan:
         odom_frame=odom_frame,
         base_frame=base_frame,
     )
+
+
+def misspelled(names: Iterable[str]) -> dict[str, str]:
+    """Return the arguments that were meant by misspelled names, which `ros2 launch` ignores.
+
+    Args:
+        names: of all launch configurations. Those of including launch files, such as ros_namespace, may resemble an
+            argument: only one wrong letter or swapped letters are a mistake.
+    """
+    known = [argument.name for argument in ARGUMENTS]
+    unknown = [name for name in names if name not in known]
+    meant = {name: [one for one in known if sorted(one) == sorted(name)] for name in unknown}
+    close = {name: meant[name] or get_close_matches(name, known, n=1, cutoff=_SAME_BUT_A_LETTER) for name in unknown}
+    return {name: found[0] for name, found in close.items() if found}
 
 
 def parameters_around(global_params: Iterable[tuple[str, Any] | str]) -> dict[str, str]:

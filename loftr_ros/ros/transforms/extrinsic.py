@@ -64,14 +64,20 @@ class Extrinsic:
         if found is not None:
             self._tf.keep_static(self)
             if self._current is None or not np.allclose(found, self._current, rtol=0, atol=1e-6):
-                how = "taken from TF" if self._current is None else "changed in TF, the odometry continues with it"
-                self._log.info(f"{camera_frame} on {self._parameters.base_frame}: {how}")
+                self._log.info(f"{camera_frame} on {self._parameters.base_frame}: {self._how()}")
                 self._current = found
         elif self._current is None:
             self._current = self._fallback(camera_frame)
         elif self._first_image is not None and time.monotonic() > self._first_image + _LISTEN_S:
             self._tf.keep_static(self)
         return self._current
+
+    def _how(self) -> str:
+        """Return how the pose of the camera was just found."""
+        if self._current is None:
+            return "taken from TF"
+        what = "taken from TF instead of assumed" if self._current is self._from_parameters else "changed in TF"
+        return f"{what}, the odometry continues with it"
 
     def _look_up(self, camera_frame: str) -> NDArray[np.float64] | None:
         """Return the transform, for which the first image waits a moment."""

@@ -11,6 +11,7 @@ from loftr_ros.ros.parameters.launch_arguments import (
     LaunchArgumentError,
     ParametersFileError,
     boolean,
+    misspelled,
     parameters_around,
     plan,
     rviz_config,
@@ -148,3 +149,16 @@ def test_rviz_shows_the_frames_and_topics_of_the_node():
         assert manager["Views"]["Current"]["Target Frame"] == "footprint"
         topics = {display["Topic"]["Value"] for display in manager["Displays"] if "Topic" in display}
         assert topics == {f"{topic}/{name}" for name in ("odometry", "path", "points", "match_image")}
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("mdoe", "mode"), ("extrinsics_source", "extrinsic_source"), ("param_file", "params_file")],
+)
+def test_a_misspelled_argument_is_recognized(name, meant):
+    assert misspelled(["mode", name]) == {name: meant}
+
+
+def test_the_arguments_and_those_of_other_launch_files_are_not_misspelled():
+    others = ("ros_namespace", "global_params", "camera", "camera_model", "rgb_image_topic", "robot_name")
+    assert misspelled([*(argument.name for argument in ARGUMENTS), *others]) == {}

@@ -1,4 +1,4 @@
-"""Collect what the node publishes, until FRAMES odometry messages came: collect.py OUTPUT.json FRAMES."""
+"""Collect what the node publishes, until FRAMES odometry messages came or no more do: collect.py OUTPUT.json FRAMES."""
 
 import json
 import sys
@@ -13,6 +13,7 @@ from nav_msgs.msg import Path as PathMessage
 from sensor_msgs.msg import Image, PointCloud2
 
 output, frames = Path(sys.argv[1]), int(sys.argv[2])
+SILENCE_S = 45  # a busy machine takes long between two messages, more so if the node is started anew
 found = {"odometry": [], "matches": [], "match_image": [], "path": [], "diagnostics": []}
 
 
@@ -74,8 +75,11 @@ settled = time.monotonic() + 0.5  # the node has to find the subscriptions, too
 while time.monotonic() < settled:
     rclpy.spin_once(node, timeout_sec=0.05)
 print("ready", flush=True)
+count = 0
 while len(found["odometry"]) < frames and time.monotonic() < deadline:
     rclpy.spin_once(node, timeout_sec=0.1)
+    if len(found["odometry"]) > count:
+        count, deadline = len(found["odometry"]), max(deadline, time.monotonic() + SILENCE_S)
 end = time.monotonic() + 1.5  # the diagnostics come once a second
 while time.monotonic() < end:
     rclpy.spin_once(node, timeout_sec=0.1)

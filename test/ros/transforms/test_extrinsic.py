@@ -106,6 +106,7 @@ def test_a_mount_that_tf_knows_late_is_taken(tf, monkeypatch):
     assert node.unsubscribed == ["/tf"]
     tf.knows = True
     np.testing.assert_allclose(found.of("eye"), camera_in_base(2, 0, 0, 0, 0, 0), atol=1e-12)
+    assert node.infos == ["eye on base_link: taken from TF instead of assumed, the odometry continues with it"]
 
 
 @pytest.mark.parametrize(
