@@ -4,7 +4,7 @@
 def test_the_node_answers_while_it_looks_and_says_why_it_takes_none(ros, program):
     node = ros.node(autostart="false", image_topic="''", input_timeout=3.0)
     listener = ros.start(
-        program("diagnosed.py"), "looking for a mono camera", "no mono camera is publishing",
+        program("diagnosed.py"), "looking for a publishing mono camera", "no mono camera is publishing",
         "2 mono cameras are publishing, /front/image, /rear/image: set image_topic to one", "waiting for images",
     )  # fmt: skip
     assert listener.stdout.readline() == "ready\n"
@@ -13,7 +13,7 @@ def test_the_node_answers_while_it_looks_and_says_why_it_takes_none(ros, program
     labels = ["configure True inactive", "activate True active", "deactivate True inactive", "activate True active"]
     assert said.split("\n")[:-1] == labels
     assert max(map(float, errors.split()[1:])) < 1, errors  # seconds; configuring may take one more
-    assert listener.stdout.readline() == "0 looking for a mono camera that is publishing\n"
+    assert listener.stdout.readline() == "0 looking for a publishing mono camera\n"
     assert listener.stdout.readline().startswith("2 no mono camera is publishing")
     both = ros.start(program("cameras.py"), "/front", "/rear")
     assert listener.stdout.readline().startswith("2 2 mono cameras are publishing, /front/image, /rear/image")

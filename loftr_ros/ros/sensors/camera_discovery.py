@@ -91,7 +91,7 @@ class CameraSearch:
 
     @property
     def _activity(self) -> str:
-        return f"looking for a {self._parameters.mode} camera that is publishing"
+        return f"looking for a publishing {self._parameters.mode} camera"
 
 
 def the_only(found: list[Choice], mode: str, topics: Topics) -> Choice:
