@@ -20,7 +20,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "loft
 ON_ANY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 # Options of other programs that stand alone in backticks.
 OTHERS_OPTIONS = {"--clock", "--align_origin", "--all_pairs", "--break-system-packages", "--system-site-packages"}
-OTHERS_OPTIONS |= {"--extra-index-url", "--log-level", "--ros-args", "--symlink-install"}
+OTHERS_OPTIONS |= {"--extra-index-url", "--log-level", "--ros-args", "--show-args", "--symlink-install"}
 PARAMETER_NAMES = {spec.name for spec in PARAMETERS}
 ODOMETRY_OPTIONS = {f"--{spec.name.replace('_', '-')}" for spec in SPECS}
 # Settings of other programs.
