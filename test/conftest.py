@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 # Tests that `make quick` skips: they train, render, install, measure, or start programs.
 SLOW_PLACES = {"bench", "demo", "examples", "training"}
 SLOW_PLACES |= {"test_colcon.py", "test_damaged_files.py", "test_unwritable_places.py"}
-SLOW_PLACES |= {"test_consistency.py", "test_no_depth.py", "test_motion_limits.py", "test_parity.py", "test_recovery.py"}
+SLOW_PLACES |= {
+    "test_consistency.py",
+    "test_no_depth.py",
+    "test_motion_limits.py",
+    "test_parity.py",
+    "test_recovery.py",
+}
 SLOW_PLACES |= {"test_recovery_images.py", "test_evaluate.py", "test_train.py", "test_disparity_bias.py"}
 SLOW_FIXTURES = {"recorded", "loftr_ros_program", "ros"}
 
