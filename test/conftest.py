@@ -11,16 +11,33 @@ import pytest
 from numpy.typing import NDArray
 
 # Tests that `make quick` skips: they train, render, install, measure, or start programs.
-SLOW_PLACES = {"bench", "demo", "examples", "training"}
-SLOW_PLACES |= {"test_colcon.py", "test_damaged_files.py", "test_unwritable_places.py"}
-SLOW_PLACES |= {
+SLOW_PLACES = {
+    "bench",
+    "demo",
+    "examples",
+    "training",
+    "test_colcon.py",
     "test_consistency.py",
-    "test_no_depth.py",
+    "test_damaged_files.py",
+    "test_disparity_bias.py",
+    "test_evaluate.py",
+    "test_fixed_shapes.py",
+    "test_metric_odometry.py",
     "test_motion_limits.py",
+    "test_no_depth.py",
+    "test_packaging.py",
     "test_parity.py",
+    "test_precision.py",
     "test_recovery.py",
+    "test_recovery_images.py",
+    "test_robustness.py",
+    "test_run.py",
+    "test_run_input.py",
+    "test_train.py",
+    "test_unwritable_places.py",
+    "test_visual_odometry.py",
+    "test_without_values.py",
 }
-SLOW_PLACES |= {"test_recovery_images.py", "test_evaluate.py", "test_train.py", "test_disparity_bias.py"}
 SLOW_FIXTURES = {"recorded", "loftr_ros_program", "ros"}
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -36,7 +36,7 @@ MOTIONS = {
     "forward and right": (1, 0, 1),
     "backward and left": (-1, 0.2, -1),
 }
-PAIRS = 250  # of each motion
+PAIRS = 160  # of each motion
 CONFIG = OdometryConfig(ransac_threshold_px=0.7, min_inlier_ratio=0.1)
 CLEAR = 2.0  # standard deviations of a match, median parallax
 PERIOD = 10  # frames between the recorded pairs
