@@ -101,11 +101,11 @@ def test_what_cannot_be_recorded_does_no_harm(gpu: torch.device, caplog: pytest.
         return [x * x.sum()]
 
     for function, recorded in ((asks, False), (asks_not, True)):
-        replays = CudaGraphCache(gpu)
+        graphs = CudaGraphCache(gpu)
         for value in (1.0, 2.0):
-            (found,) = replays(function, [torch.full((3,), value).pin_memory()])
+            (found,) = graphs(function, [torch.full((3,), value).pin_memory()])
             assert found.tolist() == [3 * value**2] * 3
-        assert replays.enabled is recorded
+        assert graphs.enabled is recorded
         assert len(caplog.records) == 1
         torch.cuda.empty_cache()  # fails where torch takes a recording to be underway
 

@@ -146,12 +146,12 @@ def test_blur_is_the_reason_of_a_loss(make_world: MakeWorld, curve: Curve) -> No
 
 def test_a_blurred_frame_is_used_but_no_keyframe_while_another_will_do(make_world: MakeWorld, curve: Curve) -> None:
     sharp = run(make_world(curve(12)), make_world(curve(12)).frames())
-    worn_out = next(index for index in range(1, 12) if sharp[index].is_keyframe)
+    replaced_at = next(index for index in range(1, 12) if sharp[index].is_keyframe)
     world = make_world(curve(12))
-    estimates = run(world, spoilt(world, blurred, worn_out))
+    estimates = run(world, spoilt(world, blurred, replaced_at))
     assert states(estimates) == "I" + 11 * "T"
-    assert not estimates[worn_out].is_keyframe
-    assert estimates[worn_out + 1].is_keyframe
+    assert not estimates[replaced_at].is_keyframe
+    assert estimates[replaced_at + 1].is_keyframe
     world = make_world(curve(12))
     estimates = run(world, spoilt(world, blurred, *range(1, 12)))
     assert any(estimate.is_keyframe for estimate in estimates[1:])

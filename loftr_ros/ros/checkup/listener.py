@@ -34,11 +34,11 @@ class Camera:
 
     Attributes:
         parameters: with its mode and topics.
-        rivals: number of other cameras of this mode.
+        others: number of other cameras of this mode.
     """
 
     parameters: VoParameters
-    rivals: int = 0
+    others: int = 0
 
 
 @dataclass(frozen=True)

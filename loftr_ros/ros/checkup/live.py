@@ -83,12 +83,12 @@ def _chosen(node: Node, camera: Camera) -> Finding:
     p = camera.parameters
     topics = " + ".join(node.resolve_topic_name(getattr(p, name)) for name in TOPICS_NEEDED[p.mode])
     figure = f"{topics}{' (compressed)' if p.image_transport == 'compressed' else ''}"
-    rivals = camera.rivals
+    more = camera.others
     advice = ""
-    if rivals:
+    if more:
         names = " and ".join(TOPICS_NEEDED[p.mode])
-        advice = f"{rivals} more {p.mode} camera{'s are' if rivals > 1 else ' is'} publishing: the node needs {names}"
-    return judged("topics", "camera", figure, advice, others=rivals)
+        advice = f"{more} more {p.mode} camera{'s are' if more > 1 else ' is'} publishing: the node needs {names}"
+    return judged("topics", "camera", figure, advice, others=more)
 
 
 class _LiveCheck:
