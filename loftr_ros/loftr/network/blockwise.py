@@ -83,6 +83,13 @@ def blockwise_matches(
             _log_row_sums(tokens_b[underflowed], tokens_a.T.contiguous(), in_row) + in_column[underflowed]
         )
     confidence = (log_in_row + score - log_column_sum[cell_b]).exp()
+    return mutual_nearest(cell_a, cell_b, confidence, threshold, rows, columns)
+
+
+def mutual_nearest(
+    cell_a: Tensor, cell_b: Tensor, confidence: Tensor, threshold: float, rows: int, columns: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Keep those of the cell pairs (K,) that are above the threshold and the best of their row and their column."""
     best_of_a = confidence.new_zeros(rows).scatter_reduce_(0, cell_a, confidence, "amax")
     best_of_b = confidence.new_zeros(columns).scatter_reduce_(0, cell_b, confidence, "amax")
     mutual = (confidence > threshold) & (confidence == best_of_a[cell_a]) & (confidence == best_of_b[cell_b])

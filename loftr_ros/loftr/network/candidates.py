@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from loftr_ros.loftr.network.blockwise import mutual_nearest
 from loftr_ros.loftr.network.pooling import Grid
 from loftr_ros.loftr.network.precision import rounded_factors
 
@@ -116,7 +117,9 @@ def candidate_matches(
     log_in_row = scores[block, cell, place] - largest[block, cell, 0] - row_sum[block, cell].log()
     column = block_b[block, place // _CELLS] * _CELLS + place % _CELLS
     confidence = (log_in_row + score - log_column_sum[column]).exp()
-    return _mutual(a.cells[block, cell], b.cells.flatten()[column], confidence, threshold, len(tokens_a), len(tokens_b))
+    return mutual_nearest(
+        a.cells[block, cell], b.cells.flatten()[column], confidence, threshold, len(tokens_a), len(tokens_b)
+    )
 
 
 def _log_column_sums(total: Tensor, block_b: Tensor, blocks: int) -> Tensor:
@@ -139,15 +142,6 @@ def _fraction(part: Tensor, whole: Tensor) -> Tensor:
     """part / whole; one where the rest is rounding error or all sums underflow."""
     known = (part > _MIN_SUM) & (whole - part > _ROUNDING * whole)
     return torch.where(known, part / whole.clamp(min=_MIN_SUM), 1.0)
-
-
-def _mutual(
-    cell_a: Tensor, cell_b: Tensor, confidence: Tensor, threshold: float, rows: int, columns: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    best_of_a = confidence.new_zeros(rows).scatter_reduce_(0, cell_a, confidence, "amax")
-    best_of_b = confidence.new_zeros(columns).scatter_reduce_(0, cell_b, confidence, "amax")
-    mutual = (confidence > threshold) & (confidence == best_of_a[cell_a]) & (confidence == best_of_b[cell_b])
-    return cell_a[mutual], cell_b[mutual], confidence[mutual]
 
 
 def block_of(cells: Tensor, grid: Grid) -> Tensor:

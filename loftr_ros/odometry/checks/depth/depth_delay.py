@@ -93,8 +93,10 @@ class DepthDelay:
             self._motions += 1
             if self._motions <= _DENSE_COUNT or self._motions % _CADENCE == 0:
                 self._add_costs(keyframe_index, matches, normalized, keyframe.frame.camera.focal, motion)
+        if keyframe.frame.stamp_ns == self._keyframe_ns:
+            return
         inliers = matches.select(motion.inliers)
-        if keyframe.frame.stamp_ns != self._keyframe_ns and len(inliers) >= _MIN_EDGES:
+        if len(inliers) >= _MIN_EDGES:
             step = (inliers.points_b - inliers.points_a) / np.float32(len(stamps) - 1 - keyframe_index)
             self._add_gradients(keyframe.frame, inliers.points_a, step)
 
