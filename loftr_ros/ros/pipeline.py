@@ -34,6 +34,8 @@ from loftr_ros.ros.transforms.baseline import Baseline
 from loftr_ros.ros.transforms.frames import pitch_of
 from loftr_ros.ros.worker import Worker
 
+_WARM_UP_LIMIT_S = 60.0
+
 
 class Pipeline:
     """One run of the odometry, from activation to deactivation."""
@@ -72,6 +74,7 @@ class Pipeline:
         self._pitch: float | None = None
         self._epoch = 0
         self._error: str | None = None
+        self._frame_s = 0.0
         self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._publishing = Lock()
         self._is_closed = False
@@ -104,7 +107,21 @@ class Pipeline:
 
     def error(self) -> str | None:
         """Return why no odometry is published, in one sentence, or None."""
-        return self._input.error() or self._error
+        return self._input.error() or self._stalled() or self._error
+
+    def _stalled(self) -> str | None:
+        """Return that a frame takes, or has taken, longer than `input_timeout`: images arrive but hardly any odometry.
+
+        Until the first frame is done, a GPU is warmed up.
+        """
+        limit = self._parameters.input_timeout if self.statistics.state else _WARM_UP_LIMIT_S
+        seconds = max(self._worker.busy_s(), self._frame_s)
+        if seconds < limit:
+            return None
+        return (
+            f"a frame takes {seconds:.0f} s, so hardly any odometry is published: check what else uses "
+            f"{self._matcher.device}, reduce max_pixels, or restart the node"
+        )
 
     def warning(self) -> str | None:
         """Return a fault that does not stop the odometry, in one sentence, or None."""
@@ -138,7 +155,8 @@ class Pipeline:
             if self._needs_warm_up:
                 self._warm_up(messages.infos[0])
             estimate = self._estimate(messages)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # libraries exit, too
+            self._frame_s = time.monotonic() - began
             if self._is_closed:
                 return
             if isinstance(error, OutOfMemory):
@@ -146,8 +164,9 @@ class Pipeline:
             self._node.get_logger().debug(traceback.format_exc())
             self._fail(user_message(error))
         else:
+            self._frame_s = time.monotonic() - began
             self.statistics.frame_processed(estimate, messages.arrival)
-            self._budget.frame_took(estimate, time.monotonic() - began)
+            self._budget.frame_took(estimate, self._frame_s)
             self._error = None
 
     def _estimate(self, messages: CameraMessages) -> OdometryEstimate:

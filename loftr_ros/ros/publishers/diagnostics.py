@@ -147,6 +147,6 @@ class Statistics:
             }
 
 
-def user_message(error: Exception) -> str:
+def user_message(error: BaseException) -> str:
     """Return the message of an error: that of a LoftrRosError as is, any other marked as an internal error."""
     return str(error) if isinstance(error, LoftrRosError) else f"internal error, {type(error).__name__}: {error}"
