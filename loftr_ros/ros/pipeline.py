@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
@@ -21,6 +20,7 @@ from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
 from loftr_ros.odometry.states import TrackingState
 from loftr_ros.ros.budget.controller import BudgetController
+from loftr_ros.ros.error_log import ErrorLog
 from loftr_ros.ros.parameters.table import VoParameters, odometry_config
 from loftr_ros.ros.publishers.diagnostics import Statistics, user_message
 from loftr_ros.ros.publishers.outputs import Outputs
@@ -74,6 +74,7 @@ class Pipeline:
         self._pitch: float | None = None
         self._epoch = 0
         self._error: str | None = None
+        self._errors = ErrorLog(node)
         self._frame_s = 0.0
         self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._publishing = Lock()
@@ -161,8 +162,7 @@ class Pipeline:
                 return
             if isinstance(error, OutOfMemory):
                 self._back_off(error)
-            self._node.get_logger().debug(traceback.format_exc())
-            self._fail(user_message(error))
+            self._fail(error)
         else:
             self._frame_s = time.monotonic() - began
             self.statistics.frame_processed(estimate, messages.arrival)
@@ -234,8 +234,7 @@ class Pipeline:
             f"the stamps of the images jumped back: on_time_jump is {self._parameters.on_time_jump}"
         )
 
-    def _fail(self, text: str) -> None:
+    def _fail(self, error: BaseException) -> None:
         self.statistics.frame_dropped()
-        if text != self._error:
-            self._error = text
-            self._node.get_logger().error(text)
+        self._error = user_message(error)
+        self._errors.add(error, self._error)
