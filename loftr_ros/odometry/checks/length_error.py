@@ -52,9 +52,9 @@ class LengthError:
         """(6, 6) covariance to add to that of a pose in odom; isotropic, as the direction is affected, too."""
         position = self._T[:3, 3]
         squared = position @ position + self._displacement @ self._displacement
-        rotation = min(self._calibration_sigma * float(np.linalg.norm(self._rotation)), np.pi)
-        variances = np.array([self._calibration_sigma**2 * squared, rotation**2])
-        return np.diag(np.repeat(variances + (self._position_sigma**2, self._rotation_sigma**2), 3))
+        rotation_sigma = min(self._calibration_sigma * float(np.linalg.norm(self._rotation)), np.pi)
+        of_position = self._calibration_sigma**2 * squared + self._position_sigma**2
+        return np.diag(np.repeat([of_position, rotation_sigma**2 + self._rotation_sigma**2], 3))
 
     def twist_covariance(self, twist: Array) -> Array:
         """Return the (6, 6) covariance to add to that of a (6,) twist."""
