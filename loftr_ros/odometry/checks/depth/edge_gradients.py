@@ -48,10 +48,10 @@ def gradients_by_delay(frame: Frame, points: NDArray[np.float32], motion: NDArra
     if np.count_nonzero(inside) < MIN_EDGES:
         return None
     x, y = _gradient(frame.image, (width, height))
-    clip = _percentile(np.hypot(*(np.float32(part[::_CLIP_STRIDE, ::_CLIP_STRIDE]) for part in (x, y))))
+    some = slice(None, None, _CLIP_STRIDE)
+    clip = _upper_quantile(_length(x[some, some], y[some, some]))
     pixels = row[:, inside], column[:, inside]
-    gradient = np.hypot(np.float32(x[pixels]), np.float32(y[pixels]))
-    means = np.minimum(gradient, clip).mean(axis=1).astype(np.float64)
+    means = np.minimum(_length(x[pixels], y[pixels]), clip).mean(axis=1)
     return means / max(float(means.mean()), 1e-9)
 
 
@@ -62,9 +62,13 @@ def _gradient(image: NDArray[np.uint8], size: tuple[int, int]) -> tuple[NDArray[
     return x, y
 
 
-def _percentile(values: NDArray[np.float32]) -> np.float32:
+def _length(x: NDArray[np.int16], y: NDArray[np.int16]) -> Array:
+    return np.hypot(x.astype(np.float64), y)
+
+
+def _upper_quantile(values: Array) -> float:
     rank = int(_CLIP_SHARE * values.size)
-    return np.partition(values, rank, axis=None)[rank]
+    return float(np.partition(values, rank, axis=None)[rank])
 
 
 def _motion_at(

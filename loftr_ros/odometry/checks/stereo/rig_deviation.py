@@ -174,7 +174,7 @@ def _fitted(
 def _rectified(camera: Camera, points: NDArray[np.float32], R: Array) -> Array:
     """(3, N) points on z = 1 in rectified axes."""
     if camera.distortion_model == "none":  # one product
-        rotated = R @ np.linalg.inv(camera.K) @ homogeneous(points).T
+        rotated = R @ np.linalg.inv(camera.K) @ homogeneous(points.astype(np.float64)).T
     else:
         rotated = R @ homogeneous(camera.normalize(points)).T
     return np.asarray(rotated / np.maximum(rotated[2], 1e-6))
