@@ -287,8 +287,10 @@ class VisualOdometry(Generic[FeaturesT]):
         if keyframe and self._config.mode != "mono":
             self._is_metric |= len(keyframe.depths) >= self._config.min_inliers
         if keyframe:
-            distance = keyframe.median_depth(matches)
-            self._length_error.update(self._checks.length_sigma(frame, distance), T_odom_camera, distance)
+            affected = self._checks.affects_lengths
+            distance = keyframe.median_depth(matches) if affected else 1.0
+            sigma = self._checks.length_sigma(frame, distance) if affected else 0.0
+            self._length_error.update(sigma, T_odom_camera, distance)
         covariance = covariance + self._length_error.pose_covariance + COVARIANCE_FLOOR
         T, reference = tracked.T_keyframe_camera, keyframe if len(matches) else None
         twist = tracked.twist
