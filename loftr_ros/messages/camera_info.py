@@ -1,0 +1,60 @@
+"""Camera models from calibration messages (sensor_msgs/CameraInfo)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from loftr_ros.odometry.geometry.camera import Camera, CameraError
+from loftr_ros.odometry.geometry.stereo_rig import StereoRig
+
+CameraInfo = Any  # a message of rclpy or of rosbags: both have the same fields
+
+
+def camera_from_info(info: CameraInfo, *, rectified: bool) -> Camera:
+    """Return the camera of a calibration message, with its region of interest and then its binning applied.
+
+    Raises:
+        CameraError: the calibration is missing or invalid, or the region is not inside the image.
+    """
+    region = _region(info)
+    camera = full_camera_from_info(info, rectified=rectified).cropped(*region)
+    if info.binning_x > 1 or info.binning_y > 1:
+        camera = camera.scaled(camera.width // max(info.binning_x, 1), camera.height // max(info.binning_y, 1))
+    return camera
+
+
+def _region(info: CameraInfo) -> tuple[int, int, int, int]:
+    """Return x_offset, y_offset, width, height of the region of interest; a size of 0 extends to the border."""
+    roi = info.roi
+    width, height = roi.width or info.width - roi.x_offset, roi.height or info.height - roi.y_offset
+    if roi.x_offset + width > info.width or roi.y_offset + height > info.height:
+        raise CameraError(
+            f"The region of interest (roi) of {width}x{height} at ({roi.x_offset}, {roi.y_offset}) is not inside the "
+            f"{info.width}x{info.height} of the camera info: set width, height, K and P to those of the full image "
+            "(REP-104), or roi to 0 if they are those of the region."
+        )
+    return roi.x_offset, roi.y_offset, width, height
+
+
+def full_camera_from_info(info: CameraInfo, *, rectified: bool) -> Camera:
+    """Return the camera of full images without binning, which a message calibrates (REP-104)."""
+    return Camera.from_camera_info(
+        info.width, info.height, info.k, info.d, info.distortion_model, info.p, rectified=rectified
+    )
+
+
+def rig_from_infos(left: CameraInfo, right: CameraInfo, baseline: float, *, rectified: bool) -> StereoRig:
+    """Return the stereo rig of a pair of calibration messages with this baseline in meters.
+
+    Raises:
+        CameraError: a calibration is missing, or it or the baseline is invalid.
+    """
+    # Rectified images have one size. After it changed, the right message may still be an old one.
+    is_late = rectified and (left.width, left.height) != (right.width, right.height)
+    camera = camera_from_info(left if is_late else right, rectified=rectified)
+    if rectified:
+        return StereoRig.rectified(camera, baseline)
+    R_left, R_right = (np.reshape(info.r, (3, 3)) for info in (left, right))
+    return StereoRig.from_rectification(camera, R_left, R_right, baseline)
