@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from loftr_ros.odometry.geometry.camera import Camera, CameraError
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 
-CameraInfo = Any  # a message of rclpy or of rosbags: both have the same fields
+CameraInfo: TypeAlias = Any  # a message of rclpy or of rosbags: both have the same fields
 
 
 def camera_from_info(info: CameraInfo, *, rectified: bool) -> Camera:

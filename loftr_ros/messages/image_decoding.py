@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -18,7 +18,9 @@ from loftr_ros.messages import image_converter
 from loftr_ros.odometry.images.depth_counts import without_saturated
 from loftr_ros.odometry.images.gray_levels import to_eight_bits
 
-Image = CompressedImage = Any  # messages of rclpy or of rosbags: both have the same fields
+# Messages of rclpy or of rosbags: both have the same fields.
+Image: TypeAlias = Any
+CompressedImage: TypeAlias = Any
 
 # Encodings without color names, and recent names that older versions of the libraries do not have.
 _SAME_AS = {"8UC1": "mono8", "8UC3": "bgr8", "16UC1": "mono16", "uyvy": "yuv422", "yuyv": "yuv422_yuy2"}
