@@ -6,7 +6,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from loftr_ros.odometry.geometry.camera import Camera, CameraError
+from loftr_ros.arrays import Array
+from loftr_ros.odometry.geometry.camera import Camera, CameraError, stereo_baseline
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 
 CameraInfo: TypeAlias = Any  # a message of rclpy or of rosbags: both have the same fields
@@ -58,3 +59,14 @@ def rig_from_infos(left: CameraInfo, right: CameraInfo, baseline: float, *, rect
         return StereoRig.rectified(camera, baseline)
     R_left, R_right = (np.reshape(info.r, (3, 3)) for info in (left, right))
     return StereoRig.from_rectification(camera, R_left, R_right, baseline)
+
+
+def baseline_from_calibration(left: CameraInfo, right: CameraInfo) -> float | None:
+    """Return the baseline in the projection matrices of a pair, meters; None if they have none. Raises CameraError."""
+    return stereo_baseline(left.p, right.p) if left.p[3] != right.p[3] else None
+
+
+def baseline_from_transform(T_left_right: Array) -> float:
+    """Return the baseline of a pair, meters; it is negative if the right camera is on the left."""
+    offset = T_left_right[:3, 3]
+    return float(np.copysign(np.linalg.norm(offset), offset[0]))

@@ -116,6 +116,17 @@ def depth_from_compressed(
     return np.divide(header["a"], stored - header["b"], out=np.zeros_like(stored), where=stored > 0)
 
 
+def stored_image(message: Any, topic: str, *, compressed: bool) -> NDArray[Any]:
+    """Return an image, raw or compressed, with its stored data type and channels. Raises ImageError."""
+    if not compressed:
+        return _converted(message, topic, None)
+    start = _DEPTH_HEADER.itemsize if "compressedDepth" in message.format else 0
+    try:
+        return decode(bytes(message.data)[start:], cv2.IMREAD_UNCHANGED)
+    except DecodeError as error:
+        raise ImageError(f"an image on {topic} cannot be decoded: {error}") from error
+
+
 def _meters(counts: NDArray[Any], meters_per_count: float) -> NDArray[np.float32]:
     return np.asarray(without_saturated(counts) * np.float32(meters_per_count), np.float32)
 
@@ -134,7 +145,7 @@ def _converted(message: Image, topic: str, wanted: str | None) -> NDArray[Any]:
         image = image_converter.converter()(_plain(message), wanted) if min(shape) > 0 else None
     except (TypeError, ValueError, cv2.error):  # too few bytes for the header
         image = None
-    if image is None or image.shape != shape:
+    if image is None or image.shape[:2] != shape or (wanted and image.ndim != 2):
         raise ImageError(
             f"an image on {topic} is {message.width}x{message.height} {message.encoding} by its header, but has "
             f"{len(message.data)} bytes with a step of {message.step}: fix the driver, which fills the message wrongly"
