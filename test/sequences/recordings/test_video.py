@@ -12,17 +12,17 @@ from loftr_ros import open_sequence
 from loftr_ros.sequences.errors import MissingSensorError, SequenceError
 from loftr_ros.sequences.formats import layout_of
 
-WIDTH, HEIGHT, FRAMES = 64, 48, 5
+WIDTH, HEIGHT, FRAMES = 64, 48, 12
 
 
 @pytest.fixture
 def video(tmp_path: Path, write_calibration: Callable[..., None]) -> Path:
-    """Five frames at 20 Hz whose gray level is 40 i, with a calibration beside the file."""
+    """Twelve frames at 20 Hz whose gray level is 20 i, with a calibration beside the file."""
     path = tmp_path / "drive.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 20.0, (WIDTH, HEIGHT))
     assert writer.isOpened()
     for i in range(FRAMES):
-        writer.write(np.full((HEIGHT, WIDTH, 3), 40 * i, np.uint8))
+        writer.write(np.full((HEIGHT, WIDTH, 3), 20 * i, np.uint8))
     writer.release()
     write_calibration(tmp_path / "camera.yaml")
     return path
@@ -33,9 +33,9 @@ def test_frames_and_times(video: Path) -> None:
     sequence = open_sequence(video)
     assert [entry.stamp_ns for entry in sequence.entries] == [50_000_000 * i for i in range(FRAMES)]
     levels = [frame.image.mean() for frame in sequence]
-    np.testing.assert_allclose(levels, [40 * i for i in range(FRAMES)], atol=2)
-    assert "5 frames, 20 frames per second" in sequence.notes
-    for i in (3, 1, 4, 0, 0):
+    np.testing.assert_allclose(levels, [20 * i for i in range(FRAMES)], atol=2)
+    assert "12 frames, 20 frames per second" in sequence.notes
+    for i in (3, 1, 11, 0, 0):
         assert sequence[i].image.mean() == pytest.approx(levels[i], abs=1e-9)
     assert [frame.image.mean() for frame in sequence.every(2)] == levels[::2]
 
@@ -60,8 +60,8 @@ def test_faults(video: Path) -> None:
         video.write_bytes(content)
         with pytest.raises(SequenceError, match=r"drive.avi (cannot be decoded as a video|has no frames)"):
             open_sequence(video)
-    video.write_bytes(whole[: len(whole) * 7 // 10])
-    assert any(re.search(r"tells 5 frames, but \d can be decoded", note) for note in open_sequence(video).notes)
+    video.write_bytes(whole[: len(whole) * 9 // 10])
+    assert any(re.search(r"tells 12 frames, but \d can be decoded", note) for note in open_sequence(video).notes)
     (video.parent / "camera.yaml").unlink()
     with pytest.raises(SequenceError, match=r"drive.avi has no calibration: put a camera.yaml.*--camera FILE"):
         open_sequence(video)
