@@ -81,14 +81,26 @@ class Source:
     """An opened sequence.
 
     Attributes:
+        kind: of the recording, such as bag or KITTI odometry.
         sequence: the sequence with its stride.
         notes: assumptions about the input, for the user to check.
         warnings: implausible calibration or units.
     """
 
+    kind: str
     sequence: Sequence
     notes: list[str]
     warnings: list[str]
+
+    def print_summary(self) -> None:
+        """Print what was opened, in a line."""
+        sequence = self.sequence
+        camera, stamps = sequence.camera, (sequence.entries[0].stamp_ns, sequence.entries[-1].stamp_ns)
+        size, seconds = f"{camera.width}x{camera.height}", (stamps[1] - stamps[0]) * 1e-9
+        truth = "with" if sequence.ground_truth is not None else "without"
+        name = "" if self.kind in sequence.name else f" {shortened(sequence.name, 100)}"
+        frames = f"{len(sequence)} frames of {size} in {seconds:.4g} s"
+        print(f"loftr-ros: {self.kind}{name}: {frames}, {truth} ground truth", file=sys.stderr)
 
     def print_remarks(self) -> None:
         """Print assumptions and warnings about the input, before the first frame."""
@@ -103,14 +115,15 @@ class Source:
 def open_source(args: argparse.Namespace) -> Source:
     """Open the sequence of the options. Raises SequenceError."""
     from loftr_ros.sequences.decoding_notes import decoding_notes, depth_unit_warning
-    from loftr_ros.sequences.formats import open_sequence
+    from loftr_ros.sequences.formats import layout_of, open_sequence
 
     sequence = open_sequence(
         args.source, args.mode, args.fps, args.depth_scale, topics=args.topics, camera=args.camera
     ).every(args.stride)
     unit = depth_unit_warning(sequence)
     warnings = [*sequence.calibration_warnings, *([unit] if unit else [])]
-    return Source(sequence, [*sequence.notes, *decoding_notes(sequence)], warnings)
+    kind = layout_of(Path(args.source).expanduser()) or "sequence"
+    return Source(kind, sequence, [*sequence.notes, *decoding_notes(sequence)], warnings)
 
 
 def print_skipped(skipped: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Camera models from calibration messages (sensor_msgs/CameraInfo)."""
+"""Camera models from calibration messages (sensor_msgs/CameraInfo), and their fields from camera models."""
 
 from __future__ import annotations
 
@@ -70,3 +70,35 @@ def baseline_from_transform(T_left_right: Array) -> float:
     """Return the baseline of a pair, meters; it is negative if the right camera is on the left."""
     offset = T_left_right[:3, 3]
     return float(np.copysign(np.linalg.norm(offset), offset[0]))
+
+
+def fields_of_rig(left: Camera, rig: StereoRig) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the fields of the calibration messages of a pair.
+
+    P of a raw pair has the intrinsics of the left camera; in a rectified pair each camera keeps its own.
+    """
+    fields = fields_of_camera(left), fields_of_camera(rig.right)
+    rotations = rig.rectification
+    K_right = rig.right.K if is_rectified(left, rig) else left.K
+    for info, R, K, shift in zip(fields, rotations, (left.K, K_right), (0.0, -rig.baseline), strict=True):
+        info["r"], info["p"] = R.ravel(), np.column_stack([K, [K[0, 0] * shift, 0.0, 0.0]]).ravel()
+    return fields
+
+
+def is_rectified(left: Camera, rig: StereoRig) -> bool:
+    """Return whether the images of a pair are rectified."""
+    has_distortion = left.distortion.any() or rig.right.distortion.any()
+    return not has_distortion and np.allclose(rig.rectification, np.eye(3), rtol=0, atol=1e-9)
+
+
+def fields_of_camera(camera: Camera) -> dict[str, Any]:
+    """Return the fields of the calibration message of a camera, without a header."""
+    return {
+        "width": camera.width,
+        "height": camera.height,
+        "distortion_model": "plumb_bob" if camera.distortion_model == "none" else camera.distortion_model,
+        "d": np.array(camera.distortion.tolist() or [0.0] * 5),
+        "k": camera.K.ravel(),
+        "r": np.eye(3).ravel(),
+        "p": np.hstack([camera.K, np.zeros((3, 1))]).ravel(),
+    }

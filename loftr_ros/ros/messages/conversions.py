@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from loftr_ros.messages.camera_info import fields_of_camera, fields_of_rig
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 
@@ -49,26 +50,11 @@ def compressed_from_array(array: NDArray[Any]) -> CompressedImage:
 
 
 def infos_from_rig(left: Camera, rig: StereoRig) -> tuple[CameraInfo, CameraInfo]:
-    """Return the calibration messages of a pair, without headers.
-
-    P of a raw pair has the intrinsics of the left camera; in a rectified pair each camera keeps its own.
-    """
-    infos = info_from_camera(left), info_from_camera(rig.right)
-    rotations = rig.rectification
-    is_rectified = np.allclose(rotations, np.eye(3), rtol=0, atol=1e-9) and not (
-        left.distortion.any() or rig.right.distortion.any()
-    )
-    K_right = rig.right.K if is_rectified else left.K
-    for info, R, K, shift in zip(infos, rotations, (left.K, K_right), (0.0, -rig.baseline), strict=True):
-        info.r, info.p = R.ravel(), np.column_stack([K, [K[0, 0] * shift, 0.0, 0.0]]).ravel()
-    return infos
+    """Return the calibration messages of a pair, without headers."""
+    infos = fields_of_rig(left, rig)
+    return CameraInfo(**infos[0]), CameraInfo(**infos[1])
 
 
 def info_from_camera(camera: Camera) -> CameraInfo:
     """Return the calibration message of a camera, without a header."""
-    P = np.hstack([camera.K, np.zeros((3, 1))])
-    message = CameraInfo(width=camera.width, height=camera.height)
-    message.distortion_model = "plumb_bob" if camera.distortion_model == "none" else camera.distortion_model
-    message.d = camera.distortion.tolist() or [0.0] * 5
-    message.k, message.r, message.p = camera.K.ravel(), np.eye(3).ravel(), P.ravel()
-    return message
+    return CameraInfo(**fields_of_camera(camera))
