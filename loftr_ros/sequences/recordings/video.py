@@ -170,9 +170,9 @@ def _times(video: Video, fps: float | None) -> tuple[list[int], tuple[str, ...]]
     times = video.times()
     if not times:
         raise SequenceError(f"{video.path} has no frames that can be decoded: it is damaged or ends early.")
-    rate, missing = video.rate(), ()
+    rate, missing = video.rate(), list[str]()
     if len(times) < _MIN_SHARE * video.count() - 1:
-        missing = (f"the file tells {video.count()} frames, but {len(times)} can be decoded: it is damaged there",)
+        missing = [f"the file tells {video.count()} frames, but {len(times)} can be decoded: it is damaged there"]
     if fps is None and all(before < after for before, after in pairwise(times)):
         constant = f"{rate:.6g} frames per second" if rate else "the times in the file"
         return [round(time * 1e6) for time in times], (f"{len(times)} frames, {constant}", *missing)
