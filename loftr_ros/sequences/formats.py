@@ -10,6 +10,8 @@ from pathlib import Path
 
 from loftr_ros.odometry.config import Mode
 from loftr_ros.sequences import euroc, folder, kitti, tum
+from loftr_ros.sequences.datasets.known import DATASETS
+from loftr_ros.sequences.datasets.layout import Options
 from loftr_ros.sequences.errors import SequenceError
 from loftr_ros.sequences.recordings import bag, bag_paths, video
 from loftr_ros.sequences.sequence import Sequence
@@ -17,7 +19,12 @@ from loftr_ros.sequences.unsupported_formats import format_hint
 
 KITTI, EUROC, TUM, FOLDER = "KITTI odometry", "EuRoC", "TUM RGB-D", "image folder"
 BAG, VIDEO = "bag", "video"
-LAYOUTS = {KITTI: kitti.is_kitti, EUROC: euroc.is_euroc, TUM: tum.is_tum}
+LAYOUTS = {
+    **{name: layout.is_there for name, layout in DATASETS.items()},
+    KITTI: kitti.is_kitti,
+    EUROC: euroc.is_euroc,
+    TUM: tum.is_tum,
+}
 MAX_CHILDREN = 100  # subfolders searched for a sequence
 
 
@@ -45,7 +52,7 @@ def open_sequence(
     """Open a recorded sequence of any supported layout; images are decoded later, one frame at a time.
 
     Args:
-        path: bag of ROS, video, KITTI odometry sequence, EuRoC sequence, TUM RGB-D sequence, or image folder.
+        path: bag of ROS, video, sequence of a data set (KITTI, EuRoC, TUM RGB-D and others), or image folder.
         mode: sensors that the frames must have.
         fps: frames per second of an image folder without stamps in its file names (None: 30), or of a video (None:
             the times in the file).
@@ -68,6 +75,8 @@ def open_sequence(
         raise SequenceError(f"{path} is no bag or video: put the calibration into the folder, instead of --camera.")
     if not os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises OSError for too long names and missing permission
         raise SequenceError(f"{path} is no folder{format_hint(path) or '; give a bag, a video, or a folder'}.")
+    if layout in DATASETS:
+        return DATASETS[layout].open(path, Options(mode, fps, depth_scale))
     if layout == KITTI:
         return kitti.open_kitti(path, mode)
     if layout == EUROC:
