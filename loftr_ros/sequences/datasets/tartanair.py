@@ -47,9 +47,10 @@ def open_tartanair(folder: Path, options: Options) -> Sequence:
     fps, notes = rate_note(options.fps, _FPS)
     stamps = stamps_at(list(lefts), fps)
     seconds = _second(folder, list(lefts), options)
-    role = {"stereo": "right", "rgbd": "depth"}.get(options.mode)
+    rights, depths = (seconds if options.mode == mode else {} for mode in ("stereo", "rgbd"))
     entries = tuple(
-        Entry(stamp, lefts[i], **({role: seconds[i]} if role else {})) for i, stamp in zip(lefts, stamps, strict=True)
+        Entry(stamp, image, rights.get(i), depths.get(i))
+        for (i, image), stamp in zip(lefts.items(), stamps, strict=True)
     )
     path = folder / "pose_left.txt"
     truth, fault = truth_of(path, stamps, lambda: rows_at(path, _poses(path), list(lefts)))

@@ -38,7 +38,7 @@ def open_tum_vi(folder: Path, options: Options) -> Sequence:
     chain = next(folder / name for name in _CHAINS if (folder / name).is_file())
     left, T_left_imu = _camera(chain, "cam0")
     lefts = _images(folder / "mav0" / "cam0")
-    rig, notes = None, ()
+    rig, notes = None, tuple[str, ...]()
     entries = [Entry(stamp, image) for stamp, image in lefts.items()]
     if options.mode == "stereo":
         if not (folder / "mav0" / "cam1").is_dir():
