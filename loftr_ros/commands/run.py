@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,6 +79,7 @@ def main(args: argparse.Namespace) -> int:
     from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
     from loftr_ros.reports.run_bag import recording_run
     from loftr_ros.reports.run_log import REPORT_FILE, RESULT_FILES, FrameRecord, RunLog
+    from loftr_ros.reports.worst_frames import WorstFrames
 
     config = OdometryConfig(mode=args.mode, **odometry_settings(args))
     source = open_source(args)
@@ -87,11 +90,14 @@ def main(args: argparse.Namespace) -> int:
     source.print_remarks()
     matcher = _matcher(args)
     records: list[FrameRecord] = []
+    worst = WorstFrames()
     skipped: list[str] = []
     frames = iter(sequence) if args.strict else sequence.readable(skipped)
     try:
+        odometry = MetricOdometry(matcher, config, wheels)
         with recording_run(args.bag) as bag:
-            for estimate in _estimates(MetricOdometry(matcher, config, wheels), sequence, frames, not args.no_progress):
+            for frame, estimate in _estimates(odometry, sequence, frames, not args.no_progress):
+                worst.add(len(records), frame, estimate)
                 records.append(FrameRecord.of(estimate))
                 if bag is not None:
                     bag.add(estimate)
@@ -99,6 +105,7 @@ def main(args: argparse.Namespace) -> int:
         print_skipped(skipped)
         if records:
             settings = {**_settings(args, matcher, config, source), "skipped": skipped}
+            settings["worst_frames"] = worst.write(args.output)
             log = RunLog(sequence.name, settings, records, sequence.ground_truth, sequence.ground_truth_fault)
             for warning in log.input_warnings.values():
                 print_remark("warning", warning)
@@ -142,7 +149,7 @@ def _wheels(args: argparse.Namespace, sequence: Sequence) -> PositionBuffer | No
 
 def _estimates(
     odometry: MetricOdometry[Any], sequence: Sequence, frames: Iterator[Frame], show: bool
-) -> Iterator[OdometryEstimate]:
+) -> Iterator[tuple[Frame, OdometryEstimate]]:
     """Process all frames with a progress bar."""
     from rich.console import Console
     from rich.markup import escape
@@ -154,13 +161,14 @@ def _estimates(
         for frame in frames:
             estimate = odometry.process(frame)
             bar.update(task, advance=1, note=f"{estimate.state.value}, {estimate.num_inliers} inliers")
-            yield estimate
+            yield frame, estimate
 
 
 def _settings(args: argparse.Namespace, matcher: Any, config: Any, source: Source) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {
+        "command": shlex.join(["loftr-ros", *sys.argv[1:]]),
         "source": str(args.source),
         "frames_in_source": len(source.sequence),
         "calibration_warnings": source.warnings,

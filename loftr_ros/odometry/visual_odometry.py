@@ -75,7 +75,9 @@ class VisualOdometry(Generic[FeaturesT]):
         self._last_state: TrackingState | None = None
         self._last_stamp_ns, self._last_pose = 0, np.eye(4)
         self._disparity_bias = NO_BIAS
-        self._checks, self._length_error = InputChecks(), LengthError()
+        # Lengths of a single camera have no unit of the calibration.
+        calibration_sigma = 0.0 if self._config.mode == "mono" else self._config.calibration_sigma
+        self._checks, self._length_error = InputChecks(), LengthError(calibration_sigma)
         self._competing_motions, self._ambiguous_direction = CompetingMotionMemory(), AmbiguousDirectionMemory()
         self._is_metric, self._front_end.pair_fits = False, True
 
@@ -285,8 +287,10 @@ class VisualOdometry(Generic[FeaturesT]):
         if keyframe and self._config.mode != "mono":
             self._is_metric |= len(keyframe.depths) >= self._config.min_inliers
         if keyframe:
-            distance = keyframe.median_depth(matches)
-            self._length_error.update(self._checks.length_sigma(frame, distance), T_odom_camera[:3, 3], distance)
+            affected = self._checks.affects_lengths
+            distance = keyframe.median_depth(matches) if affected else 1.0
+            sigma = self._checks.length_sigma(frame, distance) if affected else 0.0
+            self._length_error.update(sigma, T_odom_camera, distance)
         covariance = covariance + self._length_error.pose_covariance + COVARIANCE_FLOOR
         T, reference = tracked.T_keyframe_camera, keyframe if len(matches) else None
         twist = tracked.twist

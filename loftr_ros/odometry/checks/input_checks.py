@@ -23,9 +23,9 @@ from loftr_ros.odometry.mapping.keyframe import Keyframe
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.states import TrackingState
 
-# Number of frames and motions after which accumulating checks run on every third only, in turns, to bound the cost:
+# Number of frames and motions after which accumulating checks run on every fifth only, in turns, to bound the cost:
 # faults are detected at once at the start, and within seconds later.
-_DENSE_COUNT, _CADENCE = 12, 3
+_DENSE_COUNT, _CADENCE = 6, 5
 # Relative standard deviation of lengths with unregistered depth: 30 % too short with depth of another camera
 # (corridor), 25 % too long with a wrong distortion.
 _UNREGISTERED_SIGMA = 0.3
@@ -59,7 +59,7 @@ class InputChecks:
         self._frames += 1
         if _is_due(self._frames, 0):
             self._rows.add_frame(frame.image)
-        if frame.depth is not None and _is_due(self._frames, 1):
+        if frame.depth is not None and _is_due(self._frames, 3):
             self._depth_unit.add_depth(frame.depth)
 
     def add_pair(self, frame: Frame, matches: Matches) -> None:
@@ -110,6 +110,12 @@ class InputChecks:
     def add_stationary(self, frame: Frame, matches: Matches) -> None:
         """Add a frame without image motion, and its matches."""
         self._stationary_matches.add_stationary(frame, matches)
+
+    @property
+    def affects_lengths(self) -> bool:
+        """Whether any fault detected so far biases lengths; if not, `length_sigma` is 0."""
+        of_motion = self._lens.length_sigma or self._registration.warning or self._depth_delay.warning
+        return bool(of_motion or self._stereo.misalignment_px or self._disparity.offset_px)
 
     def length_sigma(self, frame: Frame, distance: float) -> float:
         """Return the relative standard deviation of all lengths from the faults detected so far.

@@ -15,16 +15,17 @@ from numpy.typing import NDArray
 from loftr_ros.arrays import Array
 from loftr_ros.odometry.checks.epipolar import refined
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
-from loftr_ros.odometry.checks.subsampling import subsampled
+from loftr_ros.odometry.checks.subsampling import evenly
 from loftr_ros.odometry.geometry.normalized_matches import MIN_NOISE_PX, NormalizedMatches, triangulate
+from loftr_ros.odometry.geometry.robust import median
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 from loftr_ros.odometry.pose.hypotheses import MAX_ERROR_PX
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry, epipolar_errors
 
-# Sliding window of motions, and number of motions for a warning. Each of the first eight motions is used, then every
-# fifteenth, to bound the cost: one takes 2 to 3 ms.
-_WINDOW, _MIN_MOTIONS, _DENSE_MOTIONS, _CADENCE = 40, 6, 8, 15
+# Sliding window of motions, and number of motions for a warning. Each motion is used until then, and every
+# fifteenth later, to bound the cost: one takes 1 to 2 ms.
+_WINDOW, _MIN_MOTIONS, _CADENCE = 40, 6, 15
 # Lower bounds of the median parallax, pixels, and of the number of triangulated points with depth; number of matches.
 MIN_PARALLAX_PX, MIN_POINTS, MAX_MATCHES = 2.0, 30, 300
 # Gate on the standard deviation of a triangulated inverse depth, relative to the median.
@@ -78,10 +79,10 @@ class RegistrationCheck:
         if not is_general or motion.parallax_px < MIN_PARALLAX_PX:
             return
         self._eligible += 1
-        if len(self._costs) >= _DENSE_MOTIONS and self._eligible % _CADENCE:
+        if len(self._costs) >= _MIN_MOTIONS and self._eligible % _CADENCE:
             return
-        sampled = subsampled(np.ones(len(matches), bool), MAX_MATCHES)
-        costs = _costs(points[sampled], matches.select(sampled).without_depth(), depth, focal, motion.T_keyframe_camera)
+        sampled = evenly(len(matches), MAX_MATCHES)
+        costs = _costs(points[sampled], matches.select(sampled), depth, focal, motion.T_keyframe_camera)
         if costs is not None:
             self._costs.append(costs)
             self.warning = self._evaluate()
@@ -153,13 +154,13 @@ def triangulated_by_motion(
         return None
     T, noise = refined(T_a_b, matches.select(near), MIN_NOISE_PX / focal)
     value, sigma = triangulate(matches.a, matches.b, T, noise)
-    if np.nanmedian(value[near] / sigma[near]) < 0:  # wrong depth may have inverted the translation
+    if np.count_nonzero(value[near] < 0) > np.count_nonzero(value[near] > 0):  # wrong depth may have inverted it
         T[:3, 3] *= -1
         value, sigma = triangulate(matches.a, matches.b, T, noise)
     is_valid = (epipolar_errors(T, matches) < 3.0 * noise) & np.isfinite(value)
     if not is_valid.any():
         return None
-    is_valid &= sigma < _MAX_SIGMA * np.median(np.abs(value[is_valid]))
+    is_valid &= sigma < _MAX_SIGMA * median(np.abs(value[is_valid]))
     return is_valid, value[is_valid], sigma[is_valid]
 
 

@@ -25,7 +25,7 @@ from loftr_ros.matches import Matches
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.geometry.normalized_matches import homogeneous
-from loftr_ros.odometry.geometry.robust import cauchy_weights, sigma_from_mad
+from loftr_ros.odometry.geometry.robust import cauchy_weights, median, sigma_from_mad
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 
 # Indices of the parameters of calibration and relative pose. Yaw mainly shifts points along the epipolar lines; its
@@ -62,14 +62,14 @@ class RigFit:
     sigmas: Array
     residuals_px: Array
 
-    @property
+    @cached_property
     def median_px(self) -> float:
         """Median absolute residual."""
-        return float(np.median(np.abs(self.residuals_px)))
+        return median(np.abs(self.residuals_px))
 
     def inlier_ratio(self, threshold_px: float) -> float:
         """Return the share of residuals within the threshold."""
-        return float((np.abs(self.residuals_px) <= threshold_px).mean())
+        return np.count_nonzero(np.abs(self.residuals_px) <= threshold_px) / len(self.residuals_px)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class RigDeviation:
         focal = rig.right.focal
         return RigDeviation(left, right, np.array([rig.right.width, rig.right.height]) / (2.0 * focal), focal)
 
-    @property
+    @cached_property
     def disparities_px(self) -> Array:
         """(N,) disparities x - x', pixels."""
         return np.asarray(self.focal * (self.left[0] - self.right[0]))
@@ -173,7 +173,10 @@ def _fitted(
 
 def _rectified(camera: Camera, points: NDArray[np.float32], R: Array) -> Array:
     """(3, N) points on z = 1 in rectified axes."""
-    rotated = R @ homogeneous(camera.normalize(points)).T
+    if camera.distortion_model == "none":  # one product
+        rotated = R @ np.linalg.inv(camera.K) @ homogeneous(points.astype(np.float64)).T
+    else:
+        rotated = R @ homogeneous(camera.normalize(points)).T
     return np.asarray(rotated / np.maximum(rotated[2], 1e-6))
 
 
