@@ -18,6 +18,7 @@ REQUIREMENTS = [
     "pillow>=9.1",
     "PyYAML>=5.4",
     "rich>=11.2",
+    "rosbags>=0.11",
     "rosbags-image>=0.10",
     "safetensors>=0.4",
     "scipy>=1.8",

@@ -53,6 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="stop at an image that is damaged or has another size (default: skip it and report it at the end)",
     )
+    parser.add_argument(
+        "--bag",
+        type=Path,
+        metavar="FILE.mcap",
+        help="write odometry, tf, path and diagnostics as a bag of ROS 2",
+    )
     parser.add_argument("--no-progress", action="store_true", help="hide the progress bar")
     parser.add_argument(
         "--wheel-odometry",
@@ -71,6 +77,7 @@ def main(args: argparse.Namespace) -> int:
     """
     from loftr_ros.odometry.config import OdometryConfig
     from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
+    from loftr_ros.reports.run_bag import recording_run
     from loftr_ros.reports.run_log import REPORT_FILE, RESULT_FILES, FrameRecord, RunLog
     from loftr_ros.reports.worst_frames import WorstFrames
 
@@ -79,6 +86,7 @@ def main(args: argparse.Namespace) -> int:
     sequence = source.sequence
     wheels = _wheels(args, sequence)
     make_folder(args.output, *RESULT_FILES)
+    source.print_summary()
     source.print_remarks()
     matcher = _matcher(args)
     records: list[FrameRecord] = []
@@ -87,9 +95,12 @@ def main(args: argparse.Namespace) -> int:
     frames = iter(sequence) if args.strict else sequence.readable(skipped)
     try:
         odometry = MetricOdometry(matcher, config, wheels)
-        for frame, estimate in _estimates(odometry, sequence, frames, not args.no_progress):
-            worst.add(len(records), frame, estimate)
-            records.append(FrameRecord.of(estimate))
+        with recording_run(args.bag) as bag:
+            for frame, estimate in _estimates(odometry, sequence, frames, not args.no_progress):
+                worst.add(len(records), frame, estimate)
+                records.append(FrameRecord.of(estimate))
+                if bag is not None:
+                    bag.add(estimate)
     finally:
         print_skipped(skipped)
         if records:

@@ -16,6 +16,7 @@ from sensor_msgs.msg import CameraInfo
 from loftr_ros.ignore_mask import MaskedMatcher
 from loftr_ros.loftr.runtime.device import OutOfMemory
 from loftr_ros.loftr.runtime.matcher import LoftrMatcher
+from loftr_ros.messages.calibration import Calibration
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
 from loftr_ros.odometry.states import TrackingState
@@ -24,7 +25,6 @@ from loftr_ros.ros.error_log import ErrorLog
 from loftr_ros.ros.parameters.table import VoParameters, odometry_config
 from loftr_ros.ros.publishers.diagnostics import Statistics, user_message
 from loftr_ros.ros.publishers.outputs import Outputs
-from loftr_ros.ros.sensors.calibration import Calibration
 from loftr_ros.ros.sensors.camera_subscriber import CameraInput, CameraMessages
 from loftr_ros.ros.sensors.frame_builder import FrameBuilder
 from loftr_ros.ros.sensors.input_notes import InputNotes

@@ -10,10 +10,10 @@ import numpy as np
 from sensor_msgs.msg import CompressedImage
 
 from loftr_ros.encoded_image import decode, has_exif_rotation
+from loftr_ros.messages.image_decoding import SIXTEEN_BITS
 from loftr_ros.odometry.images.depth_counts import described
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.gray_levels import STRETCHED
-from loftr_ros.ros.messages.image_decoding import SIXTEEN_BITS
 from loftr_ros.ros.sensors.streams import Stream
 
 
