@@ -98,7 +98,8 @@ class _Patches:
         patches = blocks.swapaxes(1, 2).reshape(_PATCHES**2, -1).astype(np.float32)
         patches -= patches.mean(axis=1, keepdims=True)
         contrast = np.asarray(np.sqrt(_mean_products(patches, patches)), np.float32)
-        return _Patches(patches / np.maximum(contrast, np.float32(1e-3))[:, None], contrast)
+        patches /= np.maximum(contrast, 1e-3)[:, None]
+        return _Patches(patches, contrast)
 
 
 def _unmatched(matches: Matches, frame: Frame) -> NDArray[np.bool_]:
