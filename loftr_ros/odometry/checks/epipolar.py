@@ -33,7 +33,8 @@ def linearized(matches: NormalizedMatches, T_a_b: Array) -> tuple[Array, Array]:
 
     Both are divided by the relative standard deviation across the line, from `NormalizedMatches.covariance_b`.
     """
-    R, baseline = T_a_b[:3, :3], se3.skew(T_a_b[:3, 3])
+    R, (x, y, z) = T_a_b[:3, :3], T_a_b[:3, 3]
+    baseline = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
     a, b = matches.columns_a, np.ones((3, len(matches)))
     b[:2] = matches.columns_b
     normal = baseline @ a  # of the epipolar planes, in the axes of a
@@ -58,9 +59,10 @@ def linearized(matches: NormalizedMatches, T_a_b: Array) -> tuple[Array, Array]:
 
 def with_fixed_length(H: Array, position: Array) -> Array:
     """Return the (6, 6) normal equations of the pose with the unobservable length of the (3,) position fixed."""
-    trace = np.trace(H)
-    regular = H + _DAMPING * trace * np.eye(6)
-    regular[:3, :3] += trace / (position @ position) * np.outer(position, position)
+    trace = H.trace()
+    regular = H.copy()
+    regular.ravel()[::7] += _DAMPING * trace  # the diagonal
+    regular[:3, :3] += trace / (position @ position) * position[:, None] * position
     return regular
 
 

@@ -24,9 +24,9 @@ from loftr_ros.odometry.mapping.keyframe import Keyframe
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.states import TrackingState
 
-# Number of frames and motions after which accumulating checks run on every fifth only, in turns, to bound the cost:
+# Number of frames and motions after which accumulating checks run on every eighth only, in turns, to bound the cost:
 # faults are detected at once at the start, and within seconds later.
-_DENSE_COUNT, _CADENCE = 6, 5
+_DENSE_COUNT, _CADENCE = 6, 8
 # Relative standard deviation of lengths with unregistered depth: 30 % too short with depth of another camera
 # (corridor), 25 % too long with a wrong distortion.
 _UNREGISTERED_SIGMA = 0.3

@@ -58,7 +58,7 @@ class LensCheck:
 
     def add_motion(self, matches: NormalizedMatches, camera: Camera, motion: RelativePoseEstimate) -> None:
         """Add a motion and its N matches; a changed camera matrix resets the estimate."""
-        if not np.array_equal(camera.K, self._K):
+        if camera.K is not self._K and not np.array_equal(camera.K, self._K):
             self._information, self._gradients = self._information[:0], self._gradients[:0]
             self._K, self.warning, self.length_sigma = camera.K, None, 0.0
         if motion.observable is ObservableDof.ROTATION_ONLY or motion.parallax_px < _MIN_PARALLAX_PX:
@@ -127,11 +127,11 @@ def normal_equations(matches: NormalizedMatches, T_a_b: Array, noise: float) -> 
         noise: standard deviation of a normalized coordinate of a match.
     """
     residual, J = linearized(matches, T_a_b)
-    residual, J = residual / noise, J / noise
-    weight = cauchy_weights(residual**2)
-    weighted = J * weight
+    squared = residual * residual / noise**2
+    weight = cauchy_weights(squared)
+    weighted = J * (weight / noise**2)
     H, g = weighted @ J.T, -(weighted @ residual)
-    curvature = float(((1.0 - residual**2) * weight**2).sum() / weight.sum())
+    curvature = float(((1.0 - squared) * weight) @ weight / weight.sum())
     H *= max(curvature, _MIN_CURVATURE)  # over-relaxation: IRLS overestimates the curvature
     pose = np.linalg.solve(with_fixed_length(H[POSE, POSE], T_a_b[:3, 3]), H[POSE, LENS]).T
     return H[LENS, LENS] - pose @ H[POSE, LENS], g[LENS] - pose @ g[POSE]

@@ -46,11 +46,11 @@ from loftr_ros.odometry.mapping.keyframe import Keyframe
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry
 
-# Number of stored depth images, and their pixel stride.
+# Number of depth images kept, and the stride of the pixels used.
 _MAX_FRAMES, _STRIDE = 16, 2
-# Number of keyframes and motions after which only every fifteenth is used, sliding windows, and number of keyframes for
-# a warning.
-_DENSE_COUNT, _CADENCE, _WINDOW, _MIN_KEYFRAMES = 8, 15, 20, 4
+# Number of keyframes and of motions after which only every fifteenth is used, sliding windows, and number of keyframes
+# for a warning.
+_DENSE_KEYFRAMES, _DENSE_MOTIONS, _CADENCE, _WINDOW, _MIN_KEYFRAMES = 5, 8, 15, 20, 4
 # A delay is significant if its median gradient, relative to the mean over all delays, is above the first, and above
 # that without delay by the second; if it is the larger one in the third, a share of the keyframes; if the gradient
 # without delay is below the fourth; and if the cost of delayed depth images, relative to undelayed ones, is below the
@@ -88,11 +88,11 @@ class DepthDelay:
 
     def __init__(self) -> None:
         """Start without frames."""
-        # Stamps and depth images; images are stored only while there may be a delay.
+        # Stamps and depth images; images are kept only while there may be a delay.
         self._recent: deque[tuple[int, NDArray[np.float32] | None]] = deque(maxlen=_MAX_FRAMES)
         # Per keyframe: (delays,) color gradients at the depth edges, relative to their mean.
         self._gradients: deque[Array] = deque(maxlen=_WINDOW)
-        self._pending: deque[_Triangulation] = deque(maxlen=_DENSE_COUNT)
+        self._pending: deque[_Triangulation] = deque(maxlen=_DENSE_MOTIONS)
         # Per motion: (2, delays) costs of the triangulated depth for the undelayed and the delayed depth image.
         self._costs: deque[Array] = deque(maxlen=_WINDOW)
         self._keyframe_ns = -1
@@ -101,9 +101,9 @@ class DepthDelay:
         self.warning: InputWarning | None = None
 
     def add_frame(self, frame: Frame) -> None:
-        """Store the depth image of the next frame."""
+        """Keep the depth image of the next frame."""
         if frame.depth is not None:
-            depth = frame.depth[::_STRIDE, ::_STRIDE].copy() if self._is_possible else None
+            depth = frame.depth[::_STRIDE, ::_STRIDE] if self._is_possible else None
             self._recent.append((frame.stamp_ns, depth))
 
     def add_motion(
@@ -117,7 +117,7 @@ class DepthDelay:
         is_general = motion.parallax_px >= MIN_PARALLAX_PX and motion.geometry is TwoViewGeometry.GENERAL
         if self._is_possible and is_general:
             self._motions += 1
-            if self._motions <= _DENSE_COUNT or self._motions % _CADENCE == 0:
+            if self._motions <= _DENSE_MOTIONS or self._motions % _CADENCE == 0:
                 self._add_triangulation(keyframe_index, matches, normalized, keyframe.frame.camera.focal, motion)
         if keyframe.frame.stamp_ns != self._keyframe_ns and np.count_nonzero(motion.inliers) >= MIN_EDGES:
             self._add_gradients(keyframe.frame, matches, motion.inliers, len(stamps) - 1 - keyframe_index)
@@ -163,7 +163,7 @@ class DepthDelay:
         if median(np.abs(step).max(axis=1)) * WIDTH < MIN_MOTION_PX * frame.camera.width:
             return
         self._keyframe_ns, self._keyframes = frame.stamp_ns, self._keyframes + 1
-        if self._keyframes > _DENSE_COUNT and self._keyframes % _CADENCE:
+        if self._keyframes > _DENSE_KEYFRAMES and self._keyframes % _CADENCE:
             return
         gradients = gradients_by_delay(frame, points, step)
         if gradients is not None:

@@ -90,6 +90,8 @@ def _motion_at(
 def _depth_edges(depth: NDArray[np.float32]) -> NDArray[np.int64]:
     """(N, 2) pixels x, y of some rows, with a jump of inverse depth between valid neighbors."""
     depth = np.ascontiguousarray(depth)
+    if not (depth.min() >= 0 and depth.max() < np.inf):  # also with NaN
+        depth = np.where((depth > 0) & (depth < np.inf), depth, np.float32(0))
     rows, above, below = (depth[first : len(depth) - 2 + first : _ROW_STRIDE] for first in (1, 0, 2))
     edge = _is_edge(rows[:, 1:-1], rows[:, :-2], rows[:, 2:]) | _is_edge(rows[:, 1:-1], above[:, 1:-1], below[:, 1:-1])
     row, column = np.nonzero(edge)
@@ -97,8 +99,13 @@ def _depth_edges(depth: NDArray[np.float32]) -> NDArray[np.int64]:
 
 
 def _is_edge(depth: NDArray[np.float32], before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Mask of the pixels where the inverse depth before and after differs: |1/a - 1/b| > e/d, as d |b - a| > e a b."""
-    with np.errstate(invalid="ignore"):  # infinite depth
-        product = before * after
-        valid = (before > 0) & (product > 0) & (product < np.inf) & (depth > 0) & (depth < np.inf)
-        return valid & (depth * np.abs(after - before) > _DEPTH_EDGE * product)
+    """Mask of the pixels where the inverse depth before and after differs: |1/a - 1/b| > e/d, as d |b - a| > e a b.
+
+    False where one of the depths is 0, unknown.
+    """
+    product, jump = before * after, after - before
+    np.abs(jump, out=jump)
+    jump *= depth
+    is_known = product > 0
+    product *= np.float32(_DEPTH_EDGE)
+    return is_known & (jump > product)

@@ -23,9 +23,10 @@ from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 from loftr_ros.odometry.pose.hypotheses import MAX_ERROR_PX
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry, epipolar_errors
 
-# Sliding window of motions, and number of motions for a warning. Each motion is used until then, and every
-# fifteenth later, to bound the cost: one takes 1 to 2 ms.
+# Sliding window of motions, and number of motions for a warning. Each motion is used until then, or until the first
+# ones are clean by a factor, and every fifteenth later, to bound the cost: one takes 2 ms.
 _WINDOW, _MIN_MOTIONS, _CADENCE = 40, 6, 15
+_FIRST_MOTIONS, _CLEAN = 3, 1.5
 # Lower bounds of the median parallax, pixels, and of the number of triangulated points with depth; number of matches.
 MIN_PARALLAX_PX, MIN_POINTS, MAX_MATCHES = 2.0, 30, 300
 # Gate on the standard deviation of a triangulated inverse depth, relative to the median.
@@ -37,6 +38,8 @@ OUTLIER_COST = 9.0
 # Squared residual up to which a point agrees with the depth image: 1.5 standard deviations.
 _AGREEMENT_COST = 2.25
 _ITERATIONS = 4
+# Relative damping of the normal equations.
+_DAMPING = 1e-9
 # A fault has a cost per point above the first, and gains of the depth image over a plane, and of both over a plane,
 # below the second and third; or a flipped depth image has a cost below the fourth, relative to the unflipped one; or
 # its cost per point is above the last. Clean (corridor, kitchen and desk at strides 1, 3 and 5, from six motions on):
@@ -56,6 +59,7 @@ class RegistrationCheck:
         """Start without motions."""
         self._costs: deque[Array] = deque(maxlen=_WINDOW)
         self._eligible = 0
+        self._is_clean = False
         self.warning: InputWarning | None = None
 
     def add_motion(
@@ -79,7 +83,8 @@ class RegistrationCheck:
         if not is_general or motion.parallax_px < MIN_PARALLAX_PX:
             return
         self._eligible += 1
-        if len(self._costs) >= _MIN_MOTIONS and self._eligible % _CADENCE:
+        dense = _FIRST_MOTIONS if self._is_clean else _MIN_MOTIONS
+        if len(self._costs) >= dense and self._eligible % _CADENCE:
             return
         sampled = evenly(len(matches), MAX_MATCHES)
         costs = _costs(points[sampled], matches.select(sampled), depth, focal, motion.T_keyframe_camera)
@@ -88,8 +93,6 @@ class RegistrationCheck:
             self.warning = self._evaluate()
 
     def _evaluate(self) -> InputWarning | None:
-        if len(self._costs) < _MIN_MOTIONS:
-            return None
         count, agree, plane, both, *flipped = np.maximum(np.sum(self._costs, axis=0), 1e-9).tolist()
         cost, slack = flipped[0] / count, _HYSTERESIS if self.warning else 1.0
         cause = "not registered to the images or of another time, or the calibration is wrong"
@@ -97,7 +100,9 @@ class RegistrationCheck:
         best = int(np.argmin(flipped))
         if flipped[best] < _FLIPPED_COST_RATIO * flipped[0]:
             cause, gains = _FLIPS[best][0], (0.0, 0.0)
-        if max(_MIN_COST / cost, *gains) > slack and _MAX_COST / cost > slack:
+        margin = min(max(_MIN_COST / cost, *gains), _MAX_COST / cost)
+        self._is_clean = margin > _CLEAN
+        if margin > slack or len(self._costs) < _MIN_MOTIONS:
             return None
         text = (
             f"the depth images agree with the motion of the images at {agree / count:.0%} of the points only: they are "
@@ -170,7 +175,9 @@ def _squared_residuals(columns: Array, value: Array, sigma: Array) -> Array:
     weight = certainty
     for _ in range(_ITERATIONS):
         weighted = columns * weight
-        factors = np.linalg.lstsq(weighted @ columns.T, weighted @ value, rcond=None)[0]
+        H = weighted @ columns.T
+        H.ravel()[:: len(H) + 1] *= 1.0 + _DAMPING  # a constant depth image is a multiple of one column of the plane
+        factors = np.linalg.solve(H, weighted @ value)
         squared = (value - factors @ columns) ** 2 * certainty
         weight = certainty / (1.0 + squared / 4.0)
     return np.asarray(squared)

@@ -38,7 +38,7 @@ _SIGMAS_OF_CALIBRATION = np.array([0.05, 0.05, 0.02, 0.02])
 _SIGMAS_OF_POSE = np.array([0.1, 0.1, 0.1, 3.0, 3.0])
 # Number of Gauss-Newton steps, and length of a step at convergence, standard deviations: 4 steps for a calibrated pair.
 _MAX_STEPS, _CONVERGED = 12, 0.3
-# Number of matches used.
+# Number of matches used, by default.
 _MAX_MATCHES = 400
 # Number of RANSAC iterations for a homography.
 _RANSAC_ITERATIONS = 200
@@ -88,9 +88,9 @@ class RigDeviation:
     focal: float
 
     @staticmethod
-    def of(matches: Matches, camera: Camera, rig: StereoRig) -> RigDeviation:
-        """Rectify a subset of the matches of a pair (a left, b right), outliers included; at least one."""
-        sampled = subsampling(len(matches))
+    def of(matches: Matches, camera: Camera, rig: StereoRig, limit: int = _MAX_MATCHES) -> RigDeviation:
+        """Rectify at most `limit` of the matches of a pair (a left, b right), outliers included; at least one."""
+        sampled = subsampling(len(matches), limit)
         R_left, R_right = rig.rectification
         left = _rectified(camera, matches.points_a[sampled], R_left)
         right = _rectified(rig.right, matches.points_b[sampled], R_right)
@@ -143,9 +143,9 @@ class RigDeviation:
         return np.asarray(np.sqrt(1.0 + x * x) / (1.0 + x * x + y * y))
 
 
-def subsampling(count: int) -> slice:
-    """Return the slice of at most `_MAX_MATCHES` of `count` matches, evenly spaced."""
-    return slice(None, None, max(-(-count // _MAX_MATCHES), 1))
+def subsampling(count: int, limit: int = _MAX_MATCHES) -> slice:
+    """Return the slice of at most `limit` of `count` matches, evenly spaced."""
+    return slice(None, None, max(-(-count // limit), 1))
 
 
 def _fitted(
@@ -178,7 +178,8 @@ def _fitted(
 def _rectified(camera: Camera, points: NDArray[np.float32], R: Array) -> Array:
     """(3, N) points on z = 1 in rectified axes."""
     if camera.distortion_model == "none":  # one product
-        rotated = R @ np.linalg.inv(camera.K) @ homogeneous(points.astype(np.float64)).T
+        of_pixels = R @ np.linalg.inv(camera.K)
+        rotated: Array = of_pixels[:, :2] @ points.T.astype(np.float64) + of_pixels[:, 2:]
     else:
         rotated = R @ homogeneous(camera.normalize(points)).T
     return np.asarray(rotated / np.maximum(rotated[2], 1e-6))

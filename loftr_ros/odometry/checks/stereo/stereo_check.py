@@ -15,9 +15,9 @@ from loftr_ros.odometry.checks.stereo.rig_deviation import PITCH, ROLL, SCALE, S
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.image_quality import ImageQuality
 
-# Sliding window of pairs, most of which must have a fault. After the first pairs, small misalignments, which are
-# constant, are tested in every fifth only.
-_WINDOW, _DENSE_PAIRS, _CADENCE = 9, 5, 5
+# Sliding window of pairs, most of which must have a fault. After the first pairs only every tenth is tested if some
+# of its matches fit the calibration: small misalignments are constant, and so are swapped and identical images.
+_WINDOW, _DENSE_PAIRS, _CADENCE, _SOME_MATCHES = 9, 3, 10, 100
 # Values below are medians over the pairs of KITTI 06, EuRoC V1_01 and the rendered room, without and with a fault.
 # Lower bound of the number of matches: EuRoC at a sixth of its pixels has 370, with a black or mirrored right image at
 # most 20.
@@ -74,6 +74,8 @@ class StereoCheck:
         """Add a stereo pair and its matches, left to right, outliers included."""
         self._pairs += 1
         is_due = self._pairs <= _DENSE_PAIRS or self._pairs % _CADENCE == 0
+        if not is_due and self._last is None and _fits(frame, matches):
+            return
         self._last = _pair_fault(frame, matches, thoroughly=is_due)
         if is_due or self._last is not None:
             self._recent.append(self._last)
@@ -137,6 +139,17 @@ def _pair_fault(frame: Frame, matches: Matches, thoroughly: bool) -> _PairFault 
     if fault is None and share < _MIN_INLIER_RATIO:
         return _unmatched(frame, f"only {share:.0%} of the left-right matches fit the calibration", share)
     return fault
+
+
+def _fits(frame: Frame, matches: Matches) -> bool:
+    """Return whether some matches of a pair fit the calibration and are in front of the rig."""
+    assert frame.rig is not None
+    if len(matches) < _MIN_MATCHES:
+        return False
+    some = RigDeviation.of(matches, frame.camera, frame.rig, _SOME_MATCHES)
+    (x, y, _), (right_x, right_y, _) = some.focal * some.left, some.focal * some.right
+    is_inlier, in_front = np.abs(right_y - y) < _CALIBRATED_PX, x - right_x > _ZERO_DISPARITY_PX
+    return bool(min(np.count_nonzero(is_inlier), np.count_nonzero(in_front)) > len(x) / 2)
 
 
 def _swapped(deviation: RigDeviation, frame: Frame, matches: Matches) -> _PairFault | None:
