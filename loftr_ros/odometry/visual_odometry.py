@@ -99,6 +99,8 @@ class VisualOdometry(Generic[FeaturesT]):
             StampError: the stamp is not after that of the frame before.
         """
         check_frame(frame, self._last_frame, self._config.mode)
+        if self._last_frame is None:
+            self._tracker.start(frame.stamp_ns)
         self._last_frame = frame
         clock = StageClock()
         with clock("check"):
@@ -121,7 +123,7 @@ class VisualOdometry(Generic[FeaturesT]):
         return self._estimate(frame, observation.keyframe, observation.matches, observation.tracked, is_new, clock)
 
     def _skip_frame(self, frame: Frame, quality: ImageQuality, clock: StageClock) -> OdometryEstimate:
-        """Predict the pose of a frame without texture; before the first keyframe the camera is at the origin."""
+        """Predict the pose of a frame without texture: before the first keyframe at the origin, motion unknown."""
         reason = quality.fault(None) or LostReason.NO_TEXTURE
         tracked = self._tracker.predict_lost(frame.stamp_ns, Matches.empty(), reason, counts_as_lost=False)
         return self._estimate(frame, self._keyframe, Matches.empty(), tracked, False, clock)
@@ -280,8 +282,8 @@ class VisualOdometry(Generic[FeaturesT]):
         is_keyframe: bool,
         clock: StageClock,
     ) -> OdometryEstimate:
-        """Compose the pose in odom, and put the estimate together; at the origin before the first keyframe."""
-        T_odom_camera, covariance = keyframe.in_odom(*tracked.pose) if keyframe else (np.eye(4), np.zeros((6, 6)))
+        """Compose the pose in odom, which is that of the first keyframe, and put the estimate together."""
+        T_odom_camera, covariance = keyframe.in_odom(*tracked.pose) if keyframe else tracked.pose
         if tracked.lost_reason is not LostReason.REPEATED:
             self._last_stamp_ns, self._last_pose, self._last_state = frame.stamp_ns, T_odom_camera, tracked.state
         if keyframe and self._config.mode != "mono":

@@ -16,6 +16,7 @@ from loftr_ros.odometry.checks.repeated_images import RepeatedImages
 from loftr_ros.odometry.checks.row_check import RowCheck
 from loftr_ros.odometry.checks.stationary_matches import StationaryMatches
 from loftr_ros.odometry.checks.stereo.disparity_check import DisparityCheck
+from loftr_ros.odometry.checks.stereo.hidden_scene import HiddenScene
 from loftr_ros.odometry.checks.stereo.stereo_check import StereoCheck
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.images.frame import Frame
@@ -31,6 +32,8 @@ _DENSE_COUNT, _CADENCE = 6, 8
 _UNREGISTERED_SIGMA = 0.3
 # ... and with delayed depth: up to 6 % too short for up to 3 frames (corridor).
 _DELAYED_SIGMA = 0.05
+# ... and of the motion of an object that fills the view.
+_OBJECT_SIGMA = 1.0
 
 
 class InputChecks:
@@ -45,7 +48,7 @@ class InputChecks:
         self.repeated = RepeatedImages()
         self._rows = RowCheck()
         self._fixed_pattern, self._stationary_matches = FixedPattern(), StationaryMatches()
-        self._stereo, self._disparity = StereoCheck(), DisparityCheck()
+        self._stereo, self._disparity, self._hidden_scene = StereoCheck(), DisparityCheck(), HiddenScene()
         self._depth_unit, self._repeated_depth = DepthUnitCheck(), RepeatedDepth()
         self._registration, self._depth_delay = RegistrationCheck(), DepthDelay()
         self._lens = LensCheck()
@@ -70,6 +73,7 @@ class InputChecks:
             matches: left to right, refined, outliers included.
         """
         self._stereo.add_pair(frame, matches)
+        self._hidden_scene.add_pair(frame, matches)
 
     @property
     def pair_gives_depth(self) -> bool:
@@ -100,6 +104,8 @@ class InputChecks:
         self._stationary_matches.add_motion()
         if self._stereo.has_pairs and _is_due(self._motions, 1):
             self._disparity.add_motion(keyframe, frame, normalized, motion)
+        if _is_due(self._motions, 2):
+            self._hidden_scene.add_motion(keyframe, frame, matches, normalized, motion)
         self._lens.add_motion(normalized, frame.camera, motion)
         if keyframe.frame.depth is not None:
             self._registration.add_motion(
@@ -126,6 +132,7 @@ class InputChecks:
         """
         sigma = max(self._lens.length_sigma, _UNREGISTERED_SIGMA if self._registration.warning else 0.0)
         sigma = max(sigma, _DELAYED_SIGMA if self._depth_delay.warning else 0.0)
+        sigma = max(sigma, _OBJECT_SIGMA if self._hidden_scene.is_present else 0.0)
         if frame.rig is None:
             return sigma
         # A calibration error across the epipolar lines is likely as large along them.
@@ -143,6 +150,7 @@ class InputChecks:
             self._depth_unit.warning,
             self._repeated_depth.warning or self._depth_delay.warning,
             self._registration.warning,
+            self._hidden_scene.warning,
             self._lens.warning,
         )
         return tuple(warning for warning in found if warning is not None)

@@ -129,6 +129,10 @@ class BagFile:
         """Return the content after the stamp: equal in messages that differ only in their time."""
         return message.content[12:]
 
+    def damage(self, what: str) -> str:
+        """Return the error message of a damaged bag, with the fix."""
+        return f"{self._name} is damaged ({what}); {self._repair}."
+
     @contextmanager
     def _as_sequence_error(self, what: str = "") -> Iterator[None]:
         """Convert errors of the library to a SequenceError: it raises many kinds at damaged files."""

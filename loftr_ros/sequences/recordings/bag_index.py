@@ -53,6 +53,12 @@ def read_index(bag: BagFile, images: Collection[str], infos: Collection[str], po
             changed.setdefault(message.topic, message.time_ns)
         if message.topic in infos and message.topic not in index.infos:
             index.infos[message.topic] = bag.decoded(message)
+    for topic in (*images, *infos):
+        read = len(index.images[topic]) if topic in index.images else int(topic in index.infos)
+        if not read:
+            raise SequenceError(bag.damage(f"no message on {topic} can be read"))
+        if topic in index.images and read < bag.counts[topic]:
+            index.notes.append(f"{bag.counts[topic]} images on {topic} were recorded, but {read} can be read")
     for topic, found in index.images.items():
         index.images[topic] = _in_order(topic, found, bag, index.notes)
     index.notes += [f"the calibration on {topic} changes in the bag: the first is used" for topic in changed]

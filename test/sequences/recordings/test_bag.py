@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -357,3 +358,34 @@ def test_definitions_are_not_needed(make_bag: MakeBag) -> None:
         database.execute("DELETE FROM message_definitions")
     database.close()
     assert len(list(open_sequence(path))) == 4
+
+
+def test_messages_that_are_missing(make_bag: MakeBag) -> None:
+    """A database that counts more messages than it has, as the metadata of a recorder that was killed."""
+    folder = write_mono(make_bag("a.db3")).close()
+    with sqlite3.connect(folder / "a.db3") as database:
+        database.execute("DELETE FROM messages WHERE timestamp > ?", (STAMPS[2],))
+    database.close()
+    sequence = open_sequence(folder)
+    assert [int(frame.image[0, 0]) for frame in sequence] == [0, 10]
+    assert "4 images on /cam/image_raw were recorded, but 2 can be read" in sequence.notes
+    with sqlite3.connect(folder / "a.db3") as database:
+        database.execute("DELETE FROM messages")
+    database.close()
+    with pytest.raises(SequenceError, match=r"a is damaged \(no message on /cam/image_raw can be read\); recover it"):
+        open_sequence(folder)
+
+
+def test_memory_is_that_of_a_few_images(make_bag: MakeBag) -> None:
+    bag = make_bag("a.mcap", "storage")
+    pixels = np.zeros((480, 640, 3), np.uint8)
+    for i in range(60):  # 55 MB
+        bag.info("/cam/camera_info", START + i * STEP, width=640, height=480)
+        bag.image("/cam/image_raw", START + i * STEP, pixels, "bgr8")
+    path = bag.close()
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in open_sequence(path)) == 60
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()

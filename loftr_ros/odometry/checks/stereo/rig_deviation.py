@@ -13,7 +13,7 @@ of freedom, estimated from the epipolar constraint. Both are estimated by IRLS (
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import cv2
@@ -96,6 +96,10 @@ class RigDeviation:
         right = _rectified(rig.right, matches.points_b[sampled], R_right)
         focal = rig.right.focal
         return RigDeviation(left, right, np.array([rig.right.width, rig.right.height]) / (2.0 * focal), focal)
+
+    def select(self, chosen: NDArray[np.bool_]) -> RigDeviation:
+        """Return some of the N matches."""
+        return replace(self, left=self.left[:, chosen], right=self.right[:, chosen])
 
     @cached_property
     def disparities_px(self) -> Array:

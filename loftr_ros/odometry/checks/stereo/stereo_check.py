@@ -39,6 +39,9 @@ _MIN_EXPLAINED = 0.25
 # Share of one plane among the inliers of that fit, above which the cause is ambiguous: 0.22 on a road, 0.3 to 0.5 in a
 # hall, and at least 0.43 for a flat object that does not fit the calibration in front of a calibrated rig.
 _MAX_PLANE_SHARE = 1 / 3
+# Matches that fit the calibration, or else one plane, relative to the inliers of that fit, above which such an object
+# is the likelier cause: 0.9 and more with it, up to 0.87 in a hall and 0.46 on a road with images of different times.
+_MIN_FLAT_SHARE = 0.9
 # Median residuals of calibrated and recalibrated rigs, pixels, below which no relative pose is fitted.
 _CALIBRATED_PX, _RECALIBRATED_PX = 0.5, 0.12
 # Share of matches that are inliers with positive disparity, and its threshold: 0.01 for a swapped pair, 0.77 after
@@ -46,15 +49,15 @@ _CALIBRATED_PX, _RECALIBRATED_PX = 0.5, 0.12
 _MIN_IN_FRONT, _ZERO_DISPARITY_PX = 0.25, 0.5
 # Image motion of 80 % of the points between identical images: 0.02 to 0.08 px, 0.21 px after noise or JPEG at 60 %.
 _SAME_PX = 0.4
-_NO_DEPTH = frozenset({InputFault.STEREO_SWAPPED, InputFault.STEREO_TIMES})
 
 
 @dataclass(frozen=True)
 class _PairFault:
-    """Fault of one pair: the warning, and its measured value."""
+    """Fault of one pair: the warning, its measured value, and whether the pair may give depth nevertheless."""
 
     warning: InputWarning
     value: float
+    gives_depth: bool = True
 
 
 class StereoCheck:
@@ -86,7 +89,7 @@ class StereoCheck:
     @property
     def gives_depth(self) -> bool:
         """Whether the disparities of the last pair are valid depth: not for swapped images or of different times."""
-        return self._last is None or self._last.warning.fault not in _NO_DEPTH
+        return self._last is None or self._last.gives_depth
 
     @property
     def warning(self) -> InputWarning | None:
@@ -162,7 +165,7 @@ def _swapped(deviation: RigDeviation, frame: Frame, matches: Matches) -> _PairFa
         f"{share:.0%} of the left-right matches fit the calibration with the images exchanged: left and right are "
         "swapped (or cx of one of them is wrong)"
     )
-    return _PairFault(InputWarning(InputFault.STEREO_SWAPPED, text), share)
+    return _PairFault(InputWarning(InputFault.STEREO_SWAPPED, text), share, gives_depth=False)
 
 
 def _share_in_front(deviation: RigDeviation, min_px: float) -> float:
@@ -183,14 +186,29 @@ def _unsynchronized(deviation: RigDeviation, baseline: float) -> _PairFault | No
         return None
     down, ahead = slants
     along, sides = (ahead, ("ahead of", "behind")) if abs(ahead) > abs(down) else (down, ("below", "above"))
+    place = f"{slant * baseline:.2g} m {sides[int(along < 0)]} its place"
+    inlier_ratio = relative_pose.inlier_ratio(_INLIER_PX)
+    if _share_of_calibration_and_plane(deviation) > _MIN_FLAT_SHARE * inlier_ratio:
+        text = (
+            f"only {deviation.as_calibrated.inlier_ratio(_INLIER_PX):.0%} of the left-right matches fit the "
+            "calibration: one flat object that fills much of the view is elsewhere on the right, or left and right "
+            f"image are of different times (for which the right camera would be {place})"
+        )
+        return _PairFault(InputWarning(InputFault.STEREO_UNMATCHED, text), slant, gives_depth=False)
     # A relative pose explains any homography, so the fit may be that of a single plane.
-    is_plane = deviation.share_on_plane(_INLIER_PX) > _MAX_PLANE_SHARE * relative_pose.inlier_ratio(_INLIER_PX)
-    other = ", or one flat thing fills most of the view and does not fit the calibration" if is_plane else ""
+    is_plane = deviation.share_on_plane(_INLIER_PX) > _MAX_PLANE_SHARE * inlier_ratio
+    other = ", or one flat object fills most of the view and does not fit the calibration" if is_plane else ""
     text = (
-        f"the right camera looks {slant * baseline:.2g} m {sides[int(along < 0)]} its place: left and right image are "
-        f"of different times, synchronize the cameras{other}"
+        f"the right camera looks {place}: left and right image are of different times, synchronize the cameras{other}"
     )
-    return _PairFault(InputWarning(InputFault.STEREO_TIMES, text), slant)
+    return _PairFault(InputWarning(InputFault.STEREO_TIMES, text), slant, gives_depth=False)
+
+
+def _share_of_calibration_and_plane(deviation: RigDeviation) -> float:
+    """Return the share of the matches that fit the calibration, or of the others the best homography."""
+    fits = np.abs(deviation.as_calibrated.residuals_px) <= _INLIER_PX
+    on_plane = deviation.select(~fits).share_on_plane(_INLIER_PX) if (~fits).sum() >= _MIN_MATCHES else 0.0
+    return float(fits.mean() + (1.0 - fits.mean()) * on_plane)
 
 
 def _misaligned(deviation: RigDeviation) -> _PairFault | None:
