@@ -68,11 +68,12 @@ def main(args: argparse.Namespace) -> int:
         NoPoseError: no pose was measured; the files are written nevertheless.
     """
     from loftr_ros.odometry.config import OdometryConfig
+    from loftr_ros.odometry.images.working_size import at_working_size
     from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
     from loftr_ros.reports.run_log import REPORT_FILE, RESULT_FILES, FrameRecord, RunLog
 
     config = OdometryConfig(mode=args.mode, **odometry_settings(args))
-    source = open_source(args)
+    source = open_source(args, args.max_pixels)
     sequence = source.sequence
     wheels = _wheels(args, sequence)
     make_folder(args.output, *RESULT_FILES)
@@ -80,7 +81,8 @@ def main(args: argparse.Namespace) -> int:
     matcher = _matcher(args)
     records: list[FrameRecord] = []
     skipped: list[str] = []
-    frames = iter(sequence) if args.strict else sequence.readable(skipped)
+    decoded = iter(sequence) if args.strict else sequence.readable(skipped)
+    frames = (at_working_size(frame, args.max_pixels) for frame in decoded)
     try:
         for estimate in _estimates(MetricOdometry(matcher, config, wheels), sequence, frames, not args.no_progress):
             records.append(FrameRecord.of(estimate))

@@ -64,15 +64,18 @@ class Source:
             print_remark("warning", warning)
 
 
-def open_source(args: argparse.Namespace) -> Source:
-    """Open the sequence of the options. Raises SequenceError."""
+def open_source(args: argparse.Namespace, max_pixels: int | None = None) -> Source:
+    """Open the sequence of the options, for a matcher with this budget if given. Raises SequenceError."""
+    from loftr_ros.odometry.images.working_size import size_note
     from loftr_ros.sequences.decoding_notes import decoding_notes, depth_unit_warning
     from loftr_ros.sequences.formats import open_sequence
 
     sequence = open_sequence(args.source, args.mode, args.fps, args.depth_scale).every(args.stride)
     unit = depth_unit_warning(sequence)
     warnings = [*sequence.calibration_warnings, *([unit] if unit else [])]
-    return Source(sequence, [*sequence.notes, *decoding_notes(sequence)], warnings)
+    size = size_note(sequence.camera, max_pixels) if max_pixels else None
+    notes = [*sequence.notes, *decoding_notes(sequence), *([size] if size else [])]
+    return Source(sequence, notes, warnings)
 
 
 def print_skipped(skipped: list[str]) -> None:
