@@ -56,7 +56,7 @@ class MaskedMatcher:
         return self._matcher.warm_up(height, width, self._mask if self._mask.shape == (height, width) else None)
 
     def extract(self, image: NDArray[np.uint8]) -> Features:
-        """Compute the features of an (H, W) gray image. Raises MaskError if the mask has another aspect or is smaller."""
+        """Compute the features of an (H, W) gray image. Raises MaskError for a mask of another size."""
         if image.shape != self._mask.shape:
             self._mask = _downscaled(self._drawn, image.shape) if _is_downscaled(image, self._drawn) else self._drawn
         if image.shape != self._mask.shape:

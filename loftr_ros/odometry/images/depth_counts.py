@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Range of plausible depths, meters, of which 5 % may be nearer or farther: depth cameras see from 0.07 m (D405) to about
+# Range of plausible depths, meters, but for 5 % at each end: depth cameras see from 0.07 m (D405) to about
 # 20 m (stereo). Recorded sequences have 0.2 m (corridor) to 8 m.
 _MIN_NEAR_M, _MAX_FAR_M = 0.05, 30.0
 
@@ -32,7 +32,7 @@ def doubtful_range(depth: NDArray[np.float32]) -> str | None:
     if not known.size:
         return None
     near, far = np.percentile(known, (5, 95))
-    if _MIN_NEAR_M <= near and far <= _MAX_FAR_M:
+    if near >= _MIN_NEAR_M and far <= _MAX_FAR_M:
         return None
     return (
         f"is {near:.2g} to {far:.2g} m away (5 to 95 %), which is {'near' if far <= _MAX_FAR_M else 'far'} for a camera"
