@@ -22,7 +22,7 @@ DISTORTION_COEFFICIENTS = {
     "rational_polynomial": (8, 12, 14),
     "equidistant": (4,),
 }
-# Names of the models in other programs (Kalibr, EuRoC, OpenCV, ORB-SLAM, Basalt).
+# Names of the models in other programs (Kalibr, EuRoC, OpenCV, ORB-SLAM, Basalt, COLMAP).
 _OTHER_NAMES = {
     "radtan": "plumb_bob",
     "radial_tangential": "plumb_bob",
@@ -30,7 +30,19 @@ _OTHER_NAMES = {
     "equi": "equidistant",
     "fisheye": "equidistant",
     "kannala_brandt": "equidistant",
+    "kannala_brandt4": "equidistant",
     "kb4": "equidistant",
+    "opencv": "plumb_bob",
+    "opencv_fisheye": "equidistant",
+    "full_opencv": "rational_polynomial",
+}
+
+# What to do about another number of coefficients.
+_COEFFICIENT_ORDER = {
+    "none": ": set the distortion model",
+    "plumb_bob": " (k1, k2, p1, p2, k3; 0 for those that your calibration does not have)",
+    "rational_polynomial": " (k1, k2, p1, p2, k3, k4, k5, k6)",
+    "equidistant": " (k1, k2, k3, k4)",
 }
 
 _MAX_SIDE = 1 << 16  # pixels
@@ -88,7 +100,7 @@ class Camera:
         if self.distortion.size not in counts or not np.isfinite(self.distortion).all():
             raise CameraError(
                 f"The distortion D has {self.distortion.size} coefficients; {self.distortion_model} takes "
-                f"{' or '.join(map(str, counts))} finite ones."
+                f"{' or '.join(map(str, counts))} finite ones{_COEFFICIENT_ORDER.get(self.distortion_model, '')}."
             )
 
     @classmethod
