@@ -28,7 +28,7 @@ from loftr_ros.sequences.sequence import Entry, Sequence
 from loftr_ros.sequences.stamps import read_nanoseconds, read_table
 
 _IMAGE_ROWS = "one 'stamp in nanoseconds,filename' a line"
-_POSE_ROWS = "a stamp in nanoseconds, a position and a quaternion a line"
+_POSE_ROWS = "a stamp, a position and a quaternion a line"
 EXPECTED_FILES = "mav0/cam0/data.csv (EuRoC)"
 
 

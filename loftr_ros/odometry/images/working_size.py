@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.images.frame import Frame
@@ -29,15 +31,16 @@ def at_working_size(frame: Frame, max_pixels: int) -> Frame:
     camera = _scaled(frame.camera, max_pixels)
     if camera is frame.camera:
         return frame
-    size, right, rig, depth = (camera.width, camera.height), frame.right, frame.rig, frame.depth
+    right, rig, depth = frame.right, frame.rig, frame.depth
     if rig is not None:
         rig = replace(rig, right=_scaled(rig.right, max_pixels))
     if right is not None and rig is not None:
-        right = cv2.resize(right, (rig.right.width, rig.right.height), interpolation=cv2.INTER_AREA)
+        right = _shrunk(right, rig.right)
     if depth is not None:
-        depth = cv2.resize(depth, size, interpolation=cv2.INTER_NEAREST_EXACT)  # no mean across depth edges
-    image = cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)
-    return replace(frame, image=image, camera=camera, right=right, depth=depth, rig=rig)
+        size = camera.width, camera.height
+        nearest = cv2.resize(depth, size, interpolation=cv2.INTER_NEAREST_EXACT)  # no mean across depth edges
+        depth = np.asarray(nearest, np.float32)
+    return replace(frame, image=_shrunk(frame.image, camera), camera=camera, right=right, depth=depth, rig=rig)
 
 
 def size_note(camera: Camera, max_pixels: int) -> str | None:
@@ -49,6 +52,10 @@ def size_note(camera: Camera, max_pixels: int) -> str | None:
         f"images of {camera.width}x{camera.height} are processed at {width}x{height}, which is what matches of "
         f"max_pixels {max_pixels} resolve"
     )
+
+
+def _shrunk(image: NDArray[np.uint8], camera: Camera) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(image, (camera.width, camera.height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _scaled(camera: Camera, max_pixels: int) -> Camera:
