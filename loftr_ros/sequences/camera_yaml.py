@@ -12,7 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.errors import shortened
-from loftr_ros.odometry.geometry.camera import DISTORTION_COEFFICIENTS, Camera, CameraError, stereo_baseline
+from loftr_ros.odometry.geometry.camera import (
+    DISTORTION_COEFFICIENTS,
+    Camera,
+    CameraError,
+    check_common_focal_length,
+    stereo_baseline,
+)
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.sequences.calibration_formats import EXAMPLE, as_camera_calibration, file_hint
 from loftr_ros.sequences.errors import SequenceError
@@ -20,7 +26,6 @@ from loftr_ros.sequences.errors import SequenceError
 _OPENCV_HEADER = re.compile(r"^%YAML:1\.0", re.MULTILINE)  # not valid YAML
 # Numbers of coefficients that only the pinhole models of OpenCV have; 4 may be of a fisheye lens.
 _PINHOLE_COUNTS = {5, *DISTORTION_COEFFICIENTS["rational_polynomial"]}
-_MAX_FOCAL_DIFFERENCE = 0.01  # relative, between P of two cameras: the pair is rectified to one focal length
 
 
 @dataclass(frozen=True)
@@ -43,13 +48,9 @@ class Calibration:
         Raises:
             CameraError: the projection matrix of `right` has no baseline, or another focal length than that of this.
         """
-        baseline = stereo_baseline(self.P.ravel().tolist(), right.P.ravel().tolist())
-        focals = self.P[0, 0], right.P[0, 0]
-        if abs(focals[0] - focals[1]) > _MAX_FOCAL_DIFFERENCE * max(focals):
-            raise CameraError(
-                f"projection_matrix has fx = {focals[0]:g} for the left and {focals[1]:g} for the right camera, but a "
-                "pair is rectified to one focal length: calibrate both together, as stereo."
-            )
+        left_P, right_P = self.P.ravel().tolist(), right.P.ravel().tolist()
+        check_common_focal_length((self.raw.K[0, 0], right.raw.K[0, 0]), left_P, right_P)
+        baseline = stereo_baseline(left_P, right_P)
         return StereoRig.from_rectification(right.raw, self.R, right.R, baseline)
 
 

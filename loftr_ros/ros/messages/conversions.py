@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from loftr_ros.odometry.geometry.camera import Camera, CameraError
+from loftr_ros.odometry.geometry.camera import Camera, CameraError, check_common_focal_length
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 
 _ENCODINGS = {(2, "u1"): "mono8", (3, "u1"): "bgr8", (2, "u2"): "16UC1", (2, "f4"): "32FC1"}
@@ -92,7 +92,9 @@ def rig_from_infos(left: CameraInfo, right: CameraInfo, baseline: float, *, rect
     camera = camera_from_info(left if is_late else right, rectified=rectified)
     if rectified:
         return StereoRig.rectified(camera, baseline)
-    R_left, R_right = (np.reshape(info.r, (3, 3)) for info in (left, right))
+    check_common_focal_length((left.k[0], right.k[0]), left.p, right.p)
+    # Drivers of cameras without rectification leave R empty.
+    R_left, R_right = (np.reshape(info.r, (3, 3)) if any(info.r) else np.eye(3) for info in (left, right))
     return StereoRig.from_rectification(camera, R_left, R_right, baseline)
 
 

@@ -15,7 +15,7 @@ from loftr_ros.odometry.images.depth_counts import described, doubtful_range
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.gray_levels import STRETCHED
 from loftr_ros.odometry.images.working_size import size_note
-from loftr_ros.ros.messages.image_decoding import METERS_PER_COUNT, SIXTEEN_BITS
+from loftr_ros.ros.messages.image_decoding import METERS_PER_COUNT, SIXTEEN_BITS, looks_swapped
 from loftr_ros.ros.parameters.table import VoParameters
 from loftr_ros.ros.sensors.streams import Stream
 
@@ -47,6 +47,12 @@ class InputNotes:
             return
         self._is_logged = True
         for stream, message in zip(self._streams, images, strict=True):
+            if not isinstance(message, CompressedImage) and looks_swapped(message):
+                order = "big" if message.is_bigendian else "little"
+                self._warn(
+                    f"images on {stream.topic} are {order}-endian by is_bigendian, but their bytes are in the other "
+                    "order: fix the driver, which fills the message wrongly"
+                )
             if stream.info_topic is None and frame.depth is not None:
                 self._add_depth(stream.topic, message, frame.depth)
                 continue

@@ -8,6 +8,8 @@ from sensor_msgs.msg import CameraInfo
 from loftr_ros.odometry.geometry.camera import CameraError, stereo_baseline
 from loftr_ros.ros.transforms.tf_lookup import TfLookup
 
+_LEAST_BASELINE_M = 1e-3  # vertical offsets of horizontal pairs are smaller
+
 
 class Baseline:
     """Uses TF only if the calibration lacks the baseline, and listens until TF has it."""
@@ -29,6 +31,13 @@ class Baseline:
         """
         if left.p[3] != right.p[3]:
             return stereo_baseline(left.p, right.p)
+        vertical = left.p[7], right.p[7]
+        if abs(vertical[0] - vertical[1]) > _LEAST_BASELINE_M * left.p[0]:
+            raise CameraError(
+                f"the pair is vertical, as P[7] of left and right camera info are {vertical[0]:g} and {vertical[1]:g}; "
+                "only horizontal pairs are supported: use mode mono, or turn the images by 90 degrees and calibrate "
+                "them so"
+            )
         frames = left.header.frame_id, right.header.frame_id
         from_tf = self._from_tf(*frames)
         if from_tf is not None:
