@@ -153,10 +153,9 @@ def _cameras(
                 rig = StereoRig(camera_from_info(infos[1], rectified=False), T_left_right)
     except CameraError as error:
         topics = " and ".join(info for info in chosen.infos if info)
-        reason = str(error).rstrip(".")
-        raise SequenceError(
-            f"{bag} has no usable calibration on {topics}: {reason}; or give --camera camera.yaml."
-        ) from error
+        files = "left.yaml right.yaml" if len(infos) > 1 else "camera.yaml"
+        reason = f"{str(error).rstrip('.')}; or give --camera {files}"
+        raise SequenceError(f"{bag} has no usable calibration on {topics}: {reason}.") from error
     return left, rig
 
 
