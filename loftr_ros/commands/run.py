@@ -72,11 +72,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run the odometry over the sequence; results are written even if the run ends early.
 
+    Returns:
+        0, or 128 and the number of the signal that ended it: Ctrl-C, SIGTERM or SIGHUP.
+
     Raises:
         NoPoseError: no pose was measured; the files are written nevertheless.
     """
+    from loftr_ros.interruption import Interruption
     from loftr_ros.odometry.config import OdometryConfig
     from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
+    from loftr_ros.reports.live_trajectory import LiveTrajectory
     from loftr_ros.reports.run_bag import recording_run
     from loftr_ros.reports.run_log import REPORT_FILE, RESULT_FILES, FrameRecord, RunLog
     from loftr_ros.reports.worst_frames import WorstFrames
@@ -89,27 +94,35 @@ def main(args: argparse.Namespace) -> int:
     source.print_summary()
     source.print_remarks()
     matcher = _matcher(args)
+    odometry = MetricOdometry(matcher, config, wheels)
     records: list[FrameRecord] = []
-    worst = WorstFrames()
+    worst, live = WorstFrames(), LiveTrajectory(args.output)
     skipped: list[str] = []
     frames = iter(sequence) if args.strict else sequence.readable(skipped)
-    try:
-        odometry = MetricOdometry(matcher, config, wheels)
-        with recording_run(args.bag) as bag:
-            for frame, estimate in _estimates(odometry, sequence, frames, not args.no_progress):
-                worst.add(len(records), frame, estimate)
-                records.append(FrameRecord.of(estimate))
-                if bag is not None:
-                    bag.add(estimate)
-    finally:
-        print_skipped(skipped)
-        if records:
-            settings = {**_settings(args, matcher, config, source), "skipped": skipped}
-            settings["worst_frames"] = worst.write(args.output)
-            log = RunLog(sequence.name, settings, records, sequence.ground_truth, sequence.ground_truth_fault)
-            for warning in log.input_warnings.values():
-                print_remark("warning", warning)
-            _print_summary(log.write(args.output), args.output)
+    with Interruption() as interruption:
+        try:
+            with recording_run(args.bag) as bag:
+                for frame, estimate in _estimates(odometry, sequence, frames, not args.no_progress):
+                    worst.add(len(records), frame, estimate)
+                    records.append(FrameRecord.of(estimate))
+                    live.add(estimate)
+                    if bag is not None:
+                        bag.add(estimate)
+                    if interruption.signal:
+                        break
+        finally:
+            print_skipped(skipped)
+            if records:
+                settings = {**_settings(args, matcher, config, source), "skipped": skipped}
+                settings["worst_frames"] = worst.write(args.output)
+                log = RunLog(sequence.name, settings, records, sequence.ground_truth, sequence.ground_truth_fault)
+                for warning in log.input_warnings.values():
+                    print_remark("warning", warning)
+                _print_summary(log.write(args.output), args.output)
+            live.remove()
+    if interruption.signal:
+        print_remark("note", f"interrupted after {len(records)} of {len(sequence)} frames")
+        return 128 + interruption.signal
     if reason := log.why_no_pose():
         raise NoPoseError(f"{reason}; {args.output / REPORT_FILE} has the reason for each frame.")
     return 0
