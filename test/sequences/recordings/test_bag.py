@@ -59,6 +59,7 @@ def test_images_stamps_and_calibration_of_every_kind_of_bag(name: str, form: str
     sequence = open_sequence(path)
     assert [entry.stamp_ns for entry in sequence.entries] == STAMPS
     assert [int(frame.image[0, 0]) for frame in sequence] == [0, 10, 20, 30]
+    assert sequence[0].image.flags.writeable
     np.testing.assert_array_equal(sequence.camera.K, [[50, 0, 31], [0, 50, 23], [0, 0, 1]])
     assert sequence.ground_truth is None
     assert sequence.notes == ("images from /cam/image_raw",)
