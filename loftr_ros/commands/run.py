@@ -80,6 +80,7 @@ def main(args: argparse.Namespace) -> int:
     """
     from loftr_ros.interruption import Interruption
     from loftr_ros.odometry.config import OdometryConfig
+    from loftr_ros.odometry.images.working_size import at_working_size
     from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
     from loftr_ros.reports.live_trajectory import LiveTrajectory
     from loftr_ros.reports.run_bag import recording_run
@@ -87,7 +88,7 @@ def main(args: argparse.Namespace) -> int:
     from loftr_ros.reports.worst_frames import WorstFrames
 
     config = OdometryConfig(mode=args.mode, **odometry_settings(args))
-    source = open_source(args)
+    source = open_source(args, args.max_pixels)
     sequence = source.sequence
     wheels = _wheels(args, sequence)
     make_folder(args.output, *RESULT_FILES)
@@ -98,7 +99,8 @@ def main(args: argparse.Namespace) -> int:
     records: list[FrameRecord] = []
     worst, live = WorstFrames(), LiveTrajectory(args.output)
     skipped: list[str] = []
-    frames = iter(sequence) if args.strict else sequence.readable(skipped)
+    decoded = iter(sequence) if args.strict else sequence.readable(skipped)
+    frames = (at_working_size(frame, args.max_pixels) for frame in decoded)
     with Interruption() as interruption:
         try:
             with recording_run(args.bag) as bag:

@@ -112,8 +112,9 @@ class Source:
             print_remark("warning", warning)
 
 
-def open_source(args: argparse.Namespace) -> Source:
-    """Open the sequence of the options. Raises SequenceError."""
+def open_source(args: argparse.Namespace, max_pixels: int | None = None) -> Source:
+    """Open the sequence of the options, for a matcher with this budget if given. Raises SequenceError."""
+    from loftr_ros.odometry.images.working_size import size_note
     from loftr_ros.sequences.decoding_notes import decoding_notes, depth_unit_warning
     from loftr_ros.sequences.formats import layout_of, open_sequence
 
@@ -122,8 +123,10 @@ def open_source(args: argparse.Namespace) -> Source:
     ).every(args.stride)
     unit = depth_unit_warning(sequence)
     warnings = [*sequence.calibration_warnings, *([unit] if unit else [])]
+    size = size_note(sequence.camera, max_pixels) if max_pixels else None
+    notes = [*sequence.notes, *decoding_notes(sequence), *([size] if size else [])]
     kind = layout_of(Path(args.source).expanduser()) or "sequence"
-    return Source(kind, sequence, [*sequence.notes, *decoding_notes(sequence)], warnings)
+    return Source(kind, sequence, notes, warnings)
 
 
 def print_skipped(skipped: list[str]) -> None:

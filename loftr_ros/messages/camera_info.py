@@ -7,8 +7,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from loftr_ros.arrays import Array
-from loftr_ros.odometry.geometry.camera import Camera, CameraError, stereo_baseline
+from loftr_ros.odometry.geometry.camera import Camera, CameraError, check_common_focal_length, stereo_baseline
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
+
+_LEAST_BASELINE_M = 1e-3  # vertical offsets of horizontal pairs are smaller
 
 CameraInfo: TypeAlias = Any  # a message of rclpy or of rosbags: both have the same fields
 
@@ -57,13 +59,27 @@ def rig_from_infos(left: CameraInfo, right: CameraInfo, baseline: float, *, rect
     camera = camera_from_info(left if is_late else right, rectified=rectified)
     if rectified:
         return StereoRig.rectified(camera, baseline)
-    R_left, R_right = (np.reshape(info.r, (3, 3)) for info in (left, right))
+    check_common_focal_length((left.k[0], right.k[0]), left.p, right.p)
+    # Drivers of cameras without rectification leave R empty.
+    R_left, R_right = (np.reshape(info.r, (3, 3)) if any(info.r) else np.eye(3) for info in (left, right))
     return StereoRig.from_rectification(camera, R_left, R_right, baseline)
 
 
 def baseline_from_calibration(left: CameraInfo, right: CameraInfo) -> float | None:
-    """Return the baseline in the projection matrices of a pair, meters; None if they have none. Raises CameraError."""
-    return stereo_baseline(left.p, right.p) if left.p[3] != right.p[3] else None
+    """Return the baseline in the projection matrices of a pair, meters; None if they have none.
+
+    Raises:
+        CameraError: it is implausible, or the pair is vertical.
+    """
+    if left.p[3] != right.p[3]:
+        return stereo_baseline(left.p, right.p)
+    vertical = left.p[7], right.p[7]
+    if abs(vertical[0] - vertical[1]) > _LEAST_BASELINE_M * left.p[0]:
+        raise CameraError(
+            f"the pair is vertical, as P[7] of left and right camera info are {vertical[0]:g} and {vertical[1]:g}; "
+            "only horizontal pairs are supported: use mode mono, or turn the images by 90 degrees and calibrate them so"
+        )
+    return None
 
 
 def baseline_from_transform(T_left_right: Array) -> float:

@@ -33,6 +33,9 @@ _GRAY = (
 _PIXEL_BYTES = {"mono16": 2, "rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "yuv422": 2, "yuv422_yuy2": 2, "32FC1": 4}
 _NUMBER_BYTES = {"mono16": 2, "32FC1": 4}
 SIXTEEN_BITS = ("mono16", "16UC1")
+# Roughness of an image with swapped bytes relative to the image as it is, below which is_bigendian is wrong, and the
+# row stride. Images and depth in the right order: above 3; in the wrong one: below 0.3.
+_SWAPPED_RATIO, _ORDER_STRIDE = 0.5, 8
 METERS_PER_COUNT = 1e-3  # of integer depth images, by REP-118; floating-point ones are in meters
 # Header before the PNG of compressedDepth: a format, and the quantization (a, b) of floating-point depth.
 _DEPTH_HEADER = np.dtype([("format", "<i4"), ("a", "<f4"), ("b", "<f4")])
@@ -138,9 +141,30 @@ def _check_encoding(message: Image, topic: str, accepted: tuple[str, ...]) -> No
         )
 
 
+def looks_swapped(message: Image) -> bool:
+    """Return whether the bytes of a 16-bit image are in the other order: swapped, it is far smoother."""
+    if message.encoding not in SIXTEEN_BITS:
+        return False
+    counts = _converted(message, "", None)[::_ORDER_STRIDE].astype(np.uint16)
+    here, swapped = (_roughness(one) for one in (counts, counts.byteswap()))
+    return swapped < _SWAPPED_RATIO * here
+
+
+def _roughness(counts: NDArray[np.uint16]) -> float:
+    """Return the mean difference of neighbors relative to the standard deviation: about 1.1 for noise."""
+    values = counts[:, ::2].astype(np.float32), counts[:, 1::2].astype(np.float32)
+    width = min(one.shape[1] for one in values)
+    return float(np.abs(values[0][:, :width] - values[1][:, :width]).mean() / max(float(values[0].std()), 1.0))
+
+
 def _converted(message: Image, topic: str, wanted: str | None) -> NDArray[Any]:
     """Convert an image by the library."""
     shape = message.height, message.width
+    if (row := _row_bytes(message)) and message.step in (3 * row, 4 * row):
+        raise ImageError(
+            f"images on {topic} have the encoding {message.encoding!r}, but a step of {message.step}, which is "
+            f"{message.step // row} bytes for each of theirs: set the encoding to that of the data, such as rgb8"
+        )
     try:
         image = image_converter.converter()(_plain(message), wanted) if min(shape) > 0 else None
     except (TypeError, ValueError, cv2.error):  # too few bytes for the header
@@ -153,6 +177,11 @@ def _converted(message: Image, topic: str, wanted: str | None) -> NDArray[Any]:
     return image
 
 
+def _row_bytes(message: Image) -> int:
+    """Return the length of a row without padding."""
+    return message.width * _PIXEL_BYTES.get(_SAME_AS.get(message.encoding, message.encoding), 1)
+
+
 def _plain(message: Image) -> SimpleNamespace:
     """Return the message without row padding and in native byte order; it is copied only if needed.
 
@@ -162,8 +191,7 @@ def _plain(message: Image) -> SimpleNamespace:
     Raises:
         ValueError: the data do not fit the header.
     """
-    encoding = _SAME_AS.get(message.encoding, message.encoding)
-    row = message.width * _PIXEL_BYTES.get(encoding, 1)
+    encoding, row = _SAME_AS.get(message.encoding, message.encoding), _row_bytes(message)
     rows = np.frombuffer(message.data, np.uint8)[: message.height * message.step].reshape(message.height, message.step)
     data = np.ascontiguousarray(rows[:, :row]).ravel()
     if message.is_bigendian != (sys.byteorder == "big"):

@@ -18,6 +18,7 @@ from loftr_ros.loftr.runtime.device import OutOfMemory
 from loftr_ros.loftr.runtime.matcher import LoftrMatcher
 from loftr_ros.messages.calibration import Calibration
 from loftr_ros.odometry.estimate import OdometryEstimate
+from loftr_ros.odometry.images.working_size import at_working_size, working_size
 from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
 from loftr_ros.odometry.states import TrackingState
 from loftr_ros.ros.budget.controller import BudgetController
@@ -61,7 +62,7 @@ class Pipeline:
             self._baseline.of, rectified=rectified, warn=warn, topics=[stream.topic for stream in cameras]
         )
         self._frames = FrameBuilder(cameras, self._calibration, parameters.mode, warn)
-        self._notes = InputNotes(cameras, parameters.depth_scale, node.get_logger().info)
+        self._notes = InputNotes(cameras, parameters, node.get_logger().info, warn)
         self._wheels = WheelInput(node, parameters) if parameters.scale_source == "odometry" else None
         wheels = self._wheels.positions if self._wheels else None
         self._matcher = matcher
@@ -141,7 +142,7 @@ class Pipeline:
 
     def diagnostics(self) -> dict[str, str]:
         """Return names and values for the diagnostics."""
-        return self.statistics.diagnostics() | self._budget.diagnostics()
+        return self.statistics.diagnostics() | self._notes.diagnostics() | self._budget.diagnostics()
 
     def _deliver(self, messages: CameraMessages) -> None:
         self.statistics.frame_received()
@@ -176,6 +177,7 @@ class Pipeline:
         self._set_extrinsics(T_base_camera)
         frame = self._frames.frame(messages)
         self._notes.add(messages.images, frame)
+        frame = at_working_size(frame, self._parameters.max_pixels)
         if self._budget.set_for(frame.image.size):
             self._odometry.invalidate_keyframe_features()
         estimate = self._odometry.process(frame)
@@ -200,8 +202,9 @@ class Pipeline:
     def _warm_up(self, info: CameraInfo) -> None:
         """Warm a GPU up for the image size of the camera, once."""
         self._needs_warm_up = False
-        seconds = self._matcher.warm_up(info.height, info.width)
-        self._node.get_logger().info(f"warm-up for images of {info.width} x {info.height} took {seconds:.1f} s")
+        width, height = working_size(info.width, info.height, self._parameters.max_pixels)
+        seconds = self._matcher.warm_up(height, width)
+        self._node.get_logger().info(f"warm-up for images of {width} x {height} took {seconds:.1f} s")
 
     def _back_off(self, error: OutOfMemory) -> None:
         """Reduce the budget to what the matcher chose, and restart from the current pose: the keyframe is too large."""

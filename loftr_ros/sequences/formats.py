@@ -15,7 +15,7 @@ from loftr_ros.sequences.datasets.layout import Options
 from loftr_ros.sequences.errors import SequenceError
 from loftr_ros.sequences.recordings import bag, bag_paths, video
 from loftr_ros.sequences.sequence import Sequence
-from loftr_ros.sequences.unsupported_formats import format_hint
+from loftr_ros.sequences.unsupported_formats import folder_hint, format_hint
 
 KITTI, EUROC, TUM, FOLDER = "KITTI odometry", "EuRoC", "TUM RGB-D", "image folder"
 BAG, VIDEO = "bag", "video"
@@ -93,14 +93,23 @@ def open_sequence(
 
 def _is_folder_of_sequence(path: Path) -> bool:
     """Return whether an image folder without calibration is part of a sequence, such as image_0 of KITTI."""
-    return not any(path.glob("*.y*ml")) and any(has_layout(path.resolve().parent) for has_layout in LAYOUTS.values())
+    return not any(path.glob("*.y*ml")) and any(_is_layout(parent) for parent in path.resolve().parents[:3])
 
 
 def _nearby_hint(path: Path) -> str:
-    """Return a clause that names a sequence one folder above or below; empty if there is none."""
+    """Return a clause that names a sequence up to three folders above, or two below; empty if there is none."""
     with suppress(OSError, SequenceError):
+        above = [parent for parent in path.resolve().parents[:3] if _is_layout(parent)]
         below = sorted(child for child in path.iterdir() if child.is_dir())[:MAX_CHILDREN]
-        for near in (path.resolve().parent, *below):
-            if any(has_layout(near) for has_layout in LAYOUTS.values()) or (near in below and folder.is_folder(near)):
-                return f", but {near} looks like one: give that"
+        deeper = (near for child in below for near in sorted(child.iterdir())[:MAX_CHILDREN] if near.is_dir())
+        if near := next(iter(above), None) or next(filter(_is_layout, below), None):
+            return f", but {near} looks like one: give that"
+        if hint := folder_hint(below):
+            return hint
+        if near := next(filter(folder.is_folder, below), None) or next(filter(_is_layout, deeper), None):
+            return f", but {near} looks like one: give that"
     return ""
+
+
+def _is_layout(path: Path) -> bool:
+    return any(has_layout(path) for has_layout in LAYOUTS.values())

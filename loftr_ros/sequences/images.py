@@ -28,6 +28,7 @@ _CAMERAS = (
     re.compile(r"[^0-9]*(?P<number>[0-9]+(?:\.[0-9]+)?)[^0-9.]+(?P<camera>[0-9]{1,2})"),  # 0001_0, 0001_cam0
 )
 MAX_CAMERAS = 4
+MAX_COPIES_SHARE = 0.2  # more are no copies, but stamps such as 0.5 and 1
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm", ".tif", ".tiff", ".webp")
 
@@ -83,8 +84,9 @@ def list_camera_images(folder: Path) -> list[Path]:
     images = list_images(folder)
     if not images:
         raise SequenceError(f"{folder} holds no images.")
-    cameras = _camera_numbers([image.stem for image in images])
-    kind_of = {image: (_kind(image), camera) for image, camera in zip(images, cameras, strict=True)}
+    stems = [image.stem for image in images]
+    marks = zip(images, _camera_numbers(stems), _copies(stems), strict=True)
+    kind_of = {image: (_kind(image), camera, is_copy) for image, camera, is_copy in marks}
     kinds = Counter(kind_of.values())
     if len(kinds) > 1:
         (one, n), (other, m) = ((next(p.name for p in images if kind_of[p] == k), n) for k, n in kinds.most_common(2))
@@ -108,6 +110,14 @@ def _camera_numbers(stems: list[str]) -> list[str]:
             if 2 * sum(a != b for a, b in itertools.pairwise(ordered)) >= len(ordered) > 2:
                 return cameras
     return [""] * len(stems)
+
+
+def _copies(stems: list[str]) -> list[bool]:
+    """Return for each file name whether it has more numbers than most, as copies do: 0003 (1) beside 0003."""
+    counts = [len(re.findall(r"[0-9]+", stem)) for stem in stems]
+    usual = Counter(counts).most_common(1)[0][0]
+    more = [count > usual for count in counts]
+    return more if 0 < sum(more) <= MAX_COPIES_SHARE * len(stems) else [False] * len(stems)
 
 
 def _kind(image: Path) -> tuple[str, str]:

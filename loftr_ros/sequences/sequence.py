@@ -73,10 +73,14 @@ class Sequence:
                 if path is None or isinstance(path, RecordedImage):
                     continue
                 if not os.path.isfile(path):  # noqa: PTH113  see open_sequence
-                    raise SequenceError(f"{shortened(path, 300)} is missing, but {self.name} lists it.")
+                    raise SequenceError(
+                        f"{shortened(path, 300)} is missing, but {self.name} lists it: the names in lists are relative "
+                        "to the folder of the list."
+                    )
         for before, after in zip(self.entries, self.entries[1:], strict=False):
             if after.stamp_ns <= before.stamp_ns:
-                raise SequenceError(f"The stamp of {after.image} is not after that of {before.image.name}.")
+                fault = _order_fault(before, after)
+                raise SequenceError(f"The stamp of {after.image} is not after that of {before.image.name}: {fault}.")
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -139,6 +143,14 @@ class Sequence:
             depth = read_depth(entry.depth, self.depth_units_per_meter)
             _check_size(depth.shape, self.camera, entry.depth)
         return Frame(entry.stamp_ns, image, self.camera, right, depth, self.rig)
+
+
+def _order_fault(before: Entry, after: Entry) -> str:
+    """Return the stamps of two frames out of order, and what to do."""
+    earlier, later = (f"{stamp_ns / 1e9:.6f} s" for stamp_ns in (before.stamp_ns, after.stamp_ns))
+    if before.stamp_ns == after.stamp_ns:
+        return f"both have {later}; write stamps with all digits, and each image once"
+    return f"{later} comes after {earlier}; sort the images by time"
 
 
 def _check_size(shape: tuple[int, ...], camera: Camera, path: StoredImage) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Items
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 
-from loftr_ros.evaluation.trajectory import Trajectory
 from loftr_ros.messages.calibration import Calibration
 from loftr_ros.messages.camera_info import (
     CameraInfo,
@@ -23,11 +23,11 @@ from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.sequences.errors import DamagedImageError, NoFramesError, SequenceError
 from loftr_ros.sequences.pairing import pair_stamps
 from loftr_ros.sequences.recordings.bag_file import BagFile
-from loftr_ros.sequences.recordings.bag_frames import STATIC_TOPIC, FixedFrames, frame_name
+from loftr_ros.sequences.recordings.bag_frames import DYNAMIC_TOPIC, STATIC_TOPIC, FixedFrames, frame_name
 from loftr_ros.sequences.recordings.bag_images import BagImage
 from loftr_ros.sequences.recordings.bag_index import BagIndex, read_index
 from loftr_ros.sequences.recordings.bag_topics import CameraTopics, choose_topics
-from loftr_ros.sequences.recordings.bag_truth import Truth, choose_truth, truth_of_camera
+from loftr_ros.sequences.recordings.bag_truth import Truth, TruthPoses, choose_truth
 from loftr_ros.sequences.recordings.camera_files import cameras_of_files
 from loftr_ros.sequences.sequence import Entry, Sequence
 
@@ -59,9 +59,9 @@ def open_bag(
     bag = BagFile(path)
     truth, truth_notes = choose_truth(bag.topics, requested.pop("truth", None), str(path))
     chosen = choose_topics(bag.topics, mode, requested, calibrated=bool(camera), bag=str(path))
-    poses = {topic for topic in (STATIC_TOPIC, truth.topic if truth else "") if topic in bag.topics}
-    index = read_index(bag, chosen.images, [info for info in chosen.infos if info], poses)
-    frames = FixedFrames(index.poses.get(STATIC_TOPIC, []))
+    frames, poses = FixedFrames(), TruthPoses(truth) if truth else None
+    listeners = _listeners(bag, frames, poses, truth)
+    index = read_index(bag, chosen.images, [info for info in chosen.infos if info], listeners)
     entries, pairing = _entries(index, chosen, mode)
     infos = [index.infos[info] for info in chosen.infos if info]
     if camera:
@@ -69,7 +69,7 @@ def open_bag(
     else:
         left, rig = _cameras(infos, chosen, frames, str(path))
     frame = frame_name(infos[0].header.frame_id) if infos else _frame_of(index.images[chosen.images[0]])
-    trajectory, fault, notes = _truth(index, truth, frames, frame, path)
+    trajectory, fault, notes = poses.of_camera(frames, frame, path) if poses else (None, "", ())
     return Sequence(
         name=path.resolve().stem,
         camera=left,
@@ -139,9 +139,8 @@ def _cameras(
         T_left_right = frames.find(left.header.frame_id, right.header.frame_id)
         if T_left_right is None or not T_left_right[:3, 3].any():
             raise CameraError(
-                "the stereo baseline is unknown: P[3] of both camera infos are equal, and /tf_static has no transform "
-                f"from '{right.header.frame_id}' to '{left.header.frame_id}'; calibrate the pair as stereo, or give "
-                "--camera left.yaml right.yaml"
+                "the stereo baseline is unknown: P[3] of both camera infos are equal, and tf has no fixed transform "
+                f"from '{right.header.frame_id}' to '{left.header.frame_id}'; calibrate the pair as stereo"
             )
         return baseline_from_transform(T_left_right)
 
@@ -154,10 +153,9 @@ def _cameras(
                 rig = StereoRig(camera_from_info(infos[1], rectified=False), T_left_right)
     except CameraError as error:
         topics = " and ".join(info for info in chosen.infos if info)
-        reason = str(error).rstrip(".")
-        raise SequenceError(
-            f"{bag} has no usable calibration on {topics}: {reason}; or give --camera camera.yaml."
-        ) from error
+        files = "left.yaml right.yaml" if len(infos) > 1 else "camera.yaml"
+        reason = f"{str(error).rstrip('.')}; or give --camera {files}"
+        raise SequenceError(f"{bag} has no usable calibration on {topics}: {reason}.") from error
     return left, rig
 
 
@@ -171,12 +169,15 @@ def _frame_of(images: list[BagImage]) -> str:
     return ""
 
 
-def _truth(
-    index: BagIndex, truth: Truth | None, frames: FixedFrames, camera_frame: str, bag: Path
-) -> tuple[Trajectory | None, str, tuple[str, ...]]:
-    if truth is None:
-        return None, "", ()
-    return truth_of_camera(index.poses.get(truth.topic, []), truth, frames, camera_frame, bag)
+def _listeners(
+    bag: BagFile, frames: FixedFrames, poses: TruthPoses | None, truth: Truth | None
+) -> dict[str, list[Callable[[Any], None]]]:
+    """Return what takes the messages of tf and of the ground truth; /tf is long, and read only for the latter."""
+    listeners: dict[str, list[Callable[[Any], None]]] = {STATIC_TOPIC: [frames.add_static]}
+    if poses is not None and truth is not None:
+        listeners[DYNAMIC_TOPIC] = [frames.add_dynamic]
+        listeners.setdefault(truth.topic, []).append(poses.add)
+    return {topic: takers for topic, takers in listeners.items() if topic in bag.topics}
 
 
 def _rectification(chosen: CameraTopics, camera: Camera) -> tuple[str, ...]:

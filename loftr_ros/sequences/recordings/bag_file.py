@@ -69,6 +69,7 @@ class BagFile:
         self._name = str(files[0] if len(files) == 1 else path)
         self._is_ros1 = files[0].suffix.lower() == ".bag"
         self._repair = _repair(files[0])
+        _check_finished(files)
         stack = ExitStack()
         with self._as_sequence_error(), ExitStack() as on_error:
             on_error.push(stack)
@@ -175,6 +176,18 @@ def _types(*, is_ros1: bool) -> Typestore:
     types = get_typestore(Stores.ROS1_NOETIC)
     types.register(get_types_from_msg("geometry_msgs/TransformStamped[] transforms", _TRANSFORMS))
     return types
+
+
+def _check_finished(files: list[Path]) -> None:
+    """Raise SequenceError for a database whose last messages are in a log beside it, which is not read."""
+    parts = [part for file in files for part in (file.glob("*.db3") if file.is_dir() else [file])]
+    for part in parts:
+        log = part.with_name(f"{part.name}-wal")
+        if log.is_file() and log.stat().st_size:
+            raise SequenceError(
+                f"{part} is still open or was not closed: after the recorder has ended, merge its log, "
+                f"sqlite3 {part.name} 'PRAGMA wal_checkpoint(TRUNCATE)'."
+            )
 
 
 def _repair(file: Path) -> str:

@@ -136,7 +136,8 @@ class BagImage(RecordedImage):
         """Decode, depth of integers in counts."""
         decode = decoder(depth=depth, compressed=self._is_compressed, meters_per_count=1.0)
         with self._as_sequence_error():
-            return decode(message, self.topic)
+            pixels = decode(message, self.topic)
+        return pixels if pixels.flags.writeable else pixels.copy()  # a view of the message; PyTorch warns of it
 
     @contextmanager
     def _as_sequence_error(self) -> Iterator[None]:

@@ -1,8 +1,8 @@
-"""The index of a bag: stamps of the images, calibrations, and poses, from one pass without decoding any image."""
+"""The index of a bag: stamps of the images and calibrations, from one pass without decoding any image."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
@@ -23,18 +23,21 @@ class BagIndex:
     Attributes:
         images: by topic, ordered by stamp.
         infos: first calibration by topic.
-        poses: other messages that were wanted, decoded, by topic.
         notes: for the user.
     """
 
     images: dict[str, list[BagImage]]
     infos: dict[str, Any] = field(default_factory=dict)
-    poses: dict[str, list[Any]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
-def read_index(bag: BagFile, images: Collection[str], infos: Collection[str], poses: Collection[str] = ()) -> BagIndex:
-    """Read the stamps of the images, the first calibration, and all messages of `poses`.
+def read_index(
+    bag: BagFile,
+    images: Collection[str],
+    infos: Collection[str],
+    listeners: Mapping[str, Sequence[Callable[[Any], None]]],
+) -> BagIndex:
+    """Read the stamps of the images and the first calibrations, and give other messages, decoded, to `listeners`.
 
     Raises:
         SequenceError: the bag is damaged, or a calibration is missing, or the stamps jump back.
@@ -43,12 +46,14 @@ def read_index(bag: BagFile, images: Collection[str], infos: Collection[str], po
     messages = ImageMessages(bag, images)
     first_infos: dict[str, bytes] = {}
     changed: dict[str, int] = {}
-    for message in bag.messages({*images, *infos, *poses}):
+    for message in bag.messages({*images, *infos, *listeners}):
         if message.topic in index.images:
             stamp_ns = bag.header_stamp_ns(message)
             index.images[message.topic].append(BagImage(messages, message.topic, message.time_ns, stamp_ns, stamp_ns))
-        elif message.topic in poses:
-            index.poses.setdefault(message.topic, []).append(bag.decoded(message))
+        elif message.topic in listeners:
+            decoded = bag.decoded(message)
+            for listener in listeners[message.topic]:
+                listener(decoded)
         elif bag.after_stamp(message) != first_infos.setdefault(message.topic, bag.after_stamp(message)):
             changed.setdefault(message.topic, message.time_ns)
         if message.topic in infos and message.topic not in index.infos:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,52 +67,56 @@ def choose_truth(topics: Mapping[str, str], requested: str | None, bag: str) -> 
     return None, ()
 
 
-def truth_of_camera(
-    messages: list[Any], truth: Truth, frames: FixedFrames, camera_frame: str, bag: Path
-) -> tuple[Trajectory | None, str, tuple[str, ...]]:
-    """Return T_world_camera, the error of poses that are not valid, and notes.
+class TruthPoses:
+    """Collects the poses of a source of ground truth."""
 
-    Args:
-        messages: of the topic of the truth.
-        truth: its source.
-        frames: fixed transforms.
-        camera_frame: of the left or only camera.
-        bag: for messages.
-    """
-    poses: dict[int, Array] = {}
-    child = ""
-    for stamp_ns, T_world_child, name in _poses(messages, truth):
-        if T_world_child is not None:
-            poses.setdefault(stamp_ns, T_world_child)
-            child = name
-    if len(poses) < 2:
-        what = f"{truth.topic} from {truth.parent} to {truth.child}" if truth.child else truth.topic
-        return None, f"{bag} has {len(poses)} valid poses on {what}.", ()
-    notes: tuple[str, ...] = ()
-    T_child_camera = frames.find(child, camera_frame) if child else None
-    if T_child_camera is None:
-        T_child_camera = np.eye(4)
-        moving = (
-            f"of the frame '{child}', and /tf_static has no transform to" if child else "of an unnamed frame, not of"
-        )
-        notes = (f"the poses on {truth.topic} are {moving} '{camera_frame}': taking them as those of the camera",)
-    stamps = sorted(poses)
-    try:
-        world = checked_trajectory(bag, np.array(stamps, np.int64), np.array([poses[stamp] for stamp in stamps]))
-    except TrajectoryError as error:
-        return None, str(error), ()
-    return Trajectory(world.stamps_ns, world.poses @ T_child_camera), "", notes
+    def __init__(self, truth: Truth) -> None:
+        """Start with none."""
+        self._truth = truth
+        self._poses: dict[int, Array] = {}
+        self._child = truth.child
 
-
-def _poses(messages: list[Any], truth: Truth) -> Iterator[tuple[int, Array | None, str]]:
-    """Yield stamp in nanoseconds, pose and moving frame."""
-    for message in messages:
+    def add(self, message: Any) -> None:
+        """Take a message of the topic."""
         for one in getattr(message, "transforms", (message,)):
-            name = frame_name(getattr(one, "child_frame_id", ""))
-            if truth.child and (frame_name(one.header.frame_id), name) != (truth.parent, truth.child):
+            child = frame_name(getattr(one, "child_frame_id", ""))
+            if self._truth.child and (frame_name(one.header.frame_id), child) != (
+                self._truth.parent,
+                self._truth.child,
+            ):
                 continue
-            stamp = one.header.stamp
-            yield int(stamp.sec) * 10**9 + int(stamp.nanosec), _pose(one), name
+            pose = _pose(one)
+            if pose is not None:
+                stamp = one.header.stamp
+                self._poses.setdefault(int(stamp.sec) * 10**9 + int(stamp.nanosec), pose)
+                self._child = child
+
+    def of_camera(
+        self, frames: FixedFrames, camera_frame: str, bag: Path
+    ) -> tuple[Trajectory | None, str, tuple[str, ...]]:
+        """Return T_world_camera, the error of poses that are not valid, and notes.
+
+        Args:
+            frames: fixed transforms.
+            camera_frame: of the left or only camera.
+            bag: for messages.
+        """
+        truth, child, poses = self._truth, self._child, self._poses
+        if len(poses) < 2:
+            what = f"{truth.topic} from {truth.parent} to {truth.child}" if truth.child else truth.topic
+            return None, f"{bag} has {len(poses)} valid poses on {what}.", ()
+        notes: tuple[str, ...] = ()
+        T_child_camera = frames.find(child, camera_frame) if child else None
+        if T_child_camera is None:
+            T_child_camera = np.eye(4)
+            moving = f"of the frame '{child}', and tf has no fixed transform to" if child else "not of the frame"
+            notes = (f"the poses on {truth.topic} are {moving} '{camera_frame}': taking them as those of the camera",)
+        stamps = sorted(poses)
+        try:
+            world = checked_trajectory(bag, np.array(stamps, np.int64), np.array([poses[stamp] for stamp in stamps]))
+        except TrajectoryError as error:
+            return None, str(error), ()
+        return Trajectory(world.stamps_ns, world.poses @ T_child_camera), "", notes
 
 
 def _pose(message: Any) -> Array | None:

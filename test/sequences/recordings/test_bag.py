@@ -1,5 +1,6 @@
 """Bags of ROS 1 and ROS 2: what is read from them, and in which unit."""
 
+import random
 import re
 import sqlite3
 import tracemalloc
@@ -58,6 +59,7 @@ def test_images_stamps_and_calibration_of_every_kind_of_bag(name: str, form: str
     sequence = open_sequence(path)
     assert [entry.stamp_ns for entry in sequence.entries] == STAMPS
     assert [int(frame.image[0, 0]) for frame in sequence] == [0, 10, 20, 30]
+    assert sequence[0].image.flags.writeable
     np.testing.assert_array_equal(sequence.camera.K, [[50, 0, 31], [0, 50, 23], [0, 0, 1]])
     assert sequence.ground_truth is None
     assert sequence.notes == ("images from /cam/image_raw",)
@@ -189,7 +191,7 @@ def test_pair_without_baseline(make_bag: MakeBag) -> None:
     for side in ("left", "right"):
         bag.info(f"/{side}/camera_info", START, side)
         bag.image(f"/{side}/image_raw", START, flat(1), frame=side)
-    with pytest.raises(SequenceError, match=r"baseline is unknown.* no transform from 'right' to 'left'.*--camera"):
+    with pytest.raises(SequenceError, match=r"baseline is unknown.* no fixed transform from 'right' .*--camera left"):
         open_sequence(bag.close(), "stereo")
 
 
@@ -220,10 +222,23 @@ def test_other_poses_are_ground_truth_only_on_request(make_bag: MakeBag) -> None
     assert any("no ground truth is used" in note and "/odom" in note for note in sequence.notes)
     requested = open_sequence(path, topics={"truth": "/odom"})
     assert requested.ground_truth.positions[3].tolist() == [3, 0, 0]
-    assert any("'base_link', and /tf_static has no transform to 'camera'" in note for note in requested.notes)
+    assert any("'base_link', and tf has no fixed transform to 'camera'" in note for note in requested.notes)
     assert open_sequence(path, topics={"truth": "/tf:world:camera"}).ground_truth.positions[3].tolist() == [6, 0, 0]
     with pytest.raises(SequenceError, match=r"has no poses on /tf; it has them on /odom; .*truth=/tf:PARENT:CHILD"):
         open_sequence(path, topics={"truth": "/tf"})
+
+
+def test_fixed_transforms_of_tf_connect_the_ground_truth_to_the_camera(make_bag: MakeBag) -> None:
+    """As in the bags of TUM RGB-D: all transforms are on /tf, the moving one among them is the truth."""
+    bag = write_mono(make_bag("a.bag"))
+    for i, stamp in enumerate(STAMPS):
+        bag.transform("/tf", stamp, "/world", "/kinect", (i, 0, 0))
+        bag.transform("/tf", stamp + 1, "/kinect", "/openni", (0, 0, 0.5))
+        bag.transform("/tf", stamp + 2, "/openni", "/camera", (0, 0.25, 0))
+        bag.transform("/tf", stamp + 3, "/world", "/camera", (0, 0, 9 * i))
+    sequence = open_sequence(bag.close(), topics={"truth": "/tf:world:kinect"})
+    np.testing.assert_allclose(sequence.ground_truth.positions, [[i, 0.25, 0.5] for i in range(4)])
+    assert not any("taking them as those of the camera" in note for note in sequence.notes)
 
 
 def test_two_cameras_are_asked_for(make_bag: MakeBag) -> None:
@@ -389,3 +404,35 @@ def test_memory_is_that_of_a_few_images(make_bag: MakeBag) -> None:
         assert tracemalloc.get_traced_memory()[1] < 20e6
     finally:
         tracemalloc.stop()
+
+
+def test_database_that_is_still_open(make_bag: MakeBag) -> None:
+    folder = write_mono(make_bag("a.db3")).close()
+    database = sqlite3.connect(folder / "a.db3")
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute("DELETE FROM messages WHERE timestamp > ?", (STAMPS[2],))
+    database.commit()
+    for path in (folder, folder / "a.db3"):
+        with pytest.raises(SequenceError, match=r"a.db3 is still open or was not closed: .* wal_checkpoint"):
+            open_sequence(path)
+    database.close()
+    assert len(open_sequence(folder)) == 2
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_any_damage_is_refused_with_a_sentence_or_skipped(name: str, make_bag: MakeBag) -> None:
+    path = write_pair(make_bag(name)).close_as_file()
+    whole = path.read_bytes()
+    rng = random.Random(7)
+    refused: list[str] = []
+    for i in range(24):
+        damaged = bytearray(whole)
+        start, length = rng.randrange(len(whole)), rng.choice((1, 8, 60))
+        damaged[start : start + length] = rng.randbytes(length if i % 2 else rng.randrange(60))
+        path.write_bytes(damaged)
+        try:
+            list(open_sequence(path, "stereo").readable([]))
+        except SequenceError as error:
+            refused.append(str(error))
+    assert 0 < len(refused) < 24
+    assert all(str(path) in error for error in refused)
