@@ -39,7 +39,7 @@ class FarPlaneCheck:
         if len(self._largest) < _WINDOW or len(depths) > 1 or share < _MIN_SHARE:
             return None
         text = (
-            f"{100 * share:.0f} % of the depth pixels and more have the same largest depth, {depths.pop():.4g} m, while "
-            "the camera moves: store 0 where depth is unknown or beyond the range, instead of the range"
+            f"{100 * share:.0f} % of the depth pixels or more have the same largest depth, {depths.pop():.4g} m, "
+            "while the camera moves: store 0 where depth is unknown or beyond the range, instead of the range"
         )
         return InputWarning(InputFault.DEPTH_CLIPPED, text)
