@@ -2,8 +2,8 @@
 
 import json
 import signal
-import sys
 import subprocess
+import sys
 import time
 
 import numpy as np
