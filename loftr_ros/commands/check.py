@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loftr_ros.commands.arguments import add_matcher_arguments, positive, positive_int
-from loftr_ros.commands.sequence_input import add_format_arguments
+from loftr_ros.commands.sequence_input import SOURCES, add_format_arguments
 from loftr_ros.errors import LoftrRosError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         type=Path,
         metavar="SOURCE",
-        help="KITTI, EuRoC or TUM sequence, or folder of images (default: live ROS topics)",
+        help=f"{SOURCES} (default: live ROS topics)",
     )
     parser.add_argument(
         "--mode",
@@ -96,7 +96,7 @@ def _recorded(args: argparse.Namespace) -> Report:
     from loftr_ros.checkup.sources import open_source
     from loftr_ros.odometry.images.working_size import at_working_size
 
-    opened = open_source(args.source, args.mode, args.fps, args.depth_scale)
+    opened = open_source(args.source, args.mode, args.fps, args.depth_scale, args.topics, args.camera)
     findings = list(opened.findings)
     if opened.sequence is not None and opened.mode is not None:
         findings += sequence_findings(opened.sequence)

@@ -1,11 +1,10 @@
-"""A recorded sequence: image files with stamps and calibration, decoded frame by frame."""
+"""A recorded sequence: images with stamps and calibration, decoded frame by frame."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from loftr_ros.errors import shortened
 from loftr_ros.evaluation.trajectory import Trajectory
@@ -14,14 +13,14 @@ from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.sequences.errors import DamagedImageError, ImageSizeError, NoFramesError, SequenceError
-from loftr_ros.sequences.images import read_depth, read_gray
+from loftr_ros.sequences.images import RecordedImage, StoredImage, read_depth, read_gray
 
 MAX_SIZE_MISMATCHES = 16  # at the start of a sequence, after which the calibration is likely wrong, not the images
 
 
 @dataclass(frozen=True)
 class Entry:
-    """The files of one frame.
+    """The images of one frame: files, or images inside of a recording.
 
     Attributes:
         stamp_ns: of the image, nanoseconds.
@@ -31,9 +30,9 @@ class Entry:
     """
 
     stamp_ns: int
-    image: Path
-    right: Path | None = None
-    depth: Path | None = None
+    image: StoredImage
+    right: StoredImage | None = None
+    depth: StoredImage | None = None
     offset_ns: int | None = None
 
 
@@ -71,7 +70,9 @@ class Sequence:
             raise SequenceError(f"{self.name} holds no frames.")
         for entry in self.entries:
             for path in (entry.image, entry.right, entry.depth):
-                if path is not None and not os.path.isfile(path):  # noqa: PTH113  see open_sequence
+                if path is None or isinstance(path, RecordedImage):
+                    continue
+                if not os.path.isfile(path):  # noqa: PTH113  see open_sequence
                     raise SequenceError(
                         f"{shortened(path, 300)} is missing, but {self.name} lists it: the names in lists are relative "
                         "to the folder of the list."
@@ -152,7 +153,7 @@ def _order_fault(before: Entry, after: Entry) -> str:
     return f"{later} comes after {earlier}; sort the images by time"
 
 
-def _check_size(shape: tuple[int, ...], camera: Camera, path: Path) -> None:
+def _check_size(shape: tuple[int, ...], camera: Camera, path: StoredImage) -> None:
     height, width = shape
     if (width, height) != (camera.width, camera.height):
         raise ImageSizeError(

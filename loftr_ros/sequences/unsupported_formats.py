@@ -1,4 +1,4 @@
-"""Hints for recordings in unsupported formats: bags, videos, archives, other image formats."""
+"""Hints for recordings in unsupported formats: parts of bags, videos, archives, other image formats."""
 
 from __future__ import annotations
 
@@ -6,12 +6,7 @@ from pathlib import Path
 
 # Suffixes, description, and how to convert it.
 _FORMATS = (
-    (".bag .mcap .db3", "a recording of ROS", "play it to the node: ros2 launch loftr_ros vo.launch.py bag:=PATH"),
-    (
-        ".mp4 .avi .mov .mkv .webm .m4v .mpg .mjpeg",
-        "a video",
-        "extract its images (ffmpeg -i VIDEO DIR/%06d.png), put a camera.yaml beside them, and give --fps",
-    ),
+    (".mcap.zstd .db3.zstd", "a compressed part of a bag", "give its folder, with metadata.yaml"),
     (".zip .tar .gz .tgz .bz2 .xz .zst .7z .rar", "an archive", "unpack it"),
     (".exr .hdr .gif .heic .avif .jp2 .dng .npy .npz", "of a format that is not read", "convert the images to PNG"),
 )

@@ -330,7 +330,7 @@ def test_calibration_with_the_first_line_of_opencv_twice(
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("drive.mp4", "a video; extract its images"), ("drive_0.mcap", "recording of ROS; play"), ("a.tar.gz", "unpack")],
+    [("drive_0.mcap.zstd", "part of a bag; give"), ("a.tar.gz", "unpack")],
 )
 def test_recordings_in_other_containers_are_recognized(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / name).touch()

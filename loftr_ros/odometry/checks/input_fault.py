@@ -25,6 +25,7 @@ class InputFault(Enum):
     DEPTH_CLIPPED = "clipped depth"
     DEPTH_REGISTRATION = "depth registration"
     DEPTH_TIMES = "depth image of another time"
+    MOVING_OBJECT = "moving object"
     FOCAL_LENGTH = "focal length"
     DISTORTION = "distortion"
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage
 
 from loftr_ros.encoded_image import decode, has_exif_rotation
+from loftr_ros.messages.image_decoding import METERS_PER_COUNT, SIXTEEN_BITS, looks_swapped
 from loftr_ros.odometry.images.depth_counts import described, doubtful_range
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.gray_levels import STRETCHED
 from loftr_ros.odometry.images.working_size import size_note
-from loftr_ros.ros.messages.image_decoding import METERS_PER_COUNT, SIXTEEN_BITS, looks_swapped
 from loftr_ros.ros.parameters.table import VoParameters
 from loftr_ros.ros.sensors.streams import Stream
 

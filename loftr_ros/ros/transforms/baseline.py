@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 from sensor_msgs.msg import CameraInfo
 
-from loftr_ros.odometry.geometry.camera import CameraError, stereo_baseline
+from loftr_ros.messages.camera_info import baseline_from_calibration, baseline_from_transform
+from loftr_ros.odometry.geometry.camera import CameraError
 from loftr_ros.ros.transforms.tf_lookup import TfLookup
-
-_LEAST_BASELINE_M = 1e-3  # vertical offsets of horizontal pairs are smaller
 
 
 class Baseline:
@@ -29,15 +27,9 @@ class Baseline:
         Raises:
             CameraError: neither calibration, TF nor parameter gives it.
         """
-        if left.p[3] != right.p[3]:
-            return stereo_baseline(left.p, right.p)
-        vertical = left.p[7], right.p[7]
-        if abs(vertical[0] - vertical[1]) > _LEAST_BASELINE_M * left.p[0]:
-            raise CameraError(
-                f"the pair is vertical, as P[7] of left and right camera info are {vertical[0]:g} and {vertical[1]:g}; "
-                "only horizontal pairs are supported: use mode mono, or turn the images by 90 degrees and calibrate "
-                "them so"
-            )
+        calibrated = baseline_from_calibration(left, right)
+        if calibrated is not None:
+            return calibrated
         frames = left.header.frame_id, right.header.frame_id
         from_tf = self._from_tf(*frames)
         if from_tf is not None:
@@ -58,5 +50,4 @@ class Baseline:
         if T_left_right is None:
             return None
         self._tf.release(self)
-        offset = T_left_right[:3, 3]
-        return float(np.copysign(np.linalg.norm(offset), offset[0]))
+        return baseline_from_transform(T_left_right)

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import CameraInfo, Image
 
+from loftr_ros.messages.camera_info import camera_from_info, rig_from_infos
+from loftr_ros.messages.image_decoding import ImageError, gray_from_image, looks_swapped
 from loftr_ros.odometry.geometry.camera import CameraError
-from loftr_ros.ros.messages.conversions import camera_from_info, image_from_array, rig_from_infos
-from loftr_ros.ros.messages.image_decoding import ImageError, gray_from_image, looks_swapped
+from loftr_ros.ros.messages.conversions import image_from_array
 from loftr_ros.ros.transforms.baseline import Baseline
 
 K = [50.0, 0, 31, 0, 50, 23, 0, 0, 1]
