@@ -8,6 +8,7 @@ from typing import Any
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.depth.depth_delay import DepthDelay
 from loftr_ros.odometry.checks.depth.depth_unit_check import DepthUnitCheck
+from loftr_ros.odometry.checks.depth.far_plane import FarPlaneCheck
 from loftr_ros.odometry.checks.depth.registration_check import RegistrationCheck
 from loftr_ros.odometry.checks.depth.repeated_depth import RepeatedDepth
 from loftr_ros.odometry.checks.fixed_pattern import FixedPattern
@@ -52,7 +53,8 @@ class InputChecks:
         self._rows = RowCheck()
         self._fixed_pattern, self._stationary_matches = FixedPattern(), StationaryMatches()
         self._stereo, self._disparity, self._hidden_scene = StereoCheck(), DisparityCheck(), HiddenScene()
-        self._depth_unit, self._repeated_depth = DepthUnitCheck(), RepeatedDepth()
+        self._depth_unit, self._far_plane = DepthUnitCheck(), FarPlaneCheck()
+        self._repeated_depth = RepeatedDepth()
         self._registration, self._depth_delay = RegistrationCheck(), DepthDelay()
         self._lens = LensCheck()
         self._frames = self._motions = 0
@@ -110,6 +112,8 @@ class InputChecks:
         if self._stereo.has_pairs and _is_due(self._motions, 2, _OBJECT_CADENCE):
             self._hidden_scene.add_motion(keyframe, frame, matches, normalized, motion)
         self._lens.add_motion(normalized, frame.camera, motion)
+        if frame.depth is not None:
+            self._far_plane.add_motion(frame.depth, motion)
         if keyframe.frame.depth is not None:
             self._registration.add_motion(
                 matches.points_a, normalized, keyframe.frame.depth, frame.camera.focal, motion
@@ -127,7 +131,8 @@ class InputChecks:
             frame: with the stereo rig.
             distance: returns the median distance of its points, meters; called only if a fault depends on it.
         """
-        sigma = max(self._lens.length_sigma, _UNREGISTERED_SIGMA if self._registration.warning else 0.0)
+        is_wrong = self._registration.warning or self._far_plane.warning
+        sigma = max(self._lens.length_sigma, _UNREGISTERED_SIGMA if is_wrong else 0.0)
         sigma = max(sigma, _DELAYED_SIGMA if self._depth_delay.warning else 0.0)
         sigma = max(sigma, _OBJECT_SIGMA if self._hidden_scene.is_present else 0.0)
         # A calibration error across the epipolar lines is likely as large along them.
@@ -145,6 +150,7 @@ class InputChecks:
             self._fixed_pattern.warning or self._stationary_matches.warning,
             self._stereo.warning or self._disparity.warning,
             self._depth_unit.warning,
+            self._far_plane.warning,
             self._repeated_depth.warning or self._depth_delay.warning,
             self._registration.warning,
             self._hidden_scene.warning,
