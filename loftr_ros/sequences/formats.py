@@ -6,18 +6,21 @@ import os
 from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from loftr_ros.odometry.config import Mode
 from loftr_ros.sequences import folder
 from loftr_ros.sequences.datasets.known import DATASETS
 from loftr_ros.sequences.datasets.layout import Options
-from loftr_ros.sequences.errors import SequenceError
+from loftr_ros.sequences.errors import MissingSensorError, SequenceError
 from loftr_ros.sequences.recordings import bag, bag_paths, video
 from loftr_ros.sequences.sequence import Sequence
 from loftr_ros.sequences.unsupported_formats import folder_hint, format_hint
 
 BAG, VIDEO, FOLDER = "bag", "video", "image folder"
+# Modes by preference: metric first, and stereo before rgbd, whose depth unit may be assumed.
+BEST_FIRST: tuple[Mode, ...] = ("stereo", "rgbd", "mono")
 MAX_CHILDREN = 100  # subfolders searched for a sequence
 
 
@@ -76,6 +79,35 @@ def open_sequence(
     if hint := format_hint(path) or _nearby_hint(path):
         raise SequenceError(f"{path} is no sequence{hint}.")
     raise SequenceError(f"{path} is no sequence; none of these is there: {expected}.")
+
+
+def open_best(
+    path: str | Path,
+    fps: float | None = None,
+    depth_scale: float | None = None,
+    *,
+    topics: Mapping[str, str] | None = None,
+    camera: Items[Path] = (),
+) -> tuple[Mode, Sequence]:
+    """Open a recorded sequence in the first mode that it supports: stereo, else rgbd, else mono.
+
+    A note says why sensors that are there cannot be used. The arguments are those of `open_sequence`.
+
+    Raises:
+        SequenceError: it cannot be opened in any mode.
+    """
+    notes: list[str] = []
+    faults: list[SequenceError] = []
+    for mode in BEST_FIRST:
+        try:
+            found = open_sequence(path, mode, fps, depth_scale, topics=topics, camera=camera)
+        except SequenceError as fault:
+            faults.append(fault)
+            if not isinstance(fault, MissingSensorError):
+                notes.append(f"not {mode}: {str(fault).rstrip('.')}")
+        else:
+            return mode, replace(found, notes=(*notes, *found.notes))
+    raise next((fault for fault in faults if not isinstance(fault, MissingSensorError)), faults[-1])
 
 
 def _is_folder_of_sequence(path: Path) -> bool:
