@@ -33,11 +33,6 @@ _COLOR, _DEPTH = ("rgb", "color", "colour", "image", "images"), ("depth", "depth
 def folder_hint(folders: list[Path]) -> str:
     """Return a clause on folders of images that are no sequence together, with the fix; empty for others."""
     names = {path.name.lower(): path.name for path in folders}
-    if "image_00" in names:
-        return (
-            ": it is a raw recording of KITTI; rename image_00/data to image_0 and image_01/data to image_1, and write "
-            "times.txt (seconds, one a line) and calib.txt (P_rect_00 as P0, P_rect_01 as P1)"
-        )
     color, depth = (next((names[name] for name in known if name in names), None) for known in (_COLOR, _DEPTH))
     if color and depth:
         return (
