@@ -1,0 +1,201 @@
+"""Bounded map of past keyframes, and the choice of the one that shares most of the view with the current one.
+
+The features of an image take tens of megabytes, so only those of the keyframes used last are kept; the others are
+extracted again when they are matched. An image takes 0.3 MB at 640 x 480, with a depth image 1.5 MB.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Generic
+
+import numpy as np
+
+from loftr_ros.arrays import Array
+from loftr_ros.matches import FeaturesT, Matches
+from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.geometry.normalized_matches import homogeneous
+from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.mapping.joint_poses import JointPoses
+from loftr_ros.odometry.mapping.keyframe import Keyframe
+
+# Largest predicted image motion between a keyframe and a view that it is matched with again, as a share of the image
+# width.
+_REACH = 0.125
+# Least detour of a revisit, likewise: the image motion summed over the path since, beyond the direct one. Without a
+# detour, as in driving straight on, the path is as good as the direct pose.
+_DETOUR = 2 * _REACH
+# Least image motion between two stored keyframes, likewise: half the reach, so that one is within reach in between.
+_SPACING = _REACH / 2
+# Standard deviations of the predicted image motion that have to lie within the reach: else the place is not known.
+_SIGMAS = 3.0
+# Number of points of a keyframe whose image motion is predicted, and of keyframes whose features are kept.
+_POINTS, _CACHED_FEATURES = 48, 4
+
+
+@dataclass
+class Place(Generic[FeaturesT]):
+    """A stored keyframe.
+
+    Attributes:
+        keyframe: its features and its pose are outdated, see below and `JointPoses`.
+        features: None where they have to be extracted again.
+        points: (4, M) points seen by it: x, y, 1 on the plane z = 1 and inverse depth.
+        last_used: number of the keyframe that was current when it was.
+        passed_at: image motion of the path up to it, normalized.
+    """
+
+    keyframe: Keyframe[FeaturesT]
+    features: FeaturesT | None
+    points: Array
+    last_used: int
+    passed_at: float
+
+
+class KeyframeMap(Generic[FeaturesT]):
+    """The stored keyframes and the joint distribution of their poses; one of them is current."""
+
+    def __init__(self, count: int) -> None:
+        """Store up to `count` keyframes, the current one included."""
+        self._count = count
+        self._places: list[Place[FeaturesT]] = []
+        self._current = 0
+        self._added = 0
+        self._travelled = 0.0  # image motion of the path, normalized
+        self.joint = JointPoses()
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @property
+    def current(self) -> int:
+        """Index of the current keyframe."""
+        return self._current
+
+    def restart(self, keyframe: Keyframe[FeaturesT]) -> None:
+        """Drop all keyframes but this one."""
+        self._places, self._current, self._added, self._travelled = [_place(keyframe, 0, 0.0)], 0, 0, 0.0
+        self.joint.start(keyframe.T_odom_camera, keyframe.covariance)
+
+    def return_to(self, keyframe: Keyframe[FeaturesT]) -> None:
+        """Make an earlier keyframe the current one again; the one that was current is dropped."""
+        index = self.index_of(keyframe.frame)
+        if index is None:
+            self.restart(keyframe)
+            return
+        left, self._current = self._current, index
+        if left != index:
+            self._remove(left)
+
+    def add(
+        self,
+        retired: Keyframe[FeaturesT],
+        matches: Matches,
+        successor: Keyframe[FeaturesT],
+        T_retired_successor: Array,
+        covariance: Array,
+        scale_sigma: float,
+    ) -> None:
+        """Add the successor of the current keyframe and make it current.
+
+        Args:
+            retired: the current keyframe, with all of its depths.
+            matches: of the two.
+            successor: the new one.
+            T_retired_successor, covariance: (4, 4) pose of the successor in the current one, and (6, 6) covariance.
+            scale_sigma: see `JointPoses.add`.
+        """
+        parent, self._added = self._current, self._added + 1
+        self._places[parent].keyframe = _reduced(retired)
+        self.joint.scales[parent] = 1.0  # which its depths contain
+        self._places[parent].points = _points(retired, matches)
+        self._places[parent].last_used = self._added
+        self._places.append(_place(successor, self._added, 0.0))
+        self.joint.add(parent, T_retired_successor, covariance, scale_sigma)
+        self._current = len(self) - 1
+        self._travelled += min(self._motions_to(self._current)[parent], self._normalized(_DETOUR))
+        self._places[-1].passed_at = self._travelled
+        self._thin(parent)
+        self._limit()
+
+    def revisited(self) -> int | None:
+        """Return the index of the keyframe nearest to the current one that the path since has made a detour from."""
+        motions, reach = self._motions_to(self._current), self._normalized(_REACH)
+        path = self._travelled - np.array([place.passed_at for place in self._places])
+        with np.errstate(invalid="ignore"):
+            motions[~(path - motions >= self._normalized(_DETOUR))] = np.inf
+        index = int(np.argmin(motions))
+        if motions[index] > reach or _SIGMAS * self._motion_sigma(index) > reach:
+            return None
+        return index
+
+    def place(self, index: int) -> Place[FeaturesT]:
+        """Return a stored keyframe, which counts as used now."""
+        self._places[index].last_used = self._added
+        return self._places[index]
+
+    def index_of(self, frame: Frame) -> int | None:
+        """Return the index of the keyframe of a frame; None if it is not stored."""
+        stamps = [place.keyframe.frame.stamp_ns for place in self._places]
+        return stamps.index(frame.stamp_ns) if frame.stamp_ns in stamps else None
+
+    def _normalized(self, share: float) -> float:
+        """Return a share of the image width in normalized coordinates."""
+        camera = self._places[self._current].keyframe.frame.camera
+        return share * camera.width / camera.focal
+
+    def _motions_to(self, target: int) -> Array:
+        """(N,) median image motion from each stored keyframe to one of them, normalized; infinite where unknown."""
+        inverse = se3.inverse(self.joint.poses[target])
+        motions = np.full(len(self), np.inf)
+        for index, (place, T) in enumerate(zip(self._places, self.joint.poses, strict=True)):
+            if index != target and place.points.shape[1] > 0:
+                x, y, z = (inverse @ T)[:3] @ place.points
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    motion = np.hypot(x / z - place.points[0], y / z - place.points[1])
+                motions[index] = np.median(np.where(z > 0, motion, np.inf))
+        return motions
+
+    def _motion_sigma(self, index: int) -> float:
+        """Return the standard deviation of the image motion from a keyframe to the current one, normalized."""
+        covariance = self.joint.relative_covariance(index, self._current)
+        position, rotation = (np.linalg.eigvalsh(part)[-1] for part in (covariance[:3, :3], covariance[3:, 3:]))
+        inverse_depth = float(np.median(self._places[index].points[3]))
+        return float(np.sqrt(max(rotation, 0.0) + max(position, 0.0) * inverse_depth**2))
+
+    def _thin(self, retired: int) -> None:
+        """Drop a retired keyframe near another stored one, or without depth; drop the features used longest ago."""
+        others = np.delete(self._motions_to(retired), self._current)
+        if self._places[retired].points.shape[1] == 0 or others.min(initial=np.inf) < self._normalized(_SPACING):
+            self._remove(retired)
+        for place in sorted(self._places, key=lambda place: place.last_used)[:-_CACHED_FEATURES]:
+            place.features = None
+
+    def _limit(self) -> None:
+        """Drop the keyframes used longest ago."""
+        while len(self) > self._count:
+            used = [np.inf if index == self._current else place.last_used for index, place in enumerate(self._places)]
+            self._remove(int(np.argmin(used)))
+
+    def _remove(self, index: int) -> None:
+        del self._places[index]
+        self.joint.remove(index)
+        self._current -= index < self._current
+
+
+def _place(keyframe: Keyframe[FeaturesT], number: int, passed_at: float) -> Place[FeaturesT]:
+    return Place(keyframe, keyframe.features, np.zeros((4, 0)), number, passed_at)
+
+
+def _reduced(keyframe: Keyframe[FeaturesT]) -> Keyframe[FeaturesT]:
+    """Return the keyframe without the right image, and without what is computed from its image."""
+    return replace(keyframe, frame=replace(keyframe.frame, right=None, rig=None))
+
+
+def _points(keyframe: Keyframe[FeaturesT], matches: Matches) -> Array:
+    """(4, M) points of some of the matches with depth."""
+    inverse_depth, _ = keyframe.depths.at(matches.cell_a)
+    known = np.flatnonzero(np.isfinite(inverse_depth))
+    known = known[:: max(len(known) // _POINTS, 1)]
+    points = homogeneous(keyframe.frame.camera.normalize(matches.points_a[known]))
+    return np.vstack([points.T, inverse_depth[known]])
