@@ -101,7 +101,7 @@ class Revisits(Generic[FeaturesT]):
         motion = estimate_motion(earlier, current.frame, earlier.normalized(matches), T_predicted[:3, 3])
         if motion is None or not _is_unambiguous(motion):
             return None
-        if not self._map.joint.correct(index, self._map.current, *motion.pose):
+        if not self._map.correct(index, *motion.pose):
             return None
         self._has_corrected = True
         return self.posed(current)

@@ -43,6 +43,7 @@ class Place(Generic[FeaturesT]):
         points: (4, M) points seen by it: x, y, 1 on the plane z = 1 and inverse depth.
         last_used: number of the keyframe that was current when it was.
         passed_at: image motion of the path up to it, normalized.
+        num_measured: number of keyframes measured against it.
     """
 
     keyframe: Keyframe[FeaturesT]
@@ -50,6 +51,7 @@ class Place(Generic[FeaturesT]):
     points: Array
     last_used: int
     passed_at: float
+    num_measured: int = 1
 
 
 class KeyframeMap(Generic[FeaturesT]):
@@ -128,6 +130,19 @@ class KeyframeMap(Generic[FeaturesT]):
         if motions[index] > reach or _SIGMAS * self._motion_sigma(index) > reach:
             return None
         return index
+
+    def correct(self, index: int, T_keyframe_current: Array, covariance: Array) -> bool:
+        """Correct all poses by the current keyframe measured against a stored one; see `JointPoses.correct`.
+
+        The errors of the stored depths are common to all measurements against a keyframe, of which its successor had
+        the first. So the covariance of the n-th is multiplied by n, and their information grows with the logarithm of
+        their number only.
+        """
+        factor = self._places[index].num_measured + 1
+        if not self.joint.correct(index, self._current, T_keyframe_current, factor * covariance):
+            return False
+        self._places[index].num_measured += 1
+        return True
 
     def place(self, index: int) -> Place[FeaturesT]:
         """Return a stored keyframe, which counts as used now."""
