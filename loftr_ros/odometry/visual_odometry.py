@@ -121,14 +121,18 @@ class VisualOdometry(Generic[FeaturesT]):
                 observation = self._relocalized(observation, view)
         with clock("keyframe"):
             self._keyframe, is_new = self._next_keyframe(observation, view)
-        with clock("revisit"):
-            corrected = self._revisits.corrected(self._keyframe, self._estimate_motion) if is_new else None
+        corrected = self._corrected(self._keyframe, clock) if is_new else None
         estimate = self._estimate(
             frame, observation.keyframe, observation.matches, observation.tracked, is_new, clock, corrected is not None
         )
         if corrected is not None:
             self._correct(corrected, estimate)
         return estimate
+
+    def _corrected(self, keyframe: Keyframe[FeaturesT], clock: StageClock) -> Keyframe[FeaturesT] | None:
+        """Return the new keyframe corrected by a revisit; None without one."""
+        with clock("revisit"):
+            return self._revisits.corrected(keyframe, self._estimate_motion)
 
     def _correct(self, corrected: Keyframe[FeaturesT], estimate: OdometryEstimate) -> None:
         """Continue from the corrected pose of a keyframe; the published pose follows gradually."""

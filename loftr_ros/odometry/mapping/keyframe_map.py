@@ -7,7 +7,7 @@ extracted again when they are matched. An image takes 0.3 MB at 640 x 480, with 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Generic
+from typing import Generic, cast
 
 import numpy as np
 
@@ -29,8 +29,12 @@ _DETOUR = 2 * _REACH
 _SPACING = _REACH / 2
 # Standard deviations of the predicted image motion that have to lie within the reach: else the place is not known.
 _SIGMAS = 3.0
+# Errors outside of the covariances, as of calibration, shutter and registration, in terms of image motion: a share of the
+# motion measured, and pixels. On the kitchen of 7-Scenes, the drift over 20 keyframes is six of their standard deviations.
+_UNMODELED_SHARE, _UNMODELED_PX = 0.03, 0.25
 # Number of points of a keyframe whose image motion is predicted, and of keyframes whose features are kept.
 _POINTS, _CACHED_FEATURES = 48, 4
+_UNKNOWN = np.full((4, _POINTS), np.nan)
 
 
 @dataclass
@@ -38,9 +42,9 @@ class Place(Generic[FeaturesT]):
     """A stored keyframe.
 
     Attributes:
-        keyframe: its features and its pose are outdated, see below and `JointPoses`.
+        keyframe: without features; its pose is that of its time, see `JointPoses` for the corrected one.
         features: None where they have to be extracted again.
-        points: (4, M) points seen by it: x, y, 1 on the plane z = 1 and inverse depth.
+        points: (4, M) points seen by it: x, y, 1 on the plane z = 1 and inverse depth; NaN if none are known.
         last_used: number of the keyframe that was current when it was.
         passed_at: image motion of the path up to it, normalized.
         num_measured: number of keyframes measured against it.
@@ -52,6 +56,12 @@ class Place(Generic[FeaturesT]):
     last_used: int
     passed_at: float
     num_measured: int = 1
+
+    @property
+    def distance(self) -> float:
+        """Median distance of the points; 1, the unit, while none are known or all are at infinity."""
+        inverse_depth = float(np.median(self.points[3]))
+        return 1.0 / inverse_depth if inverse_depth > 0 else 1.0
 
 
 class KeyframeMap(Generic[FeaturesT]):
@@ -113,9 +123,11 @@ class KeyframeMap(Generic[FeaturesT]):
         self._places[parent].points = _points(retired, matches)
         self._places[parent].last_used = self._added
         self._places.append(_place(successor, self._added, 0.0))
-        self.joint.add(parent, T_retired_successor, covariance, scale_sigma)
+        motion = _motions(self._places[parent].points[None], T_retired_successor)[0]
+        motion = min(motion, self._normalized(_DETOUR))
+        self.joint.add(parent, T_retired_successor, covariance, self._unmodeled(parent, motion), scale_sigma)
         self._current = len(self) - 1
-        self._travelled += min(self._motions_to(self._current)[parent], self._normalized(_DETOUR))
+        self._travelled += motion
         self._places[-1].passed_at = self._travelled
         self._thin(parent)
         self._limit()
@@ -139,7 +151,8 @@ class KeyframeMap(Generic[FeaturesT]):
         their number only.
         """
         factor = self._places[index].num_measured + 1
-        if not self.joint.correct(index, self._current, T_keyframe_current, factor * covariance):
+        unmodeled = self._unmodeled(index, _motions(self._places[index].points[None], T_keyframe_current)[0])
+        if not self.joint.correct(index, self._current, T_keyframe_current, factor * covariance, factor * unmodeled):
             return False
         self._places[index].num_measured += 1
         return True
@@ -161,27 +174,26 @@ class KeyframeMap(Generic[FeaturesT]):
 
     def _motions_to(self, target: int) -> Array:
         """(N,) median image motion from each stored keyframe to one of them, normalized; infinite where unknown."""
-        inverse = se3.inverse(self.joint.poses[target])
-        motions = np.full(len(self), np.inf)
-        for index, (place, T) in enumerate(zip(self._places, self.joint.poses, strict=True)):
-            if index != target and place.points.shape[1] > 0:
-                x, y, z = (inverse @ T)[:3] @ place.points
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    motion = np.hypot(x / z - place.points[0], y / z - place.points[1])
-                motions[index] = np.median(np.where(z > 0, motion, np.inf))
+        points = np.stack([place.points for place in self._places])
+        motions = _motions(points, np.linalg.inv(np.stack(self.joint.poses)) @ self.joint.poses[target])
+        motions[target] = np.inf
         return motions
+
+    def _unmodeled(self, index: int, motion: float) -> Array:
+        """(6, 6) covariance of errors outside of the model, in a pose measured against a keyframe."""
+        sigma = np.hypot(_UNMODELED_SHARE * motion, _UNMODELED_PX / self._places[index].keyframe.frame.camera.focal)
+        return np.diag(np.repeat([sigma * self._places[index].distance, sigma], 3) ** 2)
 
     def _motion_sigma(self, index: int) -> float:
         """Return the standard deviation of the image motion from a keyframe to the current one, normalized."""
         covariance = self.joint.relative_covariance(index, self._current)
         position, rotation = (np.linalg.eigvalsh(part)[-1] for part in (covariance[:3, :3], covariance[3:, 3:]))
-        inverse_depth = float(np.median(self._places[index].points[3]))
-        return float(np.sqrt(max(rotation, 0.0) + max(position, 0.0) * inverse_depth**2))
+        return float(np.sqrt(max(rotation, 0.0) + max(position, 0.0) / self._places[index].distance ** 2))
 
     def _thin(self, retired: int) -> None:
         """Drop a retired keyframe near another stored one, or without depth; drop the features used longest ago."""
         others = np.delete(self._motions_to(retired), self._current)
-        if self._places[retired].points.shape[1] == 0 or others.min(initial=np.inf) < self._normalized(_SPACING):
+        if np.isnan(self._places[retired].points).any() or others.min(initial=np.inf) < self._normalized(_SPACING):
             self._remove(retired)
         for place in sorted(self._places, key=lambda place: place.last_used)[:-_CACHED_FEATURES]:
             place.features = None
@@ -199,18 +211,29 @@ class KeyframeMap(Generic[FeaturesT]):
 
 
 def _place(keyframe: Keyframe[FeaturesT], number: int, passed_at: float) -> Place[FeaturesT]:
-    return Place(keyframe, keyframe.features, np.zeros((4, 0)), number, passed_at)
+    return Place(_reduced(keyframe), keyframe.features, _UNKNOWN, number, passed_at)
 
 
 def _reduced(keyframe: Keyframe[FeaturesT]) -> Keyframe[FeaturesT]:
-    """Return the keyframe without the right image, and without what is computed from its image."""
-    return replace(keyframe, frame=replace(keyframe.frame, right=None, rig=None))
+    """Return the keyframe without features, without the right image, and without what is computed from its image."""
+    frame = replace(keyframe.frame, right=None, rig=None)
+    return replace(keyframe, frame=frame, features=cast(FeaturesT, None))
+
+
+def _motions(points: Array, T_keyframe_camera: Array) -> Array:
+    """(N,) median image motion of (N, 4, M) points, from keyframes to cameras at (N, 4, 4) poses; infinite if unknown."""
+    x, y, z = (np.linalg.inv(T_keyframe_camera) @ points)[:, :3].transpose(1, 0, 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        motion = np.hypot(x / z - points[:, 0], y / z - points[:, 1])
+    return np.asarray(np.median(np.where(z > 0, motion, np.inf), axis=1))
 
 
 def _points(keyframe: Keyframe[FeaturesT], matches: Matches) -> Array:
     """(4, M) points of some of the matches with depth."""
     inverse_depth, _ = keyframe.depths.at(matches.cell_a)
     known = np.flatnonzero(np.isfinite(inverse_depth))
-    known = known[:: max(len(known) // _POINTS, 1)]
+    if len(known) == 0:
+        return _UNKNOWN
+    known = known[np.linspace(0, len(known) - 1, _POINTS).astype(int)]
     points = homogeneous(keyframe.frame.camera.normalize(matches.points_a[known]))
     return np.vstack([points.T, inverse_depth[known]])

@@ -9,9 +9,8 @@ from loftr_ros.odometry.geometry import se3
 
 # Time constant of the correction, seconds.
 _TIME_CONSTANT_S = 0.5
-# Largest share of the rest in one frame: a correction within the 99.9 % gate of six degrees of freedom is below 4.74
-# standard deviations, so a fifth of it is below one standard deviation of the pose published before it.
-_MAX_SHARE = 0.2
+# Largest step of one frame, in standard deviations of the pose, and as a share of the rest.
+_MAX_SIGMAS, _MAX_SHARE = 0.5, 0.2
 # Rest below which the correction is finished: m (or units) and rad.
 _FINISHED = 1e-6
 
@@ -34,7 +33,9 @@ class GradualCorrection:
         seconds, self._stamp_ns = 1e-9 * (stamp_ns - self._stamp_ns), stamp_ns
         if self._rest is None:
             return T_odom_camera, covariance
-        self._rest = self._rest * (1.0 - min(seconds / _TIME_CONSTANT_S, _MAX_SHARE))
+        sigmas = float(np.sqrt(self._rest @ np.linalg.solve(se3.well_conditioned(covariance), self._rest)))
+        share = min(seconds / _TIME_CONSTANT_S, _MAX_SHARE, _MAX_SIGMAS / max(sigmas, 1e-9))
+        self._rest = self._rest * (1.0 - share)
         if np.abs(self._rest).max() < _FINISHED:
             self._rest = None
             return T_odom_camera, covariance
