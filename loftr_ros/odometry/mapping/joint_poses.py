@@ -77,9 +77,7 @@ class JointPoses:
         H = self._innovation_jacobian(parent, child)
         return se3.symmetric(H @ self._cautious @ H.T)
 
-    def correct(
-        self, parent: int, child: int, T_parent_child: Array, covariance: Array, unmodeled: Array
-    ) -> bool:
+    def correct(self, parent: int, child: int, T_parent_child: Array, covariance: Array, unmodeled: Array) -> bool:
         """Correct all poses by a measurement of one keyframe relative to another, if it is within the gate.
 
         Args:

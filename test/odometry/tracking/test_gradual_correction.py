@@ -16,7 +16,7 @@ def test_without_a_correction_the_pose_is_published_as_it_is() -> None:
 
 
 def test_the_published_pose_goes_to_the_corrected_one_without_a_jump() -> None:
-    """Of the largest correction that the gate lets pass, 4.7 standard deviations: never more than one of them a frame."""
+    """Of a correction of 4.7 standard deviations, the largest that the gate accepts, never more than one in a frame."""
     correction = GradualCorrection()
     before, _ = correction.published(0, np.eye(4), SIGMA)
     change = np.sqrt(22.46 / 6) * np.sqrt(np.diag(SIGMA))
