@@ -19,6 +19,7 @@ from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.mapping.joint_poses import JointPoses
 from loftr_ros.odometry.mapping.keyframe import Keyframe
+from loftr_ros.odometry.mapping.keyframe_history import relative_to
 from loftr_ros.odometry.mapping.keyframe_map import KeyframeMap
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
@@ -112,6 +113,22 @@ class Revisits(Generic[FeaturesT]):
             return keyframe
         index = self._map.index_of(keyframe.frame)
         return None if index is None else _posed(keyframe, self._map.joint, index)
+
+    def relative_to(
+        self, earlier: Keyframe[FeaturesT], current: Keyframe[FeaturesT], T_current_camera: Array, covariance: Array
+    ) -> tuple[Array, Array]:
+        """Return a pose in the current keyframe, and its (6, 6) covariance, relative to an earlier keyframe.
+
+        Before the first correction both are on one path, after it their errors have the correlation of the map.
+        """
+        T_odom_camera, in_odom = current.in_odom(T_current_camera, covariance)
+        indices = [self._map.index_of(keyframe.frame) for keyframe in (earlier, current)] if self._map else [None]
+        if self._map is None or not self._has_corrected or indices[0] is None or indices[-1] is None:
+            return relative_to(earlier, T_odom_camera, in_odom)
+        between = self._map.joint.relative_covariance(indices[0], indices[-1])
+        in_odom = se3.composed_covariance(current.T_odom_camera, between, T_current_camera, covariance)
+        adjoint = se3.rotation_adjoint(earlier.T_odom_camera[:3, :3])
+        return se3.inverse(earlier.T_odom_camera) @ T_odom_camera, se3.symmetric(adjoint.T @ in_odom @ adjoint)
 
     def _earlier(self, stored: KeyframeMap[FeaturesT], index: int) -> Keyframe[FeaturesT]:
         """Return a stored keyframe, with features and pose."""

@@ -26,7 +26,7 @@ from loftr_ros.odometry.images.image_quality import ImageQuality
 from loftr_ros.odometry.images.resampling import resampled_to, same_pixels
 from loftr_ros.odometry.images.validation import check_frame
 from loftr_ros.odometry.mapping.keyframe import Keyframe, View, image_motion
-from loftr_ros.odometry.mapping.keyframe_history import RecentKeyframes, relative_to
+from loftr_ros.odometry.mapping.keyframe_history import RecentKeyframes
 from loftr_ros.odometry.mapping.landmarks import Landmarks
 from loftr_ros.odometry.pose.disparity_bias import NO_BIAS, DisparityBias
 from loftr_ros.odometry.pose.estimator import COVARIANCE_FLOOR, RelativePoseEstimate, estimate_relative_pose
@@ -263,7 +263,7 @@ class VisualOdometry(Generic[FeaturesT]):
             return lost
         matches = self._front_end.match(earlier, view)
         keyframe = earlier.with_depth_of(matches, self._config)
-        T_predicted, covariance = relative_to(keyframe, *lost.keyframe.in_odom(*lost.tracked.pose))
+        T_predicted, covariance = self._revisits.relative_to(keyframe, lost.keyframe, *lost.tracked.pose)
         motion = self._estimate_motion(keyframe, view.frame, keyframe.normalized(matches), T_predicted[:3, 3])
         if motion is None or motion.observable is not ObservableDof.FULL:
             return lost

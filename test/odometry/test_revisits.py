@@ -80,6 +80,17 @@ def test_who_looks_around_and_back_does_not_drift(make_small: MakeWorld) -> None
         assert change @ np.linalg.solve(before.pose_covariance, change) < 1.0
 
 
+def test_after_a_correction_a_kidnapped_camera_still_finds_an_earlier_keyframe(make_small: MakeWorld) -> None:
+    poses = look_around(2)
+    away = poses[-1] @ se3.transform(se3.exp_rotation([0.0, np.pi, 0.0]), np.zeros(3))
+    world = make_small([*poses, *3 * [away], *poses[-1:-6:-1]], outliers=0.0)
+    estimates = run(world)
+    assert any(estimate.is_revisit for estimate in estimates[:40])
+    assert [estimate.state.name for estimate in estimates[40:43]] == 3 * ["LOST"]
+    assert estimates[-1].state.name == "TRACKING"
+    assert np.linalg.norm(errors(estimates, world.poses)[-1][:3]) < 0.05
+
+
 def test_driving_on_is_bit_identical_without_the_map_and_matches_nothing_else(make_small: MakeWorld) -> None:
     poses = [se3.transform(np.eye(3), [-1 + 0.02 * np.sin(k), 0.3, -4.5 + 0.12 * k]) for k in range(30)]
     pairs: list[set[tuple[int, int]]] = []
