@@ -23,21 +23,28 @@ _DOF = 7
 class JointPoses:
     """Poses of keyframes in odom, in the order of their addition, and their joint covariance."""
 
-    def __init__(self) -> None:
-        """Start without poses."""
+    def __init__(self, capacity: int) -> None:
+        """Start without poses.
+
+        Args:
+            capacity: largest number of poses at a time.
+        """
         self.poses: list[Array] = []
         self.scales: list[float] = []  # corrections of the length units
-        self._nominal = self._cautious = np.zeros((0, 0))
+        self._slots: list[slice] = []  # rows and columns of the poses in the covariances
+        self._free = [slice(_DOF * number, _DOF * (number + 1)) for number in range(capacity)]
+        self._nominal, self._cautious = (np.zeros((_DOF * capacity, _DOF * capacity)) for _ in range(2))
 
     def __len__(self) -> int:
         return len(self.poses)
 
     def start(self, T_odom_camera: Array, covariance: Array) -> None:
         """Drop all poses and add a first one, with its (6, 6) covariance."""
-        self.poses, self.scales = [T_odom_camera], [1.0]
-        self._nominal = np.zeros((_DOF, _DOF))
-        self._nominal[:6, :6] = covariance
-        self._cautious = self._nominal
+        while self.poses:
+            self.remove(len(self) - 1)
+        slot = self._append(T_odom_camera)
+        for joint in (self._nominal, self._cautious):
+            joint[slot, slot][:6, :6] = covariance
 
     def add(
         self, parent: int, T_parent_child: Array, covariance: Array, unmodeled: Array, scale_sigma: float = 0.0
@@ -51,23 +58,34 @@ class JointPoses:
             scale_sigma: relative standard deviation that the propagation of depth adds to the length unit.
         """
         by_parent, by_measurement = _composition(self.poses[parent], T_parent_child)
-        noise = by_measurement @ covariance @ by_measurement.T
-        more = by_measurement @ unmodeled @ by_measurement.T
-        parent_slice = self._slice(parent)
-        self._nominal = _extended(self._nominal, parent_slice, by_parent, noise, 0.0)
-        self._cautious = _extended(self._cautious, parent_slice, by_parent, noise + more, scale_sigma)
-        self.poses.append(self.poses[parent] @ T_parent_child)
-        self.scales.append(1.0)
+        slot = self._append(self.poses[parent] @ T_parent_child)
+        own = np.zeros((_DOF, _DOF))
+        for joint, noise in ((self._nominal, covariance), (self._cautious, covariance + unmodeled)):
+            own[:6, :6] = by_measurement @ noise @ by_measurement.T
+            rows = by_parent @ joint[self._slots[parent]]
+            joint[slot], joint[:, slot] = rows, rows.T
+            joint[slot, slot] = rows[:, self._slots[parent]] @ by_parent.T + own
+        self._cautious[slot, slot][6, 6] += scale_sigma**2
 
     def remove(self, index: int) -> None:
         """Marginalize a pose out."""
-        del self.poses[index], self.scales[index]
-        kept = np.delete(np.arange(len(self._nominal)), self._slice(index))
-        self._nominal, self._cautious = (matrix[np.ix_(kept, kept)] for matrix in (self._nominal, self._cautious))
+        slot = self._slots[index]
+        for joint in (self._nominal, self._cautious):
+            joint[slot], joint[:, slot] = 0.0, 0.0
+        del self.poses[index], self.scales[index], self._slots[index]
+        self._free.append(slot)
+
+    def _append(self, T_odom_camera: Array) -> slice:
+        """Append a pose, and return its rows and columns, which are zero."""
+        self.poses.append(T_odom_camera)
+        self.scales.append(1.0)
+        self._slots.append(self._free.pop())
+        return self._slots[-1]
 
     def covariance(self, index: int) -> Array:
         """Return the nominal (6, 6) covariance of a pose."""
-        return self._nominal[self._slice(index), self._slice(index)][:6, :6]
+        slot = self._slots[index]
+        return se3.symmetric(self._nominal[slot, slot][:6, :6])
 
     def relative_covariance(self, parent: int, child: int) -> Array:
         """Return the cautious (6, 6) covariance of the pose of one keyframe relative to another, in the axes of odom.
@@ -97,26 +115,23 @@ class JointPoses:
         if not within_mahalanobis_gate(T_measured, S, T_predicted, np.zeros((6, 6))):
             return False
         gain = np.linalg.solve(S, by_cautious).T
-        errors = (gain @ se3.difference(T_measured, T_predicted)).reshape(-1, _DOF)
-        self.poses = [se3.retract(T, -error[:6]) for T, error in zip(self.poses, errors, strict=True)]
-        self.scales = [scale * float(np.exp(-error[6])) for scale, error in zip(self.scales, errors, strict=True)]
-        self._cautious = se3.symmetric(self._cautious - gain @ by_cautious)
-        by_nominal = H @ self._nominal  # Joseph form, which holds for any gain
-        added = gain @ (by_nominal @ H.T + noise) @ gain.T
-        self._nominal = se3.symmetric(self._nominal - gain @ by_nominal - (gain @ by_nominal).T + added)
+        errors = gain @ se3.difference(T_measured, T_predicted)
+        for index, slot in enumerate(self._slots):
+            self.poses[index] = se3.retract(self.poses[index], -errors[slot][:6])
+            self.scales[index] *= float(np.exp(-errors[slot][6]))
+        self._cautious -= gain @ by_cautious
+        by_nominal = H @ self._nominal
+        change = gain @ by_nominal
+        self._nominal += gain @ (by_nominal @ H.T + noise) @ gain.T - change - change.T  # Joseph form: for any gain
         return True
 
     def _innovation_jacobian(self, parent: int, child: int) -> Array:
         """(6, 7 N) of `T_parent @ T_parent_child - T_child` with respect to the errors of all poses."""
         H = np.zeros((6, len(self._nominal)))
         by_parent, _ = _composition(self.poses[parent], se3.inverse(self.poses[parent]) @ self.poses[child])
-        H[:, self._slice(parent)] = by_parent[:6]
-        H[:, self._slice(child)][:, :6] -= np.eye(6)
+        H[:, self._slots[parent]] = by_parent[:6]
+        H[:, self._slots[child]][:, :6] -= np.eye(6)
         return H
-
-    @staticmethod
-    def _slice(index: int) -> slice:
-        return slice(_DOF * index, _DOF * (index + 1))
 
 
 def _composition(T_odom_parent: Array, T_parent_child: Array) -> tuple[Array, Array]:
@@ -126,13 +141,3 @@ def _composition(T_odom_parent: Array, T_parent_child: Array) -> tuple[Array, Ar
     by_parent[:6, :6] = se3.translation_adjoint(lever)
     by_parent[:3, 6] = lever
     return by_parent, se3.rotation_adjoint(T_odom_parent[:3, :3])
-
-
-def _extended(joint: Array, parent: slice, by_parent: Array, noise: Array, scale_sigma: float) -> Array:
-    """Return a joint covariance with the rows and columns of a child: errors of the parent, and (6, 6) noise."""
-    own = np.zeros((_DOF, _DOF))
-    own[:6, :6] = noise
-    own[6, 6] = scale_sigma**2
-    rows = by_parent @ joint[parent]
-    corner = rows[:, parent] @ by_parent.T + own
-    return se3.symmetric(np.block([[joint, rows.T], [rows, corner]]))

@@ -74,7 +74,7 @@ class KeyframeMap(Generic[FeaturesT]):
         self._current = 0
         self._added = 0
         self._travelled = 0.0  # image motion of the path, normalized
-        self.joint = JointPoses()
+        self.joint = JointPoses(count + 1)
 
     def __len__(self) -> int:
         return len(self._places)

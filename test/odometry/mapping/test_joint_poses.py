@@ -26,7 +26,7 @@ def circle(count: int) -> list[Pose]:
 
 
 def loop(rng: np.random.Generator, poses: list[Pose], with_revisit: bool = True) -> JointPoses:
-    joint = JointPoses()
+    joint = JointPoses(16)
     joint.start(poses[0], np.zeros((6, 6)))
     for index in range(len(poses) - 1):
         joint.add(index, measured(poses[index], poses[index + 1], rng), SIGMA, NONE)
@@ -92,7 +92,7 @@ def test_to_remove_a_pose_leaves_the_others_as_they_are() -> None:
 
 def test_a_drifting_length_unit_is_corrected_with_the_poses() -> None:
     """Straight on for six keyframes with a unit that grows by 1 % each, then back to the first one."""
-    joint = JointPoses()
+    joint = JointPoses(16)
     joint.start(np.eye(4), np.zeros((6, 6)))
     step, precise = se3.transform(np.eye(3), [0.0, 0.0, 1.0]), 1e-6 * np.eye(6)
     for index, direction in enumerate([1, 1, 1, -1, -1, -1]):
