@@ -19,7 +19,7 @@ from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.mapping.joint_poses import JointPoses
 from loftr_ros.odometry.mapping.keyframe import Keyframe
-from loftr_ros.odometry.mapping.keyframe_history import relative_to
+from loftr_ros.odometry.mapping.keyframe_history import RecentKeyframes, relative_to
 from loftr_ros.odometry.mapping.keyframe_map import KeyframeMap
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
@@ -71,7 +71,12 @@ class Revisits(Generic[FeaturesT]):
             self._map.return_to(keyframe)
 
     def add(
-        self, retired: Keyframe[FeaturesT], matches: Matches, tracked: TrackedPose, successor: Keyframe[FeaturesT]
+        self,
+        retired: Keyframe[FeaturesT],
+        matches: Matches,
+        tracked: TrackedPose,
+        successor: Keyframe[FeaturesT],
+        recent: RecentKeyframes[FeaturesT],
     ) -> None:
         """Add the successor of the current keyframe.
 
@@ -79,10 +84,11 @@ class Revisits(Generic[FeaturesT]):
             retired: the current keyframe, with all of its depths.
             matches, tracked: of the two.
             successor: the new current one.
+            recent: the keyframes for relocalization, which stay stored.
         """
         if self._map is not None:
             scale_sigma = _MONO_SCALE_SIGMA if self._config.mode == "mono" else 0.0
-            self._map.add(retired, matches, successor, *tracked.pose, scale_sigma)
+            self._map.add(retired, matches, successor, *tracked.pose, scale_sigma, recent.stamps_ns)
 
     def corrected(
         self, current: Keyframe[FeaturesT], estimate_motion: EstimateMotion[FeaturesT]

@@ -294,7 +294,7 @@ class VisualOdometry(Generic[FeaturesT]):
         self._tracker.switch_keyframe(view.frame.stamp_ns, tracked)
         depths = self._front_end.stereo_depths(view, self._checks)
         successor = old.successor(view, *tracked.pose, matches.select(tracked.inliers), depths)
-        self._revisits.add(old, matches, tracked, successor)
+        self._revisits.add(old, matches, tracked, successor, self._recent)
         return successor, True
 
     def _estimate(

@@ -47,6 +47,11 @@ class RecentKeyframes(Generic[FeaturesT]):
         self._moved_px += moved_px
         self._tried = 0
 
+    @property
+    def stamps_ns(self) -> list[int]:
+        """Stamps of the stored keyframes, nanoseconds."""
+        return [keyframe.frame.stamp_ns for keyframe in self._keyframes]
+
     def retain(self, is_known: Callable[[Keyframe[FeaturesT]], bool]) -> None:
         """Drop the keyframes that are not known."""
         known = [keyframe for keyframe in self._keyframes if is_known(keyframe)]

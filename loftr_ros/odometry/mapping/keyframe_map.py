@@ -6,6 +6,7 @@ extracted again when they are matched. An image takes 0.3 MB at 640 x 480, with 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Generic, cast
 
@@ -47,6 +48,7 @@ class Place(Generic[FeaturesT]):
         points: (4, M) points seen by it: x, y, 1 on the plane z = 1 and inverse depth; NaN if none are known.
         last_used: number of the keyframe that was current when it was.
         passed_at: image motion of the path up to it, normalized.
+        is_spare: whether it is near another one.
         num_measured: number of keyframes measured against it.
     """
 
@@ -55,6 +57,7 @@ class Place(Generic[FeaturesT]):
     points: Array
     last_used: int
     passed_at: float
+    is_spare: bool = False
     num_measured: int = 1
 
     @property
@@ -107,6 +110,7 @@ class KeyframeMap(Generic[FeaturesT]):
         T_retired_successor: Array,
         covariance: Array,
         scale_sigma: float,
+        kept: Collection[int] = (),
     ) -> None:
         """Add the successor of the current keyframe and make it current.
 
@@ -116,6 +120,7 @@ class KeyframeMap(Generic[FeaturesT]):
             successor: the new one.
             T_retired_successor, covariance: (4, 4) pose of the successor in the current one, and (6, 6) covariance.
             scale_sigma: see `JointPoses.add`.
+            kept: stamps of keyframes that are in use elsewhere, and so stored even near others.
         """
         parent, self._added = self._current, self._added + 1
         self._places[parent].keyframe = _reduced(retired)
@@ -129,7 +134,7 @@ class KeyframeMap(Generic[FeaturesT]):
         self._current = len(self) - 1
         self._travelled += motion
         self._places[-1].passed_at = self._travelled
-        self._thin(parent)
+        self._thin(parent, kept)
         self._limit()
 
     def revisited(self) -> int | None:
@@ -190,11 +195,16 @@ class KeyframeMap(Generic[FeaturesT]):
         position, rotation = (np.linalg.eigvalsh(part)[-1] for part in (covariance[:3, :3], covariance[3:, 3:]))
         return float(np.sqrt(max(rotation, 0.0) + max(position, 0.0) / self._places[index].distance ** 2))
 
-    def _thin(self, retired: int) -> None:
-        """Drop a retired keyframe near another stored one, or without depth; drop the features used longest ago."""
-        others = np.delete(self._motions_to(retired), self._current)
-        if np.isnan(self._places[retired].points).any() or others.min(initial=np.inf) < self._normalized(_SPACING):
-            self._remove(retired)
+    def _thin(self, retired: int, kept: Collection[int]) -> None:
+        """Drop keyframes that were near another one, or without depth, when they retired; and old features."""
+        motions = self._motions_to(retired)
+        motions[[index == self._current or place.is_spare for index, place in enumerate(self._places)]] = np.inf
+        is_unknown = np.isnan(self._places[retired].points).any()
+        self._places[retired].is_spare = bool(is_unknown or motions.min() < self._normalized(_SPACING))
+        for index in reversed(range(len(self))):
+            place = self._places[index]
+            if place.is_spare and index != self._current and place.keyframe.frame.stamp_ns not in kept:
+                self._remove(index)
         for place in sorted(self._places, key=lambda place: place.last_used)[:-_CACHED_FEATURES]:
             place.features = None
 

@@ -41,7 +41,12 @@ def matches() -> Matches:
 def walk() -> Walk:
     """A map of the keyframes of a camera that is turned to these angles, degrees."""
 
-    def make(angles: list[float], count: int = 100, covariance: NDArray[np.float64] = COVARIANCE) -> KeyframeMap[str]:
+    def make(
+        angles: list[float],
+        count: int = 100,
+        covariance: NDArray[np.float64] = COVARIANCE,
+        kept: tuple[int, ...] = (),
+    ) -> KeyframeMap[str]:
         poses = [se3.transform(se3.exp_rotation([0, np.radians(angle), 0]), np.zeros(3)) for angle in angles]
         stored: KeyframeMap[str] = KeyframeMap(count)
         current = keyframe(0, poses[0])
@@ -49,7 +54,7 @@ def walk() -> Walk:
         for number in range(1, len(poses)):
             successor = keyframe(number, poses[number])
             step = se3.inverse(poses[number - 1]) @ poses[number]
-            stored.add(current, matches(), successor, step, covariance, 0.0)
+            stored.add(current, matches(), successor, step, covariance, 0.0, kept)
             current = successor
         return stored
 
@@ -87,6 +92,14 @@ def test_a_place_is_not_revisited_where_the_path_has_become_too_uncertain(walk: 
 def test_keyframes_near_a_stored_one_are_dropped(walk: Walk) -> None:
     assert stamps(walk([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10])) == [0, 5, 10]
     assert stamps(walk([0, 10, 20, 30, 21, 11, 1, -10])) == [0, 1, 2, 3, 7]
+
+
+def test_keyframes_in_use_are_kept_until_they_are_not(walk: Walk) -> None:
+    stored = walk([0, 1, 2, 3, 4, 5, 6, 7], kept=(2, 5, 6))
+    assert stamps(stored) == [0, 2, 5, 6, 7]
+    last = stored.place(4).keyframe
+    stored.add(last, matches(), keyframe(8, last.T_odom_camera), np.eye(4), COVARIANCE, 0.0, kept=(6,))
+    assert stamps(stored) == [0, 5, 6, 8]
 
 
 def test_the_map_is_bounded_and_keeps_what_was_used_last(walk: Walk) -> None:
