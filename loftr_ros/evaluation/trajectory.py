@@ -66,12 +66,17 @@ class Trajectory:
 
 def write_tum(path: Path, trajectory: Trajectory) -> None:
     """Write rows of `stamp tx ty tz qx qy qz qw`, seconds and meters (TUM RGB-D benchmark)."""
-    quaternions = Rotation.from_matrix(trajectory.poses[:, :3, :3]).as_quat().reshape(-1, 4)
     with path.open("w") as file:
-        for ns, t, q in zip(trajectory.stamps_ns.tolist(), trajectory.positions, quaternions, strict=True):
-            # Seconds since 1970 as float64 cannot represent nanoseconds, so integers are formatted.
-            seconds = f"{'-' if ns < 0 else ''}{abs(ns) // 10**9}.{abs(ns) % 10**9:09d}"
-            file.write(f"{seconds} " + " ".join(f"{v:.9f}" for v in (*t, *q)) + "\n")
+        file.writelines(tum_rows(trajectory))
+
+
+def tum_rows(trajectory: Trajectory) -> Iterator[str]:
+    """Yield the rows of `write_tum`."""
+    quaternions = Rotation.from_matrix(trajectory.poses[:, :3, :3]).as_quat().reshape(-1, 4)
+    for ns, t, q in zip(trajectory.stamps_ns.tolist(), trajectory.positions, quaternions, strict=True):
+        # Seconds since 1970 as float64 cannot represent nanoseconds, so integers are formatted.
+        seconds = f"{'-' if ns < 0 else ''}{abs(ns) // 10**9}.{abs(ns) % 10**9:09d}"
+        yield f"{seconds} " + " ".join(f"{v:.9f}" for v in (*t, *q)) + "\n"
 
 
 def write_kitti(path: Path, trajectory: Trajectory) -> None:

@@ -185,6 +185,15 @@ class OdometryConfig:
         low=0.0,
         high=100.0,
     )
+    calibration_sigma: float = parameter(
+        0.005,
+        "Relative standard deviation of the focal length, of the principal point (as a share of the focal length) and "
+        "of the metric unit (baseline or depth), common to the whole path: the covariance grows by it with the "
+        "distance from the start and with the rotation, in the modes stereo and rgbd; 0: the calibration is exact",
+        audience="tuning",
+        low=0.0,
+        high=1.0,
+    )
     stationary_px: float = parameter(
         1.0,
         "Image motion, averaged over all matches, below which the camera is stationary",

@@ -25,8 +25,8 @@ class OdometryEstimate:
     """Pose and twist of the camera at one frame. Every array is finite, in every state.
 
     The camera frame is optical (REP 103: x right, y down, z forward). The odom frame is the camera frame of the first
-    frame. Lengths are meters if `scale_known`, else units of the median distance of the first scene; in the modes
-    stereo and rgbd no motion has been measured then.
+    frame with texture. Lengths are meters if `scale_known`, else units of the median distance of the first scene; in
+    the modes stereo and rgbd no motion has been measured then.
 
     Attributes:
         stamp_ns: stamp of the frame, integer nanoseconds.

@@ -79,7 +79,9 @@ class VisualOdometry(Generic[FeaturesT]):
         self._last_state: TrackingState | None = None
         self._last_stamp_ns, self._last_pose = 0, np.eye(4)
         self._disparity_bias = NO_BIAS
-        self._checks, self._length_error = InputChecks(), LengthError()
+        # Lengths of a single camera have no unit of the calibration.
+        calibration_sigma = 0.0 if self._config.mode == "mono" else self._config.calibration_sigma
+        self._checks, self._length_error = InputChecks(), LengthError(calibration_sigma)
         self._competing_motions, self._ambiguous_direction = CompetingMotionMemory(), AmbiguousDirectionMemory()
         self._is_metric, self._front_end.pair_fits = False, True
 
@@ -102,6 +104,8 @@ class VisualOdometry(Generic[FeaturesT]):
             StampError: the stamp is not after that of the frame before.
         """
         check_frame(frame, self._last_frame, self._config.mode)
+        if self._last_frame is None:
+            self._tracker.start(frame.stamp_ns)
         self._last_frame = frame
         clock = StageClock()
         with clock("check"):
@@ -141,7 +145,7 @@ class VisualOdometry(Generic[FeaturesT]):
         self._recent.retain(lambda keyframe: self._revisits.posed(keyframe) is not None)
 
     def _skip_frame(self, frame: Frame, quality: ImageQuality, clock: StageClock) -> OdometryEstimate:
-        """Predict the pose of a frame without texture; before the first keyframe the camera is at the origin."""
+        """Predict the pose of a frame without texture: before the first keyframe at the origin, motion unknown."""
         reason = quality.fault(None) or LostReason.NO_TEXTURE
         tracked = self._tracker.predict_lost(frame.stamp_ns, Matches.empty(), reason, counts_as_lost=False)
         return self._estimate(frame, self._keyframe, Matches.empty(), tracked, False, clock)
@@ -307,16 +311,18 @@ class VisualOdometry(Generic[FeaturesT]):
         clock: StageClock,
         is_revisit: bool = False,
     ) -> OdometryEstimate:
-        """Compose the pose in odom, and put the estimate together; at the origin before the first keyframe."""
-        T_odom_camera, covariance = keyframe.in_odom(*tracked.pose) if keyframe else (np.eye(4), np.zeros((6, 6)))
+        """Compose the pose in odom, which is that of the first keyframe, and put the estimate together."""
+        T_odom_camera, covariance = keyframe.in_odom(*tracked.pose) if keyframe else tracked.pose
         if tracked.lost_reason is not LostReason.REPEATED:
             self._last_stamp_ns, self._last_pose, self._last_state = frame.stamp_ns, T_odom_camera, tracked.state
         T_odom_camera, covariance = self._correction.published(frame.stamp_ns, T_odom_camera, covariance)
         if keyframe and self._config.mode != "mono":
             self._is_metric |= len(keyframe.depths) >= self._config.min_inliers
         if keyframe:
-            distance = keyframe.median_depth(matches)
-            self._length_error.update(self._checks.length_sigma(frame, distance), T_odom_camera[:3, 3], distance)
+            affected = self._checks.affects_lengths
+            distance = keyframe.median_depth(matches) if affected else 1.0
+            sigma = self._checks.length_sigma(frame, distance) if affected else 0.0
+            self._length_error.update(sigma, T_odom_camera, distance)
         covariance = covariance + self._length_error.pose_covariance + COVARIANCE_FLOOR
         T, reference = tracked.T_keyframe_camera, keyframe if len(matches) else None
         twist = tracked.twist

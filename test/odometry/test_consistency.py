@@ -91,7 +91,8 @@ def simulate(world: Callable[..., Any], mode: Mode, kind: str) -> tuple[Errors, 
         rng = np.random.default_rng(seed)
         simulated = world(path, camera=CAMERA, depth_noise=0.02, depth_images=mode == "rgbd", rng=rng, **NOISE[kind])
         odometry: VisualOdometry[tuple[int, int]] = VisualOdometry(
-            simulated, OdometryConfig(mode=mode, subpixel_refinement=False, disparity_bias_px=0.0)
+            simulated,
+            OdometryConfig(mode=mode, subpixel_refinement=False, disparity_bias_px=0.0, calibration_sigma=0.0),
         )
         estimates = [odometry.process(frame) for frame in simulated.frames()]
         steps.append(step_error(estimates[-1], path[-2], path[-1], mode))

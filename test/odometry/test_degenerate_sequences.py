@@ -102,16 +102,22 @@ def test_repeated_texture_on_a_third_of_the_view(simulator: ModuleType, mode: st
     assert_follows_the_room(simulator.World(poses, repeated=0.35), mode)
 
 
-@pytest.mark.parametrize("mode", ["stereo", "rgbd"])
-def test_an_object_before_most_of_the_view_widens_the_covariance(simulator: ModuleType, mode: str) -> None:
-    """The images alone do not tell that it is not the world that moves; the covariance allows for both."""
-    board = simulator.Panel((-1.0, 0, -1.0), (1.3, 0, 0), (0, 1.6, 0), motion=np.array([0.05, 0, 0.1, 0, 0, 0]))
+@pytest.mark.parametrize(("mode", "half_size"), [("stereo", (1.3, 1.6)), ("rgbd", (1.3, 1.6)), ("stereo", (1.6, 1.6))])
+def test_an_object_before_most_of_the_view_widens_the_covariance(
+    simulator: ModuleType, mode: str, half_size: tuple[float, float]
+) -> None:
+    """The images alone do not tell that it is not the world that moves; the covariance allows for both.
+
+    The larger one has nine tenths of the true matches.
+    """
+    right, down = (half_size[0], 0, 0), (0, half_size[1], 0)
+    board = simulator.Panel((-1.0, 0, -1.0), right, down, motion=np.array([0.05, 0, 0.1, 0, 0, 0]))
     poses = path(4, (0.03, 0.0, 0.1, 0.0, 0.01, 0.0), (-1.0, 0.3, -4.0))
     world = simulator.World(poses, panels=[*simulator.room((8, 5, 12)), board])
     for index, estimate in enumerate(run(world, mode)[1:], 1):
         error = estimate.T_odom_camera[:3, 3] - (se3.inverse(poses[0]) @ poses[index])[:3, 3]
         assert np.linalg.norm(error) > 0.05
-        assert error @ np.linalg.inv(estimate.pose_covariance[:3, :3]) @ error < 16  # four standard deviations
+        assert error @ np.linalg.inv(estimate.pose_covariance[:3, :3]) @ error < 4  # two standard deviations
         assert Degeneracy.COMPETING_MOTION in estimate.degeneracies
 
 

@@ -127,6 +127,21 @@ def test_the_covariance_of_a_prediction_covers_what_the_camera_did(
         assert error @ np.linalg.solve(estimate.pose_covariance, error) < 22.5  # 99.9 % of six degrees of freedom
 
 
+@pytest.mark.parametrize("standing", [0, 1, 4])
+def test_a_camera_that_has_not_moved_yet_may_be_anywhere_while_lost(
+    make_world: MakeWorld, curve: Curve, standing: int
+) -> None:
+    """It drives off in the dark: at once, after the first frame, or after it stood."""
+    still = curve(1)[:1] * standing
+    poses = still + [(still or curve(1))[-1] @ se3.exp(np.array([0, 0, 1.0 * k, 0, 0, 0])) for k in range(1, 9)]
+    world = make_world(poses, depth_images=False, size=(40.0, 30.0, 60.0))
+    estimates = run(world, spoilt(world, np.zeros_like, *range(standing, len(poses))))
+    assert states(estimates)[standing:] == 8 * "L"
+    for driven, estimate in enumerate(estimates[max(standing, 1) :], 1):
+        sigma = np.sqrt(estimate.pose_covariance[2, 2])
+        assert driven / 3 < sigma < 5 * driven
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_the_first_frame_that_shows_something_is_the_origin(make_world: MakeWorld, curve: Curve, mode: Mode) -> None:
     world = make_world(curve(8))

@@ -30,12 +30,17 @@ _FORGETTING = 0.98
 
 
 class FixedPattern:
-    """Counts, for each image cell, the matches predicted to move, and those of them without image motion."""
+    """Counts, for each image cell, the matches predicted to move, and those of them without image motion.
+
+    Attributes:
+        share: of fixed cells among those with sufficient predicted motion; 0 if there are few.
+    """
 
     def __init__(self) -> None:
         """Start without motions."""
         self._size = (0, 0)
         self._predicted, self._fixed = np.zeros(0), np.zeros(0)
+        self.share = 0.0
 
     def add_motion(
         self, camera: Camera, matches: Matches, normalized: NormalizedMatches, motion: RelativePoseEstimate
@@ -49,13 +54,13 @@ class FixedPattern:
         size = max(len(self._predicted), int(matches.cell_a.max(initial=-1)) + 1)
         self._predicted = _accumulated(self._predicted, matches.cell_a[predicted], size)
         self._fixed = _accumulated(self._fixed, matches.cell_a[fixed], size)
+        self.share = self._measured_share()
 
-    @property
-    def share(self) -> float:
-        """Share of fixed cells among those with sufficient predicted motion; 0 if there are few."""
+    def _measured_share(self) -> float:
         is_significant = self._predicted >= _MIN_COUNT
         fixed = is_significant & (self._fixed >= _MIN_COUNT) & (self._fixed > _MIN_CELL_SHARE * self._predicted)
-        return float(fixed.sum() / is_significant.sum()) if fixed.sum() >= _MIN_CELLS else 0.0
+        count = np.count_nonzero(fixed)
+        return count / np.count_nonzero(is_significant) if count >= _MIN_CELLS else 0.0
 
     @property
     def warning(self) -> InputWarning | None:
@@ -73,7 +78,7 @@ class FixedPattern:
 def _expected_motion(normalized: NormalizedMatches, motion: RelativePoseEstimate) -> Array:
     """Return the (N,) squared predicted motions of normalized points, by depth and motion or rotation alone."""
     T, a = motion.T_keyframe_camera, normalized.columns_a
-    x, y, z = transfer(a, np.nan_to_num(normalized.inverse_depth), T)
+    x, y, z = transfer(a, np.where(normalized.has_depth, normalized.inverse_depth, 0.0), T)
     z = np.maximum(z, 1e-3)
     return np.asarray((x / z - a[0]) ** 2 + (y / z - a[1]) ** 2)
 

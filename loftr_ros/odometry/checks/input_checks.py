@@ -16,6 +16,7 @@ from loftr_ros.odometry.checks.repeated_images import RepeatedImages
 from loftr_ros.odometry.checks.row_check import RowCheck
 from loftr_ros.odometry.checks.stationary_matches import StationaryMatches
 from loftr_ros.odometry.checks.stereo.disparity_check import DisparityCheck
+from loftr_ros.odometry.checks.stereo.hidden_scene import HiddenScene
 from loftr_ros.odometry.checks.stereo.stereo_check import StereoCheck
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.images.frame import Frame
@@ -23,14 +24,16 @@ from loftr_ros.odometry.mapping.keyframe import Keyframe
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.states import TrackingState
 
-# Number of frames and motions after which accumulating checks run on every third only, in turns, to bound the cost:
+# Number of frames and motions after which accumulating checks run on every eighth only, in turns, to bound the cost:
 # faults are detected at once at the start, and within seconds later.
-_DENSE_COUNT, _CADENCE = 12, 3
+_DENSE_COUNT, _CADENCE = 6, 8
 # Relative standard deviation of lengths with unregistered depth: 30 % too short with depth of another camera
 # (corridor), 25 % too long with a wrong distortion.
 _UNREGISTERED_SIGMA = 0.3
 # ... and with delayed depth: up to 6 % too short for up to 3 frames (corridor).
 _DELAYED_SIGMA = 0.05
+# ... and of the motion of an object that fills the view.
+_OBJECT_SIGMA = 1.0
 
 
 class InputChecks:
@@ -45,7 +48,7 @@ class InputChecks:
         self.repeated = RepeatedImages()
         self._rows = RowCheck()
         self._fixed_pattern, self._stationary_matches = FixedPattern(), StationaryMatches()
-        self._stereo, self._disparity = StereoCheck(), DisparityCheck()
+        self._stereo, self._disparity, self._hidden_scene = StereoCheck(), DisparityCheck(), HiddenScene()
         self._depth_unit, self._repeated_depth = DepthUnitCheck(), RepeatedDepth()
         self._registration, self._depth_delay = RegistrationCheck(), DepthDelay()
         self._lens = LensCheck()
@@ -59,7 +62,7 @@ class InputChecks:
         self._frames += 1
         if _is_due(self._frames, 0):
             self._rows.add_frame(frame.image)
-        if frame.depth is not None and _is_due(self._frames, 1):
+        if frame.depth is not None and _is_due(self._frames, 3):
             self._depth_unit.add_depth(frame.depth)
 
     def add_pair(self, frame: Frame, matches: Matches) -> None:
@@ -70,6 +73,7 @@ class InputChecks:
             matches: left to right, refined, outliers included.
         """
         self._stereo.add_pair(frame, matches)
+        self._hidden_scene.add_pair(frame, matches)
 
     @property
     def pair_gives_depth(self) -> bool:
@@ -100,6 +104,8 @@ class InputChecks:
         self._stationary_matches.add_motion()
         if self._stereo.has_pairs and _is_due(self._motions, 1):
             self._disparity.add_motion(keyframe, frame, normalized, motion)
+        if _is_due(self._motions, 2):
+            self._hidden_scene.add_motion(keyframe, frame, matches, normalized, motion)
         self._lens.add_motion(normalized, frame.camera, motion)
         if keyframe.frame.depth is not None:
             self._registration.add_motion(
@@ -111,6 +117,12 @@ class InputChecks:
         """Add a frame without image motion, and its matches."""
         self._stationary_matches.add_stationary(frame, matches)
 
+    @property
+    def affects_lengths(self) -> bool:
+        """Whether any fault detected so far biases lengths; if not, `length_sigma` is 0."""
+        of_motion = self._lens.length_sigma or self._registration.warning or self._depth_delay.warning
+        return bool(of_motion or self._stereo.misalignment_px or self._disparity.offset_px)
+
     def length_sigma(self, frame: Frame, distance: float) -> float:
         """Return the relative standard deviation of all lengths from the faults detected so far.
 
@@ -120,6 +132,7 @@ class InputChecks:
         """
         sigma = max(self._lens.length_sigma, _UNREGISTERED_SIGMA if self._registration.warning else 0.0)
         sigma = max(sigma, _DELAYED_SIGMA if self._depth_delay.warning else 0.0)
+        sigma = max(sigma, _OBJECT_SIGMA if self._hidden_scene.is_present else 0.0)
         if frame.rig is None:
             return sigma
         # A calibration error across the epipolar lines is likely as large along them.
@@ -137,6 +150,7 @@ class InputChecks:
             self._depth_unit.warning,
             self._repeated_depth.warning or self._depth_delay.warning,
             self._registration.warning,
+            self._hidden_scene.warning,
             self._lens.warning,
         )
         return tuple(warning for warning in found if warning is not None)

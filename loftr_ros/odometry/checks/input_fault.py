@@ -24,6 +24,7 @@ class InputFault(Enum):
     DEPTH_UNIT = "depth unit"
     DEPTH_REGISTRATION = "depth registration"
     DEPTH_TIMES = "depth image of another time"
+    MOVING_OBJECT = "moving object"
     FOCAL_LENGTH = "focal length"
     DISTORTION = "distortion"
 

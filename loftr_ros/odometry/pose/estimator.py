@@ -66,14 +66,15 @@ class RelativePoseEstimate:
         """(6, 6) covariance given that the inliers are of the static scene and not of a moving object."""
         return self.covariance - self.competing_covariance
 
-    def with_competing_motion(self, covariance: Array) -> RelativePoseEstimate:
-        """Return the estimate with at least this (6, 6) `competing_covariance`, marked COMPETING_MOTION."""
+    def with_competing_motion(self, covariance: Array, is_marked: bool = True) -> RelativePoseEstimate:
+        """Return the estimate with at least this (6, 6) `competing_covariance`, if `is_marked` as COMPETING_MOTION."""
         larger = max(covariance, self.competing_covariance, key=np.trace)
+        names = (*self.degeneracies, Degeneracy.COMPETING_MOTION) if is_marked else self.degeneracies
         return replace(
             self,
             covariance=self.own_covariance + larger,
             competing_covariance=larger,
-            degeneracies=tuple(dict.fromkeys((*self.degeneracies, Degeneracy.COMPETING_MOTION))),
+            degeneracies=tuple(dict.fromkeys(names)),
         )
 
     def with_scale_sigma(self, sigma: float) -> RelativePoseEstimate:

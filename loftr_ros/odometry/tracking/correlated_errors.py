@@ -2,7 +2,8 @@
 
 A moving object that is tracked in place of the static scene biases the velocity of frame after frame. Adding the
 covariances of steps assumes independent errors, but a constant velocity error since time zero has a position variance
-rate * t². So the step from a keyframe at t_k to t adds rate * (t² - t_k²), not rate * (t - t_k)².
+rate * t². So the step from a keyframe at t_k to t adds rate * (t² - t_k²), not rate * (t - t_k)². Once such an object
+fills the view, no other motion competes; so the error continues as long as one homography fits all inliers.
 
 If the first motion of a single camera from a keyframe has an ambiguous direction, the depths of the keyframe are
 triangulated along it, and later motions measured with these depths have the same error.
@@ -15,8 +16,9 @@ from dataclasses import replace
 import numpy as np
 
 from loftr_ros.arrays import Array
-from loftr_ros.odometry.pose.degeneracy import mixture_covariance
+from loftr_ros.odometry.pose.degeneracy import difference_covariance
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
+from loftr_ros.odometry.pose.two_view import TwoViewGeometry
 from loftr_ros.odometry.states import Degeneracy
 
 # Seconds without a competing motion after which the next one starts a new error, and seconds for which the covariance
@@ -34,7 +36,7 @@ class CompetingMotionMemory:
 
     def __init__(self) -> None:
         """Start without a velocity error."""
-        self._onset_ns = self._last_ns = self._until_ns = -1
+        self._onset_ns = self._last_ns = self._until_ns = self._keyframe_ns = -1
         self._rate = np.zeros((6, 6))  # variance per squared second
 
     def add_sudden_motion(
@@ -50,7 +52,7 @@ class CompetingMotionMemory:
         """
         self._update_onset(previous_ns, stamp_ns)
         self._until_ns = stamp_ns + round(1e9 * _SUDDEN_MEMORY_S)
-        jump = mixture_covariance(motion.T_keyframe_camera, T_predicted, 0.5)
+        jump = difference_covariance(motion.T_keyframe_camera, T_predicted)
         self._rate = jump / (1e-9 * (stamp_ns - previous_ns)) ** 2
 
     def inflated(
@@ -64,14 +66,25 @@ class CompetingMotionMemory:
             previous_ns: stamp of the last measured pose, nanoseconds.
             stamp_ns: of this frame, nanoseconds.
         """
+        is_marked = True
         if motion.competing_covariance.any():
             self._update_onset(previous_ns, stamp_ns)
+            self._keyframe_ns = keyframe_ns
             rate = motion.competing_covariance / (1e-9 * (stamp_ns - keyframe_ns)) ** 2
             self._rate = max(rate, self._rate, key=np.trace) if stamp_ns <= self._until_ns else rate
+        elif self._is_hidden(motion, previous_ns):
+            self._last_ns = stamp_ns
         elif stamp_ns > self._until_ns:
-            return motion
+            if keyframe_ns != self._keyframe_ns:
+                return motion
+            is_marked = False  # the pose of a keyframe whose earlier frames had a competing motion is no more certain
         age, keyframe_age = (1e-9 * max(time_ns - self._onset_ns, 0) for time_ns in (stamp_ns, keyframe_ns))
-        return motion.with_competing_motion(self._rate * (age**2 - keyframe_age**2))
+        return motion.with_competing_motion(self._rate * (age**2 - keyframe_age**2), is_marked)
+
+    def _is_hidden(self, motion: RelativePoseEstimate, previous_ns: int) -> bool:
+        """Return whether an object may fill the view since the last competing motion: one homography fits."""
+        is_recent = self._last_ns >= 0 and previous_ns - self._last_ns <= 1e9 * _MEMORY_S
+        return is_recent and motion.geometry is not TwoViewGeometry.GENERAL
 
     def _update_onset(self, previous_ns: int, stamp_ns: int) -> None:
         if self._onset_ns < 0 or (stamp_ns - self._last_ns > 1e9 * _MEMORY_S and stamp_ns > self._until_ns):

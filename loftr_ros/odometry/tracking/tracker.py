@@ -56,7 +56,7 @@ class Tracker:
         self._has_translated = False
         self._speed: float | None = None  # of the last translation of known length, units/s
         self._length_ns = -np.inf  # stamp of the last translation of known length
-        self._top_speed = 0.0  # largest recent speed, units/s
+        self._top_speed = self._fastest = 0.0  # largest recent speed, and largest of all, units/s
         first = TrackedPose(
             state=TrackingState.INITIALIZING,
             T_keyframe_camera=np.eye(4),
@@ -70,6 +70,11 @@ class Tracker:
         self._is_predicting = self._was_measured = False
         self.unit_m: float | None = None if config.mode == "mono" else 1.0
         self.lost_frames = 0
+
+    def start(self, stamp_ns: int) -> None:
+        """Start at the origin at the first frame, from which on the motion is unknown if it has no texture."""
+        model = replace(self._reference.model, stamp_ns=stamp_ns)
+        self._reference = replace(self._reference, stamp_ns=stamp_ns, model=model)
 
     def reconfigure(self, config: OdometryConfig) -> None:
         """Apply changed settings from the next frame on."""
@@ -175,6 +180,7 @@ class Tracker:
         if motion.observable is ObservableDof.FULL:
             self._speed = float(np.linalg.norm(tracked.twist[:3]))
             self._top_speed = max(self._speed, self._top_speed * float(np.exp(-seconds / _TOP_SPEED_DECAY_S)))
+            self._fastest = max(self._speed, self._fastest)
         return self._set_measured(stamp_ns, tracked, matches)
 
     def is_sudden(self, stamp_ns: int, motion: RelativePoseEstimate | None) -> bool:
@@ -217,9 +223,11 @@ class Tracker:
         """
         self._is_predicting = True
         self.lost_frames += counts_as_lost
-        if self._config.mode != "mono" and not self._was_measured:
-            model = replace(self._reference.model, covariance=_INITIAL_COVARIANCE_IF_LOST)
-            self._reference = replace(self._reference, model=model)
+        # A camera that stood, however long, may start to move while it is lost.
+        model = replace(self._reference.model, top_speed=max(self._fastest, self._reference.model.top_speed))
+        if self._config.mode != "mono" and self._fastest == 0:
+            model = replace(model, covariance=_INITIAL_COVARIANCE_IF_LOST)
+        self._reference = replace(self._reference, model=model)
         return replace(self.predicted(stamp_ns), inliers=np.zeros(len(matches), bool), lost_reason=reason)
 
     def switch_keyframe(self, stamp_ns: int, tracked: TrackedPose) -> None:

@@ -189,6 +189,7 @@ class VoParameters:
     subpixel_max_shift_px: float = same_as(OdometryConfig, "subpixel_max_shift_px")
     match_noise_px: float = same_as(OdometryConfig, "match_noise_px")
     disparity_bias_px: float = same_as(OdometryConfig, "disparity_bias_px")
+    calibration_sigma: float = same_as(OdometryConfig, "calibration_sigma")
     stationary_px: float = same_as(OdometryConfig, "stationary_px")
     min_parallax_px: float = same_as(OdometryConfig, "min_parallax_px")
     keyframe_parallax_px: float = same_as(OdometryConfig, "keyframe_parallax_px")

@@ -1,4 +1,7 @@
-"""The covariance of an ambiguous direction lasts while the depths triangulated along it are used."""
+"""The covariance of an ambiguous direction lasts while the depths triangulated along it are used.
+
+That of a competing motion lasts while an object may fill the view.
+"""
 
 from dataclasses import replace
 
@@ -11,7 +14,7 @@ from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry
 from loftr_ros.odometry.states import Degeneracy
-from loftr_ros.odometry.tracking.correlated_errors import AmbiguousDirectionMemory
+from loftr_ros.odometry.tracking.correlated_errors import AmbiguousDirectionMemory, CompetingMotionMemory
 
 FIRST_NS, NEXT_NS, THIRD_NS = 0, 10, 20  # stamps of keyframes
 
@@ -63,3 +66,25 @@ def test_the_inflation_is_at_least_half_a_radian() -> None:
     memory = AmbiguousDirectionMemory()
     memory.inflated(ambiguous(0.1, 0.001), FIRST_NS)
     assert np.sqrt(memory.inflated(motion(0.2), FIRST_NS).covariance[0, 0]) == pytest.approx(0.1, rel=0.01)
+
+
+def test_a_velocity_error_lasts_while_an_object_fills_the_view() -> None:
+    """A competing motion in the first frame only; later keyframes show one plane, the last one a scene."""
+    memory, second = CompetingMotionMemory(), 10**9
+    competing = motion(1.0).with_competing_motion(np.diag([0, 0, 4.0, 0, 0, 0]))
+    assert memory.inflated(competing, 0, 0, second).competing_covariance[2, 2] == pytest.approx(4.0)
+    plane = replace(motion(1.0), geometry=TwoViewGeometry.PLANAR)
+    for start in (1, 2, 3):
+        later = memory.inflated(plane, start * second, start * second, (start + 1) * second)
+        assert later.competing_covariance[2, 2] == pytest.approx(4.0 * ((start + 1) ** 2 - start**2))
+        assert later.degeneracies == (Degeneracy.COMPETING_MOTION,)
+    scene = motion(1.0)
+    assert memory.inflated(scene, 4 * second, 4 * second, 5 * second) is scene
+
+
+def test_the_pose_in_a_keyframe_with_a_competing_motion_stays_uncertain() -> None:
+    memory, second = CompetingMotionMemory(), 10**9
+    memory.inflated(motion(1.0).with_competing_motion(np.diag([0, 0, 4.0, 0, 0, 0])), 0, 0, second)
+    later = memory.inflated(motion(2.0), 0, second, 2 * second)
+    assert later.covariance[2, 2] == pytest.approx(16.0, rel=1e-3)
+    assert later.degeneracies == ()

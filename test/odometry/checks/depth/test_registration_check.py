@@ -84,6 +84,17 @@ def test_unregistered_depth(simulator: ModuleType, change: Callable[[Depth], Dep
     assert cause in found[InputFault.DEPTH_REGISTRATION]
 
 
+def test_distances_along_the_rays(simulator: ModuleType) -> None:
+    """Simulators write both depth along the optical axis and distance from the camera."""
+    frames = frames_of_the_room(simulator)
+    height, width = frames[0].image.shape
+    pixels = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).reshape(-1, 2)
+    rays = np.column_stack([frames[0].camera.normalize(pixels), np.ones(len(pixels))])
+    length = np.linalg.norm(rays, axis=1).reshape(height, width).astype(np.float32)
+    found = warnings_of(furnished(simulator), frames, lambda depth: depth * length)
+    assert "distances from the camera" in found[InputFault.DEPTH_REGISTRATION]
+
+
 def test_registered_depth(simulator: ModuleType) -> None:
     assert warnings_of(furnished(simulator), frames_of_the_room(simulator)) == {}
     noisy = furnished(simulator, noise=0.03)
