@@ -32,6 +32,8 @@ _DENSE_COUNT, _CADENCE = 12, 3
 _UNREGISTERED_SIGMA = 0.3
 # ... and with delayed depth: up to 6 % too short for up to 3 frames (corridor).
 _DELAYED_SIGMA = 0.05
+# ... and with a pattern fixed to the camera: 3 % too long with a hood over 30 % of both images of a pair (KITTI 06).
+_FIXED_SIGMA = 0.03
 # ... and of the motion of an object that fills the view.
 _OBJECT_SIGMA = 1.0
 
@@ -126,6 +128,7 @@ class InputChecks:
         """
         sigma = max(self._lens.length_sigma, _UNREGISTERED_SIGMA if self._registration.warning else 0.0)
         sigma = max(sigma, _DELAYED_SIGMA if self._depth_delay.warning else 0.0)
+        sigma = max(sigma, _FIXED_SIGMA if self._fixed_pattern.warning else 0.0)
         sigma = max(sigma, _OBJECT_SIGMA if self._hidden_scene.is_present else 0.0)
         if frame.rig is None:
             return sigma
