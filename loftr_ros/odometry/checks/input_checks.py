@@ -126,7 +126,8 @@ class InputChecks:
             frame: with the stereo rig.
             distance: median distance of its points, meters.
         """
-        sigma = max(self._lens.length_sigma, _UNREGISTERED_SIGMA if self._registration.warning else 0.0)
+        sigma = max(self._lens.length_sigma, self._registration.length_sigma)
+        sigma = max(sigma, _UNREGISTERED_SIGMA if self._registration.warning else 0.0)
         sigma = max(sigma, _DELAYED_SIGMA if self._depth_delay.warning else 0.0)
         sigma = max(sigma, _FIXED_SIGMA if self._fixed_pattern.warning else 0.0)
         sigma = max(sigma, _OBJECT_SIGMA if self._hidden_scene.is_present else 0.0)

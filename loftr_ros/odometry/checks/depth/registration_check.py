@@ -43,6 +43,10 @@ _ITERATIONS = 4
 # margin of 20 %. Depth of another camera (1.12 or 1.3 times the focal length), mirrored, upside down, shifted by 40 px,
 # constant or inverted: cost >= 2.6, plane / depth <= 0.85, plane / both <= 1.2.
 _MIN_COST, _MIN_GAIN, _MIN_AFFINE_GAIN, _FLIPPED_COST_RATIO, _MAX_COST = 2.3, 1.1, 1.4, 0.6, 4.2
+# Cost per point above which depth and motion disagree by more than their errors, and number of motions for that: such a
+# disagreement is common to all points in part, so it inflates the covariance without a warning. Corridor up to 1.1,
+# kitchen (whose images are not registered) 2.0 to 3.2, a focal length or depth images scaled by 1.15: 1.9 to 2.6.
+_MAX_NOISE_COST, _MIN_DOUBT_MOTIONS = 1.3, 2
 # Hysteresis: factor by which the limits must be met again to end a warning.
 _HYSTERESIS = 1.15
 _FLIPS = (("", 1, 1), ("mirrored", -1, 1), ("upside down", 1, -1), ("turned by 180 degrees", -1, -1))
@@ -85,6 +89,14 @@ class RegistrationCheck:
         if costs is not None:
             self._costs.append(costs)
             self.warning = self._evaluate()
+
+    @property
+    def length_sigma(self) -> float:
+        """Relative standard deviation of all lengths from the disagreement of depth and motion; 0 within the errors."""
+        if len(self._costs) < _MIN_DOUBT_MOTIONS:
+            return 0.0
+        count, _, _, _, cost, *_ = np.maximum(np.sum(self._costs, axis=0), 1e-9).tolist()
+        return DEPTH_SIGMA * float(np.sqrt(cost / count - 1.0)) if cost > _MAX_NOISE_COST * count else 0.0
 
     def _evaluate(self) -> InputWarning | None:
         if len(self._costs) < _MIN_MOTIONS:
