@@ -49,7 +49,7 @@ class LensCheck:
 
     Attributes:
         warning: of a wrong calibration; None without a fault.
-        length_sigma: relative standard deviation of all lengths, from a significant deviation of the calibration; else 0.
+        length_sigma: relative standard deviation of all lengths if the calibration deviates significantly; else 0.
     """
 
     def __init__(self) -> None:

@@ -43,10 +43,11 @@ _ITERATIONS = 4
 # margin of 20 %. Depth of another camera (1.12 or 1.3 times the focal length), mirrored, upside down, shifted by 40 px,
 # constant or inverted: cost >= 2.6, plane / depth <= 0.85, plane / both <= 1.2.
 _MIN_COST, _MIN_GAIN, _MIN_AFFINE_GAIN, _FLIPPED_COST_RATIO, _MAX_COST = 2.3, 1.1, 1.4, 0.6, 4.2
-# Cost per point above which depth and motion disagree by more than their errors, and number of motions for that: such a
-# disagreement is common to all points in part, so it inflates the covariance without a warning. Corridor up to 1.1,
-# kitchen (whose images are not registered) 2.0 to 3.2, a focal length or depth images scaled by 1.15: 1.9 to 2.6.
-_MAX_NOISE_COST, _MIN_DOUBT_MOTIONS = 1.3, 2
+# Cost per point within the errors of depth and motion, relative standard deviation of lengths per cost above it, and
+# number of motions for that: a disagreement is common to all points in part, so it inflates the covariance without a
+# warning, too. Depth images enlarged by 0.85 to 1.12 in a simulated room cost 0.7 to 3.1, with an error of 1.7 to 6.7 %
+# of the length; the corridor costs 0.4 to 1.1, with 0.2 to 0.8 %, the kitchen, whose images are not registered, 2 to 3.
+_NOISE_COST, _SIGMA_PER_COST, _MIN_DOUBT_MOTIONS = 0.6, 0.04, 2
 # Hysteresis: factor by which the limits must be met again to end a warning.
 _HYSTERESIS = 1.15
 _FLIPS = (("", 1, 1), ("mirrored", -1, 1), ("upside down", 1, -1), ("turned by 180 degrees", -1, -1))
@@ -96,7 +97,7 @@ class RegistrationCheck:
         if len(self._costs) < _MIN_DOUBT_MOTIONS:
             return 0.0
         count, _, _, _, cost, *_ = np.maximum(np.sum(self._costs, axis=0), 1e-9).tolist()
-        return DEPTH_SIGMA * float(np.sqrt(cost / count - 1.0)) if cost > _MAX_NOISE_COST * count else 0.0
+        return _SIGMA_PER_COST * max(cost / count - _NOISE_COST, 0.0)
 
     def _evaluate(self) -> InputWarning | None:
         if len(self._costs) < _MIN_MOTIONS:
