@@ -22,7 +22,9 @@ from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.mapping.keyframe import Keyframe
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
+from loftr_ros.odometry.pose.two_view import TwoViewGeometry
 from loftr_ros.odometry.states import TrackingState
+from loftr_ros.odometry.tracking.tracked_pose import TrackedPose
 
 # Number of frames and motions after which accumulating checks run on every third only, in turns, to bound the cost:
 # faults are detected at once at the start, and within seconds later.
@@ -107,7 +109,10 @@ class InputChecks:
         if self._stereo.has_pairs and _is_due(self._motions, 1):
             self._disparity.add_motion(keyframe, frame, normalized, motion)
         if _is_due(self._motions, 2):
-            self._hidden_scene.add_motion(keyframe, frame, matches, normalized, motion)
+            is_general = motion.geometry is TwoViewGeometry.GENERAL
+            self._hidden_scene.add_motion(
+                keyframe, frame, matches, motion.T_keyframe_camera, motion.inliers, is_general
+            )
         self._lens.add_motion(normalized, frame.camera, motion)
         if keyframe.frame.depth is not None:
             self._registration.add_motion(
@@ -115,9 +120,12 @@ class InputChecks:
             )
             self._depth_delay.add_motion(keyframe, matches, normalized, motion)
 
-    def add_stationary(self, frame: Frame, matches: Matches) -> None:
-        """Add a frame without image motion, and its matches."""
+    def add_stationary(self, keyframe: Keyframe[Any], frame: Frame, matches: Matches, tracked: TrackedPose) -> None:
+        """Add a frame without image motion, its matches against the keyframe, and the pose that is held."""
         self._stationary_matches.add_stationary(frame, matches)
+        if _is_due(self._frames, 2):
+            T, inliers = tracked.T_keyframe_camera, tracked.inliers
+            self._hidden_scene.add_motion(keyframe, frame, matches, T, inliers, is_general=False)
 
     def length_sigma(self, frame: Frame, distance: float) -> float:
         """Return the relative standard deviation of all lengths from the faults detected so far.
