@@ -18,6 +18,7 @@ REQUIREMENTS = [
     "pillow>=9.1",
     "PyYAML>=5.4",
     "rich>=11.2",
+    "rosbags>=0.11",
     "rosbags-image>=0.10",
     "safetensors>=0.4",
     "scipy>=1.8",
@@ -63,7 +64,11 @@ setup(
     maintainer="loftr_ros maintainers",
     python_requires=">=3.10",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
-    package_data={NAME: ["py.typed"], f"{NAME}.loftr.weights": ["*.safetensors", "*.md"]},
+    package_data={
+        NAME: ["py.typed"],
+        f"{NAME}.loftr.weights": ["*.safetensors", "*.md"],
+        f"{NAME}.reports.page": ["assets/*"],
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),

@@ -23,11 +23,11 @@ import torch
 
 from loftr_ros.commands.arguments import positive
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.interruption import Interruption
 from loftr_ros.loftr.network.model import LoFTR
 from loftr_ros.loftr.runtime.device import find_device
 from loftr_ros.loftr.weights.checkpoints import load_model
 from loftr_ros.training.config import TrainingConfig
-from loftr_ros.training.interruption import Interruption
 from loftr_ros.training.loop import Trainer
 from loftr_ros.training.state import replace_file
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,12 +71,16 @@ def sift() -> DescriptorMatcher:
     return DescriptorMatcher(cv2.SIFT.create(FEATURES), cv2.NORM_L2)
 
 
-def matching_methods(loftr: Matcher[Any], checkpoint: str) -> tuple[MatchingMethod, ...]:
-    """Return all methods, in the order of the table."""
+def matching_methods(
+    loftr: Matcher[Any], checkpoint: str, learned: Iterable[tuple[str, Matcher[Any]]] = ()
+) -> tuple[MatchingMethod, ...]:
+    """Return all methods, in the order of the table; `learned` are other learned matchers with their names."""
+    others = (MatchingMethod(matcher, (Variant(f"{name}, refined", refined=True),)) for name, matcher in learned)
     return (
         MatchingMethod(
             loftr, (Variant(f"LoFTR {checkpoint}, refined", refined=True), Variant(f"LoFTR {checkpoint}, raw"))
         ),
+        *others,
         MatchingMethod(orb(), (Variant(f"ORB {FEATURES}"),)),
         MatchingMethod(
             sift(), (Variant(f"SIFT {FEATURES}"), Variant(f"SIFT {FEATURES}, OpenCV pipeline", opencv=True))

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Accuracy of LoFTR matches against ORB and SIFT: relative pose and homography on recorded image pairs.
+"""Accuracy of LoFTR matches against ORB, SIFT and other learned matchers: relative pose and homography.
 
-All methods share RANSAC and refinement, in one run. LOFTR_ROS_DATA names the data folder.
+The image pairs are recorded. All methods share RANSAC and refinement, in one run. LOFTR_ROS_DATA names the data folder.
 
     python bench/matching.py                                   everything
     python bench/matching.py --sequences corridor --every 8    a quick look
+    python bench/matching.py --peers xfeat xfeat-lighterglue   with other learned matchers
     python bench/matching.py --output docs/benchmarks.md       and update the tables there
 """
 
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import program
 from data import BenchError
+from learned_matchers import LEARNED_MATCHERS
 from matchers import matching_methods
 from measure import measure
 from pair_set_report import PairSetReport
@@ -62,6 +64,13 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--every", type=positive_int, default=1, metavar="N", help="use one of N pairs, for a quick look"
     )
+    parser.add_argument(
+        "--peers",
+        nargs="+",
+        choices=LEARNED_MATCHERS,
+        default=(),
+        help="other learned matchers, from kornia, which downloads their weights (default: none)",
+    )
     program.add_matcher_arguments(parser)
     program.add_output_argument(parser)
     return parser.parse_args(argv)
@@ -71,7 +80,10 @@ def _run(args: argparse.Namespace, command: str) -> Report:
     program.set_threads(args.threads)
     pair_sets = _pair_sets(args)
     loftr = load_matcher(args.checkpoint, args.device)
-    methods = matching_methods(loftr, Path(args.checkpoint).stem)
+    learned = [LEARNED_MATCHERS[name] for name in args.peers]
+    methods = matching_methods(
+        loftr, Path(args.checkpoint).stem, [(title, make(loftr.device)) for title, make in learned]
+    )
     facts = network_machine(loftr.device, loftr.model.dtype)
     console = program.table_console()
     for name, value in facts.items():

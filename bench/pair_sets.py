@@ -20,7 +20,7 @@ from loftr_ros.evaluation.trajectory import Trajectory
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.sequences.formats import open_sequence
-from loftr_ros.sequences.images import read_gray
+from loftr_ros.sequences.images import StoredImage, read_gray
 
 SCANNET_SIZE = (640, 480)  # size used in the literature; the images have 1296 x 968
 
@@ -29,8 +29,8 @@ SCANNET_SIZE = (640, 480)  # size used in the literature; the images have 1296 x
 class Pair:
     """Two image files and the task to solve with their matches."""
 
-    image_a: Path
-    image_b: Path
+    image_a: StoredImage
+    image_b: StoredImage
     task: Task
 
 
@@ -48,7 +48,7 @@ class PairSet:
     pairs: tuple[Pair, ...]
     size: tuple[int, int] | None = None
 
-    def read(self, path: Path) -> NDArray[np.uint8]:
+    def read(self, path: StoredImage) -> NDArray[np.uint8]:
         """Read an image, (H, W) gray, at the size of the set."""
         image = read_gray(path)
         return image if self.size is None else np.asarray(cv2.resize(image, self.size, interpolation=cv2.INTER_AREA))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from data import BenchError
 from image_pairs import shifted_pair
+from learned_matchers import LEARNED_MATCHERS
 from matchers import FEATURES, orb, sift
 from numpy.typing import NDArray
+from packages import package
 from torch import Tensor
 
 from loftr_ros.loftr.network.config import preset
@@ -121,7 +121,7 @@ def _published(device: torch.device, precision: Precision = "auto") -> Matcher[A
 
 
 def _kornia(device: torch.device, autocast: bool = False) -> Matcher[Any]:
-    loftr = _package("kornia.feature").LoFTR(pretrained=None)
+    loftr = package("kornia.feature").LoFTR(pretrained=None)
     loftr.load_state_dict(random_loftr().state_dict())
     loftr.eval().to(device)
 
@@ -135,7 +135,7 @@ def _kornia(device: torch.device, autocast: bool = False) -> Matcher[Any]:
 
 
 def _efficient_loftr(device: torch.device, autocast: bool = False) -> Matcher[Any]:
-    transformers = _package("transformers")
+    transformers = package("transformers")
     torch.manual_seed(0)
     # Random weights give low confidences: a threshold of 0 keeps the load of the later stages realistic.
     config = transformers.EfficientLoFTRConfig(coarse_matching_threshold=0.0)
@@ -165,13 +165,6 @@ def _matches(points_a: Tensor, points_b: Tensor, confidence: Tensor) -> Matches:
     return Matches(a, b, scores, np.arange(len(a)))
 
 
-def _package(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise BenchError(f"{name.partition('.')[0]} is not installed: pip install 'loftr_ros[dev,bench]'.") from error
-
-
 REFERENCE = "kornia"
 RUNNERS = {
     "compact": Runner("LoFTR compact", _compact),
@@ -186,6 +179,7 @@ RUNNERS = {
     "efficientloftr-autocast": Runner(
         "EfficientLoFTR, autocast", lambda device: _efficient_loftr(device, True), ("cuda",)
     ),
+    **{name: Runner(*LEARNED_MATCHERS[name]) for name in ("xfeat", "xfeat-dense")},
     "sift": Runner(f"SIFT {FEATURES}", lambda _: sift(), ("cpu",)),
     "orb": Runner(f"ORB {FEATURES}", lambda _: orb(), ("cpu",)),
 }

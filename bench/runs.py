@@ -43,8 +43,10 @@ class Run:
     engine_ms: float
 
 
-def run_odometry(benchmark: BenchmarkSequence, stride: int, method: Method, advance: Callable[[], None]) -> Run:
-    """Run a method over a sequence; `advance` is called after each frame."""
+def run_odometry(
+    benchmark: BenchmarkSequence, stride: int, method: Method, advance: Callable[[], None]
+) -> tuple[Run, Trajectory]:
+    """Run a method over a sequence, and return its poses, too; `advance` is called after each frame."""
     sequence = benchmark.sequence.every(stride)
     matcher = TimedMatcher(method.matcher)
     odometry = method.start(matcher, benchmark.mode)
@@ -58,16 +60,18 @@ def run_odometry(benchmark: BenchmarkSequence, stride: int, method: Method, adva
         engine_ms.append(milliseconds - (matcher.total_ms - matcher_before_ms))
         advance()
     stamps = np.array([entry.stamp_ns for entry in sequence.entries], np.int64)
-    return Run(
+    trajectory = Trajectory(stamps, np.array(poses))
+    run = Run(
         method.name,
         stride,
         len(sequence),
-        evaluate(Trajectory(stamps, np.array(poses)), benchmark.truth, with_scale=benchmark.mode == "mono"),
+        evaluate(trajectory, benchmark.truth, with_scale=benchmark.mode == "mono"),
         100.0 * states.count(TrackingState.LOST) / len(states),
         100.0 * states.count(TrackingState.STATIONARY) / len(states),
         float(np.median(frame_ms[1:])),
         float(np.median(engine_ms[1:])),
     )
+    return run, trajectory
 
 
 @dataclass(frozen=True)

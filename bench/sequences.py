@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -31,12 +32,14 @@ class BenchmarkSequence:
     """A recording in one mode: one table of the report.
 
     Attributes:
+        source: path of the recording.
         sequence: all frames.
         mode: odometry mode.
         truth: ground truth poses of the camera at the frames that have one.
         strides: strides that leave enough frames.
     """
 
+    source: Path
     sequence: FrameSequence
     mode: Mode
     truth: Trajectory
@@ -101,4 +104,4 @@ def _open(name: str, mode: Mode, strides: Sequence[int]) -> BenchmarkSequence:
         raise BenchError(f"{sequence.name} has {len(sequence)} frames, fewer than {MIN_FRAMES} at every stride.")
     stamps = np.array([entry.stamp_ns for entry in sequence.entries], np.int64)
     _, truth = associate(Trajectory(stamps, np.tile(np.eye(4), (len(stamps), 1, 1))), sequence.ground_truth)
-    return BenchmarkSequence(sequence, mode, truth, enough)
+    return BenchmarkSequence(recording(name), sequence, mode, truth, enough)

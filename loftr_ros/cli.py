@@ -15,6 +15,8 @@ COMMANDS = {
     "run": "estimate the motion of a recorded sequence",
     "check": "check a sequence or live topics for problems",
     "evaluate": "evaluate a trajectory against ground truth",
+    "report": "write an HTML page about a run",
+    "compare": "write an HTML page about several runs",
     "match": "match two images and draw the matches",
     "play": "publish a recorded sequence as ROS topics",
     "record": "record odometry from a ROS topic",

@@ -30,7 +30,7 @@ class MaskedMatcher:
         self.checkpoint, self.device = matcher.checkpoint, matcher.device
         self._matcher = matcher
         self._path = path
-        self._mask = _read(path)
+        self._mask = self._drawn = _read(path)
 
     @property
     def budget(self) -> ComputeBudget:
@@ -56,7 +56,9 @@ class MaskedMatcher:
         return self._matcher.warm_up(height, width, self._mask if self._mask.shape == (height, width) else None)
 
     def extract(self, image: NDArray[np.uint8]) -> Features:
-        """Compute the features of an (H, W) gray image. Raises MaskError if the mask has another size."""
+        """Compute the features of an (H, W) gray image. Raises MaskError for a mask of another size."""
+        if image.shape != self._mask.shape:
+            self._mask = _downscaled(self._drawn, image.shape) if _is_downscaled(image, self._drawn) else self._drawn
         if image.shape != self._mask.shape:
             raise MaskError(
                 f"mask_image {self._path} is {_size(self._mask)} but the images are {_size(image)}: draw it on one of "
@@ -81,6 +83,18 @@ def _read(path: Path) -> NDArray[np.uint8]:
     if not mask.any():
         raise MaskError(f"mask_image {path} is all black, which ignores everything: paint the region to match white")
     return np.asarray(mask, np.uint8)
+
+
+def _is_downscaled(image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> bool:
+    """Return whether an image is a smaller copy of one with the size of the mask, as large images are processed."""
+    (height, width), (mask_height, mask_width) = image.shape, mask.shape
+    return height < mask_height and abs(width - mask_width * height / mask_height) <= 1
+
+
+def _downscaled(mask: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return the mask at another size; a pixel is ignored if any part of it is."""
+    ignored = np.where(mask == 0, np.float32(1), np.float32(0))
+    return np.where(cv2.resize(ignored, shape[::-1], interpolation=cv2.INTER_AREA) > 0, 0, 255).astype(np.uint8)
 
 
 def _size(image: NDArray[np.uint8]) -> str:

@@ -36,6 +36,19 @@ def test_a_mask_of_another_size_is_refused(matcher, texture, tmp_path):
         masked.extract(texture)
 
 
+def test_the_mask_follows_images_that_are_processed_at_a_smaller_size(matcher, texture, tmp_path):
+    """Images of 4K are downscaled before the matcher, and the mask is drawn on one of them."""
+    mask = np.full((450, 720), 255, np.uint8)
+    mask[:, 360:] = 0
+    cv2.imwrite(str(tmp_path / "mask.png"), mask)
+    masked = MaskedMatcher(matcher, tmp_path / "mask.png")
+    for image in (texture, cv2.resize(texture, (240, 150), interpolation=cv2.INTER_AREA), texture):
+        features = masked.extract(image)
+        points = masked.match(features, features).points_a
+        assert len(points) > 50
+        assert points[:, 0].max() < image.shape[1] // 2
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [

@@ -20,7 +20,7 @@ MODULES = {
 }
 # Programs that the launch file starts or is started by, and what they need.
 PROGRAMS = {"ros2bag", "ros2launch", "rosbag2_storage_default_plugins", "rviz2"}
-# No rosdep key; rosbags is only imported where cv_bridge does not run.
+# No rosdep key; rosbags is only imported for bags, and where cv_bridge does not run.
 WITHOUT_KEY = {"rosbags", "safetensors"}
 
 

@@ -34,6 +34,7 @@ PINNED_BESIDE_ROS = (
     "mypy",
     "pytest",
     "pytest-xdist",
+    "rosbags",
     "rosbags-image",
     "ruff",
     "safetensors",

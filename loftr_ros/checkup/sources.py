@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
+from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -10,11 +11,8 @@ from typing import get_args
 from loftr_ros.checkup.findings import Finding, error, judged
 from loftr_ros.odometry.config import Mode
 from loftr_ros.sequences.errors import MissingSensorError, SequenceError
-from loftr_ros.sequences.formats import layout_of, open_sequence
+from loftr_ros.sequences.formats import BEST_FIRST, layout_of, open_sequence
 from loftr_ros.sequences.sequence import Sequence
-
-# By preference: metric first, and stereo before rgbd, whose depth unit may be assumed.
-_PREFERENCE: tuple[Mode, ...] = ("stereo", "rgbd", "mono")
 
 
 @dataclass(frozen=True)
@@ -32,22 +30,29 @@ class OpenedSource:
     findings: tuple[Finding, ...]
 
 
-def open_source(path: Path, mode: Mode | None, fps: float, depth_scale: float | None) -> OpenedSource:
+def open_source(
+    path: Path,
+    mode: Mode | None,
+    fps: float | None,
+    depth_scale: float | None,
+    topics: Mapping[str, str] | None = None,
+    camera: Items[Path] = (),
+) -> OpenedSource:
     """Open a source in every mode, and return it in the requested or preferred one.
 
     Args:
-        path: folder of the source.
+        path: of the source.
         mode: requested mode; None: the preferred one of those supported.
-        fps, depth_scale: see `open_sequence`.
+        fps, depth_scale, topics, camera: see `open_sequence`.
     """
     opened: dict[Mode, Sequence] = {}
     refused: dict[Mode, SequenceError] = {}
     for candidate in get_args(Mode):
         try:
-            opened[candidate] = open_sequence(path, candidate, fps, depth_scale)
+            opened[candidate] = open_sequence(path, candidate, fps, depth_scale, topics=topics, camera=camera)
         except SequenceError as fault:
             refused[candidate] = fault
-    chosen = mode or next((candidate for candidate in _PREFERENCE if candidate in opened), None)
+    chosen = mode or next((candidate for candidate in BEST_FIRST if candidate in opened), None)
     if chosen not in opened:
         others = [_modes(opened, refused, mode)] if opened else []
         finding = error("source", "input", _opening_error(refused, mode))
@@ -57,7 +62,7 @@ def open_source(path: Path, mode: Mode | None, fps: float, depth_scale: float | 
 
 def _layout(path: Path) -> list[Finding]:
     try:
-        layout = layout_of(path) if os.path.isdir(path) else None  # noqa: PTH112  see open_sequence
+        layout = layout_of(path)
     except SequenceError:
         return []
     return [judged("source", "layout", layout, "")] if layout else []

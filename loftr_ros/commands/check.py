@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loftr_ros.commands.arguments import add_matcher_arguments, positive, positive_int
-from loftr_ros.commands.sequence_input import add_format_arguments
+from loftr_ros.commands.sequence_input import SOURCES, add_format_arguments
 from loftr_ros.errors import LoftrRosError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         type=Path,
         metavar="SOURCE",
-        help="KITTI, EuRoC or TUM sequence, or folder of images (default: live ROS topics)",
+        help=f"{SOURCES} (default: live ROS topics)",
     )
     parser.add_argument(
         "--mode",
@@ -75,11 +75,12 @@ def _live(args: argparse.Namespace) -> Report:
     except ImportError as error:
         raise CheckError(f"Live topics need ROS 2 ({error}): source it, or give the folder of a sequence.") from error
     from loftr_ros.checkup.motion_findings import motion_findings
+    from loftr_ros.odometry.images.working_size import at_working_size
     from loftr_ros.ros.checkup.live import check_topics
     from loftr_ros.ros.replay.session import ros_session
 
     def motion(frames: list[Frame], mode: Mode) -> list[Finding]:
-        return motion_findings(frames, _matcher(args), mode)
+        return motion_findings((at_working_size(frame, args.max_pixels) for frame in frames), _matcher(args), mode)
 
     print(f"loftr-ros: listening to live topics for {args.seconds:g} s", file=sys.stderr)
     with ros_session():
@@ -93,13 +94,15 @@ def _recorded(args: argparse.Namespace) -> Report:
     from loftr_ros.checkup.motion_findings import motion_findings
     from loftr_ros.checkup.sequence_findings import sequence_findings
     from loftr_ros.checkup.sources import open_source
+    from loftr_ros.odometry.images.working_size import at_working_size
 
-    opened = open_source(args.source, args.mode, args.fps, args.depth_scale)
+    opened = open_source(args.source, args.mode, args.fps, args.depth_scale, args.topics, args.camera)
     findings = list(opened.findings)
     if opened.sequence is not None and opened.mode is not None:
         findings += sequence_findings(opened.sequence)
         if not args.no_motion and not has_error(findings):
-            frames = islice(opened.sequence.readable([]), args.frames)
+            decoded = islice(opened.sequence.readable([]), args.frames)
+            frames = (at_working_size(frame, args.max_pixels) for frame in decoded)
             findings += motion_findings(frames, _matcher(args), opened.mode)
     return Report(str(args.source), opened.mode, tuple(findings))
 

@@ -1,4 +1,4 @@
-"""`loftr-ros play`: publish a recorded sequence as ROS topics."""
+"""`loftr-ros play`: publish a recorded sequence as ROS topics, or write it as a bag."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_sequence_arguments(parser, "play")
     parser.add_argument(
         "--compressed", action="store_true", help="publish CompressedImage (PNG), as image_transport does"
+    )
+    parser.add_argument(
+        "--bag", type=Path, metavar="FILE.mcap", help="write the topics to a bag of ROS 2 instead; needs no ROS"
     )
     parser.add_argument("--namespace", default="/loftr", help="namespace of the topics (default: /loftr)")
     parser.add_argument("--frames", type=positive_int, metavar="N", help="stop after N frames")
@@ -50,7 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Publish until the end of the sequence, or until a frame is not answered in lockstep."""
+    """Publish until the end of the sequence, or until a frame is not answered in lockstep; or write a bag."""
+    if args.bag:
+        return _write_bag(args)
     from loftr_ros.ros.replay.player import PlayOptions, play
     from loftr_ros.ros.replay.reports import ReplayError, write_report
     from loftr_ros.ros.replay.session import ros_session
@@ -83,4 +88,23 @@ def main(args: argparse.Namespace) -> int:
     print(report)
     if report.unanswered:
         raise ReplayError(f"no odometry was received on {args.lockstep} for the last frame: see /diagnostics")
+    return 0
+
+
+def _write_bag(args: argparse.Namespace) -> int:
+    from itertools import islice
+
+    from loftr_ros.sequences.recordings.sequence_bag import write_sequence
+
+    source = open_source(args)
+    source.print_remarks()
+    skipped: list[str] = []
+    frames = islice(source.sequence.readable(skipped), args.frames)
+    try:
+        count = write_sequence(
+            args.bag, frames, source.sequence.ground_truth, args.namespace, compressed=args.compressed
+        )
+    finally:
+        print_skipped(skipped)
+    print(f"{count} frames in {args.bag}")
     return 0

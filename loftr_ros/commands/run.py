@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +38,7 @@ class RunError(LoftrRosError):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.usage = f"{parser.prog} [options] --mode {{mono,stereo,rgbd}} --output DIR SOURCE"
+    parser.usage = f"{parser.prog} [options] --output DIR SOURCE"
     add_sequence_arguments(parser, "use")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
     add_matcher_arguments(parser)
@@ -51,6 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="stop at an image that is damaged or has another size (default: skip it and report it at the end)",
     )
+    parser.add_argument(
+        "--bag",
+        type=Path,
+        metavar="FILE.mcap",
+        help="write odometry, tf, path and diagnostics as a bag of ROS 2",
+    )
     parser.add_argument("--no-progress", action="store_true", help="hide the progress bar")
     parser.add_argument(
         "--wheel-odometry",
@@ -64,34 +72,59 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run the odometry over the sequence; results are written even if the run ends early.
 
+    Returns:
+        0, or 128 and the number of the signal that ended it: Ctrl-C, SIGTERM or SIGHUP.
+
     Raises:
         NoPoseError: no pose was measured; the files are written nevertheless.
     """
+    from loftr_ros.interruption import Interruption
     from loftr_ros.odometry.config import OdometryConfig
+    from loftr_ros.odometry.images.working_size import at_working_size
     from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
+    from loftr_ros.reports.live_trajectory import LiveTrajectory
+    from loftr_ros.reports.run_bag import recording_run
     from loftr_ros.reports.run_log import REPORT_FILE, RESULT_FILES, FrameRecord, RunLog
+    from loftr_ros.reports.worst_frames import WorstFrames
 
+    source = open_source(args, args.max_pixels)
     config = OdometryConfig(mode=args.mode, **odometry_settings(args))
-    source = open_source(args)
     sequence = source.sequence
     wheels = _wheels(args, sequence)
     make_folder(args.output, *RESULT_FILES)
+    source.print_summary()
     source.print_remarks()
     matcher = _matcher(args)
+    odometry = MetricOdometry(matcher, config, wheels)
     records: list[FrameRecord] = []
+    worst, live = WorstFrames(), LiveTrajectory(args.output)
     skipped: list[str] = []
-    frames = iter(sequence) if args.strict else sequence.readable(skipped)
-    try:
-        for estimate in _estimates(MetricOdometry(matcher, config, wheels), sequence, frames, not args.no_progress):
-            records.append(FrameRecord.of(estimate))
-    finally:
-        print_skipped(skipped)
-        if records:
-            settings = {**_settings(args, matcher, config, source), "skipped": skipped}
-            log = RunLog(sequence.name, settings, records, sequence.ground_truth, sequence.ground_truth_fault)
-            for warning in log.input_warnings.values():
-                print_remark("warning", warning)
-            _print_summary(log.write(args.output), args.output)
+    decoded = iter(sequence) if args.strict else sequence.readable(skipped)
+    frames = (at_working_size(frame, args.max_pixels) for frame in decoded)
+    with Interruption() as interruption:
+        try:
+            with recording_run(args.bag) as bag:
+                for frame, estimate in _estimates(odometry, sequence, frames, not args.no_progress):
+                    worst.add(len(records), frame, estimate)
+                    records.append(FrameRecord.of(estimate))
+                    live.add(estimate)
+                    if bag is not None:
+                        bag.add(estimate)
+                    if interruption.signal:
+                        break
+        finally:
+            print_skipped(skipped)
+            if records:
+                settings = {**_settings(args, matcher, config, source), "skipped": skipped}
+                settings["worst_frames"] = worst.write(args.output)
+                log = RunLog(sequence.name, settings, records, sequence.ground_truth, sequence.ground_truth_fault)
+                for warning in log.input_warnings.values():
+                    print_remark("warning", warning)
+                _print_summary(log.write(args.output), args.output)
+            live.remove()
+    if interruption.signal:
+        print_remark("note", f"interrupted after {len(records)} of {len(sequence)} frames")
+        return 128 + interruption.signal
     if reason := log.why_no_pose():
         raise NoPoseError(f"{reason}; {args.output / REPORT_FILE} has the reason for each frame.")
     return 0
@@ -131,7 +164,7 @@ def _wheels(args: argparse.Namespace, sequence: Sequence) -> PositionBuffer | No
 
 def _estimates(
     odometry: MetricOdometry[Any], sequence: Sequence, frames: Iterator[Frame], show: bool
-) -> Iterator[OdometryEstimate]:
+) -> Iterator[tuple[Frame, OdometryEstimate]]:
     """Process all frames with a progress bar."""
     from rich.console import Console
     from rich.markup import escape
@@ -143,13 +176,14 @@ def _estimates(
         for frame in frames:
             estimate = odometry.process(frame)
             bar.update(task, advance=1, note=f"{estimate.state.value}, {estimate.num_inliers} inliers")
-            yield estimate
+            yield frame, estimate
 
 
 def _settings(args: argparse.Namespace, matcher: Any, config: Any, source: Source) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {
+        "command": shlex.join(["loftr-ros", *sys.argv[1:]]),
         "source": str(args.source),
         "frames_in_source": len(source.sequence),
         "calibration_warnings": source.warnings,
@@ -197,7 +231,9 @@ def _print_summary(summary: dict[str, Any], output: Path) -> None:
     if errors:
         alignment = "aligned with scale" if errors["scaled"] else "aligned"
         ate = "{ate_m:.3f} m, {ate_percent:.2f} % of {path_m:.2f} m".format(**errors)
-        table.add_row("ATE", f"{ate}, {alignment}")
+        few = 2 * errors["poses"] < summary["frames"]
+        covered = f", of the {errors['poses']} frames with ground truth" if few else ""
+        table.add_row("ATE", f"{ate}, {alignment}{covered}")
         table.add_row("rotation error", f"{errors['rotation_mean_deg']:.3f}° per frame (mean)")
     elif summary["ground_truth"]:
         table.add_row("ATE", "unknown: the ground truth covers fewer than two of these frames")

@@ -6,21 +6,28 @@ import argparse
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from loftr_ros.commands.arguments import counts_per_meter, positive, positive_int
 from loftr_ros.errors import shortened
 
 if TYPE_CHECKING:
+    from loftr_ros.odometry.config import Mode
     from loftr_ros.sequences.sequence import Sequence
 
+ROLES = ("image", "left", "right", "depth", "truth")  # of topics
+SOURCES = "bag of ROS 1 or 2, video, or folder: KITTI, EuRoC or TUM sequence, or images"
 MAX_SKIPPED = 10  # images named on the terminal
 
 
 def add_sequence_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
     """Declare the options of `open_source`; `verb` is the action of the command for the help texts."""
-    parser.add_argument("source", type=Path, metavar="SOURCE", help="KITTI, EuRoC or TUM sequence, or folder of images")
-    parser.add_argument("--mode", choices=("mono", "stereo", "rgbd"), required=True, help=f"cameras to {verb}")
+    parser.add_argument("source", type=Path, metavar="SOURCE", help=SOURCES)
+    parser.add_argument(
+        "--mode",
+        choices=("mono", "stereo", "rgbd"),
+        help=f"cameras to {verb} (default: stereo, else rgbd, else mono, by what is there)",
+    )
     parser.add_argument(
         "--stride", type=positive_int, default=1, metavar="N", help=f"{verb} every Nth frame (default: 1)"
     )
@@ -28,16 +35,50 @@ def add_sequence_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
 
 
 def add_format_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what the files may not specify: the frame rate and the unit of depth images."""
+    """Declare what the files may not specify: frame rate, unit of depth images, topics and calibration."""
     parser.add_argument(
-        "--fps", type=positive, default=30.0, help="frame rate of images without stamps in their names (default: 30)"
+        "--fps",
+        type=positive,
+        help="frame rate of images without stamps in their names (default: 30), or of a video (default: its own times)",
     )
     parser.add_argument(
         "--depth-scale",
         type=counts_per_meter,
         metavar="N",
-        help="counts per meter of integer depth images: 1000 for millimeters (default: depth_scale.txt, or 5000)",
+        help="counts per meter of integer depth images: 1000 for millimeters (default: depth_scale.txt, or 5000; of a "
+        "bag 1000)",
     )
+    parser.add_argument(
+        "--topics",
+        action=TopicsAction,
+        nargs="+",
+        metavar="ROLE=TOPIC",
+        help="topics of a bag: image, left, right, depth, and truth for the ground truth, on a topic or as "
+        "/tf:PARENT:CHILD (default: the only camera, and poses with truth, vicon or similar in their name)",
+    )
+    parser.add_argument(
+        "--camera",
+        nargs="+",
+        type=Path,
+        default=(),
+        metavar="FILE",
+        help="calibration of a video (default: camera.yaml beside it), or of a bag (default: its own); two files for a "
+        "pair",
+    )
+
+
+class TopicsAction(argparse.Action):
+    """Parses ROLE=TOPIC into a dictionary."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, *_: Any) -> None:
+        """Add the topics to those given before."""
+        topics = dict(getattr(namespace, self.dest) or {})
+        for value in values:
+            role, equals, topic = value.partition("=")
+            if role not in ROLES or not equals or not topic:
+                parser.error(f"argument --topics: {value!r} is not ROLE=TOPIC with one of {', '.join(ROLES)}")
+            topics[role] = topic
+        setattr(namespace, self.dest, topics)
 
 
 @dataclass(frozen=True)
@@ -45,14 +86,28 @@ class Source:
     """An opened sequence.
 
     Attributes:
+        kind: of the recording, such as bag or KITTI odometry.
+        mode: cameras in use.
         sequence: the sequence with its stride.
         notes: assumptions about the input, for the user to check.
         warnings: implausible calibration or units.
     """
 
+    kind: str
+    mode: Mode
     sequence: Sequence
     notes: list[str]
     warnings: list[str]
+
+    def print_summary(self) -> None:
+        """Print what was opened, in a line."""
+        sequence = self.sequence
+        camera, stamps = sequence.camera, (sequence.entries[0].stamp_ns, sequence.entries[-1].stamp_ns)
+        size, seconds = f"{camera.width}x{camera.height}", (stamps[1] - stamps[0]) * 1e-9
+        truth = "with" if sequence.ground_truth is not None else "without"
+        name = "" if self.kind in sequence.name else f" {shortened(sequence.name, 100)}"
+        frames = f"{len(sequence)} frames of {size} in {seconds:.4g} s"
+        print(f"{self.kind}{name}, {self.mode}: {frames}, {truth} ground truth", flush=True)
 
     def print_remarks(self) -> None:
         """Print assumptions and warnings about the input, before the first frame."""
@@ -64,15 +119,30 @@ class Source:
             print_remark("warning", warning)
 
 
-def open_source(args: argparse.Namespace) -> Source:
-    """Open the sequence of the options. Raises SequenceError."""
-    from loftr_ros.sequences.decoding_notes import decoding_notes, depth_unit_warning
-    from loftr_ros.sequences.formats import open_sequence
+def open_source(args: argparse.Namespace, max_pixels: int | None = None) -> Source:
+    """Open the sequence of the options, for a matcher with this budget if given.
 
-    sequence = open_sequence(args.source, args.mode, args.fps, args.depth_scale).every(args.stride)
+    Without --mode it is set to the best one that the sequence supports.
+
+    Raises:
+        SequenceError: the sequence cannot be opened.
+    """
+    from loftr_ros.odometry.images.working_size import size_note
+    from loftr_ros.sequences.decoding_notes import decoding_notes, depth_unit_warning
+    from loftr_ros.sequences.formats import layout_of, open_best, open_sequence
+
+    settings = {"fps": args.fps, "depth_scale": args.depth_scale, "topics": args.topics, "camera": args.camera}
+    if args.mode is None:
+        args.mode, whole = open_best(args.source, **settings)
+    else:
+        whole = open_sequence(args.source, args.mode, **settings)
+    sequence = whole.every(args.stride)
     unit = depth_unit_warning(sequence)
     warnings = [*sequence.calibration_warnings, *([unit] if unit else [])]
-    return Source(sequence, [*sequence.notes, *decoding_notes(sequence)], warnings)
+    size = size_note(sequence.camera, max_pixels) if max_pixels else None
+    notes = [*sequence.notes, *decoding_notes(sequence), *([size] if size else [])]
+    kind = layout_of(Path(args.source).expanduser()) or "sequence"
+    return Source(kind, args.mode, sequence, notes, warnings)
 
 
 def print_skipped(skipped: list[str]) -> None:

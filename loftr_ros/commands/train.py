@@ -47,10 +47,10 @@ def main(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace) -> int:
     from dataclasses import replace
 
+    from loftr_ros.interruption import Interruption
     from loftr_ros.loftr.runtime.device import find_device
     from loftr_ros.training.config import read_config
     from loftr_ros.training.distributed import joined, local_device
-    from loftr_ros.training.interruption import Interruption
     from loftr_ros.training.loop import Trainer
 
     config = read_config(args.config)

@@ -38,7 +38,10 @@ class RunLogError(LoftrRosError):
 
 @dataclass(frozen=True)
 class FrameRecord:
-    """Figures of an OdometryEstimate, without its images and matches, which would fill the memory in a long run."""
+    """Figures of an OdometryEstimate, without its images and matches, which would fill the memory in a long run.
+
+    The standard deviations are the largest in any direction; `speed` is in m/s, or units/s.
+    """
 
     stamp_ns: int
     T_odom_camera: NDArray[np.float64]
@@ -50,6 +53,9 @@ class FrameRecord:
     inliers: int
     keyframe: bool
     scale_known: bool
+    speed: float
+    position_sigma: float
+    rotation_sigma_deg: float
     milliseconds: Mapping[str, float]
 
     @staticmethod
@@ -66,6 +72,9 @@ class FrameRecord:
             inliers=estimate.num_inliers,
             keyframe=estimate.is_keyframe,
             scale_known=estimate.scale_known,
+            speed=float(np.linalg.norm(estimate.twist[:3])),
+            position_sigma=_largest_sigma(estimate.pose_covariance[:3, :3]),
+            rotation_sigma_deg=float(np.degrees(_largest_sigma(estimate.pose_covariance[3:, 3:]))),
             milliseconds=estimate.timings_ms,
         )
 
@@ -215,8 +224,20 @@ def _as_json(record: FrameRecord) -> dict[str, Any]:
         "matches": record.matches,
         "inliers": record.inliers,
         "keyframe": record.keyframe,
+        "speed": _significant(record.speed),
+        "position_sigma": _significant(record.position_sigma),
+        "rotation_sigma_deg": _significant(record.rotation_sigma_deg),
         "milliseconds": {stage: round(value, 3) for stage, value in record.milliseconds.items()},
     }
+
+
+def _largest_sigma(covariance: NDArray[np.float64]) -> float:
+    """Return the largest standard deviation in any direction."""
+    return float(np.sqrt(max(np.linalg.eigvalsh(covariance)[-1], 0.0)))
+
+
+def _significant(value: float) -> float:
+    return float(f"{value:.4g}")
 
 
 def _versions() -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -13,18 +12,20 @@ from rclpy.executors import await_or_execute
 from rclpy.node import Node
 
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.ros.error_log import ErrorLog
 from loftr_ros.ros.publishers.diagnostics import user_message
 
 _SHOWN_S = 10.0
 
 
 class CallbackErrors:
-    """Exceptions of the callbacks of a node: each kind is logged once, and the diagnostics show it for ten seconds."""
+    """Exceptions of the callbacks of a node: logged by kind, and shown by the diagnostics for ten seconds."""
 
     def __init__(self, node: Node) -> None:
         """Start without errors."""
         self._node = node
-        self._logged: set[tuple[type[Exception], str]] = set()
+        self._node = node
+        self._log = ErrorLog(node)
         self._latest: tuple[float, bytes, str] | None = None
         self._count = 0
 
@@ -34,13 +35,7 @@ class CallbackErrors:
         level = DiagnosticStatus.WARN if isinstance(error, LoftrRosError) else DiagnosticStatus.ERROR
         self._latest = time.monotonic(), level, text
         self._count += 1
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        kind = type(error), f"{place.filename}:{place.lineno}"
-        if kind not in self._logged:
-            self._logged.add(kind)
-            log = self._node.get_logger()
-            log.error(text)
-            log.debug("".join(traceback.format_exception(type(error), error, error.__traceback__)))
+        self._log.add(error, text)
         return text
 
     def recent(self) -> tuple[bytes, str] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
@@ -17,14 +16,16 @@ from sensor_msgs.msg import CameraInfo
 from loftr_ros.ignore_mask import MaskedMatcher
 from loftr_ros.loftr.runtime.device import OutOfMemory
 from loftr_ros.loftr.runtime.matcher import LoftrMatcher
+from loftr_ros.messages.calibration import Calibration
 from loftr_ros.odometry.estimate import OdometryEstimate
+from loftr_ros.odometry.images.working_size import at_working_size, working_size
 from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
 from loftr_ros.odometry.states import TrackingState
 from loftr_ros.ros.budget.controller import BudgetController
+from loftr_ros.ros.error_log import ErrorLog
 from loftr_ros.ros.parameters.table import VoParameters, odometry_config
 from loftr_ros.ros.publishers.diagnostics import Statistics, user_message
 from loftr_ros.ros.publishers.outputs import Outputs
-from loftr_ros.ros.sensors.calibration import Calibration
 from loftr_ros.ros.sensors.camera_subscriber import CameraInput, CameraMessages
 from loftr_ros.ros.sensors.frame_builder import FrameBuilder
 from loftr_ros.ros.sensors.input_notes import InputNotes
@@ -33,6 +34,8 @@ from loftr_ros.ros.sensors.wheel_subscriber import WheelInput
 from loftr_ros.ros.transforms.baseline import Baseline
 from loftr_ros.ros.transforms.frames import pitch_of
 from loftr_ros.ros.worker import Worker
+
+_WARM_UP_LIMIT_S = 60.0
 
 
 class Pipeline:
@@ -59,7 +62,7 @@ class Pipeline:
             self._baseline.of, rectified=rectified, warn=warn, topics=[stream.topic for stream in cameras]
         )
         self._frames = FrameBuilder(cameras, self._calibration, parameters.mode, warn)
-        self._notes = InputNotes(cameras, parameters.depth_scale, node.get_logger().info)
+        self._notes = InputNotes(cameras, parameters, node.get_logger().info, warn)
         self._wheels = WheelInput(node, parameters) if parameters.scale_source == "odometry" else None
         wheels = self._wheels.positions if self._wheels else None
         self._matcher = matcher
@@ -72,6 +75,8 @@ class Pipeline:
         self._pitch: float | None = None
         self._epoch = 0
         self._error: str | None = None
+        self._errors = ErrorLog(node)
+        self._frame_s = 0.0
         self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._publishing = Lock()
         self._is_closed = False
@@ -104,7 +109,21 @@ class Pipeline:
 
     def error(self) -> str | None:
         """Return why no odometry is published, in one sentence, or None."""
-        return self._input.error() or self._error
+        return self._input.error() or self._stalled() or self._error
+
+    def _stalled(self) -> str | None:
+        """Return that a frame takes, or has taken, longer than `input_timeout`: images arrive but hardly any odometry.
+
+        Until the first frame is done, a GPU is warmed up.
+        """
+        limit = self._parameters.input_timeout if self.statistics.state else _WARM_UP_LIMIT_S
+        seconds = max(self._worker.busy_s(), self._frame_s)
+        if seconds < limit:
+            return None
+        return (
+            f"a frame takes {seconds:.0f} s, so hardly any odometry is published: check what else uses "
+            f"{self._matcher.device}, reduce max_pixels, or restart the node"
+        )
 
     def warning(self) -> str | None:
         """Return a fault that does not stop the odometry, in one sentence, or None."""
@@ -123,7 +142,7 @@ class Pipeline:
 
     def diagnostics(self) -> dict[str, str]:
         """Return names and values for the diagnostics."""
-        return self.statistics.diagnostics() | self._budget.diagnostics()
+        return self.statistics.diagnostics() | self._notes.diagnostics() | self._budget.diagnostics()
 
     def _deliver(self, messages: CameraMessages) -> None:
         self.statistics.frame_received()
@@ -138,16 +157,17 @@ class Pipeline:
             if self._needs_warm_up:
                 self._warm_up(messages.infos[0])
             estimate = self._estimate(messages)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # libraries exit, too
+            self._frame_s = time.monotonic() - began
             if self._is_closed:
                 return
             if isinstance(error, OutOfMemory):
                 self._back_off(error)
-            self._node.get_logger().debug(traceback.format_exc())
-            self._fail(user_message(error))
+            self._fail(error)
         else:
+            self._frame_s = time.monotonic() - began
             self.statistics.frame_processed(estimate, messages.arrival)
-            self._budget.frame_took(estimate, time.monotonic() - began)
+            self._budget.frame_took(estimate, self._frame_s)
             self._error = None
 
     def _estimate(self, messages: CameraMessages) -> OdometryEstimate:
@@ -157,6 +177,7 @@ class Pipeline:
         self._set_extrinsics(T_base_camera)
         frame = self._frames.frame(messages)
         self._notes.add(messages.images, frame)
+        frame = at_working_size(frame, self._parameters.max_pixels)
         if self._budget.set_for(frame.image.size):
             self._odometry.invalidate_keyframe_features()
         estimate = self._odometry.process(frame)
@@ -181,8 +202,9 @@ class Pipeline:
     def _warm_up(self, info: CameraInfo) -> None:
         """Warm a GPU up for the image size of the camera, once."""
         self._needs_warm_up = False
-        seconds = self._matcher.warm_up(info.height, info.width)
-        self._node.get_logger().info(f"warm-up for images of {info.width} x {info.height} took {seconds:.1f} s")
+        width, height = working_size(info.width, info.height, self._parameters.max_pixels)
+        seconds = self._matcher.warm_up(height, width)
+        self._node.get_logger().info(f"warm-up for images of {width} x {height} took {seconds:.1f} s")
 
     def _back_off(self, error: OutOfMemory) -> None:
         """Reduce the budget to what the matcher chose, and restart from the current pose: the keyframe is too large."""
@@ -215,8 +237,7 @@ class Pipeline:
             f"the stamps of the images jumped back: on_time_jump is {self._parameters.on_time_jump}"
         )
 
-    def _fail(self, text: str) -> None:
+    def _fail(self, error: BaseException) -> None:
         self.statistics.frame_dropped()
-        if text != self._error:
-            self._error = text
-            self._node.get_logger().error(text)
+        self._error = user_message(error)
+        self._errors.add(error, self._error)

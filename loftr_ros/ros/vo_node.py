@@ -16,6 +16,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from std_srvs.srv import Trigger
 
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.messages.camera_choice import Choice
 from loftr_ros.odometry.states import TrackingState
 from loftr_ros.ros.background import in_background, in_thread
 from loftr_ros.ros.callback_errors import CallbackErrors
@@ -26,7 +27,7 @@ from loftr_ros.ros.pipeline import Pipeline
 from loftr_ros.ros.publishers.diagnostics import user_message
 from loftr_ros.ros.publishers.diagnostics_output import DiagnosticsOutput, Report
 from loftr_ros.ros.publishers.outputs import Outputs
-from loftr_ros.ros.sensors.camera_discovery import CameraSearch, Choice, topics_are_named
+from loftr_ros.ros.sensors.camera_discovery import CameraSearch, topics_are_named
 from loftr_ros.ros.sensors.streams import streams
 
 # The lifecycle manager of Nav2 waits five seconds for a transition; most errors of loading show within one.
@@ -279,3 +280,9 @@ def _status_of(pipeline: Pipeline) -> tuple[bytes, str]:
     if warning:
         return DiagnosticStatus.WARN, warning
     return DiagnosticStatus.OK, state.value if state else "waiting for images"
+
+
+if __name__ == "__main__":  # python -m loftr_ros.ros.vo_node
+    from loftr_ros.ros.main import main
+
+    main()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+import traceback
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -17,7 +19,7 @@ class Worker(Generic[ItemT]):
         """Start the thread.
 
         Args:
-            work: must not raise; called from the worker's thread.
+            work: called from the worker's thread; must handle its errors, as the thread only prints them.
             dropped: called for an item that a newer one replaced in the queue.
             capacity: length of the queue, at which `put` blocks; None keeps only the newest item.
         """
@@ -27,6 +29,7 @@ class Worker(Generic[ItemT]):
         self._items: deque[ItemT] = deque()
         self._changed = threading.Condition()
         self._running = True
+        self._began: float | None = None
         self._thread = threading.Thread(target=self._run, name="matching", daemon=True)
         self._thread.start()
 
@@ -40,6 +43,11 @@ class Worker(Generic[ItemT]):
                 self._changed.wait_for(lambda: len(self._items) < capacity or not self._running)
             self._items.append(item)
             self._changed.notify_all()
+
+    def busy_s(self) -> float:
+        """Return for how many seconds the current item has been in work; 0 without one."""
+        began = self._began
+        return 0.0 if began is None else time.monotonic() - began
 
     def stop(self) -> threading.Thread:
         """Discard the queue. Returns the thread, which ends after the current item."""
@@ -61,4 +69,9 @@ class Worker(Generic[ItemT]):
                     return
                 item = self._items.popleft()
                 self._changed.notify_all()
-            self._work(item)
+            self._began = time.monotonic()
+            try:
+                self._work(item)
+            except BaseException:  # such as SystemExit of a library, which would end the thread without a word
+                traceback.print_exc()
+            self._began = None

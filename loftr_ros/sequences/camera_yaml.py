@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.errors import shortened
-from loftr_ros.odometry.geometry.camera import Camera, CameraError, stereo_baseline
+from loftr_ros.odometry.geometry.camera import (
+    DISTORTION_COEFFICIENTS,
+    Camera,
+    CameraError,
+    check_common_focal_length,
+    stereo_baseline,
+)
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
+from loftr_ros.sequences.calibration_formats import EXAMPLE, as_camera_calibration, file_hint
 from loftr_ros.sequences.errors import SequenceError
 
 _OPENCV_HEADER = re.compile(r"^%YAML:1\.0", re.MULTILINE)  # not valid YAML
+# Numbers of coefficients that only the pinhole models of OpenCV have; 4 may be of a fisheye lens.
+_PINHOLE_COUNTS = {5, *DISTORTION_COEFFICIENTS["rational_polynomial"]}
 
 
 @dataclass(frozen=True)
@@ -36,9 +46,11 @@ class Calibration:
         """Return the stereo rig of the raw images of this (left) camera and `right`.
 
         Raises:
-            CameraError: the projection matrix of `right` has no baseline.
+            CameraError: the projection matrix of `right` has no baseline, or another focal length than that of this.
         """
-        baseline = stereo_baseline(self.P.ravel().tolist(), right.P.ravel().tolist())
+        left_P, right_P = self.P.ravel().tolist(), right.P.ravel().tolist()
+        check_common_focal_length((self.raw.K[0, 0], right.raw.K[0, 0]), left_P, right_P)
+        baseline = stereo_baseline(left_P, right_P)
         return StereoRig.from_rectification(right.raw, self.R, right.R, baseline)
 
 
@@ -48,15 +60,14 @@ def read_calibration(path: Path) -> Calibration:
     Raises:
         SequenceError: the file is missing or is not YAML, a field is missing, or the camera is not valid.
     """
-    content = read_yaml(path)
-    _reject_other_formats(path, content)
+    content = as_camera_calibration(path, read_yaml(path))
     try:
-        K = numbers(content["camera_matrix"])
+        K = _field(content, "camera_matrix", numbers)
         raw = Camera.from_camera_info(
-            int(content["image_width"]),
-            int(content["image_height"]),
+            _field(content, "image_width", int),
+            _field(content, "image_height", int),
             k=K,
-            d=numbers(content["distortion_coefficients"]),
+            d=_field(content, "distortion_coefficients", numbers),
             distortion_model=_distortion_model(content),
             p=[],
             rectified=False,
@@ -65,61 +76,64 @@ def read_calibration(path: Path) -> Calibration:
         P = np.reshape(numbers(content.get("projection_matrix", np.c_[raw.K, np.zeros(3)])), (3, 4))
     except KeyError as error:
         raise SequenceError(
-            f"{path} has no {error.args[0]}; it must be a calibration as camera_calibration writes it."
+            f"{path} has no {error.args[0]}; it must be a calibration as camera_calibration writes it, in YAML: "
+            f"{EXAMPLE}."
         ) from error
     except (CameraError, TypeError, ValueError, OverflowError) as error:
         raise SequenceError(f"{path} is no usable calibration: {shortened(error, 400).rstrip('.')}.") from error
     return Calibration(raw, R, P)
 
 
+def _field(content: dict[str, Any], name: str, convert: Callable[[Any], Any]) -> Any:
+    """Return a converted field. Raises KeyError if it is missing, and ValueError that names it if it is not valid."""
+    try:
+        return convert(content[name])
+    except KeyError as error:
+        if error.args[0] == name:
+            raise
+        raise ValueError(f"{name} has no {error.args[0]}: write its numbers as a list, row by row") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        value = shortened(content[name], 80)
+        wanted = "a whole number of pixels" if convert is int else "a list of numbers with decimal points, row by row"
+        raise ValueError(f"{name} is '{value}', but must be {wanted} ({shortened(error, 120)})") from error
+
+
 def _distortion_model(content: dict[str, Any]) -> str:
-    """Return the distortion model by name, or from OpenCV's flag `fisheye_model`. Raises KeyError without either."""
+    """Return the distortion model by name, else from OpenCV's flag `fisheye_model` or the number of coefficients.
+
+    Raises:
+        KeyError: none of them tells the model.
+    """
     if "distortion_model" not in content and "fisheye_model" in content:
         return "equidistant" if content["fisheye_model"] else "plumb_bob"
+    if "distortion_model" not in content and len(numbers(content["distortion_coefficients"])) in _PINHOLE_COUNTS:
+        return "plumb_bob"
     return str(content["distortion_model"])
-
-
-def _reject_other_formats(path: Path, content: dict[str, Any]) -> None:
-    """Raise SequenceError for files of Kalibr and ORB-SLAM, and for a region of interest or binning."""
-    if isinstance(content.get("cam0"), dict):
-        raise SequenceError(
-            f"{path} is a camchain of Kalibr; write for each camera a file as camera_calibration does: resolution as "
-            "image_width and image_height, intrinsics (fu, fv, pu, pv) as camera_matrix, distortion_coeffs as "
-            "distortion_coefficients, radtan or equidistant as distortion_model (omni, eucm, ds are not supported)."
-        )
-    if any(name.startswith(("Camera.", "Camera1.")) for name in content if isinstance(name, str)):
-        raise SequenceError(
-            f"{path} is a settings file of ORB-SLAM; write a camera.yaml as camera_calibration does: fx, fy, cx, cy as "
-            "camera_matrix, k1, k2, p1, p2, k3 as distortion_coefficients."
-        )
-    roi = content.get("roi")
-    if isinstance(roi, dict) and any(roi.values()):
-        raise SequenceError(
-            f"{path} has a region of interest (roi), which is not supported in files: subtract x_offset and y_offset "
-            "from cx and cy, set image_width and image_height to those of the images, and remove roi."
-        )
-    if any(content.get(name) not in (None, 0, 1) for name in ("binning_x", "binning_y")):
-        raise SequenceError(
-            f"{path} has binning_x or binning_y, which are not supported in files: divide image_width, fx and cx by "
-            "binning_x, image_height, fy and cy by binning_y, and remove both."
-        )
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read the fields of a YAML file, also as OpenCV writes it. Raises SequenceError."""
     from loftr_ros.sequences import plain_yaml  # deferred: only layouts with YAML files need PyYAML
 
+    text = ""
     try:
-        content = plain_yaml.load(_OPENCV_HEADER.sub("", path.read_text(encoding="utf-8-sig")))
+        text = path.read_text(encoding="utf-8-sig")
+        content = plain_yaml.load(_OPENCV_HEADER.sub("", text))
     except OSError as error:
-        raise SequenceError(
-            f"{path} cannot be read ({error.strerror}): put the calibration there as camera_calibration writes it."
-        ) from error
+        raise SequenceError(f"{path} cannot be read ({error.strerror}): {file_hint(path)}.") from error
     except plain_yaml.ERRORS as error:
-        raise SequenceError(f"{path} is no valid YAML: {shortened(error) or type(error).__name__}.") from error
+        reason = shortened(error) or type(error).__name__
+        raise SequenceError(f"{path} is no valid YAML: {reason}{_yaml_fix(text)}.") from error
     if not isinstance(content, dict):
         raise SequenceError(f"{path} is no calibration: it holds no fields.")
     return content
+
+
+def _yaml_fix(text: str) -> str:
+    """Return a clause on the usual reasons why a text is no valid YAML; empty if it has none of them."""
+    if "\t" in text:
+        return "; indent with spaces, not tabs"
+    return "; write plain numbers, not objects of Python" if "!!python" in text else ""
 
 
 def numbers(matrix: Any) -> list[float]:

@@ -5,8 +5,10 @@ The calibration is that of the images as stored: raw images, or rectified images
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
+from statistics import median_low
 
 from loftr_ros.errors import shortened
 from loftr_ros.odometry.config import Mode
@@ -20,7 +22,7 @@ from loftr_ros.sequences.stamped_names import stamps_in_names
 
 EXPECTED_FILES = "images with camera.yaml, or left/ and right/ with left.yaml and right.yaml (image folder)"
 DEFAULT_FPS = 30.0
-_YAML = re.compile(r"[^.].*\.ya?ml")
+_YAML = re.compile(r"[^.].*\.ya?ml", re.IGNORECASE)
 
 
 def is_folder(folder: Path) -> bool:
@@ -37,7 +39,9 @@ def open_folder(folder: Path, mode: Mode, fps: float) -> Sequence:
 
 def _open_mono(folder: Path, fps: float) -> Sequence:
     left = folder / "left"
-    images, calibration = (left, folder / "left.yaml") if left.is_dir() else (folder, _find_calibration(folder))
+    images, calibration = (
+        (left, _side_calibration(folder, "left")) if left.is_dir() else (folder, _find_calibration(folder))
+    )
     stamped, notes = _stamped(images, fps)
     entries = tuple(Entry(stamp, image) for stamp, image in stamped)
     return Sequence(folder.resolve().name, read_calibration(calibration).raw, entries, notes=notes)
@@ -46,7 +50,7 @@ def _open_mono(folder: Path, fps: float) -> Sequence:
 def _open_stereo(folder: Path, fps: float) -> Sequence:
     if not ((folder / "left").is_dir() and (folder / "right").is_dir()):
         raise MissingSensorError(f"{folder} has no left/ and right/, so there is no right camera; use mode mono.")
-    left, right = read_calibration(folder / "left.yaml"), read_calibration(folder / "right.yaml")
+    left, right = (read_calibration(_side_calibration(folder, side)) for side in ("left", "right"))
     try:
         rig = left.rig(right)
     except CameraError as error:
@@ -57,22 +61,36 @@ def _open_stereo(folder: Path, fps: float) -> Sequence:
 
 
 def _with_right(folder: Path, lefts: list[tuple[int, Path]]) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
-    """Pair images by file name, by the numbers in it (left_01, right_01), or by the stamps in it."""
+    """Pair images by file name, by the numbers in it (left_01, right_1), or by the stamps in it."""
     images = list_camera_images(folder)
     stamps = [stamps_in_names([image.stem for image in files]) for files in ([left for _, left in lefts], images)]
-    by_number = {_digits(image): image for image in images}
     if not {left.name for _, left in lefts} <= {image.name for image in images} and None not in stamps:
         times = dict(zip(stamps[1][0], images, strict=True)) if stamps[1] else {}
         pairs, notes = pair_stamps([stamp for stamp, _ in lefts], list(times))
         if not pairs:
             raise NoFramesError(f"No image of {folder} is within 5 ms of one of left/; use mode mono.")
         return tuple(Entry(t, image, times[pairs[t]], None, pairs[t] - t) for t, image in lefts if t in pairs), notes
-    rights = (by_number.get(_digits(left), folder / left.name) for _, left in lefts)
-    return tuple(Entry(t, left, right=right) for (t, left), right in zip(lefts, rights, strict=True)), ()
+    by_number = {_numbers(image): image for image in images}
+    paired = [(stamp, left, by_number.get(_numbers(left))) for stamp, left in lefts]
+    missing = sum(right is None for _, _, right in paired)
+    if missing and len(images) > len(lefts) - missing:  # numbered in another way
+        numbers = [f"{files[0].name} to {files[-1].name}" for files in ([left for _, left in lefts], images)]
+        raise SequenceError(
+            f"{folder} holds {numbers[1]}, and left/ holds {numbers[0]}: the images of a pair need the same number or "
+            "stamp in their names."
+        )
+    return tuple(Entry(stamp, left, right=right or folder / left.name) for stamp, left, right in paired), ()
 
 
-def _digits(image: Path) -> str:
-    return re.sub(r"[^0-9]+", " ", image.stem).strip()
+def _numbers(image: Path) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"[0-9]+", image.stem))
+
+
+def _side_calibration(folder: Path, side: str) -> Path:
+    """Return the calibration of a camera of a pair: left.yaml, else left.yml or a YAML file in left/."""
+    named = folder / f"{side}.yaml"
+    others = [folder / f"{side}.yml", *sorted(p for p in (folder / side).iterdir() if _YAML.fullmatch(p.name))]
+    return named if named.exists() else next((path for path in others if path.exists()), named)
 
 
 def _find_calibration(folder: Path) -> Path:
@@ -100,7 +118,21 @@ def _stamped(folder: Path, fps: float) -> tuple[list[tuple[int, Path]], tuple[st
         return sorted(zip(stamps, images, strict=True)), (f"the names in {folder.name}/ hold stamps: {notation}",)
     ordered = [(round(i * 1e9 / fps), image) for i, image in enumerate(sorted(images, key=_natural))]
     hint = "; set --fps" if fps == DEFAULT_FPS else ""
-    return ordered, (f"no stamps in the names of {folder.name}/: taking {fps:g} frames per second{hint}",)
+    numbering = _numbering([image for _, image in ordered])
+    return ordered, (f"no stamps in the names of {folder.name}/: taking {fps:g} frames per second{hint}{numbering}",)
+
+
+def _numbering(images: list[Path]) -> str:
+    """Return a clause on numbers in file names that are no complete count: times of another clock, or gaps."""
+    counts = [numbers[-1] for numbers in map(_numbers, images) if numbers]
+    steps = [after - before for before, after in itertools.pairwise(counts)]
+    if len(counts) < len(images) or not steps:
+        return ""
+    usual = median_low(steps)
+    gaps = sum(step > usual for step in steps)
+    if usual > 1:
+        return f"; the numbers in them rise by {usual}: if they are times, set --fps to their rate"
+    return f"; gaps in their numbers ({gaps}) take no time" if gaps else ""
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

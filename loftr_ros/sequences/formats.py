@@ -1,70 +1,134 @@
-"""Detects the layout of a sequence folder, and opens it."""
+"""Detects the kind of a recording by its content, and opens it."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from collections.abc import Sequence as Items
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from loftr_ros.odometry.config import Mode
-from loftr_ros.sequences import euroc, folder, kitti, tum
-from loftr_ros.sequences.errors import SequenceError
+from loftr_ros.sequences import folder
+from loftr_ros.sequences.datasets.known import DATASETS
+from loftr_ros.sequences.datasets.layout import Options
+from loftr_ros.sequences.errors import MissingSensorError, SequenceError
+from loftr_ros.sequences.recordings import bag, bag_paths, video
 from loftr_ros.sequences.sequence import Sequence
-from loftr_ros.sequences.unsupported_formats import format_hint
+from loftr_ros.sequences.unsupported_formats import folder_hint, format_hint
 
-KITTI, EUROC, TUM, FOLDER = "KITTI odometry", "EuRoC", "TUM RGB-D", "image folder"
-LAYOUTS = {KITTI: kitti.is_kitti, EUROC: euroc.is_euroc, TUM: tum.is_tum}
+BAG, VIDEO, FOLDER = "bag", "video", "image folder"
+# Modes by preference: metric first, and stereo before rgbd, whose depth unit may be assumed.
+BEST_FIRST: tuple[Mode, ...] = ("stereo", "rgbd", "mono")
 MAX_CHILDREN = 100  # subfolders searched for a sequence
 
 
 def layout_of(path: Path) -> str | None:
-    """Return the name of the layout of a folder; None if unknown. Raises SequenceError if it cannot be read."""
-    known = next((name for name, has_layout in LAYOUTS.items() if has_layout(path)), None)
-    return known or (FOLDER if folder.is_folder(path) and not _is_folder_of_sequence(path) else None)
+    """Return the name of the layout of a source; None if unknown. Raises SequenceError if it cannot be read."""
+    if bag_paths.is_bag(path):
+        return BAG
+    if not os.path.isdir(path):  # noqa: PTH112  see open_sequence
+        return VIDEO if video.is_video(path) else None
+    known = next((name for name, layout in DATASETS.items() if layout.is_there(path)), None)
+    if known or (folder.is_folder(path) and not _is_folder_of_sequence(path)):
+        return known or FOLDER
+    return BAG if bag_paths.has_bag_files(path) else None
 
 
 def open_sequence(
-    path: str | Path, mode: Mode = "mono", fps: float = folder.DEFAULT_FPS, depth_scale: float | None = None
+    path: str | Path,
+    mode: Mode = "mono",
+    fps: float | None = None,
+    depth_scale: float | None = None,
+    *,
+    topics: Mapping[str, str] | None = None,
+    camera: Items[Path] = (),
 ) -> Sequence:
     """Open a recorded sequence of any supported layout; images are decoded later, one frame at a time.
 
     Args:
-        path: KITTI odometry sequence, EuRoC sequence, TUM RGB-D sequence, or image folder.
+        path: bag of ROS, video, sequence of a data set (KITTI, EuRoC, TUM RGB-D and others), or image folder.
         mode: sensors that the frames must have.
-        fps: frames per second of an image folder without stamps in its file names.
+        fps: frames per second of an image folder without stamps in its file names (None: 30), or of a video (None:
+            the times in the file).
         depth_scale: counts of an integer depth image per meter; None: that of the sequence.
+        topics: of a bag, by role (image, left, right, depth, truth); None: those of the only camera of the mode.
+        camera: calibration files of a bag or video: of the left or only camera, and of the right one; None: its own.
 
     Raises:
         SequenceError: the folder has no supported layout, or a file is missing or not valid.
     """
     path = Path(os.path.expanduser(path))  # noqa: PTH111  Path.expanduser raises for an unknown user
-    if not os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises OSError for too long names and missing permission
-        raise SequenceError(f"{path} is no folder{format_hint(path) or '; give the folder of a sequence'}.")
     layout = layout_of(path)
-    if layout == KITTI:
-        return kitti.open_kitti(path, mode)
-    if layout == EUROC:
-        return euroc.open_euroc(path, mode)
-    if layout == TUM:
-        return tum.open_tum(path, mode, depth_scale)
+    if layout == BAG:
+        return bag.open_bag(path, mode, depth_scale, topics, camera)
+    if topics:
+        raise SequenceError(f"{path} is no bag of ROS, so it has no topics: remove --topics.")
+    if layout == VIDEO:
+        return video.open_video(path, mode, fps, camera)
+    if camera:
+        raise SequenceError(f"{path} is no bag or video: put the calibration into the folder, instead of --camera.")
+    if not os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises OSError for too long names and missing permission
+        raise SequenceError(f"{path} is no folder{format_hint(path) or '; give a bag, a video, or a folder'}.")
+    if layout in DATASETS:
+        return DATASETS[layout].open(path, Options(mode, fps, depth_scale))
     if layout == FOLDER:
-        return folder.open_folder(path, mode, fps)
-    expected = "; ".join((kitti.EXPECTED_FILES, euroc.EXPECTED_FILES, tum.EXPECTED_FILES, folder.EXPECTED_FILES))
+        return folder.open_folder(path, mode, folder.DEFAULT_FPS if fps is None else fps)
+    expected = "; ".join((*(layout.expected for layout in DATASETS.values()), folder.EXPECTED_FILES))
     if hint := format_hint(path) or _nearby_hint(path):
         raise SequenceError(f"{path} is no sequence{hint}.")
     raise SequenceError(f"{path} is no sequence; none of these is there: {expected}.")
 
 
+def open_best(
+    path: str | Path,
+    fps: float | None = None,
+    depth_scale: float | None = None,
+    *,
+    topics: Mapping[str, str] | None = None,
+    camera: Items[Path] = (),
+) -> tuple[Mode, Sequence]:
+    """Open a recorded sequence in the first mode that it supports: stereo, else rgbd, else mono.
+
+    A note says why sensors that are there cannot be used. The arguments are those of `open_sequence`.
+
+    Raises:
+        SequenceError: it cannot be opened in any mode.
+    """
+    notes: list[str] = []
+    faults: list[SequenceError] = []
+    for mode in BEST_FIRST:
+        try:
+            found = open_sequence(path, mode, fps, depth_scale, topics=topics, camera=camera)
+        except SequenceError as fault:
+            faults.append(fault)
+            if not isinstance(fault, MissingSensorError):
+                notes.append(f"not {mode}: {str(fault).rstrip('.')}")
+        else:
+            return mode, replace(found, notes=(*notes, *found.notes))
+    raise next((fault for fault in faults if not isinstance(fault, MissingSensorError)), faults[-1])
+
+
 def _is_folder_of_sequence(path: Path) -> bool:
     """Return whether an image folder without calibration is part of a sequence, such as image_0 of KITTI."""
-    return not any(path.glob("*.y*ml")) and any(has_layout(path.resolve().parent) for has_layout in LAYOUTS.values())
+    return not any(path.glob("*.y*ml")) and any(_is_layout(parent) for parent in path.resolve().parents[:3])
 
 
 def _nearby_hint(path: Path) -> str:
-    """Return a clause that names a sequence one folder above or below; empty if there is none."""
+    """Return a clause that names a sequence up to three folders above, or two below; empty if there is none."""
     with suppress(OSError, SequenceError):
+        above = [parent for parent in path.resolve().parents[:3] if _is_layout(parent)]
         below = sorted(child for child in path.iterdir() if child.is_dir())[:MAX_CHILDREN]
-        for near in (path.resolve().parent, *below):
-            if any(has_layout(near) for has_layout in LAYOUTS.values()) or (near in below and folder.is_folder(near)):
-                return f", but {near} looks like one: give that"
+        deeper = (near for child in below for near in sorted(child.iterdir())[:MAX_CHILDREN] if near.is_dir())
+        if near := next(iter(above), None) or next(filter(_is_layout, below), None):
+            return f", but {near} looks like one: give that"
+        if hint := folder_hint(below):
+            return hint
+        if near := next(filter(folder.is_folder, below), None) or next(filter(_is_layout, deeper), None):
+            return f", but {near} looks like one: give that"
     return ""
+
+
+def _is_layout(path: Path) -> bool:
+    return any(layout.is_there(path) for layout in DATASETS.values())

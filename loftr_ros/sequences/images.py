@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -27,8 +28,42 @@ _CAMERAS = (
     re.compile(r"[^0-9]*(?P<number>[0-9]+(?:\.[0-9]+)?)[^0-9.]+(?P<camera>[0-9]{1,2})"),  # 0001_0, 0001_cam0
 )
 MAX_CAMERAS = 4
+MAX_COPIES_SHARE = 0.2  # more are no copies, but stamps such as 0.5 and 1
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm", ".tif", ".tiff", ".webp")
+
+
+class RecordedImage(ABC):
+    """An image inside of a recording, such as a bag or a video, in the place of a file.
+
+    Its methods raise SequenceError, and DamagedImageError if others of the recording may be valid.
+
+    Attributes:
+        name: of the image in the recording, for messages; as text it also names the recording.
+        parent: the recording.
+    """
+
+    name: str
+    parent: Path
+
+    @abstractmethod
+    def gray(self) -> NDArray[np.uint8]:
+        """Return the (H, W) gray image; 16 bits are scaled to the range of the content."""
+
+    @abstractmethod
+    def depth(self, units_per_meter: float) -> NDArray[np.float32]:
+        """Return (H, W) depth in meters, 0 where unknown, see `read_depth`."""
+
+    @abstractmethod
+    def as_stored(self) -> NDArray[Any]:
+        """Return the image with its stored data type, (H, W) or (H, W, channels)."""
+
+    def has_exif_rotation(self) -> bool:
+        """Return whether an EXIF orientation rotates the image."""
+        return False
+
+
+StoredImage: TypeAlias = Path | RecordedImage
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -49,8 +84,9 @@ def list_camera_images(folder: Path) -> list[Path]:
     images = list_images(folder)
     if not images:
         raise SequenceError(f"{folder} holds no images.")
-    cameras = _camera_numbers([image.stem for image in images])
-    kind_of = {image: (_kind(image), camera) for image, camera in zip(images, cameras, strict=True)}
+    stems = [image.stem for image in images]
+    marks = zip(images, _camera_numbers(stems), _copies(stems), strict=True)
+    kind_of = {image: (_kind(image), camera, is_copy) for image, camera, is_copy in marks}
     kinds = Counter(kind_of.values())
     if len(kinds) > 1:
         (one, n), (other, m) = ((next(p.name for p in images if kind_of[p] == k), n) for k, n in kinds.most_common(2))
@@ -76,14 +112,24 @@ def _camera_numbers(stems: list[str]) -> list[str]:
     return [""] * len(stems)
 
 
+def _copies(stems: list[str]) -> list[bool]:
+    """Return for each file name whether it has more numbers than most, as copies do: 0003 (1) beside 0003."""
+    counts = [len(re.findall(r"[0-9]+", stem)) for stem in stems]
+    usual = Counter(counts).most_common(1)[0][0]
+    more = [count > usual for count in counts]
+    return more if 0 < sum(more) <= MAX_COPIES_SHARE * len(stems) else [False] * len(stems)
+
+
 def _kind(image: Path) -> tuple[str, str]:
     """Return what is equal in all images of a camera: the words in the file name, and the format."""
     suffix = image.suffix.lower()
     return re.sub(r"[^a-z]+", " ", image.stem.lower()).strip(), _SAME_FORMAT.get(suffix, suffix)
 
 
-def read_gray(path: Path) -> NDArray[np.uint8]:
+def read_gray(path: StoredImage) -> NDArray[np.uint8]:
     """Read an image as (H, W) uint8 gray; 16 bits are scaled to the range of the content. Raises SequenceError."""
+    if isinstance(path, RecordedImage):
+        return path.gray()
     image = _read(path, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION)
     try:
         return to_eight_bits(image)
@@ -91,23 +137,27 @@ def read_gray(path: Path) -> NDArray[np.uint8]:
         raise SequenceError(f"{path} holds {error}: save it with 8 or 16 bits.") from error
 
 
-def pixel_type(path: Path) -> np.dtype[Any]:
+def pixel_type(path: StoredImage) -> np.dtype[Any]:
     """Return the data type of the pixels of an image. Raises SequenceError."""
     return read_as_stored(path).dtype
 
 
-def read_as_stored(path: Path) -> NDArray[Any]:
+def read_as_stored(path: StoredImage) -> NDArray[Any]:
     """Read an image with its stored data type, (H, W) or (H, W, channels). Raises SequenceError."""
+    if isinstance(path, RecordedImage):
+        return path.as_stored()
     return _read(path, cv2.IMREAD_UNCHANGED)
 
 
-def has_exif_rotation(path: Path) -> bool:
+def has_exif_rotation(path: StoredImage) -> bool:
     """Return whether the EXIF orientation of a JPEG rotates its image. Raises SequenceError."""
+    if isinstance(path, RecordedImage):
+        return path.has_exif_rotation()
     with _as_damaged_image(path):
         return encoded_image.has_exif_rotation(_content(path))
 
 
-def read_depth(path: Path, units_per_meter: float) -> NDArray[np.float32]:
+def read_depth(path: StoredImage, units_per_meter: float) -> NDArray[np.float32]:
     """Read a depth image as (H, W) float32 meters, 0 where unknown, including integers at their largest value.
 
     Args:
@@ -117,6 +167,8 @@ def read_depth(path: Path, units_per_meter: float) -> NDArray[np.float32]:
     Raises:
         SequenceError: the file cannot be read, or has several channels or 8 bits.
     """
+    if isinstance(path, RecordedImage):
+        return path.depth(units_per_meter)
     depth = _read(path, cv2.IMREAD_UNCHANGED)
     if depth.ndim != 2:
         raise SequenceError(f"{path} has {depth.shape[2]} channels; a depth image has one.")
@@ -128,7 +180,12 @@ def read_depth(path: Path, units_per_meter: float) -> NDArray[np.float32]:
         units_per_meter = 1.0
     else:
         depth = without_saturated(depth)
-    with np.errstate(over="ignore", invalid="ignore"):  # NaN and infinity mark unknown depth
+    return known_depth(depth, units_per_meter)
+
+
+def known_depth(depth: NDArray[Any], units_per_meter: float) -> NDArray[np.float32]:
+    """Return depth in meters, 0 for NaN and infinity, which mark unknown depth."""
+    with np.errstate(over="ignore", invalid="ignore"):
         meters = np.asarray(depth / units_per_meter, np.float32)
     return np.where(np.isfinite(meters), meters, np.float32(0))
 

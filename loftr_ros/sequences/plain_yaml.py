@@ -12,8 +12,15 @@ ERRORS = (yaml.YAMLError, RecursionError, ValueError, OverflowError, LookupError
 
 
 def load(text: str) -> Any:
-    """Parse a YAML text. Raises one of ERRORS."""
-    return yaml.load(text, _Loader)
+    """Parse a YAML text with one document; empty ones after it are ignored, as `ros2 topic echo` ends with ---.
+
+    Raises:
+        YAMLError or another of ERRORS: it is not valid.
+    """
+    documents = [document for document in yaml.load_all(text, _Loader) if document is not None]
+    if len(documents) > 1:
+        raise yaml.YAMLError(f"it has {len(documents)} documents, separated by ---: keep one")
+    return documents[0] if documents else None
 
 
 class _Loader(yaml.SafeLoader):

@@ -1,11 +1,10 @@
-"""A recorded sequence: image files with stamps and calibration, decoded frame by frame."""
+"""A recorded sequence: images with stamps and calibration, decoded frame by frame."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from loftr_ros.errors import shortened
 from loftr_ros.evaluation.trajectory import Trajectory
@@ -14,14 +13,14 @@ from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.sequences.errors import DamagedImageError, ImageSizeError, NoFramesError, SequenceError
-from loftr_ros.sequences.images import read_depth, read_gray
+from loftr_ros.sequences.images import RecordedImage, StoredImage, read_depth, read_gray
 
 MAX_SIZE_MISMATCHES = 16  # at the start of a sequence, after which the calibration is likely wrong, not the images
 
 
 @dataclass(frozen=True)
 class Entry:
-    """The files of one frame.
+    """The images of one frame: files, or images inside of a recording.
 
     Attributes:
         stamp_ns: of the image, nanoseconds.
@@ -31,9 +30,9 @@ class Entry:
     """
 
     stamp_ns: int
-    image: Path
-    right: Path | None = None
-    depth: Path | None = None
+    image: StoredImage
+    right: StoredImage | None = None
+    depth: StoredImage | None = None
     offset_ns: int | None = None
 
 
@@ -71,11 +70,17 @@ class Sequence:
             raise SequenceError(f"{self.name} holds no frames.")
         for entry in self.entries:
             for path in (entry.image, entry.right, entry.depth):
-                if path is not None and not os.path.isfile(path):  # noqa: PTH113  see open_sequence
-                    raise SequenceError(f"{shortened(path, 300)} is missing, but {self.name} lists it.")
+                if path is None or isinstance(path, RecordedImage):
+                    continue
+                if not os.path.isfile(path):  # noqa: PTH113  see open_sequence
+                    raise SequenceError(
+                        f"{shortened(path, 300)} is missing, but {self.name} lists it: the names in lists are relative "
+                        "to the folder of the list."
+                    )
         for before, after in zip(self.entries, self.entries[1:], strict=False):
             if after.stamp_ns <= before.stamp_ns:
-                raise SequenceError(f"The stamp of {after.image} is not after that of {before.image.name}.")
+                fault = _order_fault(before, after)
+                raise SequenceError(f"The stamp of {after.image} is not after that of {before.image.name}: {fault}.")
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -140,7 +145,15 @@ class Sequence:
         return Frame(entry.stamp_ns, image, self.camera, right, depth, self.rig)
 
 
-def _check_size(shape: tuple[int, ...], camera: Camera, path: Path) -> None:
+def _order_fault(before: Entry, after: Entry) -> str:
+    """Return the stamps of two frames out of order, and what to do."""
+    earlier, later = (f"{stamp_ns / 1e9:.6f} s" for stamp_ns in (before.stamp_ns, after.stamp_ns))
+    if before.stamp_ns == after.stamp_ns:
+        return f"both have {later}; write stamps with all digits, and each image once"
+    return f"{later} comes after {earlier}; sort the images by time"
+
+
+def _check_size(shape: tuple[int, ...], camera: Camera, path: StoredImage) -> None:
     height, width = shape
     if (width, height) != (camera.width, camera.height):
         raise ImageSizeError(

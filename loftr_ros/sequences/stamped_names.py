@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from datetime import datetime
 from decimal import Decimal
-from statistics import median
 
 from loftr_ros.evaluation.trajectory import MAX_SECONDS, why_no_stamp
 from loftr_ros.sequences.errors import SequenceError
-from loftr_ros.sequences.stamps import seconds_to_ns, since_1970
+from loftr_ros.sequences.stamps import seconds_to_ns, since_1970, with_leading_zeros
 
 _DECIMAL = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
-_LONG = re.compile(r"(?:.*[^0-9.])?([0-9]{10,19}(?:\.[0-9]+)?)[^0-9]*")
+# A stamp, perhaps padded with zeros, and perhaps a counter after it.
+_LONG = re.compile(r"(?:.*[^0-9.])?0*?([0-9]{10,19}(?:\.[0-9]+)?)(?:[_-][0-9]{1,8})?[^0-9]*")
 _PAIR = re.compile(r"(?:.*[^0-9])?([0-9]{10})[_-]([0-9]{1,9})(?:[^0-9].*)?")
 _DATE = re.compile(
     r"(?:.*[^0-9])?((?:19[7-9]|20[0-3])[0-9])[-_.]?(0[1-9]|1[0-2])[-_.]?([0-2][0-9]|3[01])[-_.T ]?"
@@ -50,7 +49,8 @@ def _from_dates(stems: list[str]) -> tuple[list[int], str] | None:
         int(second.timestamp()) * 10**9 + int((match[8] or "").ljust(9, "0"))
         for second, match in zip(seconds, dates, strict=True)
     ]
-    return stamps, "dates"
+    # Seconds do not distinguish the images of a burst or of a video, which have a counter, too.
+    return (stamps, "dates") if len(set(stamps)) == len(stamps) else None
 
 
 def _from_pairs(stems: list[str]) -> tuple[list[int], str] | None:
@@ -67,10 +67,10 @@ def _from_pairs(stems: list[str]) -> tuple[list[int], str] | None:
 def _from_numbers(stems: list[str]) -> tuple[list[int], str] | None:
     """Parse 1305031453.359684 and integers of 10, 13, 16 or 19 digits."""
     decimals = all(_DECIMAL.fullmatch(stem) for stem in stems) and any("." in stem for stem in stems)
-    if decimals and (padded := _with_leading_zeros(stems)):
-        return padded
+    if decimals and (padded := with_leading_zeros(stems)):
+        return padded, "seconds and their fraction without leading zeros"
     words = stems if decimals else [match[1] for match in map(_LONG.fullmatch, stems) if match]
-    if len(words) < len(stems):
+    if len(words) < len(stems) or (not decimals and len(set(words)) < len(words)):
         return None
     if found := since_1970([Decimal(word) for word in words]):
         return found
@@ -79,27 +79,6 @@ def _from_numbers(stems: list[str]) -> tuple[list[int], str] | None:
     if all(len(word) >= 18 and "." not in word and int(word) < MAX_SECONDS * 10**9 for word in words):
         return [int(word) for word in words], "nanoseconds"
     return None
-
-
-def _with_leading_zeros(words: list[str]) -> tuple[list[int], str] | None:
-    """Parse 1403715274.28142976 as 28 ms, which `%d.%d` writes so, if that makes the intervals more regular."""
-    parts = [match.groups(default="0") for match in map(_DECIMAL.fullmatch, words) if match]
-    digits = max(len(fraction) for _, fraction in parts)
-    if digits not in _FRACTION_DIGITS or all(len(fraction) == digits for _, fraction in parts):
-        return None
-    if any(int(seconds) >= MAX_SECONDS for seconds, _ in parts):
-        return None
-    stamps = [int(seconds) * 10**9 + int(fraction) * 10 ** (9 - digits) for seconds, fraction in parts]
-    if _irregularity(stamps) >= _irregularity([round(Decimal(word) * 10**9) for word in words]):
-        return None
-    return stamps, "seconds and their fraction without leading zeros"
-
-
-def _irregularity(stamps: list[int]) -> float:
-    """Return the mean absolute deviation of the intervals from their median, relative to it."""
-    steps = [after - before for before, after in itertools.pairwise(sorted(stamps))]
-    middle = median(steps) if steps else 0
-    return sum(abs(step - middle) for step in steps) / (len(steps) * middle) if middle else float("inf")
 
 
 def _seconds(word: str) -> int:

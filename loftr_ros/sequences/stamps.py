@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from statistics import median
@@ -14,6 +15,10 @@ from loftr_ros.sequences.errors import SequenceError
 # Odometry needs overlapping images, so a longer median interval shows that the stamps are not in seconds.
 MAX_STEP_NS = 10 * 10**9
 MIN_STEP_NS = 10**5  # frame interval of the fastest cameras
+MAX_DIGITS = 19  # of a stamp in nanoseconds; int() rejects thousands of digits
+LEAST_STEP_NS = 10**6  # frame interval below which the user is asked
+_DECIMAL = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
+_FRACTION_DIGITS = (3, 6, 9)  # milliseconds, microseconds, nanoseconds
 DIGITS_OF_UNIT = {"seconds": 0, "milliseconds": 3, "microseconds": 6, "nanoseconds": 9}
 
 
@@ -38,6 +43,29 @@ def since_1970(values: list[Decimal]) -> tuple[list[int], str] | None:
             steps = [after - before for before, after in itertools.pairwise(sorted(stamps))]
             return (stamps, unit) if not steps or MIN_STEP_NS <= median(steps) <= MAX_STEP_NS else None
     return None
+
+
+def with_leading_zeros(words: list[str]) -> list[int] | None:
+    """Parse 1403715274.28142976 as 28 ms, which `%d.%d` writes so, if that makes the intervals more regular.
+
+    Returns:
+        Stamps in nanoseconds; None if the fractions are complete, or no fractions at all.
+    """
+    parts = [match.groups(default="0") for match in map(_DECIMAL.fullmatch, words) if match]
+    digits = max((len(fraction) for _, fraction in parts), default=0)
+    if len(parts) < len(words) or digits not in _FRACTION_DIGITS:
+        return None
+    if all(len(fraction) == digits for _, fraction in parts) or any(int(whole) >= MAX_SECONDS for whole, _ in parts):
+        return None
+    stamps = [int(seconds) * 10**9 + int(fraction) * 10 ** (9 - digits) for seconds, fraction in parts]
+    return stamps if _irregularity(stamps) < _irregularity([round(Decimal(word) * 10**9) for word in words]) else None
+
+
+def _irregularity(stamps: list[int]) -> float:
+    """Return the mean absolute deviation of the intervals from their median, relative to it."""
+    steps = [after - before for before, after in itertools.pairwise(sorted(stamps))]
+    middle = median(steps) if steps else 0
+    return sum(abs(step - middle) for step in steps) / (len(steps) * middle) if middle else float("inf")
 
 
 def read_table(path: Path, separator: str | None = None) -> list[list[str]]:
@@ -75,18 +103,65 @@ def read_stamps(rows: list[list[str]], path: Path) -> tuple[list[int], tuple[str
     Raises:
         SequenceError: a stamp is no number of seconds, or the median interval is too long for seconds.
     """
+    words = [row[0] for row in rows]
     try:
-        found = since_1970([Decimal(row[0]) for row in rows])
+        found = since_1970([Decimal(word) for word in words])
     except InvalidOperation:
         found = None
     if found and found[1] != "seconds":
         return found[0], (f"{path.name} has stamps in {found[1]}",)
-    stamps = [_read_stamp(row[0], path) for row in rows]
+    if padded := with_leading_zeros(words):
+        return padded, (f"{path.name} has stamps in seconds and their fraction without leading zeros",)
+    stamps = [_read_stamp(word, path) for word in words]
     steps = [after - before for before, after in itertools.pairwise(stamps)]
     if steps and median(steps) > MAX_STEP_NS:
         raise SequenceError(
             f"{path} has stamps that are {median(steps) / 1e9:.6g} apart (median): stamps are in seconds, and these "
             "look like milliseconds or less."
+        )
+    return stamps, _step_notes(path, stamps)
+
+
+def _step_notes(path: Path, stamps: list[int]) -> tuple[str, ...]:
+    """Return a note on stamps that look like frame numbers, or on an implausible rate."""
+    steps = [after - before for before, after in itertools.pairwise(stamps)]
+    if len(steps) > 1 and set(steps) == {10**9}:
+        return (f"{path.name} has stamps of whole seconds, 1 s apart: if they are frame numbers, velocities are wrong",)
+    if steps and 0 < median(steps) < LEAST_STEP_NS:
+        rate = 1e9 / median(steps)
+        return (f"{path.name} has stamps of {rate:.4g} frames per second: if they are not in seconds, convert them",)
+    return ()
+
+
+def read_nanoseconds(words: list[str], path: Path, rows: str) -> tuple[list[int], tuple[str, ...]]:
+    """Return stamps that are expected in nanoseconds, and notes if they have another unit.
+
+    Args:
+        words: the stamps.
+        path: of their file, for messages.
+        rows: what it must list.
+
+    Raises:
+        SequenceError: a stamp is no number, or the median interval is too short for nanoseconds.
+    """
+    try:
+        values = [Decimal(word) for word in words]
+    except InvalidOperation:
+        values = []
+    found = since_1970(values) if values else None
+    if found:
+        return found[0], () if found[1] == "nanoseconds" else (f"{path.parent.name}/{path.name} has {found[1]}",)
+    for word in words:
+        if not word.isdecimal():
+            raise SequenceError(f"{path} must list {rows}: '{shortened(word, 40)}' is no stamp.")
+        if len(word) > MAX_DIGITS or int(word) >= MAX_SECONDS * 10**9:
+            raise SequenceError(f"{path} must list {rows}: {shortened(word, 40)} is too large for nanoseconds.")
+    stamps = [int(word) for word in words]
+    steps = [after - before for before, after in itertools.pairwise(sorted(stamps))]
+    if steps and 0 < median(steps) < MIN_STEP_NS:
+        raise SequenceError(
+            f"{path} has stamps that are {median(steps):g} apart (median): stamps are in nanoseconds, and these look "
+            "like microseconds or more."
         )
     return stamps, ()
 

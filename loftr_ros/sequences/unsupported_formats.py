@@ -1,4 +1,4 @@
-"""Hints for recordings in unsupported formats: bags, videos, archives, other image formats."""
+"""Hints for recordings in unsupported formats: parts of bags, videos, archives, other image formats."""
 
 from __future__ import annotations
 
@@ -6,12 +6,7 @@ from pathlib import Path
 
 # Suffixes, description, and how to convert it.
 _FORMATS = (
-    (".bag .mcap .db3", "a recording of ROS", "play it to the node: ros2 launch loftr_ros vo.launch.py bag:=PATH"),
-    (
-        ".mp4 .avi .mov .mkv .webm .m4v .mpg .mjpeg",
-        "a video",
-        "extract its images (ffmpeg -i VIDEO DIR/%06d.png), put a camera.yaml beside them, and give --fps",
-    ),
+    (".mcap.zstd .db3.zstd", "a compressed part of a bag", "give its folder, with metadata.yaml"),
     (".zip .tar .gz .tgz .bz2 .xz .zst .7z .rar", "an archive", "unpack it"),
     (".exr .hdr .gif .heic .avif .jp2 .dng .npy .npz", "of a format that is not read", "convert the images to PNG"),
 )
@@ -27,4 +22,27 @@ def format_hint(path: Path) -> str:
         for suffixes, kind, advice in _FORMATS:
             if name.lower().endswith(tuple(suffixes.split())):
                 return f": {name} is {kind}; {advice}"
+    return ""
+
+
+# Names of the folders of two sensors, lower case: left and right camera, color and depth.
+_PAIRS = (("left", "right"), ("cam0", "cam1"), ("image_left", "image_right"), ("infra1", "infra2"), ("l", "r"))
+_COLOR, _DEPTH = ("rgb", "color", "colour", "image", "images"), ("depth", "depths", "depth_image", "depth_images")
+
+
+def folder_hint(folders: list[Path]) -> str:
+    """Return a clause on folders of images that are no sequence together, with the fix; empty for others."""
+    names = {path.name.lower(): path.name for path in folders}
+    color, depth = (next((names[name] for name in known if name in names), None) for known in (_COLOR, _DEPTH))
+    if color and depth:
+        return (
+            f": it holds color and depth, but no lists of them; write rgb.txt with one 'stamp {color}/FILE' a line and "
+            f"depth.txt with one 'stamp {depth}/FILE' (TUM RGB-D), and a camera.yaml"
+        )
+    for left, right in _PAIRS:
+        if left in names and right in names:
+            return (
+                f": for stereo name the folders {names[left]} and {names[right]} left and right, with left.yaml and "
+                f"right.yaml beside them; for one camera give {names[left]}"
+            )
     return ""

@@ -1,6 +1,7 @@
 """bench/odometry.py from end to end, on rendered data with the shipped checkpoint."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -82,3 +83,31 @@ def test_standing_still_has_no_relative_error(bench: Bench) -> None:
 
     assert percent_of(0.01) == "-"
     assert percent_of(1.0) == "40.00"
+
+
+@pytest.mark.usefixtures("data")
+def test_another_program(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It tracks the frames after the first, and drifts; another one writes nothing."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import sys\nfrom pathlib import Path\n"
+        "source, mode, stride, output = sys.argv[1:]\n"
+        "times = (Path(source) / 'times.txt').read_text().split()[:: int(stride)]\n"
+        "rows = [f'{float(t)} 0 0 {0.9 * i * int(stride)} 0 0 0 1\\n' for i, t in enumerate(times)]\n"
+        "(Path(output) / 'online.tum').write_text(''.join(rows[1:]))\n"
+    )
+    placeholders = "{source} {mode} {stride} {output}"
+    options = ["--sequences", "kitti06", "--modes", "stereo", "--strides", "1", "--methods", "orb", "--device", "cpu"]
+    options += ["--program", f"Other={sys.executable} {program} {placeholders}", "--output", str(tmp_path / "out.json")]
+    options += ["--program", f"None={sys.executable} -c pass {placeholders}"]
+    assert bench("odometry").main(options) == 0
+    content = json.loads((tmp_path / "out.json").read_text())
+    ours, other, ours_there = content["tables"][0]["runs"]
+    assert (ours["name"], other["name"], ours_there["name"]) == ("ORB 4000", "Other", "ORB 4000, frames of Other")
+    assert (ours["frames"], other["frames"], ours_there["frames"]) == (5, 5, 4)
+    assert other["lost"] == pytest.approx(20.0)
+    assert other["errors"]["poses"] == ours_there["errors"]["poses"] == 4
+    assert other["errors"]["ate_m"] > ours_there["errors"]["ate_m"]
+    assert any("None, KITTI 06, stereo, stride 1: None wrote none of" in note for note in content["notes"])
+    assert bench("odometry").main(["--program", "Other=echo"]) == 2
+    assert "--program Other=echo is not NAME=COMMAND with {source}" in capsys.readouterr().err

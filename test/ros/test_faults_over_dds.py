@@ -83,3 +83,16 @@ def test_a_subscription_that_raises(ros, program):
     assert answers(ros, program, "misbehave.py", "mono", text) == [text]
     assert answers(ros, program, "transitions.py", "deactivate") == ["deactivate True inactive"]
     node.kill()
+
+
+def test_a_matcher_that_hangs(ros, program, rendered):
+    options = {"mode": "stereo", "qos": "reliable", "process_every_frame": "true", "input_timeout": 2.0}
+    arguments = [argument for option in options.items() for argument in ("-p", "{}:={}".format(*option))]
+    node = ros.start(program("hanging_matcher.py"), "--ros-args", *arguments)
+    listener = listening(ros, program, "a frame takes")
+    play = ("loftr_ros.cli", "play", rendered.path, "--mode", "stereo", "--lockstep", "--frames", 3, "--timeout", 60)
+    assert ros.run(*play)[0] == 0, "the frame that hung, and those after it, come all the same"
+    level, text = listener.communicate(timeout=60)[0].split(" ", 1)
+    assert level == "2"
+    assert "hardly any odometry is published: check what else uses cpu" in text
+    assert ros.stop(node)[0] == 0

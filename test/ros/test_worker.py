@@ -73,3 +73,31 @@ def test_stop_frees_a_blocked_put_and_does_not_wait_for_the_item_in_work(gate):
     thread.join(timeout=5)
     assert gate.done == [0]
     assert not thread.is_alive()
+
+
+def test_an_item_that_raises_does_not_end_the_thread(gate, capsys):
+    def work(item):
+        if item == 0:
+            raise SystemExit("out of order")
+        gate.work(item)
+
+    worker = Worker(work, gate.drop, capacity=2)
+    worker.put(0)
+    worker.put(1)
+    gate.open.release()
+    assert gate.entered.acquire(timeout=5)
+    worker.stop().join(timeout=5)
+    assert gate.done == [1]
+    assert "SystemExit: out of order" in capsys.readouterr().err
+
+
+def test_time_of_the_current_item(gate):
+    worker = Worker(gate.work, gate.drop)
+    assert worker.busy_s() == 0
+    worker.put(0)
+    assert gate.entered.acquire(timeout=5)
+    time.sleep(0.05)
+    assert worker.busy_s() >= 0.05
+    gate.open.release()
+    worker.stop().join(timeout=5)
+    assert worker.busy_s() == 0

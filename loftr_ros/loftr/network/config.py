@@ -11,9 +11,17 @@ from loftr_ros.validation import require, require_known, require_type
 # Larger images are downscaled to about this many pixels for matching, as memory and time grow quadratically.
 MAX_PIXELS = 1_000_000
 
+_MAX_CHANNELS = 4096
+_MAX_LAYERS = 64
+
 
 class ModelConfigError(LoftrRosError):
     """A network configuration that cannot be built."""
+
+
+def _bounded(default: Any, low: float, high: float) -> Any:
+    """Field that must lie in a range: generous, but a file cannot ask for a network that builds or runs for hours."""
+    return field(default=default, metadata={"range": (low, high)})
 
 
 @dataclass(frozen=True)
@@ -33,14 +41,14 @@ class BackboneConfig:
             features by up to one cell across the image, so networks trained here use False.
     """
 
-    stem_dim: int = 128
-    block_dims: tuple[int, int, int] = (128, 196, 256)
-    blocks_per_stage: int = 2
-    fine_dim: int = 128
+    stem_dim: int = _bounded(128, 1, _MAX_CHANNELS)
+    block_dims: tuple[int, int, int] = _bounded((128, 196, 256), 1, _MAX_CHANNELS)
+    blocks_per_stage: int = _bounded(2, 1, _MAX_LAYERS)
+    fine_dim: int = _bounded(128, 1, _MAX_CHANNELS)
     align_corners: bool = True
-    sixteenth_dim: int = 0
-    half_blocks: int = 0
-    quarter_blocks: int = 0
+    sixteenth_dim: int = _bounded(0, 0, _MAX_CHANNELS)
+    half_blocks: int = _bounded(0, 0, _MAX_LAYERS)
+    quarter_blocks: int = _bounded(0, 0, _MAX_LAYERS)
 
     @property
     def context_dim(self) -> int:
@@ -61,12 +69,12 @@ class TransformerConfig:
         mlp_ratio: width of the hidden layer of the feed-forward network, in units of `dim`.
     """
 
-    dim: int = 256
-    heads: int = 8
+    dim: int = _bounded(256, 1, _MAX_CHANNELS)
+    heads: int = _bounded(8, 1, _MAX_CHANNELS)
     layers: tuple[str, ...] = ("self", "cross") * 4
     attention: str = "linear"
-    pool: int = 1
-    mlp_ratio: int = 2
+    pool: int = _bounded(1, 1, 64)
+    mlp_ratio: int = _bounded(2, 1, 16)
 
 
 @dataclass(frozen=True)
@@ -84,13 +92,13 @@ class CoarseMatchingConfig:
             their averages (dual-softmax); 0 compares all cells.
     """
 
-    temperature: float = 0.1
-    threshold: float = 0.2
-    border: int = 2
+    temperature: float = _bounded(0.1, 1e-3, 1e3)
+    threshold: float = _bounded(0.2, 0.0, 1.0)
+    border: int = _bounded(2, 0, 1000)
     kind: str = "dual_softmax"
-    sinkhorn_iterations: int = 3
+    sinkhorn_iterations: int = _bounded(3, 1, 1000)
     prefilter: bool = False
-    candidate_blocks: int = 0
+    candidate_blocks: int = _bounded(0, 0, 1000)
 
 
 @dataclass(frozen=True)
@@ -111,38 +119,26 @@ class LoFTRConfig:
     fine: TransformerConfig = field(default_factory=lambda: TransformerConfig(dim=128, layers=("self", "cross")))
     matching: CoarseMatchingConfig = field(default_factory=CoarseMatchingConfig)
     legacy_position_encoding: bool = False
-    pixel_center: float = 0.0
-    fine_window: int = 5
+    pixel_center: float = _bounded(0.0, -1.0, 1.0)
+    fine_window: int = _bounded(5, 3, 31)
     fine_context: bool = True
 
     def __post_init__(self) -> None:
         backbone = self.backbone
         are_three = len(backbone.block_dims) == 3
         require(are_three, ModelConfigError, "backbone.block_dims", backbone.block_dims, "three numbers")
-        if min(backbone.stem_dim, *backbone.block_dims, backbone.blocks_per_stage) < 1:
-            raise ModelConfigError("backbone: all numbers of channels and blocks must be at least 1")
-        if min(backbone.sixteenth_dim, backbone.half_blocks, backbone.quarter_blocks) < 0:
-            raise ModelConfigError("backbone: sixteenth_dim, half_blocks and quarter_blocks must not be negative")
+        for where, part in (("", self), ("backbone.", backbone), ("matching.", self.matching)):
+            _require_bounds(part, where)
         if backbone.context_dim != self.coarse.dim or backbone.fine_dim != self.fine.dim:
             source = "sixteenth_dim" if backbone.sixteenth_dim else "block_dims[2]"
             raise ModelConfigError(f"backbone.{source} must equal coarse.dim and backbone.fine_dim fine.dim")
         coarse_dim, encoding = self.coarse.dim, "a multiple of 4, as the position encoding needs"
         require(coarse_dim % 4 == 0, ModelConfigError, "coarse.dim", coarse_dim, encoding)
-        for name, part in (("coarse", self.coarse), ("fine", self.fine)):
-            if min(part.dim, part.heads, part.pool, part.mlp_ratio) < 1:
-                raise ModelConfigError(f"{name}.dim, {name}.heads, {name}.pool and {name}.mlp_ratio must be at least 1")
-            multiple = f"a multiple of {name}.heads, {part.heads}"
-            require(part.dim % part.heads == 0, ModelConfigError, f"{name}.dim", part.dim, multiple)
-            if set(part.layers) - {"self", "cross"} or part.attention not in {"linear", "full"}:
-                raise ModelConfigError(f"{name}: layers must be 'self' or 'cross', attention 'linear' or 'full'")
+        for name, transformer in (("coarse", self.coarse), ("fine", self.fine)):
+            _require_transformer(transformer, name)
         is_kind = self.matching.kind in {"dual_softmax", "optimal_transport"}
         require(is_kind, ModelConfigError, "matching.kind", self.matching.kind, "dual_softmax or optimal_transport")
-        if self.matching.sinkhorn_iterations < 1 or self.matching.threshold < 0:
-            raise ModelConfigError("matching: sinkhorn_iterations must be at least 1, threshold at least 0")
-        candidates = self.matching.candidate_blocks
-        require(candidates >= 0, ModelConfigError, "matching.candidate_blocks", candidates, "0 or more")
-        is_window = self.fine_window >= 3 and self.fine_window % 2 == 1
-        require(is_window, ModelConfigError, "fine_window", self.fine_window, "odd and at least 3")
+        require(self.fine_window % 2 == 1, ModelConfigError, "fine_window", self.fine_window, "odd")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain nested values, for files."""
@@ -168,6 +164,27 @@ def _build(cls: type[Any], values: dict[str, Any], where: str) -> Any:
         expected = type(getattr(cls, key, value))  # the type of the default; nested configurations have none
         require_type(ModelConfigError, f"{key} in {where}", value, expected)
     return cls(**values)
+
+
+def _require_bounds(config: Any, where: str) -> None:
+    for entry in fields(config):
+        if "range" in entry.metadata:
+            low, high = entry.metadata["range"]
+            value = getattr(config, entry.name)
+            values = value if isinstance(value, tuple) else (value,)
+            # Positive form, so that NaN is refused.
+            inside = all(low <= one <= high for one in values)
+            require(inside, ModelConfigError, f"{where}{entry.name}", value, f"from {low:g} to {high:g}")
+
+
+def _require_transformer(config: TransformerConfig, name: str) -> None:
+    _require_bounds(config, f"{name}.")
+    multiple = f"a multiple of {name}.heads, {config.heads}"
+    require(config.dim % config.heads == 0, ModelConfigError, f"{name}.dim", config.dim, multiple)
+    are_few = len(config.layers) <= _MAX_LAYERS
+    require(are_few, ModelConfigError, f"number of {name}.layers", len(config.layers), f"at most {_MAX_LAYERS}")
+    if set(config.layers) - {"self", "cross"} or config.attention not in {"linear", "full"}:
+        raise ModelConfigError(f"{name}: layers must be 'self' or 'cross', attention 'linear' or 'full'")
 
 
 def preset(name: str) -> LoFTRConfig:

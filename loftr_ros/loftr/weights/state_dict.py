@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tarfile
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,8 @@ def _read_pytorch(path: Path) -> State:
     """Read a PyTorch file: a state dict, or one under "state_dict" with "matcher." before every key."""
     try:
         # Before torch 2.6, weights_only did not protect against code in the legacy tar format.
-        content: Any = None if tarfile.is_tarfile(path) else torch.load(path, map_location="cpu", weights_only=True)
+        refused = tarfile.is_tarfile(path) or _is_compressed(path)
+        content: Any = None if refused else torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle may raise nearly any exception
         raise CheckpointError(f"{path} is damaged or holds more than plain weights: it was not loaded") from error
     state = content.get("state_dict", content) if isinstance(content, dict) else None
@@ -104,6 +106,19 @@ def _read_pytorch(path: Path) -> State:
     return {key.removeprefix(prefix): value for key, value in state.items()}
 
 
+def _is_compressed(path: Path) -> bool:
+    """Whether a zip archive is compressed, which torch never does: a small file could expand to any size."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist())
+
+
 def _is_plain(value: Tensor) -> bool:
-    """Whether a tensor is dense, on the CPU and of a plain data type: not sparse, quantized or on the meta device."""
-    return value.layout is torch.strided and value.device.type == "cpu" and value.dtype in WEIGHT_TYPES
+    """Whether a tensor is dense, on the CPU and of a plain data type: not sparse, quantized or on the meta device.
+
+    A view that repeats its values would need more memory than the file holds.
+    """
+    if value.layout is not torch.strided or value.device.type != "cpu" or value.dtype not in WEIGHT_TYPES:
+        return False
+    return value.numel() * value.element_size() <= value.untyped_storage().nbytes()

@@ -33,30 +33,36 @@ def linearized(matches: NormalizedMatches, T_a_b: Array) -> tuple[Array, Array]:
 
     Both are divided by the relative standard deviation across the line, from `NormalizedMatches.covariance_b`.
     """
-    R, baseline = T_a_b[:3, :3], se3.skew(T_a_b[:3, 3])
-    a, b = matches.columns_a, np.vstack([matches.columns_b, np.ones(len(matches))])
+    R, (x, y, z) = T_a_b[:3, :3], T_a_b[:3, 3]
+    baseline = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    a, b = matches.columns_a, np.ones((3, len(matches)))
+    b[:2] = matches.columns_b
     normal = baseline @ a  # of the epipolar planes, in the axes of a
     line_b = R.T @ normal
-    length = np.maximum(np.sqrt(line_b[0] ** 2 + line_b[1] ** 2), 1e-12)
-    line_b, normal = line_b / length, normal / length
-    error = (line_b * b).sum(axis=0)
+    length = np.maximum(np.sqrt(line_b[0] * line_b[0] + line_b[1] * line_b[1]), 1e-12)
+    line_b /= length
+    normal /= length
+    error = _dot(line_b, b)
     b[:2] -= error * line_b[:2]  # project on the line, else the noise of the residuals is in the Jacobian
     b_in_a = R @ b
     line_a = -(baseline @ b_in_a) / length
     J = np.empty((8, len(matches)))
     J[0] = line_b[2] + line_a[2]
-    J[1] = -((b[:2] ** 2).sum(axis=0) * line_b[2] + (a[:2] ** 2).sum(axis=0) * line_a[2])
-    J[2:5] = _cross(a, b_in_a) / length
-    J[5:] = _cross(b_in_a, normal)
+    J[1] = -(_dot(b[:2], b[:2]) * line_b[2] + _dot(a[:2], a[:2]) * line_a[2])
+    _cross(a, b_in_a, out=J[2:5])
+    J[2:5] /= length
+    _cross(b_in_a, normal, out=J[5:])
     scale = 1.0 / np.sqrt(matches.variance(line_b[:2]))
-    return error * scale, J * scale
+    J *= scale
+    return error * scale, J
 
 
 def with_fixed_length(H: Array, position: Array) -> Array:
     """Return the (6, 6) normal equations of the pose with the unobservable length of the (3,) position fixed."""
-    trace = np.trace(H)
-    regular = H + _DAMPING * trace * np.eye(6)
-    regular[:3, :3] += trace / (position @ position) * np.outer(position, position)
+    trace = H.trace()
+    regular = H.copy()
+    regular.ravel()[::7] += _DAMPING * trace  # the diagonal
+    regular[:3, :3] += trace / (position @ position) * position[:, None] * position
     return regular
 
 
@@ -80,6 +86,12 @@ def refined(T_a_b: Array, matches: NormalizedMatches, min_noise: float) -> tuple
     return T, noise
 
 
-def _cross(a: Array, b: Array) -> Array:
-    """(3, N) cross products of (3, N) vectors."""
-    return np.stack([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
+def _dot(a: Array, b: Array) -> Array:
+    """(N,) scalar products of (k, N) vectors."""
+    return np.asarray(np.einsum("kn,kn->n", a, b))
+
+
+def _cross(a: Array, b: Array, out: Array) -> None:
+    """Write the (3, N) cross products of (3, N) vectors."""
+    for axis, (i, j) in enumerate(((1, 2), (2, 0), (0, 1))):
+        np.subtract(a[i] * b[j], a[j] * b[i], out=out[axis])

@@ -35,20 +35,25 @@ _MIN_SHARE, _MIN_CELLS = 0.03, 10
 # of their inverse depth, at most, image motion, at most, pixels (0.02 degrees of rotation on KITTI), and median image
 # motion of the other matches, at least. KITTI 06 has up to 1.2 % of the matches in single motions, with a hood over
 # 15 % of the image at least 3.4 in all, over 30 %, or with dirt, 25.
-_MOTIONS, _MIN_SHARE_AT_INFINITY = 10, 0.03
+_MOTIONS, _MIN_SHARE_AT_INFINITY = 6, 0.03
 _INFINITY_SIGMAS, _REST_PX, _MIN_REST_MOTION_PX = 3.0, 0.3, 5.0
 # Exponential forgetting factor of the counts per motion, so the warning ends after the lens is cleaned.
 _FORGETTING = 0.98
 
 
 class FixedPattern:
-    """Counts, for each image cell, the matches predicted to move, and those of them without image motion."""
+    """Counts, for each image cell, the matches predicted to move, and those of them without image motion.
+
+    Attributes:
+        share: of fixed matches, among those with sufficient predicted motion, or at infinity; 0 if there are few.
+    """
 
     def __init__(self) -> None:
         """Start without motions."""
         self._size = (0, 0)
         self._predicted, self._fixed = np.zeros(0), np.zeros(0)
         self._shares_at_infinity: deque[float] = deque(maxlen=_MOTIONS)
+        self.share = 0.0
 
     def add_motion(
         self, camera: Camera, matches: Matches, normalized: NormalizedMatches, motion: RelativePoseEstimate
@@ -64,6 +69,7 @@ class FixedPattern:
         size = max(len(self._predicted), int(matches.cell_a.max(initial=-1)) + 1)
         self._predicted = _accumulated(self._predicted, matches.cell_a[predicted], size)
         self._fixed = _accumulated(self._fixed, matches.cell_a[fixed], size)
+        self.share = self._measured_share()
 
     def _add_points_at_infinity(self, normalized: NormalizedMatches, moved_squared: Array) -> None:
         """Add the share of the matches that stay fixed at infinity, unless the others do not move, either."""
@@ -72,24 +78,20 @@ class FixedPattern:
         if len(others) and np.median(others) > _MIN_REST_MOTION_PX**2:
             self._shares_at_infinity.append(float((at_infinity & (moved_squared < _REST_PX**2)).mean()))
 
-    @property
-    def share(self) -> float:
-        """Share of the matches that are fixed; 0 if there are few."""
-        return max(self._share_of_cells, self._share_at_infinity)
+    def _measured_share(self) -> float:
+        return max(self._share_of_cells(), self._share_at_infinity())
 
-    @property
     def _share_at_infinity(self) -> float:
         """Median share of fixed matches at infinity, if all recent motions have some; else 0."""
         shares = self._shares_at_infinity
         is_lasting = len(shares) == _MOTIONS and min(shares) > _MIN_SHARE_AT_INFINITY
         return float(np.median(shares)) if is_lasting else 0.0
 
-    @property
     def _share_of_cells(self) -> float:
-        """Share of fixed cells among those with sufficient predicted motion; 0 if there are few."""
         is_significant = self._predicted >= _MIN_COUNT
         fixed = is_significant & (self._fixed >= _MIN_COUNT) & (self._fixed > _MIN_CELL_SHARE * self._predicted)
-        return float(fixed.sum() / is_significant.sum()) if fixed.sum() >= _MIN_CELLS else 0.0
+        count = np.count_nonzero(fixed)
+        return count / np.count_nonzero(is_significant) if count >= _MIN_CELLS else 0.0
 
     @property
     def warning(self) -> InputWarning | None:
@@ -107,7 +109,7 @@ class FixedPattern:
 def _expected_motion(normalized: NormalizedMatches, motion: RelativePoseEstimate) -> Array:
     """Return the (N,) squared predicted motions of normalized points, by depth and motion or rotation alone."""
     T, a = motion.T_keyframe_camera, normalized.columns_a
-    x, y, z = transfer(a, np.nan_to_num(normalized.inverse_depth), T)
+    x, y, z = transfer(a, np.where(normalized.has_depth, normalized.inverse_depth, 0.0), T)
     z = np.maximum(z, 1e-3)
     return np.asarray((x / z - a[0]) ** 2 + (y / z - a[1]) ** 2)
 

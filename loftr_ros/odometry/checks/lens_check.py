@@ -8,8 +8,6 @@ observable in straight driving, and neither of them in pure rotation.
 
 from __future__ import annotations
 
-from collections import deque
-
 import numpy as np
 
 from loftr_ros.arrays import Array
@@ -24,8 +22,8 @@ from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 
 # Sliding window of motions, and number of matches used of each.
 _WINDOW, _MAX_MATCHES = 200, 500
-# Number of motions after which only every third is used, to bound the cost: one takes 0.4 ms.
-_DENSE_MOTIONS, _CADENCE = 12, 3
+# Number of motions after which only every fifth is used, to bound the cost: one takes 0.3 ms.
+_DENSE_MOTIONS, _CADENCE = 12, 5
 # Number of motions for a warning: the sandwich covariance of fewer is too small (five motions of the kitchen gave 1.36
 # times the focal length at 6.8 sigma, ten of the corridor 0.66 times at 5: standard deviations are twice as large at
 # ten motions). Lower bound of the median parallax of a motion, pixels: below, epipolar lines are noise.
@@ -54,8 +52,7 @@ class LensCheck:
 
     def __init__(self) -> None:
         """Start without motions."""
-        self._information: deque[Array] = deque(maxlen=_WINDOW)
-        self._gradients: deque[Array] = deque(maxlen=_WINDOW)
+        self._information, self._gradients = np.zeros((0, 2, 2)), np.zeros((0, 2))  # of the last motions
         self._K = np.zeros((3, 3))
         self._eligible = 0
         self.warning: InputWarning | None = None
@@ -63,9 +60,8 @@ class LensCheck:
 
     def add_motion(self, matches: NormalizedMatches, camera: Camera, motion: RelativePoseEstimate) -> None:
         """Add a motion and its N matches; a changed camera matrix resets the estimate."""
-        if not np.array_equal(camera.K, self._K):
-            self._information.clear()
-            self._gradients.clear()
+        if camera.K is not self._K and not np.array_equal(camera.K, self._K):
+            self._information, self._gradients = self._information[:0], self._gradients[:0]
             self._K, self.warning, self.length_sigma = camera.K, None, 0.0
         if motion.observable is ObservableDof.ROTATION_ONLY or motion.parallax_px < _MIN_PARALLAX_PX:
             return
@@ -74,8 +70,8 @@ class LensCheck:
             return
         inliers = matches.select(subsampled(motion.inliers, _MAX_MATCHES))
         H, g = normal_equations(inliers, motion.T_keyframe_camera, motion.noise_px / camera.focal)
-        self._information.append(H)
-        self._gradients.append(g)
+        self._information = np.concatenate([self._information[1 - _WINDOW :], H[None]])
+        self._gradients = np.concatenate([self._gradients[1 - _WINDOW :], g[None]])
         if len(self._gradients) >= _MIN_MOTIONS:
             value, sigma = self._estimate()
             # Inflate: matches with one keyframe have correlated errors, which few motions do not show.
@@ -95,7 +91,7 @@ class LensCheck:
         Those of independent normal residuals, or of the scatter over motions (sandwich estimator, White 1982); the
         larger of both.
         """
-        H, g = np.array(self._information), np.array(self._gradients)
+        H, g = self._information, self._gradients
         inverse = np.linalg.inv(H.sum(axis=0) + np.diag(_PRIOR**-2.0))
         value = inverse @ g.sum(axis=0)
         scatter = inverse @ (g - H @ value).T
@@ -137,11 +133,11 @@ def normal_equations(matches: NormalizedMatches, T_a_b: Array, noise: float) -> 
         noise: standard deviation of a normalized coordinate of a match.
     """
     residual, J = linearized(matches, T_a_b)
-    residual, J = residual / noise, J / noise
-    weight = cauchy_weights(residual**2)
-    weighted = J * weight
+    squared = residual * residual / noise**2
+    weight = cauchy_weights(squared)
+    weighted = J * (weight / noise**2)
     H, g = weighted @ J.T, -(weighted @ residual)
-    curvature = float(((1.0 - residual**2) * weight**2).sum() / weight.sum())
+    curvature = float(((1.0 - squared) * weight) @ weight / weight.sum())
     H *= max(curvature, _MIN_CURVATURE)  # over-relaxation: IRLS overestimates the curvature
     pose = np.linalg.solve(with_fixed_length(H[POSE, POSE], T_a_b[:3, 3]), H[POSE, LENS]).T
     return H[LENS, LENS] - pose @ H[POSE, LENS], g[LENS] - pose @ g[POSE]

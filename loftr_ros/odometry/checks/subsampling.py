@@ -1,4 +1,4 @@
-"""Even subsampling of matches, to bound the cost of statistics."""
+"""Even subsampling, to bound the cost of statistics."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def subsampled(mask: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
-    """Return an (N,) mask of at most `count` evenly spaced elements of a mask; deterministic."""
-    stride = max(-(-int(np.count_nonzero(mask)) // count), 1)
-    return mask if stride == 1 else mask & (np.cumsum(mask) % stride == 0)
+def evenly(count: int, limit: int) -> slice:
+    """Return the slice of at most `limit` evenly spaced of `count` elements; it copies nothing, unlike a mask."""
+    stride = max(-(-count // limit), 1)
+    return slice(stride - 1, None, stride)
+
+
+def subsampled(mask: NDArray[np.bool_], limit: int) -> NDArray[np.intp]:
+    """Return the indices of at most `limit` evenly spaced elements of an (N,) mask; deterministic."""
+    indices = np.flatnonzero(mask)
+    return indices[evenly(len(indices), limit)]

@@ -18,7 +18,14 @@ _MIN_FOCAL = 0.05  # of the image side
 _USUAL_OFF_CENTER = 0.15  # of the image side
 _USUAL_FIELD_OF_VIEW = (10.0, 150.0)  # degrees along the longer side, of all but fisheye lenses
 _USUAL_BASELINE = (0.002, 3.0)  # meters
+_USUAL_SHAPE = (1.2, 1.9)  # width / height, between 4:3 and 16:9
 _SAME_FACTOR = 0.1  # relative tolerance between the factors of both sides
+# A principal point that is off the middle by one factor along both sides is that of resized images: by more than this,
+# with this tolerance. Recorded sequences deviate by up to 6 % along one side, never along both.
+_MIN_RESIZED, _RESIZED_TOLERANCE = 0.06, 0.015
+# Bounds of a valid distortion: the largest error of undistortion at the middle of the image sides, pixels, and the
+# largest tangential shift in the corners, relative to half the diagonal (recorded: 0.01).
+_MAX_INVERSION_PX, _MAX_TANGENTIAL = 5.0, 0.03
 
 
 def impossible(camera: Camera) -> str | None:
@@ -68,7 +75,11 @@ def _unlikely(camera: Camera, name: str = "") -> list[str]:
     (fx, _, cx), (_, fy, cy), _ = camera.K.tolist()
     width, height = camera.width, camera.height
     found = []
-    if max(abs(cx / width - 0.5), abs(cy / height - 0.5)) > _USUAL_OFF_CENTER:
+    along_x, along_y = 2 * cx / width, 2 * cy / height
+    is_resized = min(abs(along_x - 1), abs(along_y - 1)) > _MIN_RESIZED and (
+        abs(along_x / along_y - 1) < _RESIZED_TOLERANCE if along_y > 0 else False
+    )
+    if is_resized or max(abs(cx / width - 0.5), abs(cy / height - 0.5)) > _USUAL_OFF_CENTER:
         found.append(
             f"{name}the principal point ({cx:g}, {cy:g}) is far from the middle of the image of {width}x{height}"
             f"{_why_off_center(camera)}"
@@ -84,7 +95,36 @@ def _unlikely(camera: Camera, name: str = "") -> list[str]:
             f"{name}the field of view is {view:.1f} degrees by fx = {fx:g} and fy = {fy:g}: check that they are in "
             f"pixels of images of {width}x{height}"
         )
+    if reason := _distortion_fault(camera):
+        found.append(name + reason)
     return found
+
+
+def _distortion_fault(camera: Camera) -> str | None:
+    """Return a clause on a distortion that no lens has over the whole image; None if it is plausible."""
+    if not camera.distortion.any() or camera.distortion_model == "equidistant":  # which may see beyond 180 degrees
+        return None
+    coefficients = ", ".join(f"{value:g}" for value in camera.distortion)
+    cx, cy = camera.K[:2, 2]
+    sides = np.array([[0.0, cy], [camera.width - 1.0, cy], [cx, 0.0], [cx, camera.height - 1.0]])
+    rays = camera.normalize(sides)
+    error_px = np.abs(camera.project(np.column_stack([rays, np.ones(len(rays))])) - sides).max()
+    if not error_px < _MAX_INVERSION_PX:  # also not finite
+        return (
+            f"the distortion ({coefficients}) of {camera.distortion_model} is too strong to be undone at the sides of "
+            "the image: check the order and unit of the coefficients and the model, or calibrate"
+        )
+    p1, p2 = camera.distortion[2:4]
+    x, y = camera.width / 2 / camera.K[0, 0], camera.height / 2 / camera.K[1, 1]
+    shift = np.hypot(
+        2 * abs(p1) * x * y + abs(p2) * (3 * x * x + y * y), abs(p1) * (x * x + 3 * y * y) + 2 * abs(p2) * x * y
+    )
+    if shift <= _MAX_TANGENTIAL * np.hypot(x, y):
+        return None
+    return (
+        f"the tangential distortion p1 = {p1:g}, p2 = {p2:g} is unusually large: check the order of the coefficients, "
+        "which is k1, k2, p1, p2, k3 (other programs have k3 third)"
+    )
 
 
 def resize_hint(camera: Camera, width: int, height: int) -> str:
@@ -93,6 +133,8 @@ def resize_hint(camera: Camera, width: int, height: int) -> str:
     Empty if the two sides differ by different factors, as in a crop.
     """
     factor = height / camera.height
+    if (width, height) == (camera.height, camera.width):
+        return " (width and height are exchanged: calibrate in the orientation of the images)"
     if abs(width - factor * camera.width) > 1 + 0.01 * width:
         return ""
     K = camera.scaled(width, height).K
@@ -128,6 +170,14 @@ def _why_off_center(camera: Camera) -> str:
         return f": K is of upright images of {height}x{width}; calibrate in the orientation of the images"
     if _is_middle(fx, fy, width, height):
         return ": fx and cx, fy and cy look exchanged"
+    if max(abs(along_x), abs(along_y)) < _SAME_FACTOR:
+        return (
+            ": it is counted from the upper left corner; add half of the width and height if this is the offset from "
+            "the middle"
+        )
+    is_larger = max(along_x, along_y) > 1 + _SAME_FACTOR and min(along_x, along_y) > 1 - _SAME_FACTOR
+    if is_larger and _USUAL_SHAPE[0] < cx / cy < _USUAL_SHAPE[1]:
+        return f": K looks like one of images of about {2 * cx:.0f}x{2 * cy:.0f}; use that of these images"
     return ""
 
 

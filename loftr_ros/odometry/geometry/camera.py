@@ -22,7 +22,7 @@ DISTORTION_COEFFICIENTS = {
     "rational_polynomial": (8, 12, 14),
     "equidistant": (4,),
 }
-# Names of the models in other programs (Kalibr, EuRoC, OpenCV, ORB-SLAM, Basalt).
+# Names of the models in other programs (Kalibr, EuRoC, OpenCV, ORB-SLAM, Basalt, COLMAP).
 _OTHER_NAMES = {
     "radtan": "plumb_bob",
     "radial_tangential": "plumb_bob",
@@ -30,9 +30,22 @@ _OTHER_NAMES = {
     "equi": "equidistant",
     "fisheye": "equidistant",
     "kannala_brandt": "equidistant",
+    "kannala_brandt4": "equidistant",
     "kb4": "equidistant",
+    "opencv": "plumb_bob",
+    "opencv_fisheye": "equidistant",
+    "full_opencv": "rational_polynomial",
 }
 
+# What to do about another number of coefficients.
+_COEFFICIENT_ORDER = {
+    "none": ": set the distortion model",
+    "plumb_bob": " (k1, k2, p1, p2, k3; 0 for those that your calibration does not have)",
+    "rational_polynomial": " (k1, k2, p1, p2, k3, k4, k5, k6)",
+    "equidistant": " (k1, k2, k3, k4)",
+}
+
+_MAX_FOCAL_DIFFERENCE = 0.01  # relative, between P of both cameras of a pair
 _MAX_SIDE = 1 << 16  # pixels
 
 # OpenCV's default of five iterations leaves an error of 0.3 px at the border of an ordinary wide-angle image.
@@ -88,7 +101,7 @@ class Camera:
         if self.distortion.size not in counts or not np.isfinite(self.distortion).all():
             raise CameraError(
                 f"The distortion D has {self.distortion.size} coefficients; {self.distortion_model} takes "
-                f"{' or '.join(map(str, counts))} finite ones."
+                f"{' or '.join(map(str, counts))} finite ones{_COEFFICIENT_ORDER.get(self.distortion_model, '')}."
             )
 
     @classmethod
@@ -116,9 +129,11 @@ class Camera:
         Raises:
             CameraError: the calibration is missing, incomplete or invalid.
         """
-        source, name, count = (p, "P", 12) if rectified else (k, "K", 9)
+        is_undistorted = any(k) and not any(d) and not any(p)  # rectified or not: K is that of both
+        source, name, count = (p, "P", 12) if rectified and not is_undistorted else (k, "K", 9)
         if not any(source):
-            raise CameraError(f"{name} of the camera info is empty; calibrate the camera.")
+            other = "P is not: set rectified to true if the images are" if any(p) else "calibrate the camera"
+            raise CameraError(f"{name} of the camera info is empty; {other}.")
         if len(source) != count:
             raise CameraError(f"{name} of the camera info has {len(source)} numbers; it must have {count}.")
         matrix = np.reshape(np.asarray(source, np.float64), (3, -1))[:, :3]
@@ -206,6 +221,26 @@ def projection_offset(p: Sequence[float]) -> Array:
     if not np.isfinite(offset).all():
         raise CameraError("The projection matrix P holds numbers that are not finite; calibrate.")
     return offset
+
+
+def check_common_focal_length(focals: Sequence[float], p_left: Sequence[float], p_right: Sequence[float]) -> None:
+    """Raise CameraError if P of a raw pair has two focal lengths: the baseline P[3] / fx would be that of neither.
+
+    Args:
+        focals: fx of K of left and right; images that are rectified already may keep their own in P.
+        p_left, p_right: the 12 numbers of P of each; all 0 if unknown.
+    """
+    in_P = p_left[0], p_right[0]
+    if not (in_P[0] and in_P[1]) or _is_near(*in_P) or all(map(_is_near, in_P, focals)):
+        return
+    raise CameraError(
+        f"P has fx = {in_P[0]:g} for the left and {in_P[1]:g} for the right camera, but a pair is rectified to one "
+        "focal length: calibrate both together, as stereo."
+    )
+
+
+def _is_near(a: float, b: float) -> bool:
+    return abs(a - b) <= _MAX_FOCAL_DIFFERENCE * max(abs(a), abs(b))
 
 
 def stereo_baseline(p_left: Sequence[float], p_right: Sequence[float]) -> float:

@@ -58,14 +58,14 @@ class NormalizedMatches:
         """(N,) where the inverse depth is known."""
         return np.asarray(np.isfinite(self.inverse_depth) & np.isfinite(self.sigma))
 
-    def select(self, mask: NDArray[np.bool_]) -> NormalizedMatches:
-        """Return the matches picked by an (N,) mask."""
+    def select(self, picked: NDArray[np.bool_] | NDArray[np.intp] | slice) -> NormalizedMatches:
+        """Return the matches picked by an (N,) mask, by indices, or by a slice, which copies nothing."""
         return NormalizedMatches(
-            a=self.a[mask],
-            b=self.b[mask],
-            inverse_depth=self.inverse_depth[mask],
-            sigma=self.sigma[mask],
-            covariance_b=None if self.covariance_b is None else self.covariance_b[mask],
+            a=self.a[picked],
+            b=self.b[picked],
+            inverse_depth=self.inverse_depth[picked],
+            sigma=self.sigma[picked],
+            covariance_b=None if self.covariance_b is None else self.covariance_b[picked],
         )
 
     def variance(self, directions: Array) -> Array:

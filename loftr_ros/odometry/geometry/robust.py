@@ -25,6 +25,18 @@ def cauchy_cost(squared: Array) -> float:
     return float(np.log1p(squared).sum())
 
 
+def median(values: NDArray[_FloatT]) -> float:
+    """Return the median of (N,) values, NaN for none: `np.median` without its overhead, five times the work here."""
+    count = len(values)
+    if count == 0:
+        return float("nan")
+    middle = count // 2
+    if count % 2:
+        return float(np.partition(values, middle)[middle])
+    ordered = np.partition(values, (middle - 1, middle))
+    return float((ordered[middle - 1] + ordered[middle]) / 2)
+
+
 def sigma_from_mad(residuals: Array) -> float:
     """Return the robust standard deviation of residuals about zero: the scaled median of their absolute values."""
-    return MAD_TO_SIGMA * float(np.median(np.abs(residuals)))
+    return MAD_TO_SIGMA * median(np.abs(residuals))

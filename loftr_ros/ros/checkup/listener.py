@@ -11,11 +11,12 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 
+from loftr_ros.messages.camera_choice import TOPICS_NEEDED
 from loftr_ros.odometry.config import Mode
 from loftr_ros.ros.checkup.topic_log import TopicLog
 from loftr_ros.ros.parameters.declaration import overrides
 from loftr_ros.ros.parameters.table import VoParameters, validated
-from loftr_ros.ros.sensors.camera_discovery import TOPICS_NEEDED, choices, published, topics_are_named
+from loftr_ros.ros.sensors.camera_discovery import choices, published, topics_are_named
 from loftr_ros.ros.sensors.qos import MatchedSubscription
 from loftr_ros.ros.sensors.streams import Stream, streams
 

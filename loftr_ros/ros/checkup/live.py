@@ -14,6 +14,8 @@ from loftr_ros.checkup.calibration_findings import calibration_findings
 from loftr_ros.checkup.findings import Finding, Level, Report, error, has_error, judged
 from loftr_ros.checkup.image_survey import ImageSurvey
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.messages.calibration import Calibration
+from loftr_ros.messages.camera_choice import TOPICS_NEEDED
 from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.geometry.camera import CameraError
 from loftr_ros.odometry.images.frame import Frame
@@ -22,8 +24,7 @@ from loftr_ros.ros.checkup.listener import SEARCH_S, Camera, Listener, Received
 from loftr_ros.ros.checkup.topic_findings import extrinsics_finding, is_given, pair_findings, stream_findings
 from loftr_ros.ros.messages.time import nanoseconds
 from loftr_ros.ros.sensors import watchdog
-from loftr_ros.ros.sensors.calibration import Calibration
-from loftr_ros.ros.sensors.camera_discovery import TOPICS_NEEDED, CameraSearchError, published, the_only
+from loftr_ros.ros.sensors.camera_discovery import CameraSearchError, published, the_only
 from loftr_ros.ros.sensors.camera_subscriber import CameraMessages
 from loftr_ros.ros.sensors.frame_builder import FrameBuilder
 from loftr_ros.ros.transforms.baseline import Baseline

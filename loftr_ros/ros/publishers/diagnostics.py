@@ -7,7 +7,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 
-from loftr_ros.errors import LoftrRosError
+from loftr_ros.errors import LoftrRosError, shortened
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.states import TrackingState
 from loftr_ros.ros.messages.stamp_order import Order
@@ -15,6 +15,7 @@ from loftr_ros.ros.messages.stamp_order import Order
 _RATE_WINDOW_S = 10.0
 # Images further from now than this are stamped by another clock, such as those of a recording: no latency is known.
 _SAME_CLOCK_S = 3600.0
+_MESSAGE_LIMIT = 1000  # characters; messages quote what other programs send
 
 
 class Rate:
@@ -147,6 +148,7 @@ class Statistics:
             }
 
 
-def user_message(error: Exception) -> str:
-    """Return the message of an error: that of a LoftrRosError as is, any other marked as an internal error."""
-    return str(error) if isinstance(error, LoftrRosError) else f"internal error, {type(error).__name__}: {error}"
+def user_message(error: BaseException) -> str:
+    """Return the message of an error: that of a LoftrRosError, any other marked as an internal error; cut if long."""
+    text = str(error) if isinstance(error, LoftrRosError) else f"internal error, {type(error).__name__}: {error}"
+    return shortened(text, _MESSAGE_LIMIT)

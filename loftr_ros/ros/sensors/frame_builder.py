@@ -8,10 +8,10 @@ from typing import Any
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo
 
+from loftr_ros.messages.calibration import Calibration
 from loftr_ros.odometry.geometry.camera import Camera, CameraError
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.ros.messages.time import nanoseconds
-from loftr_ros.ros.sensors.calibration import Calibration
 from loftr_ros.ros.sensors.camera_subscriber import CameraMessages
 from loftr_ros.ros.sensors.streams import Stream
 

@@ -7,25 +7,39 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage
 
 from loftr_ros.encoded_image import decode, has_exif_rotation
-from loftr_ros.odometry.images.depth_counts import described
+from loftr_ros.messages.image_decoding import METERS_PER_COUNT, SIXTEEN_BITS, looks_swapped
+from loftr_ros.odometry.images.depth_counts import described, doubtful_range
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.gray_levels import STRETCHED
-from loftr_ros.ros.messages.image_decoding import SIXTEEN_BITS
+from loftr_ros.odometry.images.working_size import size_note
+from loftr_ros.ros.parameters.table import VoParameters
 from loftr_ros.ros.sensors.streams import Stream
 
 
 class InputNotes:
-    """Logs the unit of depth images, the stretch of 16 bits and an ignored EXIF orientation."""
+    """Logs the unit of depth images, the stretch of 16 bits, an ignored EXIF orientation and a reduced size."""
 
-    def __init__(self, streams: Sequence[Stream], depth_scale: float, log: Callable[[str], object]) -> None:
-        """Set up the notes of some streams; `depth_scale` is in meters per count, `log` takes each note."""
+    def __init__(
+        self,
+        streams: Sequence[Stream],
+        parameters: VoParameters,
+        log: Callable[[str], object],
+        warn: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        """Set up the notes of some streams; `log` takes each note, `warn` each doubtful one."""
         self._streams = streams
-        self._depth_scale = depth_scale
-        self._log = log
+        self._parameters = parameters
+        self._log, self._warn = log, warn
+        self._notes: list[str] = []
         self._is_logged = False
+
+    def diagnostics(self) -> dict[str, str]:
+        """Return the notes for the diagnostics, which last longer than the log."""
+        return {"assumptions": "; ".join(self._notes)}
 
     def add(self, images: Sequence[Any], frame: Frame) -> None:
         """Log the notes of the first frame and its messages; later ones are ignored."""
@@ -33,21 +47,43 @@ class InputNotes:
             return
         self._is_logged = True
         for stream, message in zip(self._streams, images, strict=True):
+            if not isinstance(message, CompressedImage) and looks_swapped(message):
+                order = "big" if message.is_bigendian else "little"
+                self._warn(
+                    f"images on {stream.topic} are {order}-endian by is_bigendian, but their bytes are in the other "
+                    "order: fix the driver, which fills the message wrongly"
+                )
             if stream.info_topic is None and frame.depth is not None:
-                self._log(f"depth on {stream.topic} {self._unit(message)}, {described(frame.depth)}")
+                self._add_depth(stream.topic, message, frame.depth)
                 continue
             if _has_sixteen_bits(message):
-                self._log(f"{stream.topic}: {STRETCHED}")
+                self._add(f"{stream.topic}: {STRETCHED}")
             if isinstance(message, CompressedImage) and has_exif_rotation(bytes(message.data)):
-                self._log(
+                self._add(
                     f"the EXIF orientation of images on {stream.topic} is ignored: images stay as the camera made them"
                 )
+        if note := size_note(frame.camera, self._parameters.max_pixels):
+            self._add(note)
+
+    def _add(self, note: str) -> None:
+        self._notes.append(note)
+        self._log(note)
+
+    def _add_depth(self, topic: str, message: Any, depth: NDArray[np.float32]) -> None:
+        unit = self._unit(message)
+        self._add(f"depth on {topic} {unit}, {described(depth)}")
+        is_assumed = self._parameters.depth_scale == METERS_PER_COUNT and not unit.endswith("in meters")
+        if is_assumed and (doubt := doubtful_range(depth)):
+            self._warn(
+                f"depth on {topic}, read in counts of {self._parameters.depth_scale:g} m, {doubt}: check depth_scale, "
+                "which is 0.0001 where 10000 counts are a meter, and 0.0002 for 5000"
+            )
 
     def _unit(self, message: Any) -> str:
         encoding = message.format if isinstance(message, CompressedImage) else message.encoding
         if encoding.startswith("32FC1"):
             return "is 32FC1 in meters"
-        return f"is {encoding.partition(';')[0]} in counts of {self._depth_scale:g} m (depth_scale)"
+        return f"is {encoding.partition(';')[0]} in counts of {self._parameters.depth_scale:g} m (depth_scale)"
 
 
 def _has_sixteen_bits(message: Any) -> bool:

@@ -4,26 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 
-from loftr_ros.ros.messages.image_decoding import (
-    depth_from_compressed,
-    depth_from_image,
-    gray_from_compressed,
-    gray_from_image,
-)
+from loftr_ros.messages.camera_choice import TOPICS_NEEDED, info_topic
+from loftr_ros.messages.image_decoding import decoder
 from loftr_ros.ros.parameters.table import VoParameters
-
-# Parameters of the topics of each mode, the left or only camera first.
-_TOPICS = {
-    "mono": ("image_topic",),
-    "stereo": ("left_image_topic", "right_image_topic"),
-    "rgbd": ("image_topic", "depth_image_topic"),
-}
 
 
 @dataclass(frozen=True)
@@ -55,22 +43,17 @@ def streams(parameters: VoParameters, resolve: Callable[[str], str]) -> tuple[St
         resolve: makes a topic absolute and remaps it, as `Node.resolve_topic_name` does, before the suffixes of
             transport and calibration are added.
     """
-    return tuple(_stream(name, resolve(getattr(parameters, name)), parameters) for name in _TOPICS[parameters.mode])
+    return tuple(
+        _stream(name, resolve(getattr(parameters, name)), parameters) for name in TOPICS_NEEDED[parameters.mode]
+    )
 
 
 def _stream(parameter: str, topic: str, parameters: VoParameters) -> Stream:
     depth = parameter == "depth_image_topic"
     packed = f"{topic}/compressedDepth" if depth else f"{topic}/compressed"
     info = None if depth else info_topic(topic)
-    scale = parameters.depth_scale
-    if parameters.image_transport == "compressed":
-        unpack = partial(depth_from_compressed, meters_per_count=scale) if depth else gray_from_compressed
-        return Stream(parameter, packed, topic, info, CompressedImage, unpack)
-    decode = partial(depth_from_image, meters_per_count=scale) if depth else gray_from_image
+    compressed = parameters.image_transport == "compressed"
+    decode = decoder(depth=depth, compressed=compressed, meters_per_count=parameters.depth_scale)
+    if compressed:
+        return Stream(parameter, packed, topic, info, CompressedImage, decode)
     return Stream(parameter, topic, packed, info, Image, decode)
-
-
-def info_topic(image_topic: str) -> str:
-    """Return the topic of the calibration: camera_info in the namespace of the image, as in image_transport."""
-    namespace, slash, _ = image_topic.rpartition("/")
-    return f"{namespace}{slash}camera_info"

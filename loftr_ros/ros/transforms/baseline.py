@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 from sensor_msgs.msg import CameraInfo
 
-from loftr_ros.odometry.geometry.camera import CameraError, stereo_baseline
+from loftr_ros.messages.camera_info import baseline_from_calibration, baseline_from_transform
+from loftr_ros.odometry.geometry.camera import CameraError
 from loftr_ros.ros.transforms.tf_lookup import TfLookup
 
 
@@ -27,8 +27,9 @@ class Baseline:
         Raises:
             CameraError: neither calibration, TF nor parameter gives it.
         """
-        if left.p[3] != right.p[3]:
-            return stereo_baseline(left.p, right.p)
+        calibrated = baseline_from_calibration(left, right)
+        if calibrated is not None:
+            return calibrated
         frames = left.header.frame_id, right.header.frame_id
         from_tf = self._from_tf(*frames)
         if from_tf is not None:
@@ -49,5 +50,4 @@ class Baseline:
         if T_left_right is None:
             return None
         self._tf.release(self)
-        offset = T_left_right[:3, 3]
-        return float(np.copysign(np.linalg.norm(offset), offset[0]))
+        return baseline_from_transform(T_left_right)

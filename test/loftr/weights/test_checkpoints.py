@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -181,8 +182,8 @@ def test_values_that_are_no_numbers(tiny_model: LoFTR, tmp_path: Path, bad: floa
 
 @pytest.mark.parametrize(
     "value",
-    [torch.ones(3).to_sparse(), torch.ones(3).cfloat(), torch.ones(3, device="meta")],
-    ids=["sparse", "complex", "without storage"],
+    [torch.ones(3).to_sparse(), torch.ones(3).cfloat(), torch.ones(3, device="meta"), torch.ones(1).expand(10**12)],
+    ids=["sparse", "complex", "without storage", "one value repeated"],
 )
 def test_tensors_of_other_kinds(tmp_path: Path, value: torch.Tensor) -> None:
     torch.save({"state_dict": {"matcher.a": value}}, tmp_path / "outdoor.ckpt")
@@ -195,6 +196,16 @@ def test_tar_archive_is_not_unpickled(tmp_path: Path) -> None:
         for name in ("sys_info", "pickle", "storages", "tensors"):
             archive.addfile(tarfile.TarInfo(name), io.BytesIO())
     assert "no state dict" in refusal(tmp_path / "outdoor.ckpt")
+
+
+def test_compressed_file_is_not_expanded(tmp_path: Path) -> None:
+    plain, path = tmp_path / "plain.pt", tmp_path / "outdoor.ckpt"
+    torch.save({"a": torch.zeros(100_000)}, plain)
+    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            target.writestr(name, source.read(name))
+    assert path.stat().st_size < 10_000
+    assert "no state dict" in refusal(path)
 
 
 def test_keys_that_are_no_names(tmp_path: Path) -> None:

@@ -4,18 +4,17 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import CameraInfo, RegionOfInterest
 
+from loftr_ros.messages.camera_info import camera_from_info, rig_from_infos
+from loftr_ros.messages.image_decoding import depth_from_compressed, gray_from_compressed
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera, CameraError, stereo_baseline
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.ros.messages.conversions import (
-    camera_from_info,
     compressed_from_array,
     image_from_array,
     info_from_camera,
     infos_from_rig,
-    rig_from_infos,
 )
-from loftr_ros.ros.messages.image_decoding import depth_from_compressed, gray_from_compressed
 
 HEIGHT, WIDTH = 24, 34
 

@@ -71,3 +71,4 @@ def test_a_keyframe_ages_until_the_next():
 def test_errors_of_the_user_are_sentences_and_others_are_ours():
     assert user_message(OdometryConfigError("max_speed is 0.")) == "max_speed is 0."
     assert user_message(KeyError("x")).startswith("internal error, KeyError")
+    assert len(user_message(OdometryConfigError("x" * 5000))) == 1000

@@ -8,10 +8,10 @@ import pytest
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
+from loftr_ros.messages.calibration import Calibration
 from loftr_ros.odometry.geometry.camera import CameraError
 from loftr_ros.ros.messages.conversions import image_from_array
 from loftr_ros.ros.parameters.table import VoParameters
-from loftr_ros.ros.sensors.calibration import Calibration
 from loftr_ros.ros.sensors.camera_subscriber import CameraMessages
 from loftr_ros.ros.sensors.frame_builder import FrameBuilder
 from loftr_ros.ros.sensors.streams import streams

@@ -22,7 +22,7 @@ CAMERA = Camera(64, 48, np.array([[50.0, 0, 31], [0, 50, 23], [0, 0, 1]]))
 def notes(images, depth=None, frames=1, **parameters):
     said = []
     looked_at = VoParameters(**parameters)
-    input_notes = InputNotes(streams(looked_at, "/loftr/{}".format), looked_at.depth_scale, said.append)
+    input_notes = InputNotes(streams(looked_at, "/loftr/{}".format), looked_at, said.append)
     for _ in range(frames):
         input_notes.add(images, Frame(0, GRAY, CAMERA, depth=depth))
     return said
@@ -69,3 +69,20 @@ def test_exif_orientation_is_said():
     turned.data.frombytes(file.getvalue())
     (said,) = notes([turned], image_transport="compressed")
     assert said.startswith("the EXIF orientation of images on /loftr/image/compressed is ignored: images stay as")
+
+
+@pytest.mark.parametrize(("counts_per_meter", "is_doubted"), [(1000, False), (10_000, True), (50, True)])
+def test_implausible_unit_of_integer_depth_is_warned_about(counts_per_meter, is_doubted):
+    """L515 and D405 count 0.25 mm and 0.1 mm; a room is then up to 60 m long."""
+    counts = np.linspace(0.4 * counts_per_meter, 4 * counts_per_meter, GRAY.size).reshape(GRAY.shape).astype(np.uint16)
+    images = [image_from_array(GRAY), image_from_array(counts)]
+    warned = []
+    for scale, expected in ((0.001, is_doubted), (0.0011, False)):
+        parameters = VoParameters(mode="rgbd", depth_scale=scale)
+        decoded = streams(parameters, "/loftr/{}".format)
+        input_notes = InputNotes(decoded, parameters, lambda _: None, warned.append)
+        input_notes.add(images, Frame(0, GRAY, CAMERA, depth=decoded[1].decode(images[1], "depth")))
+        assert "16UC1 in counts of" in input_notes.diagnostics()["assumptions"]
+        assert len(warned) == expected
+        assert all("check depth_scale" in text for text in warned)
+        warned.clear()

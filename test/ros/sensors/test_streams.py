@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import CompressedImage, Image
 
+from loftr_ros.messages.camera_choice import info_topic
 from loftr_ros.ros.parameters.table import VoParameters
-from loftr_ros.ros.sensors.streams import info_topic, streams
+from loftr_ros.ros.sensors.streams import streams
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from statistics import median as median_of_few
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
+from loftr_ros.odometry.geometry.robust import median
 
 # Range of plausible median depths, meters: depth cameras for close range measure from 0.07 m, and none beyond 200 m.
 # Recorded sequences have 0.37 m (corridor) to 5 m (corridor, simulated).
@@ -28,18 +30,18 @@ class DepthUnitCheck:
         sampled = depth[::_STRIDE, ::_STRIDE]
         valid = sampled[(sampled > 0) & np.isfinite(sampled)]
         if valid.size:
-            self._medians.append(float(np.median(valid)))
+            self._medians.append(median(valid))
 
     @property
     def warning(self) -> InputWarning | None:
         """The warning of an implausible unit; None without a fault."""
         if len(self._medians) < _MIN_FRAMES:
             return None
-        median = float(np.median(self._medians))
-        if _MIN_MEDIAN_M <= median <= _MAX_MEDIAN_M:
+        typical = median_of_few(self._medians)
+        if _MIN_MEDIAN_M <= typical <= _MAX_MEDIAN_M:
             return None
         text = (
-            f"the median depth is {median:.2g} m: check the unit of the depth images (floating-point images are in "
+            f"the median depth is {typical:.2g} m: check the unit of the depth images (floating-point images are in "
             "meters, counts of integers in a meter are 1000 for millimeters)"
         )
         return InputWarning(InputFault.DEPTH_UNIT, text)

@@ -14,6 +14,7 @@ import numpy as np
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.checks.repeated_images import WINDOW, equal
+from loftr_ros.odometry.geometry.robust import median
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.mapping.keyframe import Keyframe
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
@@ -73,4 +74,4 @@ def _difference(keyframe: Keyframe[Any], frame: Frame, matches: Matches, motion:
     valid = np.isfinite(predicted) & (predicted > 0) & np.isfinite(measured) & (measured > 0)
     if valid.sum() < _MIN_CELLS:
         return 0.0
-    return float(np.median(np.abs(measured[valid] / predicted[valid] - 1.0)))
+    return median(np.abs(measured[valid] / predicted[valid] - 1.0))

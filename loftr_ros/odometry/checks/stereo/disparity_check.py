@@ -8,6 +8,7 @@ pair are a linear function of them with an intercept, the offset.
 from __future__ import annotations
 
 from collections import deque
+from statistics import median as median_of_few
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from loftr_ros.arrays import Array
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.checks.subsampling import subsampled
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, triangulate
-from loftr_ros.odometry.geometry.robust import MAD_TO_SIGMA, cauchy_weights
+from loftr_ros.odometry.geometry.robust import MAD_TO_SIGMA, cauchy_weights, median
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.mapping.keyframe import Keyframe
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
@@ -42,12 +43,17 @@ _NOISE_UNCERTAINTY = 0.5
 
 
 class DisparityCheck:
-    """Estimates the offset from each motion, and warns of a large median."""
+    """Estimates the offset from each motion, and warns of a large median.
+
+    Attributes:
+        offset_px: median offset, pixels, positive for too large disparities; 0 for too few motions or within the noise.
+    """
 
     def __init__(self) -> None:
         """Start without motions."""
         self._offsets_px: deque[float] = deque(maxlen=_WINDOW)
         self._keyframe_ns = -1  # of the last estimate
+        self.offset_px = 0.0
 
     def add_motion(
         self, keyframe: Keyframe[object], frame: Frame, matches: NormalizedMatches, motion: RelativePoseEstimate
@@ -62,7 +68,7 @@ class DisparityCheck:
             return
         rho, rho_sigma = triangulate(sampled.a, sampled.b, motion.T_keyframe_camera, motion.noise_px / camera.focal)
         is_valid = np.isfinite(rho) & np.isfinite(rho_sigma)
-        if is_valid.sum() < _MIN_MATCHES or np.median(rho[is_valid] / rho_sigma[is_valid]) < _MIN_DEPTH_SIGNIFICANCE:
+        if is_valid.sum() < _MIN_MATCHES or median(rho[is_valid] / rho_sigma[is_valid]) < _MIN_DEPTH_SIGNIFICANCE:
             return
         per_px = 1.0 / (rig.right.focal * rig.baseline)
         offset, offset_sigma = _intercept(
@@ -71,12 +77,8 @@ class DisparityCheck:
         if offset_sigma < max(_MAX_SIGMA_PX * per_px, abs(offset) / _MIN_SIGNIFICANCE):
             self._offsets_px.append(offset / per_px)
             self._keyframe_ns = keyframe.frame.stamp_ns
-
-    @property
-    def offset_px(self) -> float:
-        """Median offset, pixels, positive for too large disparities; 0 for too few motions or within the noise."""
-        offset = float(np.median(self._offsets_px)) if len(self._offsets_px) >= _MIN_MOTIONS else 0.0
-        return offset if abs(offset) > _NOISE_PX else 0.0
+            typical = median_of_few(self._offsets_px) if len(self._offsets_px) >= _MIN_MOTIONS else 0.0
+            self.offset_px = typical if abs(typical) > _NOISE_PX else 0.0
 
     @property
     def warning(self) -> InputWarning | None:
@@ -97,11 +99,11 @@ def _intercept(x: Array, x_sigma: Array, y: Array, y_sigma: Array) -> tuple[floa
     York et al., "Unified equations for the slope, intercept, and standard errors of the best straight line" (2004),
     with IRLS (Cauchy). Ordinary least squares, which assumes exact x, underestimates the slope.
     """
-    slope, intercept = float(np.median(y)) / max(float(np.median(x)), 1e-9), 0.0
+    slope, intercept = median(y) / max(median(x), 1e-9), 0.0
     for _ in range(_MAX_ITERATIONS):
         variance = y_sigma**2 + (slope * x_sigma) ** 2
         squared = (y - slope * x - intercept) ** 2 / variance
-        noise = max(MAD_TO_SIGMA**2 * float(np.median(squared)), 1.0)
+        noise = max(MAD_TO_SIGMA**2 * median(squared), 1.0)
         weights = cauchy_weights(squared / (noise * _LOSS_SCALE**2)) / (variance * noise)
         total = weights.sum()
         x_mean, y_mean = weights @ x / total, weights @ y / total

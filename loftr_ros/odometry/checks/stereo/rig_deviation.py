@@ -25,7 +25,7 @@ from loftr_ros.matches import Matches
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.geometry.normalized_matches import homogeneous
-from loftr_ros.odometry.geometry.robust import cauchy_weights, sigma_from_mad
+from loftr_ros.odometry.geometry.robust import cauchy_weights, median, sigma_from_mad
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 
 # Indices of the parameters of calibration and relative pose. Yaw mainly shifts points along the epipolar lines; its
@@ -38,7 +38,7 @@ _SIGMAS_OF_CALIBRATION = np.array([0.05, 0.05, 0.02, 0.02])
 _SIGMAS_OF_POSE = np.array([0.1, 0.1, 0.1, 3.0, 3.0])
 # Number of Gauss-Newton steps, and length of a step at convergence, standard deviations: 4 steps for a calibrated pair.
 _MAX_STEPS, _CONVERGED = 12, 0.3
-# Number of matches used.
+# Number of matches used, by default.
 _MAX_MATCHES = 400
 # Number of RANSAC iterations for a homography.
 _RANSAC_ITERATIONS = 200
@@ -62,14 +62,14 @@ class RigFit:
     sigmas: Array
     residuals_px: Array
 
-    @property
+    @cached_property
     def median_px(self) -> float:
         """Median absolute residual."""
-        return float(np.median(np.abs(self.residuals_px)))
+        return median(np.abs(self.residuals_px))
 
     def inlier_ratio(self, threshold_px: float) -> float:
         """Return the share of residuals within the threshold."""
-        return float((np.abs(self.residuals_px) <= threshold_px).mean())
+        return np.count_nonzero(np.abs(self.residuals_px) <= threshold_px) / len(self.residuals_px)
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,9 @@ class RigDeviation:
     focal: float
 
     @staticmethod
-    def of(matches: Matches, camera: Camera, rig: StereoRig) -> RigDeviation:
-        """Rectify a subset of the matches of a pair (a left, b right), outliers included; at least one."""
-        sampled = subsampling(len(matches))
+    def of(matches: Matches, camera: Camera, rig: StereoRig, limit: int = _MAX_MATCHES) -> RigDeviation:
+        """Rectify at most `limit` of the matches of a pair (a left, b right), outliers included; at least one."""
+        sampled = subsampling(len(matches), limit)
         R_left, R_right = rig.rectification
         left = _rectified(camera, matches.points_a[sampled], R_left)
         right = _rectified(rig.right, matches.points_b[sampled], R_right)
@@ -101,7 +101,7 @@ class RigDeviation:
         """Return some of the N matches."""
         return replace(self, left=self.left[:, chosen], right=self.right[:, chosen])
 
-    @property
+    @cached_property
     def disparities_px(self) -> Array:
         """(N,) disparities x - x', pixels."""
         return np.asarray(self.focal * (self.left[0] - self.right[0]))
@@ -143,9 +143,9 @@ class RigDeviation:
         return np.asarray(np.sqrt(1.0 + x * x) / (1.0 + x * x + y * y))
 
 
-def subsampling(count: int) -> slice:
-    """Return the slice of at most `_MAX_MATCHES` of `count` matches, evenly spaced."""
-    return slice(None, None, max(-(-count // _MAX_MATCHES), 1))
+def subsampling(count: int, limit: int = _MAX_MATCHES) -> slice:
+    """Return the slice of at most `limit` of `count` matches, evenly spaced."""
+    return slice(None, None, max(-(-count // limit), 1))
 
 
 def _fitted(
@@ -177,7 +177,11 @@ def _fitted(
 
 def _rectified(camera: Camera, points: NDArray[np.float32], R: Array) -> Array:
     """(3, N) points on z = 1 in rectified axes."""
-    rotated = R @ homogeneous(camera.normalize(points)).T
+    if camera.distortion_model == "none":  # one product
+        of_pixels = R @ np.linalg.inv(camera.K)
+        rotated: Array = of_pixels[:, :2] @ points.T.astype(np.float64) + of_pixels[:, 2:]
+    else:
+        rotated = R @ homogeneous(camera.normalize(points)).T
     return np.asarray(rotated / np.maximum(rotated[2], 1e-6))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,9 +15,9 @@ from loftr_ros.odometry.checks.stereo.rig_deviation import PITCH, ROLL, SCALE, S
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.image_quality import ImageQuality
 
-# Sliding window of pairs, most of which must have a fault. After the first window, small misalignments, which are
-# constant, are tested in every fifth pair only.
-_WINDOW, _CADENCE = 9, 5
+# Sliding window of pairs, most of which must have a fault. After the first pairs only every tenth is tested if some
+# of its matches fit the calibration: small misalignments are constant, and so are swapped and identical images.
+_WINDOW, _DENSE_PAIRS, _CADENCE, _SOME_MATCHES = 9, 3, 10, 100
 # Values below are medians over the pairs of KITTI 06, EuRoC V1_01 and the rendered room, without and with a fault.
 # Lower bound of the number of matches: EuRoC at a sixth of its pixels has 370, with a black or mirrored right image at
 # most 20.
@@ -66,15 +67,19 @@ class StereoCheck:
         """Start without pairs."""
         self._recent: deque[_PairFault | None] = deque(maxlen=_WINDOW)
         self._last: _PairFault | None = None
+        self._typical: _PairFault | None = None
         self._pairs = 0
 
     def add_pair(self, frame: Frame, matches: Matches) -> None:
         """Add a stereo pair and its matches, left to right, outliers included."""
         self._pairs += 1
-        is_due = self._pairs <= _WINDOW or self._pairs % _CADENCE == 0
+        is_due = self._pairs <= _DENSE_PAIRS or self._pairs % _CADENCE == 0
+        if not is_due and self._last is None and _fits(frame, matches):
+            return
         self._last = _pair_fault(frame, matches, thoroughly=is_due)
         if is_due or self._last is not None:
             self._recent.append(self._last)
+            self._typical = _typical(self._recent)
 
     @property
     def has_pairs(self) -> bool:
@@ -89,8 +94,7 @@ class StereoCheck:
     @property
     def warning(self) -> InputWarning | None:
         """The warning of most recent pairs, with the median of the measured values; None without a fault."""
-        typical = self._typical
-        return typical.warning if typical else None
+        return self._typical.warning if self._typical else None
 
     @property
     def misalignment_px(self) -> float:
@@ -98,15 +102,16 @@ class StereoCheck:
         typical = self._typical
         return typical.value if typical and typical.warning.fault is InputFault.STEREO_MISALIGNED else 0.0
 
-    @property
-    def _typical(self) -> _PairFault | None:
-        found = [fault for fault in self._recent if fault is not None]
-        names = [fault.warning.fault for fault in found]
-        common = max(names, key=names.count, default=None)
-        if common is None or 2 * names.count(common) <= len(self._recent):
-            return None
-        same = sorted((fault for fault in found if fault.warning.fault is common), key=lambda fault: fault.value)
-        return same[len(same) // 2]
+
+def _typical(recent: Collection[_PairFault | None]) -> _PairFault | None:
+    """Return the most common fault, the one with the median value, if most recent pairs have one; else None."""
+    found = [fault for fault in recent if fault is not None]
+    names = [fault.warning.fault for fault in found]
+    common = max(names, key=names.count, default=None)
+    if 2 * len(found) <= len(recent):
+        return None
+    same = sorted((fault for fault in found if fault.warning.fault is common), key=lambda fault: fault.value)
+    return same[len(same) // 2]
 
 
 def _pair_fault(frame: Frame, matches: Matches, thoroughly: bool) -> _PairFault | None:
@@ -116,8 +121,10 @@ def _pair_fault(frame: Frame, matches: Matches, thoroughly: bool) -> _PairFault 
     if len(matches) < _MIN_MATCHES:
         return _unmatched(frame, f"left and right image have only {len(matches)} matches", len(matches))
     sampled = subsampling(len(matches))
-    distances = np.sort(np.abs(matches.points_b[sampled] - matches.points_a[sampled]).max(axis=1))
-    shift_px = float(distances[int(0.8 * len(distances))])
+    moved_x, moved_y = np.abs(matches.points_b[sampled] - matches.points_a[sampled]).T
+    distances = np.maximum(moved_x, moved_y)
+    rank = int(0.8 * len(distances))
+    shift_px = float(np.partition(distances, rank)[rank])
     if shift_px < _SAME_PX:
         text = (
             f"left and right are the same image (80 % of the points are within {shift_px:.2f} px of each other): check "
@@ -132,6 +139,17 @@ def _pair_fault(frame: Frame, matches: Matches, thoroughly: bool) -> _PairFault 
     if fault is None and share < _MIN_INLIER_RATIO:
         return _unmatched(frame, f"only {share:.0%} of the left-right matches fit the calibration", share)
     return fault
+
+
+def _fits(frame: Frame, matches: Matches) -> bool:
+    """Return whether some matches of a pair fit the calibration and are in front of the rig."""
+    assert frame.rig is not None
+    if len(matches) < _MIN_MATCHES:
+        return False
+    some = RigDeviation.of(matches, frame.camera, frame.rig, _SOME_MATCHES)
+    (x, y, _), (right_x, right_y, _) = some.focal * some.left, some.focal * some.right
+    is_inlier, in_front = np.abs(right_y - y) < _CALIBRATED_PX, x - right_x > _ZERO_DISPARITY_PX
+    return bool(min(np.count_nonzero(is_inlier), np.count_nonzero(in_front)) > len(x) / 2)
 
 
 def _swapped(deviation: RigDeviation, frame: Frame, matches: Matches) -> _PairFault | None:
@@ -152,7 +170,7 @@ def _swapped(deviation: RigDeviation, frame: Frame, matches: Matches) -> _PairFa
 
 def _share_in_front(deviation: RigDeviation, min_px: float) -> float:
     is_inlier = np.abs(deviation.as_calibrated.residuals_px) <= _INLIER_PX
-    return float((is_inlier & (deviation.disparities_px > min_px)).mean())
+    return np.count_nonzero(is_inlier & (deviation.disparities_px > min_px)) / len(is_inlier)
 
 
 def _unsynchronized(deviation: RigDeviation, baseline: float) -> _PairFault | None:

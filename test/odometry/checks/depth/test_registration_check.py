@@ -84,6 +84,17 @@ def test_unregistered_depth(simulator: ModuleType, change: Callable[[Depth], Dep
     assert cause in found[InputFault.DEPTH_REGISTRATION]
 
 
+def test_distances_along_the_rays(simulator: ModuleType) -> None:
+    """Simulators write both depth along the optical axis and distance from the camera."""
+    frames = frames_of_the_room(simulator)
+    height, width = frames[0].image.shape
+    pixels = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).reshape(-1, 2)
+    rays = np.column_stack([frames[0].camera.normalize(pixels), np.ones(len(pixels))])
+    length = np.linalg.norm(rays, axis=1).reshape(height, width).astype(np.float32)
+    found = warnings_of(furnished(simulator), frames, lambda depth: depth * length)
+    assert "distances from the camera" in found[InputFault.DEPTH_REGISTRATION]
+
+
 def test_registered_depth(simulator: ModuleType) -> None:
     assert warnings_of(furnished(simulator), frames_of_the_room(simulator)) == {}
     noisy = furnished(simulator, noise=0.03)
@@ -140,6 +151,16 @@ def test_repeated_depth_image(simulator: ModuleType) -> None:
     assert old is not None
     said = warnings_of(furnished(simulator), frames, lambda _: old)
     assert "bit-identical" in said[InputFault.REPEATED_DEPTH_IMAGE]
+
+
+@pytest.mark.parametrize(("limit", "is_told"), [(4.5, True), (30.0, False)])
+def test_depth_beyond_a_far_plane(simulator: ModuleType, limit: float, is_told: bool) -> None:
+    """Renderers and some drivers store the largest depth instead of an unknown one."""
+    frames = frames_of_the_room(simulator)
+    found = warnings_of(furnished(simulator), frames, lambda depth: np.minimum(depth, np.float32(limit)))
+    assert (InputFault.DEPTH_CLIPPED in found) == is_told
+    if is_told:
+        assert "same largest depth, 4.5 m" in found[InputFault.DEPTH_CLIPPED]
 
 
 @pytest.mark.parametrize("factor", [1000.0, 0.01])

@@ -16,11 +16,13 @@ from loftr_ros.odometry.config import Mode
 from loftr_ros.sequences.camera_yaml import read_calibration
 from loftr_ros.sequences.errors import MissingSensorError, NoFramesError, SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth
+from loftr_ros.sequences.images import EXTENSIONS
 from loftr_ros.sequences.sequence import Entry, Sequence
 from loftr_ros.sequences.stamps import read_stamps, read_table
 
 EXPECTED_FILES = "rgb.txt or associations.txt (TUM RGB-D)"
-LISTINGS = ("rgb.txt", "associations.txt", "association.txt", "associate.txt")
+LISTINGS = ("rgb.txt", "associations.txt", "association.txt", "associate.txt", "assoc.txt", "rgbd_assoc.txt")
+_FORMAT = "'stamp filename' a line, or in an association file 'stamp image stamp depth'"
 MAX_STAMP_DIFFERENCE_NS = 20_000_000
 UNITS_PER_METER = 5000.0  # of the TUM benchmark
 _ASSUMED = "assumed as in the TUM benchmark"
@@ -58,7 +60,9 @@ def open_tum(folder: Path, mode: Mode, depth_scale: float | None = None) -> Sequ
     if mode == "rgbd":
         depths = images.depths
         if not depths and not (folder / "depth.txt").exists():
-            raise MissingSensorError(f"{folder} has no depth.txt, so there are no depth images; use mode mono.")
+            unlisted = (folder / "depth").is_dir()
+            fix = f"list the images of depth/ there, one {_FORMAT}" if unlisted else "use mode mono"
+            raise MissingSensorError(f"{folder} has no depth.txt, so there are no depth images; {fix}.")
         if not depths:
             listing = _read_listing(folder / "depth.txt")
             depths, notes = listing.files, notes + listing.notes
@@ -82,19 +86,28 @@ def open_tum(folder: Path, mode: Mode, depth_scale: float | None = None) -> Sequ
 def _read_listing(path: Path) -> _Listing:
     """Read rows of `stamp filename`, or `stamp filename stamp filename` with color and depth. Raises SequenceError."""
     rows = read_table(path)
-    if not rows or any(len(row) < 2 for row in rows):
-        raise SequenceError(f"{path} must list one 'stamp filename' a line.")
+    if not rows or any(len(row) < 2 or _is_file_name(row[0]) for row in rows):
+        raise SequenceError(f"{path} must list one {_FORMAT}.")
+    if any(len(row) == 3 and "/" in row[1] and "/" in row[2] for row in rows):  # a name with a space has one
+        raise SequenceError(f"{path} has two files, but one stamp in a line; it must list one {_FORMAT}.")
     if any(len(row) > 2 and row[1].isdecimal() for row in rows):  # a decimal comma was split, too
         raise SequenceError(f"{path} must list one 'stamp filename' a line, the stamp with a decimal point.")
     if any(len(row) < 4 for row in rows):
         files, notes = _stamped_files(rows, path)
         return _Listing(files, [], notes)
+    if any(_is_file_name(row[2]) or not _is_file_name(row[1]) for row in rows):
+        raise SequenceError(f"{path} must list one {_FORMAT}.")
     pairs = [row[:2] for row in rows], [row[2:4] for row in rows]
     depth_first = all("depth" in first[1] and "depth" not in second[1] for first, second in zip(*pairs, strict=True))
     files, notes = _stamped_files(pairs[depth_first], path)
     depths, _ = _stamped_files(pairs[not depth_first], path)
     order = f"{path.name} lists the depth images first" if depth_first else ""
     return _Listing(files, depths, (*notes, order) if order else notes)
+
+
+def _is_file_name(word: str) -> bool:
+    """Return whether a word is a file name rather than a stamp."""
+    return word.lower().endswith(EXTENSIONS)
 
 
 def _stamped_files(rows: list[list[str]], path: Path) -> tuple[list[tuple[int, Path]], tuple[str, ...]]:
@@ -106,7 +119,10 @@ def _file(folder: Path, words: list[str]) -> Path:
     """Return the file named by the words of a row: a name with spaces if it exists, else the first word."""
     whole = folder / " ".join(words)
     is_whole = len(words) > 1 and os.path.exists(whole)  # noqa: PTH110  see open_sequence
-    return whole if is_whole else folder / words[0]
+    path = whole if is_whole else folder / words[0]
+    if "\\" in words[0] and not os.path.exists(path):  # noqa: PTH110
+        return folder / words[0].replace("\\", "/")  # written on Windows
+    return path
 
 
 def _with_depth(entries: list[Entry], depths: list[tuple[int, Path]]) -> tuple[list[Entry], tuple[str, ...]]:

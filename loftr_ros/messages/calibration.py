@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sensor_msgs.msg import CameraInfo
-
+from loftr_ros.messages.camera_info import CameraInfo, camera_from_info, full_camera_from_info, rig_from_infos
 from loftr_ros.odometry.geometry.calibration_check import unlikely
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
-from loftr_ros.ros.messages.conversions import camera_from_info, full_camera_from_info, rig_from_infos
 
 
 class Calibration:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from sensor_msgs.msg import CompressedImage, Image
 
 from loftr_ros.encoded_image import DecodeError, decode
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.messages import image_converter
 from loftr_ros.odometry.images.depth_counts import without_saturated
 from loftr_ros.odometry.images.gray_levels import to_eight_bits
-from loftr_ros.ros.compat import image_converter
+
+# Messages of rclpy or of rosbags: both have the same fields.
+Image: TypeAlias = Any
+CompressedImage: TypeAlias = Any
 
 # Encodings without color names, and recent names that older versions of the libraries do not have.
 _SAME_AS = {"8UC1": "mono8", "8UC3": "bgr8", "16UC1": "mono16", "uyvy": "yuv422", "yuyv": "yuv422_yuy2"}
@@ -28,6 +33,9 @@ _GRAY = (
 _PIXEL_BYTES = {"mono16": 2, "rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "yuv422": 2, "yuv422_yuy2": 2, "32FC1": 4}
 _NUMBER_BYTES = {"mono16": 2, "32FC1": 4}
 SIXTEEN_BITS = ("mono16", "16UC1")
+# Roughness of an image with swapped bytes relative to the image as it is, below which is_bigendian is wrong, and the
+# row stride. Images and depth in the right order: above 3; in the wrong one: below 0.3.
+_SWAPPED_RATIO, _ORDER_STRIDE = 0.5, 8
 METERS_PER_COUNT = 1e-3  # of integer depth images, by REP-118; floating-point ones are in meters
 # Header before the PNG of compressedDepth: a format, and the quantization (a, b) of floating-point depth.
 _DEPTH_HEADER = np.dtype([("format", "<i4"), ("a", "<f4"), ("b", "<f4")])
@@ -35,6 +43,17 @@ _DEPTH_HEADER = np.dtype([("format", "<i4"), ("a", "<f4"), ("b", "<f4")])
 
 class ImageError(LoftrRosError):
     """An image that cannot be decoded; the message names its topic, and its encoding or damage."""
+
+
+class EncodingError(ImageError):
+    """An image in an encoding that is not supported, as all others of its topic will be."""
+
+
+def decoder(*, depth: bool, compressed: bool, meters_per_count: float) -> Callable[[Any, str], NDArray[Any]]:
+    """Return the decoding of the messages of a topic: a function of the message, and of the topic for errors."""
+    if depth:
+        return partial(depth_from_compressed if compressed else depth_from_image, meters_per_count=meters_per_count)
+    return gray_from_compressed if compressed else gray_from_image
 
 
 def gray_from_image(message: Image, topic: str) -> NDArray[np.uint8]:
@@ -54,7 +73,7 @@ def gray_from_compressed(message: CompressedImage, topic: str) -> NDArray[np.uin
     try:
         return to_eight_bits(_decoded(message, topic, 0, flags))
     except TypeError as error:
-        raise ImageError(f"images on {topic} hold {error}: publish 8 or 16 bits") from error
+        raise EncodingError(f"images on {topic} hold {error}: publish 8 or 16 bits") from error
 
 
 def depth_from_image(message: Image, topic: str, meters_per_count: float = METERS_PER_COUNT) -> NDArray[np.float32]:
@@ -89,7 +108,7 @@ def depth_from_compressed(
     """
     encoding, _, how = message.format.partition(";")
     if encoding not in ("16UC1", "32FC1") or "compressedDepth" not in how or "rvl" in how.lower():
-        raise ImageError(
+        raise EncodingError(
             f"images on {topic} have the format {message.format!r}: publish 16UC1 or 32FC1 by compressedDepth, as png"
         )
     counts = _decoded(message, topic, _DEPTH_HEADER.itemsize, cv2.IMREAD_UNCHANGED)
@@ -100,30 +119,67 @@ def depth_from_compressed(
     return np.divide(header["a"], stored - header["b"], out=np.zeros_like(stored), where=stored > 0)
 
 
+def stored_image(message: Any, topic: str, *, compressed: bool) -> NDArray[Any]:
+    """Return an image, raw or compressed, with its stored data type and channels. Raises ImageError."""
+    if not compressed:
+        return _converted(message, topic, None)
+    start = _DEPTH_HEADER.itemsize if "compressedDepth" in message.format else 0
+    try:
+        return decode(bytes(message.data)[start:], cv2.IMREAD_UNCHANGED)
+    except DecodeError as error:
+        raise ImageError(f"an image on {topic} cannot be decoded: {error}") from error
+
+
 def _meters(counts: NDArray[Any], meters_per_count: float) -> NDArray[np.float32]:
     return np.asarray(without_saturated(counts) * np.float32(meters_per_count), np.float32)
 
 
 def _check_encoding(message: Image, topic: str, accepted: tuple[str, ...]) -> None:
     if message.encoding not in accepted:
-        raise ImageError(
+        raise EncodingError(
             f"images on {topic} have the encoding {message.encoding!r}: publish one of {', '.join(sorted(accepted))}"
         )
+
+
+def looks_swapped(message: Image) -> bool:
+    """Return whether the bytes of a 16-bit image are in the other order: swapped, it is far smoother."""
+    if message.encoding not in SIXTEEN_BITS:
+        return False
+    counts = _converted(message, "", None)[::_ORDER_STRIDE].astype(np.uint16)
+    here, swapped = (_roughness(one) for one in (counts, counts.byteswap()))
+    return swapped < _SWAPPED_RATIO * here
+
+
+def _roughness(counts: NDArray[np.uint16]) -> float:
+    """Return the mean difference of neighbors relative to the standard deviation: about 1.1 for noise."""
+    values = counts[:, ::2].astype(np.float32), counts[:, 1::2].astype(np.float32)
+    width = min(one.shape[1] for one in values)
+    return float(np.abs(values[0][:, :width] - values[1][:, :width]).mean() / max(float(values[0].std()), 1.0))
 
 
 def _converted(message: Image, topic: str, wanted: str | None) -> NDArray[Any]:
     """Convert an image by the library."""
     shape = message.height, message.width
+    if (row := _row_bytes(message)) and message.step in (3 * row, 4 * row):
+        raise ImageError(
+            f"images on {topic} have the encoding {message.encoding!r}, but a step of {message.step}, which is "
+            f"{message.step // row} bytes for each of theirs: set the encoding to that of the data, such as rgb8"
+        )
     try:
         image = image_converter.converter()(_plain(message), wanted) if min(shape) > 0 else None
     except (TypeError, ValueError, cv2.error):  # too few bytes for the header
         image = None
-    if image is None or image.shape != shape:
+    if image is None or image.shape[:2] != shape or (wanted and image.ndim != 2):
         raise ImageError(
             f"an image on {topic} is {message.width}x{message.height} {message.encoding} by its header, but has "
             f"{len(message.data)} bytes with a step of {message.step}: fix the driver, which fills the message wrongly"
         )
     return image
+
+
+def _row_bytes(message: Image) -> int:
+    """Return the length of a row without padding."""
+    return message.width * _PIXEL_BYTES.get(_SAME_AS.get(message.encoding, message.encoding), 1)
 
 
 def _plain(message: Image) -> SimpleNamespace:
@@ -135,8 +191,7 @@ def _plain(message: Image) -> SimpleNamespace:
     Raises:
         ValueError: the data do not fit the header.
     """
-    encoding = _SAME_AS.get(message.encoding, message.encoding)
-    row = message.width * _PIXEL_BYTES.get(encoding, 1)
+    encoding, row = _SAME_AS.get(message.encoding, message.encoding), _row_bytes(message)
     rows = np.frombuffer(message.data, np.uint8)[: message.height * message.step].reshape(message.height, message.step)
     data = np.ascontiguousarray(rows[:, :row]).ravel()
     if message.is_bigendian != (sys.byteorder == "big"):

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from loftr_ros.errors import shortened
 from loftr_ros.evaluation.trajectory import (
     MAX_DISTANCE,
-    MAX_SECONDS,
     MAX_SHEAR,
     Trajectory,
     checked_trajectory,
@@ -26,15 +25,16 @@ from loftr_ros.sequences.errors import MissingSensorError, NoFramesError, Sequen
 from loftr_ros.sequences.ground_truth import read_ground_truth
 from loftr_ros.sequences.pairing import pair_stamps
 from loftr_ros.sequences.sequence import Entry, Sequence
-from loftr_ros.sequences.stamps import read_table
+from loftr_ros.sequences.stamps import read_nanoseconds, read_table
 
+_IMAGE_ROWS = "one 'stamp in nanoseconds,filename' a line"
+_POSE_ROWS = "a stamp, a position and a quaternion a line"
 EXPECTED_FILES = "mav0/cam0/data.csv (EuRoC)"
-MAX_DIGITS = 19  # of a stamp in nanoseconds
 
 
 def is_euroc(folder: Path) -> bool:
     """Return whether a folder has the layout of the EuRoC MAV data set."""
-    return (folder / "mav0" / "cam0" / "data.csv").is_file()
+    return (folder / "mav0" / "cam0").is_dir()
 
 
 def open_euroc(folder: Path, mode: Mode) -> Sequence:
@@ -47,15 +47,15 @@ def open_euroc(folder: Path, mode: Mode) -> Sequence:
         raise MissingSensorError(f"{folder} is a EuRoC sequence, which has no depth images; use mode mono or stereo.")
     mav = folder / "mav0"
     left, T_body_left = _read_sensor(mav / "cam0" / "sensor.yaml")
-    lefts, rig = _read_images(mav / "cam0"), None
-    notes: tuple[str, ...] = ()
+    (lefts, notes), rig = _read_images(mav / "cam0"), None
     pairs: dict[int, int] = {}
     images: dict[int, Path] = {}
     if mode == "stereo":
         if not (mav / "cam1").is_dir():
             raise MissingSensorError(f"{mav / 'cam1'} is missing, so there is no right camera; use mode mono.")
-        images, rig = _read_images(mav / "cam1"), _read_rig(mav, T_body_left)
-        pairs, notes = pair_stamps(list(lefts), list(images))
+        (images, _), rig = _read_images(mav / "cam1"), _read_rig(mav, T_body_left)
+        pairs, pairing = pair_stamps(list(lefts), list(images))
+        notes += pairing
         if not pairs:
             raise NoFramesError(_no_pair_message(mav, lefts, images))
     truth, fault = read_ground_truth(
@@ -76,21 +76,17 @@ def _entry(lefts: dict[int, Path], rights: dict[int, Path], left: int, right: in
     return Entry(left, lefts[left]) if right is None else Entry(left, lefts[left], rights[right], None, right - left)
 
 
-def _read_images(camera: Path) -> dict[int, Path]:
-    """Return the images in data/ by stamp, nanoseconds, from rows of `stamp [ns],filename`."""
+def _read_images(camera: Path) -> tuple[dict[int, Path], tuple[str, ...]]:
+    """Return the images in data/ by stamp, nanoseconds, from rows of `stamp [ns],filename`, and notes on the unit."""
     path = camera / "data.csv"
     rows = read_table(path, ",")
-    if not rows or any(len(row) != 2 or not _is_stamp(row[0]) for row in rows):
-        raise SequenceError(f"{path} must list one 'stamp in nanoseconds,filename' a line.")
-    images = {int(stamp): camera / "data" / name for stamp, name in rows}
-    if len(images) < len({(int(stamp), name) for stamp, name in rows}):
+    if not rows or any(len(row) != 2 for row in rows):
+        raise SequenceError(f"{path} must list {_IMAGE_ROWS}.")
+    stamps, notes = read_nanoseconds([row[0] for row in rows], path, _IMAGE_ROWS)
+    images = {stamp: camera / "data" / row[1] for stamp, row in zip(stamps, rows, strict=True)}
+    if len(images) < len({(stamp, row[1]) for stamp, row in zip(stamps, rows, strict=True)}):
         raise SequenceError(f"{path} lists two images with one stamp.")
-    return images
-
-
-def _is_stamp(text: str) -> bool:
-    """Return whether a text is a stamp, nanoseconds; the length is checked as int() rejects thousands of digits."""
-    return text.isdecimal() and len(text) <= MAX_DIGITS and int(text) < MAX_SECONDS * 10**9
+    return images, notes
 
 
 def _no_pair_message(mav: Path, lefts: dict[int, Path], rights: dict[int, Path]) -> str:
@@ -106,7 +102,7 @@ def _no_pair_message(mav: Path, lefts: dict[int, Path], rights: dict[int, Path])
 def _read_sensor(path: Path) -> tuple[Camera, NDArray[np.float64]]:
     """Return the camera and T_body_camera (4, 4). Raises SequenceError."""
     content = read_yaml(path)
-    if content.get("camera_model", "pinhole") != "pinhole":
+    if str(content.get("camera_model", "pinhole")).lower() != "pinhole":
         raise SequenceError(
             f"{path} is of the camera model '{shortened(content['camera_model'])}'; only pinhole is supported: "
             "calibrate with the distortion model equidistant (fisheye) or radial-tangential."
@@ -127,6 +123,11 @@ def _read_sensor(path: Path) -> tuple[Camera, NDArray[np.float64]]:
         raise SequenceError(f"{path} has no {error.args[0]}; it must describe a camera as EuRoC does.") from error
     except (CameraError, TypeError, ValueError, OverflowError) as error:
         raise SequenceError(f"{path} is no usable calibration: {shortened(error, 400).rstrip('.')}.") from error
+    if not np.allclose(T_body_camera[3], (0, 0, 0, 1), rtol=0, atol=1e-6):
+        row = T_body_camera[3].tolist()
+        raise SequenceError(
+            f"{path} is no usable calibration: the last row of T_BS is {row}, but must be 0 0 0 1: write it row by row."
+        )
     R = T_body_camera[:3, :3]
     if not ((np.abs(T_body_camera) < MAX_DISTANCE).all() and np.allclose(R @ R.T, np.eye(3), atol=MAX_SHEAR)):
         raise SequenceError(f"{path} is no usable calibration: T_BS is no rotation and translation.")
@@ -148,8 +149,11 @@ def _read_ground_truth(path: Path, T_body_camera: NDArray[np.float64]) -> Trajec
         SequenceError: the file is not valid.
     """
     rows = read_table(path, ",")
+    if any(len(row) < 8 for row in rows):
+        raise SequenceError(f"{path} must list {_POSE_ROWS}: a row has fewer numbers.")
+    stamps_ns, _ = read_nanoseconds([row[0] for row in rows], path, _POSE_ROWS)
     try:
-        stamps = np.array([int(row[0]) for row in rows], np.int64)
+        stamps = np.array(stamps_ns, np.int64)
         x, y, z, qw, qx, qy, qz = np.array([row[1:8] for row in rows], np.float64).T
     except (ValueError, OverflowError) as error:
         reason = shortened(error)

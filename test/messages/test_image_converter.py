@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from loftr_ros.ros.compat.image_converter import ConverterError, find_converter
+from loftr_ros.messages.image_converter import ConverterError, find_converter
 
 
 def bridge(works: bool) -> ModuleType:

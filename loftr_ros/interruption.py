@@ -1,9 +1,12 @@
-"""Handles Ctrl-C and SIGTERM as requests to stop between two steps."""
+"""Handles Ctrl-C, SIGTERM and SIGHUP as requests to stop between two steps."""
 
 from __future__ import annotations
 
 import signal
 from types import FrameType, TracebackType
+
+# Ctrl-C, the end of a job or container, and a closed terminal.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interruption:
@@ -15,7 +18,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self.signal = 0
-        self._handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._handlers = {number: signal.getsignal(number) for number in SIGNALS}
 
     def __enter__(self) -> Interruption:
         for number in self._handlers:

@@ -5,10 +5,10 @@ import signal
 
 import pytest
 
-from loftr_ros.training.interruption import Interruption
+from loftr_ros.interruption import SIGNALS, Interruption
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_first_signal_is_noted_and_the_second_acts(number: signal.Signals) -> None:
     def act(*_: object) -> None:
         raise InterruptedError
@@ -27,7 +27,7 @@ def test_first_signal_is_noted_and_the_second_acts(number: signal.Signals) -> No
 
 
 def test_handlers_are_put_back() -> None:
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    before = [signal.getsignal(number) for number in SIGNALS]
     with Interruption():
-        assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] != before
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+        assert [signal.getsignal(number) for number in SIGNALS] != before
+    assert [signal.getsignal(number) for number in SIGNALS] == before

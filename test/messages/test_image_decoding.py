@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import CompressedImage, Image
 
-from loftr_ros.ros.compat import image_converter
-from loftr_ros.ros.compat.image_converter import find_converter
-from loftr_ros.ros.messages.image_decoding import (
+from loftr_ros.messages import image_converter
+from loftr_ros.messages.image_converter import find_converter
+from loftr_ros.messages.image_decoding import (
     ImageError,
     depth_from_compressed,
     depth_from_image,

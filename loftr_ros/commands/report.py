@@ -1,0 +1,40 @@
+"""`loftr-ros report`: one HTML page about a run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+DEFAULT_NAME = "report.html"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of loftr-ros run")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help=f"HTML file to write (default: {DEFAULT_NAME} in RUN)"
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Read, assemble and write."""
+    write_page([args.run], args.output or args.run / DEFAULT_NAME)
+    return 0
+
+
+def write_page(folders: list[Path], path: Path) -> None:
+    """Write a page about some runs.
+
+    Raises:
+        RunLogError: a folder is not that of a run.
+        OutputError: the page cannot be written.
+    """
+    from loftr_ros.output import writing
+    from loftr_ros.reports.page.html import page
+    from loftr_ros.reports.page.run_folder import RunFolder
+
+    runs = [RunFolder.read(folder) for folder in folders]
+    title = f"loftr_ros: {', '.join(run.name for run in runs)}"
+    with writing(path) as part:
+        part.write_text(page(runs, title), encoding="utf-8")
+    print(path)

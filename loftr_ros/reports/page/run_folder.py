@@ -1,0 +1,104 @@
+"""Reads the results of a run from its folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from loftr_ros.arrays import Array
+from loftr_ros.evaluation.ate import align, associate
+from loftr_ros.evaluation.trajectory import Trajectory, TrajectoryError, read_tum
+from loftr_ros.odometry.geometry import se3
+from loftr_ros.reports.run_log import REPORT_FILE, TRAJECTORY_FILE, TRUTH_FILE, RunLogError
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Results of a run.
+
+    Attributes:
+        path: of the folder.
+        summary, frames: content of run.json.
+        trajectory: T_odom_camera, one pose per frame.
+        truth: ground truth, or None.
+    """
+
+    path: Path
+    summary: dict[str, Any]
+    frames: list[dict[str, Any]]
+    trajectory: Trajectory
+    truth: Trajectory | None
+
+    @staticmethod
+    def read(path: Path) -> RunFolder:
+        """Read a folder.
+
+        Raises:
+            RunLogError: it is not the folder of a run.
+            TrajectoryError: a trajectory cannot be read.
+        """
+        try:
+            content = json.loads((path / REPORT_FILE).read_text())
+            summary, frames = dict(content["summary"]), [dict(frame) for frame in content["frames"]]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise RunLogError(
+                f"{path} is not a folder of a run: it has no valid {REPORT_FILE} of `loftr-ros run`."
+            ) from error
+        trajectory = read_tum(path / TRAJECTORY_FILE)
+        if len(trajectory) != len(frames):
+            raise RunLogError(
+                f"{path / TRAJECTORY_FILE} has {len(trajectory)} poses for the {len(frames)} frames of {REPORT_FILE}: "
+                "repeat the run."
+            )
+        truth_path = path / TRUTH_FILE
+        return RunFolder(path, summary, frames, trajectory, read_tum(truth_path) if truth_path.is_file() else None)
+
+    @property
+    def name(self) -> str:
+        """Name of the run: that of its folder."""
+        return self.path.resolve().name
+
+    @property
+    def unit(self) -> str:
+        """Unit of lengths."""
+        return "m" if self.summary.get("scale_known") else "units"
+
+    @cached_property
+    def seconds(self) -> Array:
+        """(N,) since the first frame."""
+        return np.asarray((self.trajectory.stamps_ns - self.trajectory.stamps_ns[0]) / 1e9)
+
+    @cached_property
+    def aligned(self) -> tuple[Array, Array | None, Array | None]:
+        """(N, 3) positions, (M, 3) ground truth, and (N,) position errors, in the frame of the first camera.
+
+        Aligned with scale if the run has none; without ground truth, or without common stamps, the last two are None.
+        Frames without ground truth have the error NaN.
+        """
+        points = self.trajectory.positions
+        if self.truth is None:
+            return points, None, None
+        try:
+            paired, paired_truth = associate(self.trajectory, self.truth)
+        except TrajectoryError:
+            return points, None, None
+        similarity = align(paired.positions, paired_truth.positions, with_scale=not self.summary.get("scale_known"))
+        T_camera_world = se3.inverse(paired_truth.poses[0])
+        errors = np.full(len(points), np.nan)
+        is_paired = np.isin(self.trajectory.stamps_ns, paired.stamps_ns)
+        errors[is_paired] = np.linalg.norm(similarity.apply(paired.positions) - paired_truth.positions, axis=1)
+        return _moved(T_camera_world, similarity.apply(points)), _moved(T_camera_world, paired_truth.positions), errors
+
+    def column(self, name: str) -> Array:
+        """(N,) values of a field of all frames; NaN where it is missing."""
+        values = [frame.get(name) for frame in self.frames]
+        return np.array([np.nan if value is None else float(value) for value in values])
+
+
+def _moved(T: Array, points: Array) -> Array:
+    return np.asarray(points @ T[:3, :3].T + T[:3, 3])

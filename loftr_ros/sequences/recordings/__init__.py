@@ -1,0 +1,1 @@
+"""Recordings that are no folders of images: bags of ROS, and videos."""
