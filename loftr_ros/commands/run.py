@@ -231,7 +231,9 @@ def _print_summary(summary: dict[str, Any], output: Path) -> None:
     if errors:
         alignment = "aligned with scale" if errors["scaled"] else "aligned"
         ate = "{ate_m:.3f} m, {ate_percent:.2f} % of {path_m:.2f} m".format(**errors)
-        table.add_row("ATE", f"{ate}, {alignment}")
+        few = 2 * errors["poses"] < summary["frames"]
+        covered = f", of the {errors['poses']} frames with ground truth" if few else ""
+        table.add_row("ATE", f"{ate}, {alignment}{covered}")
         table.add_row("rotation error", f"{errors['rotation_mean_deg']:.3f}° per frame (mean)")
     elif summary["ground_truth"]:
         table.add_row("ATE", "unknown: the ground truth covers fewer than two of these frames")

@@ -129,6 +129,16 @@ def test_repeated_depth_image(simulator: ModuleType) -> None:
     assert "bit-identical" in said[InputFault.REPEATED_DEPTH_IMAGE]
 
 
+@pytest.mark.parametrize(("limit", "is_told"), [(4.5, True), (30.0, False)])
+def test_depth_beyond_a_far_plane(simulator: ModuleType, limit: float, is_told: bool) -> None:
+    """Renderers and some drivers store the largest depth instead of an unknown one."""
+    frames = frames_of_the_room(simulator)
+    found = warnings_of(furnished(simulator), frames, lambda depth: np.minimum(depth, np.float32(limit)))
+    assert (InputFault.DEPTH_CLIPPED in found) == is_told
+    if is_told:
+        assert "same largest depth, 4.5 m" in found[InputFault.DEPTH_CLIPPED]
+
+
 @pytest.mark.parametrize("factor", [1000.0, 0.01])
 def test_implausible_unit(simulator: ModuleType, factor: float) -> None:
     """Millimeters stored as floating point, or a unit wrong by a factor."""
