@@ -79,6 +79,7 @@ def main(args: argparse.Namespace) -> int:
 
     given = _find(args)
     estimate, truth = (read_trajectory(path, args.times) for path in (given.trajectory, given.truth))
+    poses = len(estimate)
     estimate, truth = associate(estimate, truth, args.max_difference)
     alignment: Alignment = ("se3" if given.scale_known else "sim3") if args.align == "auto" else args.align
     similarity = align_to(estimate, truth, alignment)
@@ -92,7 +93,7 @@ def main(args: argparse.Namespace) -> int:
     }
     write_evaluation(given.stem, evaluation, inputs, estimate, truth)
     evaluation.print(given.stem.parent)
-    for warning in warnings(evaluation, estimate, truth):
+    for warning in warnings(evaluation, estimate, truth, poses):
         print_remark("warning", warning)
     return 0
 

@@ -38,7 +38,7 @@ class RunError(LoftrRosError):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.usage = f"{parser.prog} [options] --mode {{mono,stereo,rgbd}} --output DIR SOURCE"
+    parser.usage = f"{parser.prog} [options] --output DIR SOURCE"
     add_sequence_arguments(parser, "use")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
     add_matcher_arguments(parser)
@@ -87,8 +87,8 @@ def main(args: argparse.Namespace) -> int:
     from loftr_ros.reports.run_log import REPORT_FILE, RESULT_FILES, FrameRecord, RunLog
     from loftr_ros.reports.worst_frames import WorstFrames
 
-    config = OdometryConfig(mode=args.mode, **odometry_settings(args))
     source = open_source(args, args.max_pixels)
+    config = OdometryConfig(mode=args.mode, **odometry_settings(args))
     sequence = source.sequence
     wheels = _wheels(args, sequence)
     make_folder(args.output, *RESULT_FILES)
@@ -231,7 +231,9 @@ def _print_summary(summary: dict[str, Any], output: Path) -> None:
     if errors:
         alignment = "aligned with scale" if errors["scaled"] else "aligned"
         ate = "{ate_m:.3f} m, {ate_percent:.2f} % of {path_m:.2f} m".format(**errors)
-        table.add_row("ATE", f"{ate}, {alignment}")
+        few = 2 * errors["poses"] < summary["frames"]
+        covered = f", of the {errors['poses']} frames with ground truth" if few else ""
+        table.add_row("ATE", f"{ate}, {alignment}{covered}")
         table.add_row("rotation error", f"{errors['rotation_mean_deg']:.3f}° per frame (mean)")
     elif summary["ground_truth"]:
         table.add_row("ATE", "unknown: the ground truth covers fewer than two of these frames")

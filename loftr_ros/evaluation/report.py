@@ -22,6 +22,7 @@ from loftr_ros.evaluation.rpe import (
     SegmentDrift,
     Statistics,
     motion_errors,
+    relative_motions,
     relative_pose_errors,
     segment_drift,
 )
@@ -41,6 +42,11 @@ ALIGNMENTS: Mapping[Alignment, str] = {
 MAX_SCALE, MAX_RESIDUAL = 1.1, 0.5
 # With so small an ATE the first rotation is accurate to far less than the 30 degrees that this end error would take.
 MAX_ATE_PERCENT, MAX_END_ERROR = 3.0, 0.5  # of the path, of the extent of the positions
+# Share of the poses to compare below which to warn; ATE of a convention that explains an error, relative to the ATE.
+MIN_COMPARED_SHARE, MAX_CONVENTION_ATE = 0.5, 0.3
+# Error of the steps, relative to their length, above which they are compared with those of a turned frame: 6 degrees.
+MIN_TURNED_ERROR = 0.1
+MIN_PATH_M = 1e-3
 
 
 @dataclass(frozen=True)
@@ -143,15 +149,26 @@ class Evaluation:
         yield "drift over all", _format_drift(self.drift)
 
 
-def warnings(evaluation: Evaluation, estimate: Trajectory, truth: Trajectory) -> list[str]:
+def warnings(evaluation: Evaluation, estimate: Trajectory, truth: Trajectory, poses: int | None = None) -> list[str]:
     """Return warnings about faults of the input files that the errors indicate.
 
     Args:
         evaluation: the results.
         estimate: N poses, aligned.
         truth: N ground truth poses.
+        poses: of the estimate before association; None: N.
     """
     found = []
+    if poses and len(truth) < MIN_COMPARED_SHARE * poses:
+        found.append(
+            f"only {len(truth)} of {poses} poses of the estimate have a ground truth pose at their time: check that "
+            "both use the same clock and unit of time, or set --max-difference"
+        )
+    if truth.length < MIN_PATH_M and estimate.length > MIN_PATH_M:
+        return [*found, "the ground truth does not move: check its positions"]
+    if other := _other_convention(evaluation, estimate, truth):
+        found.append(f"the estimate agrees far better with the ground truth {other}")
+        return found
     extent_m = float(np.linalg.norm(np.ptp(truth.positions, axis=0)))
     if evaluation.alignment == "se3" and np.ptp(estimate.positions, axis=0).any():
         scaled = align(estimate.positions, truth.positions, with_scale=True)
@@ -161,12 +178,46 @@ def warnings(evaluation: Evaluation, estimate: Trajectory, truth: Trajectory) ->
                 f"the estimate would fit far better with a scale of {scaled.scale:.3g}: use --align sim3 for a single "
                 "camera, whose scale is unknown, and check that both files are in meters"
             )
-    if evaluation.ate_percent < MAX_ATE_PERCENT and evaluation.end.translation_m > MAX_END_ERROR * extent_m:
+    in_other_frame = evaluation.end.translation_m > MAX_END_ERROR * extent_m or _is_turned(estimate, truth)
+    if evaluation.ate_percent < MAX_ATE_PERCENT and in_other_frame:
         found.append(
             "the positions agree, but the motion relative to the first pose does not: the quaternions of one file are "
             "in another order (TUM: qx qy qz qw), or its poses are of another frame (body instead of camera)"
         )
     return found
+
+
+def _is_turned(estimate: Trajectory, truth: Trajectory) -> bool:
+    """Return whether a constant rotation between the moving frames explains the errors of the steps."""
+    starts = np.arange(len(truth) - 1)
+    steps, true_steps = (relative_motions(t.poses, starts, starts + 1)[:, :3, 3] for t in (estimate, truth))
+    U, _, Vt = np.linalg.svd(true_steps.T @ steps)
+    R = (U * [1.0, 1.0, np.sign(np.linalg.det(U @ Vt))]) @ Vt
+    error, turned, length = (
+        float(np.linalg.norm(e)) for e in (steps - true_steps, steps @ R.T - true_steps, true_steps)
+    )
+    return error > MIN_TURNED_ERROR * length and turned < MAX_CONVENTION_ATE * error
+
+
+def _other_convention(evaluation: Evaluation, estimate: Trajectory, truth: Trajectory) -> str | None:
+    """Return a clause on a convention of the ground truth that explains the estimate far better; None if none does."""
+    if evaluation.ate_percent < MAX_ATE_PERCENT or not np.ptp(truth.positions, axis=0).any():
+        return None
+    inverse = Trajectory(truth.stamps_ns, np.asarray(np.linalg.inv(truth.poses), np.float64))
+    backwards = Trajectory(truth.stamps_ns, truth.poses[::-1])
+    conventions = {
+        "inverted: its poses are of the world in the camera, not of the camera in the world": inverse,
+        "backwards: one of both is in the reverse order of time": backwards,
+    }
+    with_scale = evaluation.alignment == "sim3"
+    for text, other in conventions.items():
+        if other.length < MIN_PATH_M:  # a circle around the origin
+            continue
+        moved = align(estimate.positions, other.positions, with_scale).apply(estimate.positions)
+        ate_m = float(np.sqrt(((moved - other.positions) ** 2).sum(axis=1).mean()))
+        if ate_m < MAX_CONVENTION_ATE * evaluation.ate_m.rmse and 100 * ate_m < MAX_ATE_PERCENT * other.length:
+            return text
+    return None
 
 
 def write_evaluation(

@@ -24,6 +24,7 @@ TIMES = {1: "a stamp in seconds"}
 MAX_SECONDS = 2**31  # end of ROS stamps, in 2038
 SMALLER_UNITS = {"milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 MAX_DISTANCE = 1e9  # meters from the origin: keeps sums of squares finite
+_HEADER_WORDS = ("time", "stamp", "sec", "t ", "t,")
 MAX_SHEAR = 1e-2  # deviation of R R^T from the identity; tolerates files with few digits
 
 
@@ -195,7 +196,7 @@ def _check_order(path: Path, stamps_ns: NDArray[np.int64]) -> None:
 def _without_header(lines: Iterable[str]) -> Iterator[str]:
     """Skip a header line without #, such as 'timestamp tx ty tz qx qy qz qw'."""
     for i, line in enumerate(lines):
-        if i > 0 or not line.lower().startswith(("time", "stamp")):
+        if i > 0 or not line.lower().lstrip("%").startswith(_HEADER_WORDS):
             yield line
 
 
@@ -204,7 +205,9 @@ def _read_rows(path: Path, contents: Mapping[int, str]) -> NDArray[np.float64]:
     try:
         with path.open(encoding="utf-8-sig") as file, warnings.catch_warnings():  # utf-8-sig skips a byte order mark
             warnings.simplefilter("ignore")  # an empty file is reported below
-            rows = np.loadtxt((line.replace(",", " ") for line in _without_header(file)), ndmin=2, dtype=np.float64)
+            rows = np.loadtxt(
+                (line.replace(",", " ").replace(";", " ") for line in _without_header(file)), ndmin=2, dtype=np.float64
+            )
     except OSError as error:
         raise TrajectoryError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:

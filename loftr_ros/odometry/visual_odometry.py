@@ -7,6 +7,7 @@ keyframe is always image a, and a cell of it is a track: inverse depth is stored
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Generic
 
 import numpy as np
@@ -194,9 +195,10 @@ class VisualOdometry(Generic[FeaturesT]):
         stamp_ns, tracker = view.frame.stamp_ns, self._tracker
         motion_px = tracker.stationary_motion_px(matches)
         if motion_px is not None and self._is_within_limits(keyframe, stamp_ns, tracker.last.T_keyframe_camera):
-            self._checks.add_stationary(view.frame, matches)
             angle = motion_px / view.frame.camera.focal
-            return tracker.hold_stationary(stamp_ns, matches, angle, keyframe.median_depth(matches))
+            tracked = tracker.hold_stationary(stamp_ns, matches, angle, keyframe.median_depth(matches))
+            self._checks.add_stationary(keyframe, view.frame, matches, tracked)
+            return tracked
         normalized = keyframe.normalized(matches)
         predicted = tracker.predicted(stamp_ns, with_competing=False)
         motion = self._measured(keyframe, view.frame, normalized, predicted)
@@ -319,10 +321,9 @@ class VisualOdometry(Generic[FeaturesT]):
         if keyframe and self._config.mode != "mono":
             self._is_metric |= len(keyframe.depths) >= self._config.min_inliers
         if keyframe:
-            affected = self._checks.affects_lengths
-            distance = keyframe.median_depth(matches) if affected else 1.0
-            sigma = self._checks.length_sigma(frame, distance) if affected else 0.0
-            self._length_error.update(sigma, T_odom_camera, distance)
+            distance = partial(keyframe.median_depth, matches)
+            sigma = self._checks.length_sigma(frame, distance)
+            self._length_error.update(sigma, T_odom_camera, distance() if sigma > 0 else 1.0)
         covariance = covariance + self._length_error.pose_covariance + COVARIANCE_FLOOR
         T, reference = tracked.T_keyframe_camera, keyframe if len(matches) else None
         twist = tracked.twist

@@ -280,3 +280,9 @@ def _status_of(pipeline: Pipeline) -> tuple[bytes, str]:
     if warning:
         return DiagnosticStatus.WARN, warning
     return DiagnosticStatus.OK, state.value if state else "waiting for images"
+
+
+if __name__ == "__main__":  # python -m loftr_ros.ros.vo_node
+    from loftr_ros.ros.main import main
+
+    main()

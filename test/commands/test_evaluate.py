@@ -213,3 +213,55 @@ def test_noise_of_a_camera_that_stands_still_is_no_wrong_scale(files: Path, caps
     assert warnings_about(files, still, capsys) == ""
     still.poses[:, :3, 3] = np.random.default_rng(0).normal(0, 0.01, (len(truth), 3))
     assert warnings_about(files, still, capsys) == ""
+
+
+def optical(poses: np.ndarray) -> np.ndarray:
+    """Poses of a body frame (x forward, y left, z up) instead of the camera."""
+    turned = np.array([[0.0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]])
+    return np.asarray(poses @ turned)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda poses: poses, ""),
+        (np.linalg.inv, "inverted: its poses are of the world in the camera"),
+        (lambda poses: poses[::-1], "backwards"),
+        (optical, "body instead of camera"),
+    ],
+)
+def test_ground_truth_in_another_convention(
+    files: Path, change: Callable[[np.ndarray], np.ndarray], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A curve in space, whose orientation turns about another axis than its path."""
+    t = np.linspace(0, 4, 41)
+    steps = [se3.exp(np.array([0.1, 0.04 * np.sin(a), 0.06 * a, 0.02 * a, 0.06, 0.03])) for a in t]
+    poses = [np.eye(4)]
+    for step in steps[1:]:
+        poses.append(poses[-1] @ step)
+    stamps = 10**8 * np.arange(41)
+    write_tum(files / "truth.tum", Trajectory(stamps, change(np.array(poses))))
+    said = warnings_about(files, Trajectory(stamps, np.array(poses)), capsys)
+    assert expected in said
+    assert bool(said) == bool(expected)
+
+
+def test_few_common_times_are_told(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Frame numbers as stamps: the first and every tenth agree with seconds."""
+    truth = read_tum(files / "truth.tum")
+    write_tum(files / "truth.tum", Trajectory(10 * truth.stamps_ns, truth.poses))
+    assert "only 5 of 41 poses" in warnings_about(files, truth, capsys)
+
+
+def test_a_ground_truth_at_rest_is_told(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truth = read_tum(files / "truth.tum")
+    write_tum(files / "truth.tum", Trajectory(truth.stamps_ns, np.tile(np.eye(4), (len(truth), 1, 1))))
+    assert "the ground truth does not move" in warnings_about(files, truth, capsys)
+
+
+@pytest.mark.parametrize("separator", [";", ", ", "\t"])
+def test_exported_tables_are_read(files: Path, separator: str) -> None:
+    rows = (files / "truth.tum").read_text().split("\n")
+    text = "\n".join(["%time x y z qx qy qz qw", *rows]).replace(" ", separator)
+    (files / "table.csv").write_text(text)
+    np.testing.assert_array_equal(read_tum(files / "table.csv").poses, read_tum(files / "truth.tum").poses)

@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -212,6 +214,13 @@ def test_a_node_that_cannot_start_says_why_in_one_sentence(ros, parameters, sent
     assert last.startswith("vo_node: error: ")
     assert sentence in last
     assert "Traceback" not in errors
+
+
+def test_the_module_of_the_node_is_a_program():
+    command = [sys.executable, "-m", "loftr_ros.ros.vo_node", "--ros-args", "-p", "max_pixels:=3"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert "max_pixels is 3" in ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,6 @@ def test_transposed_extrinsics_are_refused(euroc: Path) -> None:
         (("rgb", "depth"), "write rgb.txt with one 'stamp rgb/FILE' a line"),
         (("Left", "Right"), "name the folders Left and Right left and right"),
         (("cam0", "cam1"), "for one camera give cam0"),
-        (("image_00/data", "image_01/data"), "rename image_00/data to image_0"),
     ],
 )
 def test_folders_of_two_sensors_are_refused_with_the_fix(

@@ -22,6 +22,7 @@ class InputFault(Enum):
     STEREO_DISPARITY = "disparities off"
     STEREO_UNMATCHED = "left and right hardly match"
     DEPTH_UNIT = "depth unit"
+    DEPTH_CLIPPED = "clipped depth"
     DEPTH_REGISTRATION = "depth registration"
     DEPTH_TIMES = "depth image of another time"
     MOVING_OBJECT = "moving object"

@@ -101,6 +101,30 @@ def test_registered_depth(simulator: ModuleType) -> None:
     assert warnings_of(noisy, list(noisy.frames())) == {}
 
 
+def enlarged(depth: Depth) -> Depth:
+    """By a twelfth about its center."""
+    height, width = depth.shape
+    by = np.array([[1.08, 0, -0.04 * width], [0, 1.08, -0.04 * height]])
+    return np.asarray(cv2.warpAffine(depth, by, (width, height), flags=cv2.INTER_NEAREST))
+
+
+@pytest.mark.parametrize("change", [as_it_is, enlarged])
+def test_a_disagreement_below_the_warning_inflates_the_covariance(
+    simulator: ModuleType, change: Callable[[Depth], Depth]
+) -> None:
+    world, frames = furnished(simulator), frames_of_the_room(simulator)
+    config = OdometryConfig(mode="rgbd", subpixel_refinement=False, calibration_sigma=0.0)
+    odometry: VisualOdometry[Any] = VisualOdometry(world, config)
+    for frame in frames:
+        assert frame.depth is not None
+        last = odometry.process(replace(frame, depth=np.ascontiguousarray(change(frame.depth))))
+    assert not last.input_warnings
+    truth = (se3.inverse(world.poses[0]) @ world.poses[-1])[:3, 3]
+    error, sigma = last.T_odom_camera[:3, 3] - truth, np.sqrt(np.linalg.eigvalsh(last.pose_covariance[:3, :3]))
+    assert np.linalg.norm(error) < 3 * sigma[-1]
+    assert (sigma[0] > 0.02 * np.linalg.norm(truth)) == (change is enlarged)
+
+
 @pytest.mark.parametrize("share", [0.15, 0.4])
 def test_nearly_planar_scene(simulator: ModuleType, share: float) -> None:
     """Plane and depth images both explain the triangulated depth."""
@@ -127,6 +151,16 @@ def test_repeated_depth_image(simulator: ModuleType) -> None:
     assert old is not None
     said = warnings_of(furnished(simulator), frames, lambda _: old)
     assert "bit-identical" in said[InputFault.REPEATED_DEPTH_IMAGE]
+
+
+@pytest.mark.parametrize(("limit", "is_told"), [(4.5, True), (30.0, False)])
+def test_depth_beyond_a_far_plane(simulator: ModuleType, limit: float, is_told: bool) -> None:
+    """Renderers and some drivers store the largest depth instead of an unknown one."""
+    frames = frames_of_the_room(simulator)
+    found = warnings_of(furnished(simulator), frames, lambda depth: np.minimum(depth, np.float32(limit)))
+    assert (InputFault.DEPTH_CLIPPED in found) == is_told
+    if is_told:
+        assert "same largest depth, 4.5 m" in found[InputFault.DEPTH_CLIPPED]
 
 
 @pytest.mark.parametrize("factor", [1000.0, 0.01])
