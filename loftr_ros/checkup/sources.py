@@ -11,11 +11,8 @@ from typing import get_args
 from loftr_ros.checkup.findings import Finding, error, judged
 from loftr_ros.odometry.config import Mode
 from loftr_ros.sequences.errors import MissingSensorError, SequenceError
-from loftr_ros.sequences.formats import layout_of, open_sequence
+from loftr_ros.sequences.formats import BEST_FIRST, layout_of, open_sequence
 from loftr_ros.sequences.sequence import Sequence
-
-# By preference: metric first, and stereo before rgbd, whose depth unit may be assumed.
-_PREFERENCE: tuple[Mode, ...] = ("stereo", "rgbd", "mono")
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ def open_source(
             opened[candidate] = open_sequence(path, candidate, fps, depth_scale, topics=topics, camera=camera)
         except SequenceError as fault:
             refused[candidate] = fault
-    chosen = mode or next((candidate for candidate in _PREFERENCE if candidate in opened), None)
+    chosen = mode or next((candidate for candidate in BEST_FIRST if candidate in opened), None)
     if chosen not in opened:
         others = [_modes(opened, refused, mode)] if opened else []
         finding = error("source", "input", _opening_error(refused, mode))

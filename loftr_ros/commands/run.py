@@ -38,7 +38,7 @@ class RunError(LoftrRosError):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.usage = f"{parser.prog} [options] --mode {{mono,stereo,rgbd}} --output DIR SOURCE"
+    parser.usage = f"{parser.prog} [options] --output DIR SOURCE"
     add_sequence_arguments(parser, "use")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
     add_matcher_arguments(parser)
@@ -87,8 +87,8 @@ def main(args: argparse.Namespace) -> int:
     from loftr_ros.reports.run_log import REPORT_FILE, RESULT_FILES, FrameRecord, RunLog
     from loftr_ros.reports.worst_frames import WorstFrames
 
-    config = OdometryConfig(mode=args.mode, **odometry_settings(args))
     source = open_source(args, args.max_pixels)
+    config = OdometryConfig(mode=args.mode, **odometry_settings(args))
     sequence = source.sequence
     wheels = _wheels(args, sequence)
     make_folder(args.output, *RESULT_FILES)

@@ -12,6 +12,7 @@ from loftr_ros.commands.arguments import counts_per_meter, positive, positive_in
 from loftr_ros.errors import shortened
 
 if TYPE_CHECKING:
+    from loftr_ros.odometry.config import Mode
     from loftr_ros.sequences.sequence import Sequence
 
 ROLES = ("image", "left", "right", "depth", "truth")  # of topics
@@ -22,7 +23,11 @@ MAX_SKIPPED = 10  # images named on the terminal
 def add_sequence_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
     """Declare the options of `open_source`; `verb` is the action of the command for the help texts."""
     parser.add_argument("source", type=Path, metavar="SOURCE", help=SOURCES)
-    parser.add_argument("--mode", choices=("mono", "stereo", "rgbd"), required=True, help=f"cameras to {verb}")
+    parser.add_argument(
+        "--mode",
+        choices=("mono", "stereo", "rgbd"),
+        help=f"cameras to {verb} (default: stereo, else rgbd, else mono, by what is there)",
+    )
     parser.add_argument(
         "--stride", type=positive_int, default=1, metavar="N", help=f"{verb} every Nth frame (default: 1)"
     )
@@ -82,12 +87,14 @@ class Source:
 
     Attributes:
         kind: of the recording, such as bag or KITTI odometry.
+        mode: cameras in use.
         sequence: the sequence with its stride.
         notes: assumptions about the input, for the user to check.
         warnings: implausible calibration or units.
     """
 
     kind: str
+    mode: Mode
     sequence: Sequence
     notes: list[str]
     warnings: list[str]
@@ -98,9 +105,9 @@ class Source:
         camera, stamps = sequence.camera, (sequence.entries[0].stamp_ns, sequence.entries[-1].stamp_ns)
         size, seconds = f"{camera.width}x{camera.height}", (stamps[1] - stamps[0]) * 1e-9
         truth = "with" if sequence.ground_truth is not None else "without"
-        name = "" if self.kind in sequence.name else f" {shortened(sequence.name, 100)}"
+        name = f"{shortened(sequence.name, 100)} ({self.kind})"
         frames = f"{len(sequence)} frames of {size} in {seconds:.4g} s"
-        print(f"loftr-ros: {self.kind}{name}: {frames}, {truth} ground truth", file=sys.stderr)
+        print(f"{name}, {self.mode}: {frames}, {truth} ground truth", flush=True)
 
     def print_remarks(self) -> None:
         """Print assumptions and warnings about the input, before the first frame."""
@@ -113,20 +120,29 @@ class Source:
 
 
 def open_source(args: argparse.Namespace, max_pixels: int | None = None) -> Source:
-    """Open the sequence of the options, for a matcher with this budget if given. Raises SequenceError."""
+    """Open the sequence of the options, for a matcher with this budget if given.
+
+    Without --mode it is set to the best one that the sequence supports.
+
+    Raises:
+        SequenceError: the sequence cannot be opened.
+    """
     from loftr_ros.odometry.images.working_size import size_note
     from loftr_ros.sequences.decoding_notes import decoding_notes, depth_unit_warning
-    from loftr_ros.sequences.formats import layout_of, open_sequence
+    from loftr_ros.sequences.formats import layout_of, open_best, open_sequence
 
-    sequence = open_sequence(
-        args.source, args.mode, args.fps, args.depth_scale, topics=args.topics, camera=args.camera
-    ).every(args.stride)
+    settings = {"fps": args.fps, "depth_scale": args.depth_scale, "topics": args.topics, "camera": args.camera}
+    if args.mode is None:
+        args.mode, whole = open_best(args.source, **settings)
+    else:
+        whole = open_sequence(args.source, args.mode, **settings)
+    sequence = whole.every(args.stride)
     unit = depth_unit_warning(sequence)
     warnings = [*sequence.calibration_warnings, *([unit] if unit else [])]
     size = size_note(sequence.camera, max_pixels) if max_pixels else None
     notes = [*sequence.notes, *decoding_notes(sequence), *([size] if size else [])]
     kind = layout_of(Path(args.source).expanduser()) or "sequence"
-    return Source(kind, sequence, notes, warnings)
+    return Source(kind, args.mode, sequence, notes, warnings)
 
 
 def print_skipped(skipped: list[str]) -> None:

@@ -6,25 +6,21 @@ import os
 from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from loftr_ros.odometry.config import Mode
-from loftr_ros.sequences import euroc, folder, kitti, tum
+from loftr_ros.sequences import folder
 from loftr_ros.sequences.datasets.known import DATASETS
 from loftr_ros.sequences.datasets.layout import Options
-from loftr_ros.sequences.errors import SequenceError
+from loftr_ros.sequences.errors import MissingSensorError, SequenceError
 from loftr_ros.sequences.recordings import bag, bag_paths, video
 from loftr_ros.sequences.sequence import Sequence
 from loftr_ros.sequences.unsupported_formats import folder_hint, format_hint
 
-KITTI, EUROC, TUM, FOLDER = "KITTI odometry", "EuRoC", "TUM RGB-D", "image folder"
-BAG, VIDEO = "bag", "video"
-LAYOUTS = {
-    **{name: layout.is_there for name, layout in DATASETS.items()},
-    KITTI: kitti.is_kitti,
-    EUROC: euroc.is_euroc,
-    TUM: tum.is_tum,
-}
+BAG, VIDEO, FOLDER = "bag", "video", "image folder"
+# Modes by preference: metric first, and stereo before rgbd, whose depth unit may be assumed.
+BEST_FIRST: tuple[Mode, ...] = ("stereo", "rgbd", "mono")
 MAX_CHILDREN = 100  # subfolders searched for a sequence
 
 
@@ -34,7 +30,7 @@ def layout_of(path: Path) -> str | None:
         return BAG
     if not os.path.isdir(path):  # noqa: PTH112  see open_sequence
         return VIDEO if video.is_video(path) else None
-    known = next((name for name, has_layout in LAYOUTS.items() if has_layout(path)), None)
+    known = next((name for name, layout in DATASETS.items() if layout.is_there(path)), None)
     if known or (folder.is_folder(path) and not _is_folder_of_sequence(path)):
         return known or FOLDER
     return BAG if bag_paths.has_bag_files(path) else None
@@ -77,18 +73,41 @@ def open_sequence(
         raise SequenceError(f"{path} is no folder{format_hint(path) or '; give a bag, a video, or a folder'}.")
     if layout in DATASETS:
         return DATASETS[layout].open(path, Options(mode, fps, depth_scale))
-    if layout == KITTI:
-        return kitti.open_kitti(path, mode)
-    if layout == EUROC:
-        return euroc.open_euroc(path, mode)
-    if layout == TUM:
-        return tum.open_tum(path, mode, depth_scale)
     if layout == FOLDER:
         return folder.open_folder(path, mode, folder.DEFAULT_FPS if fps is None else fps)
-    expected = "; ".join((kitti.EXPECTED_FILES, euroc.EXPECTED_FILES, tum.EXPECTED_FILES, folder.EXPECTED_FILES))
+    expected = "; ".join((*(layout.expected for layout in DATASETS.values()), folder.EXPECTED_FILES))
     if hint := format_hint(path) or _nearby_hint(path):
         raise SequenceError(f"{path} is no sequence{hint}.")
     raise SequenceError(f"{path} is no sequence; none of these is there: {expected}.")
+
+
+def open_best(
+    path: str | Path,
+    fps: float | None = None,
+    depth_scale: float | None = None,
+    *,
+    topics: Mapping[str, str] | None = None,
+    camera: Items[Path] = (),
+) -> tuple[Mode, Sequence]:
+    """Open a recorded sequence in the first mode that it supports: stereo, else rgbd, else mono.
+
+    A note says why sensors that are there cannot be used. The arguments are those of `open_sequence`.
+
+    Raises:
+        SequenceError: it cannot be opened in any mode.
+    """
+    notes: list[str] = []
+    faults: list[SequenceError] = []
+    for mode in BEST_FIRST:
+        try:
+            found = open_sequence(path, mode, fps, depth_scale, topics=topics, camera=camera)
+        except SequenceError as fault:
+            faults.append(fault)
+            if not isinstance(fault, MissingSensorError):
+                notes.append(f"not {mode}: {str(fault).rstrip('.')}")
+        else:
+            return mode, replace(found, notes=(*notes, *found.notes))
+    raise next((fault for fault in faults if not isinstance(fault, MissingSensorError)), faults[-1])
 
 
 def _is_folder_of_sequence(path: Path) -> bool:
@@ -112,4 +131,4 @@ def _nearby_hint(path: Path) -> str:
 
 
 def _is_layout(path: Path) -> bool:
-    return any(has_layout(path) for has_layout in LAYOUTS.values())
+    return any(layout.is_there(path) for layout in DATASETS.values())

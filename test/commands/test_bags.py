@@ -51,11 +51,21 @@ def test_bag_of_a_folder_has_its_trajectory_to_the_last_digit(
     capsys.readouterr()
     run(bag, tmp_path / "bag", mode)
     said = capsys.readouterr()
-    assert "loftr-ros: bag made: 6 frames of 320x200 in 0.5 s, with ground truth" in said.err
+    assert said.out.startswith(f"made (bag), {mode}: 6 frames of 320x200 in 0.5 s, with ground truth\n")
     assert "loftr-ros: note: images from /loftr/" in said.err
     for name in ("trajectory.tum", "trajectory.kitti", "groundtruth.tum"):
         assert (tmp_path / "bag" / name).read_text() == (tmp_path / "folder" / name).read_text(), name
     assert "ATE" in said.out
+
+
+def test_best_mode_is_taken(
+    sideways: Path, sideways_rgbd: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for source, mode in ((sideways, "stereo"), (sideways_rgbd, "rgbd")):
+        assert main(["play", str(source), "--bag", str(tmp_path / "made.mcap"), "--frames", "2"]) == 0
+        assert main(["run", str(tmp_path / "made.mcap"), "--output", str(tmp_path / mode), "--no-progress"]) == 0
+        assert f"made (bag), {mode}: 2 frames" in capsys.readouterr().out
+        assert json.loads((tmp_path / mode / "run.json").read_text())["summary"]["mode"] == mode
 
 
 def test_results_as_a_bag(sideways: Path, tmp_path: Path) -> None:

@@ -293,6 +293,7 @@ def test_stamps_must_increase_and_a_refused_frame_changes_nothing(
         {"keyframe_min_inlier_ratio": 1.5},
         {"lost_frames_to_restart": 0},
         {"relocalization_keyframes": -1},
+        {"revisit_keyframes": -1},
         {"max_speed": 0.0},
         {"max_speed_ratio": float("nan")},
         {"max_angular_velocity": 0.0},

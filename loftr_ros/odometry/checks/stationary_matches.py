@@ -33,8 +33,9 @@ _MIN_PATCHES = 12
 _MATCHED, _MIN_UNMATCHED_SHARE = 2, 0.6
 # Interval of the reference images, seconds, their number (limited, because sunlight moves), and its lower bound.
 _INTERVAL_S, _MAX_REFERENCES, _MIN_REFERENCES = 0.5, 6, 2
-# Number of successive changed frames for a warning, to exclude flashes of light.
-_MIN_FRAMES = 3
+# Number of successive changed frames for a warning, to exclude flashes of light, and their interval, seconds, which
+# bounds the cost of a fast camera; a tenth less for jitter.
+_MIN_FRAMES, _FRAME_INTERVAL_S = 3, 0.09
 
 
 class StationaryMatches:
@@ -43,7 +44,7 @@ class StationaryMatches:
     def __init__(self) -> None:
         """Start in motion."""
         self._earlier: deque[_Patches] = deque(maxlen=_MAX_REFERENCES + 1)
-        self._stamp_ns = 0
+        self._stamp_ns = self._checked_ns = 0
         self._changed, self._in_row = 0.0, 0
 
     def add_motion(self) -> None:
@@ -53,6 +54,9 @@ class StationaryMatches:
 
     def add_stationary(self, frame: Frame, matches: Matches) -> None:
         """Compare a frame without image motion, and its matches, with the reference images."""
+        if self._earlier and frame.stamp_ns - self._checked_ns < 1e9 * _FRAME_INTERVAL_S:
+            return
+        self._checked_ns = frame.stamp_ns
         patches = _Patches.of(np.asarray(cv2.resize(frame.image, _SMALL, interpolation=cv2.INTER_AREA), np.uint8))
         if not self._earlier or frame.stamp_ns - self._stamp_ns >= 1e9 * _INTERVAL_S:
             self._earlier.append(patches)
@@ -93,8 +97,9 @@ class _Patches:
         blocks = image[: _PATCHES * height, : _PATCHES * width].reshape(_PATCHES, height, _PATCHES, width)
         patches = blocks.swapaxes(1, 2).reshape(_PATCHES**2, -1).astype(np.float32)
         patches -= patches.mean(axis=1, keepdims=True)
-        contrast = patches.std(axis=1)
-        return _Patches(patches / np.maximum(contrast, 1e-3)[:, None], contrast)
+        contrast = np.asarray(np.sqrt(_mean_products(patches, patches)), np.float32)
+        patches /= np.maximum(contrast, 1e-3)[:, None]
+        return _Patches(patches, contrast)
 
 
 def _unmatched(matches: Matches, frame: Frame) -> NDArray[np.bool_]:
@@ -110,5 +115,10 @@ def _changed_share(now: _Patches, earlier: list[_Patches], selected: NDArray[np.
     textured = selected & (np.min([patches.contrast for patches in (now, *earlier)], axis=0) > _MIN_CONTRAST)
     if textured.sum() < _MIN_PATCHES:
         return 0.0
-    correlations = [(now.normalized * patches.normalized).mean(axis=1) for patches in earlier]
+    correlations = [_mean_products(now.normalized, patches.normalized) for patches in earlier]
     return float((np.max(correlations, axis=0)[textured] < _MIN_CORRELATION).mean())
+
+
+def _mean_products(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(patches,) means of the products of two (patches, pixels) images, without a copy of them."""
+    return np.asarray(np.einsum("ij,ij->i", a, b), np.float32) / np.float32(a.shape[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from loftr_ros.sequences.datasets import euroc, kitti, tum
 from loftr_ros.sequences.datasets.icl_nuim import ICL_NUIM
 from loftr_ros.sequences.datasets.kitti_raw import KITTI_RAW
 from loftr_ros.sequences.datasets.layout import Layout
@@ -11,6 +12,7 @@ from loftr_ros.sequences.datasets.seven_scenes import SEVEN_SCENES
 from loftr_ros.sequences.datasets.tartanair import TARTANAIR
 from loftr_ros.sequences.datasets.tum_vi import TUM_VI
 
+# A folder has the first layout that fits.
 DATASETS: dict[str, Layout] = {
     "KITTI raw": KITTI_RAW,
     "TUM-VI": TUM_VI,
@@ -19,4 +21,7 @@ DATASETS: dict[str, Layout] = {
     "7-Scenes": SEVEN_SCENES,
     "ScanNet": SCANNET,
     "Replica": REPLICA,
+    "KITTI odometry": Layout(kitti.is_kitti, lambda path, o: kitti.open_kitti(path, o.mode), kitti.EXPECTED_FILES),
+    "EuRoC": Layout(euroc.is_euroc, lambda path, o: euroc.open_euroc(path, o.mode), euroc.EXPECTED_FILES),
+    "TUM RGB-D": Layout(tum.is_tum, lambda path, o: tum.open_tum(path, o.mode, o.depth_scale), tum.EXPECTED_FILES),
 }

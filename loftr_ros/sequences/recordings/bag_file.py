@@ -83,6 +83,8 @@ class BagFile:
         self.counts = Counter[str]()
         for connection in connections:
             self.counts[connection.topic] += connection.msgcount
+        if not self.topics and any(reader.message_count for reader in self._readers):
+            raise SequenceError(self.damage("its index does not tell the topics of its messages"))
         if not self.topics:
             raise SequenceError(f"{self._name} holds no messages: record it again while the camera publishes.")
         formats = {str(getattr(connection.ext, "serialization_format", "cdr")) for connection in connections}

@@ -14,7 +14,7 @@ import pytest
 
 from loftr_ros import open_sequence
 from loftr_ros.sequences.errors import MissingSensorError, NoFramesError, SequenceError
-from loftr_ros.sequences.formats import layout_of
+from loftr_ros.sequences.formats import layout_of, open_best
 
 HEIGHT, WIDTH = 48, 64
 START, STEP = 1_700_000_000_000_000_000, 100_000_000
@@ -191,8 +191,14 @@ def test_pair_without_baseline(make_bag: MakeBag) -> None:
     for side in ("left", "right"):
         bag.info(f"/{side}/camera_info", START, side)
         bag.image(f"/{side}/image_raw", START, flat(1), frame=side)
+    path = bag.close()
     with pytest.raises(SequenceError, match=r"baseline is unknown.* no fixed transform from 'right' .*--camera left"):
-        open_sequence(bag.close(), "stereo")
+        open_sequence(path, "stereo")
+    mode, sequence = open_best(path)
+    assert mode == "mono"
+    assert re.search(r"^not stereo: .* baseline is unknown", sequence.notes[0])
+    with pytest.raises(SequenceError, match=r"is no folder"):
+        open_best(path / "nowhere")
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -104,11 +104,11 @@ class StereoCheck:
 
 
 def _typical(recent: Collection[_PairFault | None]) -> _PairFault | None:
-    """Return the fault of most recent pairs that has the median value; None without one."""
+    """Return the most common fault, the one with the median value, if most recent pairs have one; else None."""
     found = [fault for fault in recent if fault is not None]
     names = [fault.warning.fault for fault in found]
     common = max(names, key=names.count, default=None)
-    if common is None or 2 * names.count(common) <= len(recent):
+    if 2 * len(found) <= len(recent):
         return None
     same = sorted((fault for fault in found if fault.warning.fault is common), key=lambda fault: fault.value)
     return same[len(same) // 2]
