@@ -134,9 +134,7 @@ def test_calibration_of_another_size_than_all_images_is_one_error(
     for path in (sideways_rgbd / "rgb").iterdir():
         resize(path, 160, 100)
     assert run(sideways_rgbd, tmp_path / "out", "--mode", "mono") == 2
-    source, *errors = capsys.readouterr().err.splitlines()
-    assert "6 frames of 320x200" in source
-    assert len(errors) == 1
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_first_image_of_kitti_that_is_damaged_is_skipped(sideways: Path, tmp_path: Path) -> None:
