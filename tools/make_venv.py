@@ -57,11 +57,23 @@ def main() -> None:
     if found == wanted:
         return
     check_python()
-    # Another interpreter or ROS needs a new environment; changed requirements are installed over the old ones.
-    create(clear=found is not None and found["base"] != base, system_packages=sourced is not None)
-    STAMP.unlink(missing_ok=True)
+    if found and differ_in_wheels_only(found["base"], base):
+        # An interrupted exchange is not taken for either.
+        STAMP.write_text(json.dumps({"base": {**base, "ros": "wheels of two"}, "inputs": ""}))
+        remove_ros_wheels()
+    else:
+        # Another interpreter, place or sourced ROS needs a new environment; changed requirements are installed over the
+        # old ones.
+        create(clear=found is not None and found["base"] != base, system_packages=sourced is not None)
+        STAMP.unlink(missing_ok=True)
     install(None if sourced else wheels)
     STAMP.write_text(json.dumps(wanted, indent=1))
+
+
+def differ_in_wheels_only(found: dict[str, str], wanted: dict[str, str]) -> bool:
+    """Whether two environments differ in nothing but the ROS of their wheels: the rest, with PyTorch, can stay."""
+    from_wheels = found["ros"].startswith("wheels ") and wanted["ros"].startswith("wheels ")
+    return from_wheels and found != wanted and {**found, "ros": wanted["ros"]} == wanted
 
 
 def hash_inputs() -> str:
@@ -98,6 +110,15 @@ def install(wheels: str | None) -> None:
     if wheels and WHEELS[wheels]:
         # A separate step: some development tools require a newer NumPy, but work without it.
         run("the oldest NumPy and OpenCV", [*pip, "--no-deps", *WHEELS[wheels]], LOG)
+
+
+def remove_ros_wheels() -> None:
+    """Uninstall the wheels of ROS, so that none of one distribution stays beside those of another."""
+    code = "import importlib.metadata as m; print(*{d.metadata['Name'] for d in m.distributions()})"
+    answer = subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=True)
+    wheels = sorted(name for name in answer.stdout.split() if name.lower().replace("_", "-").startswith("ros-"))
+    if wheels:
+        run("removing the other ROS 2", [str(PYTHON), "-m", "pip", "uninstall", "--yes", *wheels], LOG)
 
 
 def pins_beside_ros() -> list[str]:

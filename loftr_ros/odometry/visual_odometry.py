@@ -195,9 +195,10 @@ class VisualOdometry(Generic[FeaturesT]):
         stamp_ns, tracker = view.frame.stamp_ns, self._tracker
         motion_px = tracker.stationary_motion_px(matches)
         if motion_px is not None and self._is_within_limits(keyframe, stamp_ns, tracker.last.T_keyframe_camera):
-            self._checks.add_stationary(view.frame, matches)
             angle = motion_px / view.frame.camera.focal
-            return tracker.hold_stationary(stamp_ns, matches, angle, keyframe.median_depth(matches))
+            tracked = tracker.hold_stationary(stamp_ns, matches, angle, keyframe.median_depth(matches))
+            self._checks.add_stationary(keyframe, view.frame, matches, tracked)
+            return tracked
         normalized = keyframe.normalized(matches)
         predicted = tracker.predicted(stamp_ns, with_competing=False)
         motion = self._measured(keyframe, view.frame, normalized, predicted)

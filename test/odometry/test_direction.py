@@ -1,6 +1,6 @@
 """The direction of translation without depth never comes out opposite where plain OpenCV finds it.
 
-Thousands of simulated pairs: motion in every direction, outliers, parallax down to the noise, near and far scenes; and
+Hundreds of simulated pairs: motion in every direction, outliers, parallax down to the noise, near and far scenes; and
 recorded pairs of a driving car. The peer is MAGSAC++ with `cv2.recoverPose` on the same matches.
 """
 
@@ -36,7 +36,7 @@ MOTIONS = {
     "forward and right": (1, 0, 1),
     "backward and left": (-1, 0.2, -1),
 }
-PAIRS = 160  # of each motion
+PAIRS = 80  # of each motion: a fault in one pair of 100 is missed by all 640 once in 600 runs
 CONFIG = OdometryConfig(ransac_threshold_px=0.7, min_inlier_ratio=0.1)
 CLEAR = 2.0  # standard deviations of a match, median parallax
 PERIOD = 10  # frames between the recorded pairs

@@ -26,7 +26,8 @@ def make_venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         (tmp_path / name).write_text(name)
     script.done = []
     script.create = lambda clear, system_packages: script.done.append(f"create {clear=} {system_packages=}")
-    script.install_in_full = script.install
+    script.install_in_full, script.remove_in_full = script.install, script.remove_ros_wheels
+    script.remove_ros_wheels = lambda: script.done.append("remove the wheels of ROS")
     script.install = lambda wheels: script.done.append(f"install {wheels}")
     monkeypatch.delenv("ROS_DISTRO", raising=False)
     monkeypatch.delenv("AMENT_PREFIX_PATH", raising=False)
@@ -52,10 +53,41 @@ def test_changed_requirements_are_installed_over_the_old_ones(make_venv: ModuleT
     assert steps(make_venv) == []
 
 
-def test_other_wheels_need_a_new_environment(make_venv: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_wheels_replace_those_of_ros_alone(make_venv: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     steps(make_venv)
     monkeypatch.setattr(sys, "argv", ["make_venv", "--ros", "jazzy"])
+    assert steps(make_venv) == ["remove the wheels of ROS", "install jazzy"]
+    assert steps(make_venv) == []
+
+
+@pytest.mark.parametrize("next_one", ["kilted", "jazzy"])
+def test_an_interrupted_exchange_starts_anew(
+    make_venv: ModuleType, monkeypatch: pytest.MonkeyPatch, next_one: str
+) -> None:
+    steps(make_venv)
+    monkeypatch.setattr(sys, "argv", ["make_venv", "--ros", "jazzy"])
+    with monkeypatch.context() as interrupted, pytest.raises(ZeroDivisionError):
+        interrupted.setattr(make_venv, "install", lambda wheels: 1 / 0)
+        make_venv.main()
+    monkeypatch.setattr(sys, "argv", ["make_venv", "--ros", next_one])
+    assert steps(make_venv) == ["remove the wheels of ROS", f"install {next_one}"]
+
+
+def test_another_interpreter_needs_a_new_environment(make_venv: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps(make_venv)
+    monkeypatch.setattr(sys, "argv", ["make_venv", "--ros", "jazzy"])
+    monkeypatch.setattr(sys, "base_prefix", "/opt/python")
     assert steps(make_venv) == ["create clear=True system_packages=False", "install jazzy"]
+
+
+def test_wheels_of_ros_are_removed_and_nothing_else(make_venv: ModuleType, tmp_path: Path) -> None:
+    make_venv.PYTHON = tmp_path / "python"
+    make_venv.PYTHON.write_text("#!/bin/sh\necho ros-rclpy Ros_std_msgs rosbags torch loftr_ros\n")
+    make_venv.PYTHON.chmod(0o755)
+    commands: list[list[str]] = []
+    make_venv.run = lambda label, command, log: commands.append(command)
+    make_venv.remove_in_full()
+    assert [command[4:] for command in commands] == [["--yes", "Ros_std_msgs", "ros-rclpy"]]
 
 
 def test_sourced_ros_is_used_instead_of_wheels(make_venv: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from loftr_ros.arrays import Array
 from loftr_ros.matches import FeaturesT, Matches
+from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.normalized_matches import homogeneous
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.mapping.joint_poses import JointPoses
@@ -27,6 +28,8 @@ _REACH = 0.125
 _DETOUR = 2 * _REACH
 # Least image motion between two stored keyframes, likewise: half the reach, so that one is within reach in between.
 _SPACING = _REACH / 2
+# Largest correction of the view, likewise: more is not drift but another place that looks the same.
+_MAX_CORRECTION = _REACH / 2
 # Standard deviations of the predicted image motion that have to lie within the reach: else the place is not known.
 _SIGMAS = 3.0
 # Errors outside of the covariances, as of calibration, shutter and registration: standard deviation as a share of the
@@ -151,12 +154,16 @@ class KeyframeMap(Generic[FeaturesT]):
     def correct(self, index: int, T_keyframe_current: Array, covariance: Array) -> bool:
         """Correct all poses by the current keyframe measured against a stored one; see `JointPoses.correct`.
 
+        A correction that moves the view by more than the spacing of the keyframes is rejected.
         The errors of the stored depths are common to all measurements against a keyframe, of which its successor had
         the first. So the covariance of the n-th is multiplied by n, and their information grows with the logarithm of
         their number only.
         """
-        factor = self._places[index].num_measured + 1
-        unmodeled = self._unmodeled(index, _motions(self._places[index].points[None], T_keyframe_current)[0])
+        factor, points = self._places[index].num_measured + 1, self._places[index].points[None]
+        T_predicted = se3.inverse(self.joint.poses[index]) @ self.joint.poses[self._current]
+        if not _motions(points, T_keyframe_current, T_predicted)[0] <= self._normalized(_MAX_CORRECTION):
+            return False
+        unmodeled = self._unmodeled(index, _motions(points, T_keyframe_current)[0])
         if not self.joint.correct(index, self._current, T_keyframe_current, factor * covariance, factor * unmodeled):
             return False
         self._places[index].num_measured += 1
@@ -230,12 +237,26 @@ def _reduced(keyframe: Keyframe[FeaturesT]) -> Keyframe[FeaturesT]:
     return replace(keyframe, frame=frame, features=cast(FeaturesT, None))
 
 
-def _motions(points: Array, T_keyframe_camera: Array) -> Array:
-    """(N,) median image motion of (N, 4, M) points between keyframes and cameras at (N, 4, 4) poses; inf if unknown."""
+def _motions(points: Array, T_keyframe_camera: Array, T_keyframe_other: Array | None = None) -> Array:
+    """(N,) median image motion of (N, 4, M) points of keyframes from one camera to another; infinite if unknown.
+
+    Args:
+        points: see `Place.points`.
+        T_keyframe_camera: (N, 4, 4) or (4, 4) poses.
+        T_keyframe_other: likewise of the other camera; None: the keyframe itself.
+    """
+    start = points[:, :2] if T_keyframe_other is None else _projected(points, T_keyframe_other)
+    with np.errstate(invalid="ignore"):
+        shift = _projected(points, T_keyframe_camera) - start
+    motion = np.median(np.hypot(shift[:, 0], shift[:, 1]), axis=1)
+    return np.where(np.isnan(motion), np.inf, motion)
+
+
+def _projected(points: Array, T_keyframe_camera: Array) -> Array:
+    """(N, 2, M) normalized projections of (N, 4, M) points of keyframes into cameras; infinite behind the camera."""
     x, y, z = (np.linalg.inv(T_keyframe_camera) @ points)[:, :3].transpose(1, 0, 2)
     with np.errstate(divide="ignore", invalid="ignore"):
-        motion = np.hypot(x / z - points[:, 0], y / z - points[:, 1])
-    return np.asarray(np.median(np.where(z > 0, motion, np.inf), axis=1))
+        return np.stack([np.where(z > 0, x / z, np.inf), np.where(z > 0, y / z, np.inf)], axis=1)
 
 
 def _points(keyframe: Keyframe[FeaturesT], matches: Matches) -> Array:

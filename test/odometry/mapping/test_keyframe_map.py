@@ -89,6 +89,17 @@ def test_a_place_is_not_revisited_where_the_path_has_become_too_uncertain(walk: 
     assert walk(angles, covariance=np.diag([0.01] * 3 + [0.03] * 3) ** 2).revisited() is None
 
 
+@pytest.mark.parametrize(("degrees", "accepted"), [(0.5, True), (4.0, True), (6.0, False)])
+def test_a_large_correction_is_rejected_even_if_the_path_is_uncertain(
+    walk: Walk, degrees: float, accepted: bool
+) -> None:
+    stored = walk([0.0, 5.0, 10.0, 15.0, 10.0, 5.0, 1.0], covariance=np.diag([1e-3] * 3 + [0.018] * 3) ** 2)
+    index = stored.revisited()
+    assert index is not None
+    measured = se3.transform(se3.exp_rotation([0, np.radians(1.0 + degrees), 0]), np.zeros(3))
+    assert stored.correct(index, measured, COVARIANCE) == accepted
+
+
 def test_keyframes_near_a_stored_one_are_dropped(walk: Walk) -> None:
     assert stamps(walk([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10])) == [0, 5, 10]
     assert stamps(walk([0, 10, 20, 30, 21, 11, 1, -10])) == [0, 1, 2, 3, 7]
