@@ -137,12 +137,13 @@ class Revisits(Generic[FeaturesT]):
         return se3.inverse(earlier.T_odom_camera) @ T_odom_camera, se3.symmetric(adjoint.T @ in_odom @ adjoint)
 
     def _earlier(self, stored: KeyframeMap[FeaturesT], index: int) -> Keyframe[FeaturesT]:
-        """Return a stored keyframe, with features and pose."""
+        """Return a stored keyframe, with features and pose; what is computed from its image is not stored with it."""
         place = stored.place(index)
         keyframe = place.keyframe
         if place.features is None:
             place.features = self._front_end.view(keyframe.frame, keyframe.quality).features
-        return _posed(replace(keyframe, features=place.features), stored.joint, index)
+        keyframe = replace(keyframe, features=place.features, frame=replace(keyframe.frame))
+        return _posed(keyframe, stored.joint, index)
 
 
 def _posed(keyframe: Keyframe[FeaturesT], joint: JointPoses, index: int) -> Keyframe[FeaturesT]:

@@ -122,7 +122,7 @@ def test_the_map_is_bounded_and_keeps_what_was_used_last(walk: Walk) -> None:
 def test_only_the_features_used_last_are_kept_and_no_right_image(walk: Walk) -> None:
     stored = walk([10.0 * number for number in range(10)])
     places = [stored.place(index) for index in range(10)]
-    assert [place.features for place in places] == 6 * [None] + [f"features {number}" for number in range(6, 10)]
+    assert [place.features for place in places] == 2 * [None] + [f"features {number}" for number in range(2, 10)]
     assert all(place.keyframe.features is None for place in places)
     assert all(place.keyframe.frame.right is None for place in places)
 
