@@ -105,7 +105,8 @@ def install(wheels: str | None) -> None:
         label = f"dependencies beyond the sourced ROS 2 {os.environ['ROS_DISTRO']}"
         extras, pins = "dev", pins_beside_ros()
     LOG.unlink(missing_ok=True)
-    pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
+    # Modules are compiled when they are first imported, and most never are.
+    pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off", "--no-compile"]
     run(label, [*pip, "--editable", f"{ROOT}[{extras}]", *pins], LOG)
     if wheels and WHEELS[wheels]:
         # A separate step: some development tools require a newer NumPy, but work without it.

@@ -102,7 +102,7 @@ def assert_same_matches(ours: Points, reference: Points, least: int) -> None:
 @pytest.mark.parametrize(
     ("name", "size", "least"),
     [
-        pytest.param("outdoor", (480, 640), 500, marks=pytest.mark.slow),
+        pytest.param("outdoor", (240, 384), 200, marks=pytest.mark.slow),
         ("indoor", (192, 320), 200),
         ("outdoor", (256, 136), 100),
     ],

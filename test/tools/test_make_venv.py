@@ -66,9 +66,10 @@ def test_an_interrupted_exchange_starts_anew(
 ) -> None:
     steps(make_venv)
     monkeypatch.setattr(sys, "argv", ["make_venv", "--ros", "jazzy"])
-    with monkeypatch.context() as interrupted, pytest.raises(ZeroDivisionError):
+    with monkeypatch.context() as interrupted:
         interrupted.setattr(make_venv, "install", lambda wheels: 1 / 0)
-        make_venv.main()
+        with pytest.raises(ZeroDivisionError):
+            make_venv.main()
     monkeypatch.setattr(sys, "argv", ["make_venv", "--ros", next_one])
     assert steps(make_venv) == ["remove the wheels of ROS", f"install {next_one}"]
 

@@ -23,10 +23,10 @@ from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 from loftr_ros.odometry.pose.hypotheses import MAX_ERROR_PX
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry, epipolar_errors
 
-# Sliding window of motions, and number of motions for a warning. Each motion is used until then, or until the first
-# ones are clean by a factor, and every fifteenth later, to bound the cost: one takes 2 ms.
+# Sliding window of motions, and number of motions for a warning. Each motion is used until there is one, or the first
+# ones are clean by a factor, at most up to the tenth, and every fifteenth later, to bound the cost: one takes 2 ms.
 _WINDOW, _MIN_MOTIONS, _CADENCE = 40, 6, 15
-_FIRST_MOTIONS, _CLEAN = 3, 1.5
+_FIRST_MOTIONS, _UNDECIDED_MOTIONS, _CLEAN = 3, 10, 1.5
 # Lower bounds of the median parallax, pixels, and of the number of triangulated points with depth; number of matches.
 MIN_PARALLAX_PX, MIN_POINTS, MAX_MATCHES = 2.0, 30, 300
 # Gate on the standard deviation of a triangulated inverse depth, relative to the median.
@@ -102,7 +102,7 @@ class RegistrationCheck:
         if not is_general or motion.parallax_px < MIN_PARALLAX_PX:
             return
         self._eligible += 1
-        dense = _FIRST_MOTIONS if self._is_clean else _MIN_MOTIONS
+        dense = _FIRST_MOTIONS if self._is_clean else _MIN_MOTIONS if self.warning else _UNDECIDED_MOTIONS
         if len(self._costs) >= dense and self._eligible % _CADENCE:
             return
         sampled = evenly(len(matches), MAX_MATCHES)
