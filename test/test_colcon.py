@@ -31,17 +31,27 @@ PACKAGES = [path for path in sys.path if path.endswith("-packages")]
 LAYOUTS: list[tuple[str, ...]] = [(), ("--symlink-install",)]
 
 
+@pytest.fixture(scope="module")
+def colcon(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Python of an environment with colcon, whose setuptools the tests exchange; nothing is installed into it."""
+    path = tmp_path_factory.mktemp("colcon") / "venv"
+    venv.create(path, with_pip=True)
+    python = path / "bin" / "python"
+    run_pip(python, "-m", "pip", "install", "--no-compile", *COLCON)
+    return python
+
+
 @pytest.mark.parametrize("setuptools", SETUPTOOLS)
-def test_colcon_installs_a_node_that_starts(setuptools: str, tmp_path: Path) -> None:
-    python = fresh_environment(tmp_path / "venv", setuptools)
-    installed = {options: build(python, tmp_path / "_".join(["ws", *options]), *options) for options in LAYOUTS}
-    show_what_this_environment_has(python)
+def test_colcon_installs_a_node_that_starts(colcon: Path, setuptools: str, tmp_path: Path) -> None:
+    have_setuptools_alone(colcon, setuptools)
+    installed = {options: build(colcon, tmp_path / "_".join(["ws", *options]), *options) for options in LAYOUTS}
+    show_what_this_environment_has(colcon)
     for prefix in installed.values():
         assert executables(prefix / "lib" / "loftr_ros") == ["check", "loftr-ros", "vo_node"]
         assert (prefix / "share" / "ament_index" / "resource_index" / "packages" / "loftr_ros").exists()
-        assert_package_is_found(python, prefix)
+        assert_package_is_found(colcon, prefix)
         assert_node_starts(prefix)
-    assert_colcon_test_runs_pytest(python, installed[()])
+    assert_colcon_test_runs_pytest(colcon, installed[()])
 
 
 def test_the_venv_of_a_robot_keeps_what_is_installed_and_runs_the_node(
@@ -61,14 +71,11 @@ def test_the_venv_of_a_robot_keeps_what_is_installed_and_runs_the_node(
     assert_node_starts(prefix)
 
 
-def fresh_environment(path: Path, setuptools: str) -> Path:
-    """Make an environment with colcon and a given setuptools; returns its Python."""
-    venv.create(path, with_pip=True)
-    python = path / "bin" / "python"
-    # In two steps: colcon asks for setuptools < 80, which a distribution need not heed.
-    run_pip(python, "-m", "pip", "install", "--no-compile", *COLCON)
-    run_pip(python, "-m", "pip", "install", "--no-compile", "--no-deps", f"setuptools=={setuptools}")
-    return python
+def have_setuptools_alone(python: Path, version: str) -> None:
+    """Leave the environment with colcon and this setuptools, as if it were fresh."""
+    extra_packages(python).unlink(missing_ok=True)
+    # Apart from colcon, which asks for setuptools < 80: a distribution need not heed that.
+    run_pip(python, "-m", "pip", "install", "--no-compile", "--no-deps", f"setuptools=={version}")
 
 
 def run_pip(*command: str | Path) -> None:
@@ -89,10 +96,15 @@ def build(python: Path, workspace: Path, *options: str) -> Path:
 
 
 def show_what_this_environment_has(python: Path) -> None:
-    """Let the fresh environment import what the tests run with (rclpy, torch), but not its loftr_ros."""
-    [site_packages] = (python.parents[1] / "lib").glob("python3*/site-packages")
+    """Let the environment import what the tests run with (rclpy, torch), but not its loftr_ros."""
     # A path in a .pth file is searched for modules; .pth files in it, which point to this tree, are not read.
-    (site_packages / "tests.pth").write_text("\n".join(PACKAGES))
+    extra_packages(python).write_text("\n".join(PACKAGES))
+
+
+def extra_packages(python: Path) -> Path:
+    """File that adds packages to an environment."""
+    [site_packages] = (python.parents[1] / "lib").glob("python3*/site-packages")
+    return site_packages / "tests.pth"
 
 
 def executables(folder: Path) -> list[str]:
