@@ -105,9 +105,9 @@ class Source:
         camera, stamps = sequence.camera, (sequence.entries[0].stamp_ns, sequence.entries[-1].stamp_ns)
         size, seconds = f"{camera.width}x{camera.height}", (stamps[1] - stamps[0]) * 1e-9
         truth = "with" if sequence.ground_truth is not None else "without"
-        name = "" if self.kind in sequence.name else f" {shortened(sequence.name, 100)}"
+        name = f"{shortened(sequence.name, 100)} ({self.kind})"
         frames = f"{len(sequence)} frames of {size} in {seconds:.4g} s"
-        print(f"{self.kind}{name}, {self.mode}: {frames}, {truth} ground truth", flush=True)
+        print(f"{name}, {self.mode}: {frames}, {truth} ground truth", flush=True)
 
     def print_remarks(self) -> None:
         """Print assumptions and warnings about the input, before the first frame."""

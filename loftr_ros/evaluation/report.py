@@ -203,7 +203,7 @@ def _other_convention(evaluation: Evaluation, estimate: Trajectory, truth: Traje
     """Return a clause on a convention of the ground truth that explains the estimate far better; None if none does."""
     if evaluation.ate_percent < MAX_ATE_PERCENT or not np.ptp(truth.positions, axis=0).any():
         return None
-    inverse = Trajectory(truth.stamps_ns, np.linalg.inv(truth.poses))
+    inverse = Trajectory(truth.stamps_ns, np.asarray(np.linalg.inv(truth.poses), np.float64))
     backwards = Trajectory(truth.stamps_ns, truth.poses[::-1])
     conventions = {
         "inverted: its poses are of the world in the camera, not of the camera in the world": inverse,

@@ -123,7 +123,10 @@ def stored_image(message: Any, topic: str, *, compressed: bool) -> NDArray[Any]:
     """Return an image, raw or compressed, with its stored data type and channels. Raises ImageError."""
     if not compressed:
         return _converted(message, topic, None)
-    start = _DEPTH_HEADER.itemsize if "compressedDepth" in message.format else 0
+    is_depth = "compressedDepth" in message.format
+    if is_depth and message.format.startswith("32FC1"):
+        return depth_from_compressed(message, topic)
+    start = _DEPTH_HEADER.itemsize if is_depth else 0
     try:
         return decode(bytes(message.data)[start:], cv2.IMREAD_UNCHANGED)
     except DecodeError as error:

@@ -116,6 +116,16 @@ class OdometryConfig:
         high=100,
     )
 
+    revisit_keyframes: int = parameter(
+        60,
+        "Earlier keyframes kept as a map; a new keyframe that sees one of them again is matched with it, which "
+        "corrects the drift since; 0: no map",
+        audience="tuning",
+        unit="keyframes",
+        low=0,
+        high=1000,
+    )
+
     ransac_threshold_px: float = parameter(
         1.0,
         "RANSAC inlier threshold: largest distance from the epipolar line, and reprojection error",

@@ -44,6 +44,8 @@ class OdometryEstimate:
         timings_ms: milliseconds by stage, in order of execution.
         scale_known: whether lengths are metric: in the modes stereo and rgbd, from the first keyframe with depth on.
         is_keyframe: whether this frame is the keyframe of the following ones.
+        is_revisit: whether this keyframe was matched with an earlier one that the camera has returned to; the pose is
+            corrected gradually over the frames after it.
         lost_reason: reason of the state LOST, and of a first keyframe that is still missing.
         degeneracies: of the measured motion.
         landmarks: the matches in space; None without matches.
@@ -63,6 +65,7 @@ class OdometryEstimate:
     timings_ms: Mapping[str, float]
     scale_known: bool
     is_keyframe: bool
+    is_revisit: bool = False
     lost_reason: LostReason | None = None
     degeneracies: tuple[Degeneracy, ...] = ()
     landmarks: Landmarks | None = None

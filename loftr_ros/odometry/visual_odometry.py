@@ -27,16 +27,18 @@ from loftr_ros.odometry.images.image_quality import ImageQuality
 from loftr_ros.odometry.images.resampling import resampled_to, same_pixels
 from loftr_ros.odometry.images.validation import check_frame
 from loftr_ros.odometry.mapping.keyframe import Keyframe, View, image_motion
-from loftr_ros.odometry.mapping.keyframe_history import RecentKeyframes, relative_to
+from loftr_ros.odometry.mapping.keyframe_history import RecentKeyframes
 from loftr_ros.odometry.mapping.landmarks import Landmarks
 from loftr_ros.odometry.pose.disparity_bias import NO_BIAS, DisparityBias
 from loftr_ros.odometry.pose.estimator import COVARIANCE_FLOOR, RelativePoseEstimate, estimate_relative_pose
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 from loftr_ros.odometry.pose.guided_matching import fits_gated, gated_matches, needs_guided_pass, selected
 from loftr_ros.odometry.pose.hypotheses import MAX_ERROR_PX
+from loftr_ros.odometry.revisits import Revisits
 from loftr_ros.odometry.stage_clock import StageClock
 from loftr_ros.odometry.states import LostReason, TrackingState
 from loftr_ros.odometry.tracking.correlated_errors import AmbiguousDirectionMemory, CompetingMotionMemory
+from loftr_ros.odometry.tracking.gradual_correction import GradualCorrection
 from loftr_ros.odometry.tracking.tracked_pose import TrackedPose
 from loftr_ros.odometry.tracking.tracker import Tracker
 
@@ -71,6 +73,8 @@ class VisualOdometry(Generic[FeaturesT]):
         self._features_are_stale = False
         self._keyframe: Keyframe[FeaturesT] | None = None
         self._recent: RecentKeyframes[FeaturesT] = RecentKeyframes(self._config.relocalization_keyframes)
+        self._revisits = Revisits(self._front_end, self._config)
+        self._correction = GradualCorrection()
         self._last_frame: Frame | None = None
         self._tracker = Tracker(self._config)
         self._last_state: TrackingState | None = None
@@ -86,6 +90,7 @@ class VisualOdometry(Generic[FeaturesT]):
         """Apply changed settings from the next frame on; only `runtime` fields of `OdometryConfig` may differ."""
         self._config = config
         self._front_end.reconfigure(config)
+        self._revisits.reconfigure(config)
         self._tracker.reconfigure(config)
 
     def set_unit(self, meters: float | None) -> None:
@@ -121,7 +126,24 @@ class VisualOdometry(Generic[FeaturesT]):
                 observation = self._relocalized(observation, view)
         with clock("keyframe"):
             self._keyframe, is_new = self._next_keyframe(observation, view)
-        return self._estimate(frame, observation.keyframe, observation.matches, observation.tracked, is_new, clock)
+        corrected = self._corrected(self._keyframe, clock) if is_new else None
+        estimate = self._estimate(
+            frame, observation.keyframe, observation.matches, observation.tracked, is_new, clock, corrected is not None
+        )
+        if corrected is not None:
+            self._correct(corrected, estimate)
+        return estimate
+
+    def _corrected(self, keyframe: Keyframe[FeaturesT], clock: StageClock) -> Keyframe[FeaturesT] | None:
+        """Return the new keyframe corrected by a revisit; None without one."""
+        with clock("revisit"):
+            return self._revisits.corrected(keyframe, self._estimate_motion)
+
+    def _correct(self, corrected: Keyframe[FeaturesT], estimate: OdometryEstimate) -> None:
+        """Continue from the corrected pose of a keyframe; the published pose follows gradually."""
+        self._keyframe, self._last_pose = corrected, corrected.T_odom_camera
+        self._correction.add(estimate.T_odom_camera, corrected.T_odom_camera)
+        self._recent.retain(lambda keyframe: self._revisits.posed(keyframe) is not None)
 
     def _skip_frame(self, frame: Frame, quality: ImageQuality, clock: StageClock) -> OdometryEstimate:
         """Predict the pose of a frame without texture: before the first keyframe at the origin, motion unknown."""
@@ -141,6 +163,7 @@ class VisualOdometry(Generic[FeaturesT]):
         if self._config.mode == "stereo" and view.frame.rig is not None:
             per_pixel = 1.0 / (view.frame.camera.focal * view.frame.rig.baseline)
             self._disparity_bias = DisparityBias.unknown(self._config.disparity_bias_px * per_pixel)
+        self._revisits.restart(self._keyframe)
         tracked = self._tracker.last
         self._tracker.switch_keyframe(view.frame.stamp_ns, tracked)
         return self._estimate(view.frame, self._keyframe, Matches.empty(), tracked, True, clock)
@@ -155,6 +178,7 @@ class VisualOdometry(Generic[FeaturesT]):
         keyframe = keyframe.resampled(view, self._tracker.last_matches, depths)
         self._tracker.invalidate_matches()
         self._recent.clear()
+        self._revisits.restart(keyframe)
         return keyframe
 
     def _match_against(
@@ -171,9 +195,10 @@ class VisualOdometry(Generic[FeaturesT]):
         stamp_ns, tracker = view.frame.stamp_ns, self._tracker
         motion_px = tracker.stationary_motion_px(matches)
         if motion_px is not None and self._is_within_limits(keyframe, stamp_ns, tracker.last.T_keyframe_camera):
-            self._checks.add_stationary(view.frame, matches)
             angle = motion_px / view.frame.camera.focal
-            return tracker.hold_stationary(stamp_ns, matches, angle, keyframe.median_depth(matches))
+            tracked = tracker.hold_stationary(stamp_ns, matches, angle, keyframe.median_depth(matches))
+            self._checks.add_stationary(keyframe, view.frame, matches, tracked)
+            return tracked
         normalized = keyframe.normalized(matches)
         predicted = tracker.predicted(stamp_ns, with_competing=False)
         motion = self._measured(keyframe, view.frame, normalized, predicted)
@@ -239,11 +264,12 @@ class VisualOdometry(Generic[FeaturesT]):
     def _relocalized(self, lost: _Observation[FeaturesT], view: View[FeaturesT]) -> _Observation[FeaturesT]:
         """Try one earlier keyframe, and reacquire it if a full pose lies within the gate of the prediction."""
         earlier = self._recent.next()
+        earlier = earlier and self._revisits.posed(earlier)
         if earlier is None:
             return lost
         matches = self._front_end.match(earlier, view)
         keyframe = earlier.with_depth_of(matches, self._config)
-        T_predicted, covariance = relative_to(keyframe, *lost.keyframe.in_odom(*lost.tracked.pose))
+        T_predicted, covariance = self._revisits.relative_to(keyframe, lost.keyframe, *lost.tracked.pose)
         motion = self._estimate_motion(keyframe, view.frame, keyframe.normalized(matches), T_predicted[:3, 3])
         if motion is None or motion.observable is not ObservableDof.FULL:
             return lost
@@ -252,6 +278,7 @@ class VisualOdometry(Generic[FeaturesT]):
         if not within_mahalanobis_gate(motion.T_keyframe_camera, motion.covariance, T_predicted, covariance):
             return lost
         self._recent.return_to(earlier)
+        self._revisits.return_to(earlier)
         return _Observation(keyframe, matches, self._tracker.reacquire(view.frame.stamp_ns, matches, motion))
 
     def _next_keyframe(
@@ -272,7 +299,9 @@ class VisualOdometry(Generic[FeaturesT]):
             self._recent.add(old, image_motion(matches.points_a, matches.points_b), lost)
         self._tracker.switch_keyframe(view.frame.stamp_ns, tracked)
         depths = self._front_end.stereo_depths(view, self._checks)
-        return old.successor(view, *tracked.pose, matches.select(tracked.inliers), depths), True
+        successor = old.successor(view, *tracked.pose, matches.select(tracked.inliers), depths)
+        self._revisits.add(old, matches, tracked, successor, self._recent)
+        return successor, True
 
     def _estimate(
         self,
@@ -282,11 +311,13 @@ class VisualOdometry(Generic[FeaturesT]):
         tracked: TrackedPose,
         is_keyframe: bool,
         clock: StageClock,
+        is_revisit: bool = False,
     ) -> OdometryEstimate:
         """Compose the pose in odom, which is that of the first keyframe, and put the estimate together."""
         T_odom_camera, covariance = keyframe.in_odom(*tracked.pose) if keyframe else tracked.pose
         if tracked.lost_reason is not LostReason.REPEATED:
             self._last_stamp_ns, self._last_pose, self._last_state = frame.stamp_ns, T_odom_camera, tracked.state
+        T_odom_camera, covariance = self._correction.published(frame.stamp_ns, T_odom_camera, covariance)
         if keyframe and self._config.mode != "mono":
             self._is_metric |= len(keyframe.depths) >= self._config.min_inliers
         if keyframe:
@@ -310,6 +341,7 @@ class VisualOdometry(Generic[FeaturesT]):
             timings_ms=clock.timings_ms,
             scale_known=self._is_metric,
             is_keyframe=is_keyframe,
+            is_revisit=is_revisit,
             lost_reason=tracked.lost_reason,
             degeneracies=tracked.motion.degeneracies if tracked.motion else (),
             landmarks=Landmarks(reference.frame.camera, matches, reference.depths, T) if reference else None,

@@ -52,6 +52,7 @@ class FrameRecord:
     matches: int
     inliers: int
     keyframe: bool
+    revisit: bool
     scale_known: bool
     speed: float
     position_sigma: float
@@ -71,6 +72,7 @@ class FrameRecord:
             matches=estimate.num_matches,
             inliers=estimate.num_inliers,
             keyframe=estimate.is_keyframe,
+            revisit=estimate.is_revisit,
             scale_known=estimate.scale_known,
             speed=float(np.linalg.norm(estimate.twist[:3])),
             position_sigma=_largest_sigma(estimate.pose_covariance[:3, :3]),
@@ -153,6 +155,7 @@ class RunLog:
             "remarks": dict(Counter(remark for record in self.records for remark in record.remarks)),
             "input_warnings": self.input_warnings,
             "keyframes": sum(record.keyframe for record in self.records),
+            "revisits": sum(record.revisit for record in self.records),
             "median_matches": _median(record.matches for record in self.records[1:]),
             "median_inliers": _median(record.inliers for record in self.records[1:]),
             "median_milliseconds": self._median_milliseconds(),
@@ -224,6 +227,7 @@ def _as_json(record: FrameRecord) -> dict[str, Any]:
         "matches": record.matches,
         "inliers": record.inliers,
         "keyframe": record.keyframe,
+        "revisit": record.revisit,
         "speed": _significant(record.speed),
         "position_sigma": _significant(record.position_sigma),
         "rotation_sigma_deg": _significant(record.rotation_sigma_deg),

@@ -20,12 +20,23 @@ from loftr_ros.odometry.geometry.camera import (
     stereo_baseline,
 )
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
-from loftr_ros.sequences.calibration_formats import EXAMPLE, as_camera_calibration, file_hint
 from loftr_ros.sequences.errors import SequenceError
+from loftr_ros.sequences.unsupported_formats import EXAMPLE, file_hint, reject_other_calibrations
 
 _OPENCV_HEADER = re.compile(r"^%YAML:1\.0", re.MULTILINE)  # not valid YAML
 # Numbers of coefficients that only the pinhole models of OpenCV have; 4 may be of a fisheye lens.
 _PINHOLE_COUNTS = {5, *DISTORTION_COEFFICIENTS["rational_polynomial"]}
+
+# Fields of sensor_msgs/CameraInfo, in ROS 1 in capitals, and of files of camera_calibration.
+_MESSAGE_FIELDS = {
+    "width": "image_width",
+    "height": "image_height",
+    "k": "camera_matrix",
+    "d": "distortion_coefficients",
+    "r": "rectification_matrix",
+    "p": "projection_matrix",
+}
+_OPTIONAL = ("rectification_matrix", "projection_matrix")  # all zeros in messages of cameras without calibration
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,9 @@ def read_calibration(path: Path) -> Calibration:
     Raises:
         SequenceError: the file is missing or is not YAML, a field is missing, or the camera is not valid.
     """
-    content = as_camera_calibration(path, read_yaml(path))
+    content = _from_message(read_yaml(path))
+    reject_other_calibrations(path, content)
+    _reject_regions(path, content)
     try:
         K = _field(content, "camera_matrix", numbers)
         raw = Camera.from_camera_info(
@@ -82,6 +95,33 @@ def read_calibration(path: Path) -> Calibration:
     except (CameraError, TypeError, ValueError, OverflowError) as error:
         raise SequenceError(f"{path} is no usable calibration: {shortened(error, 400).rstrip('.')}.") from error
     return Calibration(raw, R, P)
+
+
+def _from_message(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a printed message of sensor_msgs/CameraInfo by their names in calibration files."""
+    lower = {name.lower(): value for name, value in content.items() if isinstance(name, str)}
+    if "camera_matrix" in content or not {"width", "height", "k", "distortion_model"} <= set(lower):
+        return content
+    converted = {_MESSAGE_FIELDS.get(name, name): value for name, value in lower.items()}
+    for name in _OPTIONAL:
+        if isinstance(converted.get(name), list) and not any(converted[name]):
+            del converted[name]
+    return converted
+
+
+def _reject_regions(path: Path, content: dict[str, Any]) -> None:
+    """Raise SequenceError for a region of interest or binning."""
+    roi = content.get("roi")
+    if isinstance(roi, dict) and any(roi.values()):
+        raise SequenceError(
+            f"{path} has a region of interest (roi), which is not supported in files: subtract x_offset and y_offset "
+            "from cx and cy, set image_width and image_height to those of the images, and remove roi."
+        )
+    if any(content.get(name) not in (None, 0, 1) for name in ("binning_x", "binning_y")):
+        raise SequenceError(
+            f"{path} has binning_x or binning_y, which are not supported in files: divide image_width, fx and cx by "
+            "binning_x, image_height, fy and cy by binning_y, and remove both."
+        )
 
 
 def _field(content: dict[str, Any], name: str, convert: Callable[[Any], Any]) -> Any:

@@ -73,10 +73,12 @@ class Sequence:
                 if path is None or isinstance(path, RecordedImage):
                     continue
                 if not os.path.isfile(path):  # noqa: PTH113  see open_sequence
-                    raise SequenceError(
-                        f"{shortened(path, 300)} is missing, but {self.name} lists it: the names in lists are relative "
-                        "to the folder of the list."
+                    fix = (
+                        "restore it, or remove the left image of its pair"
+                        if path == entry.right
+                        else "names in lists are relative to the folder of the list"
                     )
+                    raise SequenceError(f"{shortened(path, 300)} is missing, but {self.name} lists it: {fix}.")
         for before, after in zip(self.entries, self.entries[1:], strict=False):
             if after.stamp_ns <= before.stamp_ns:
                 fault = _order_fault(before, after)

@@ -51,7 +51,7 @@ def test_bag_of_a_folder_has_its_trajectory_to_the_last_digit(
     capsys.readouterr()
     run(bag, tmp_path / "bag", mode)
     said = capsys.readouterr()
-    assert said.out.startswith(f"bag made, {mode}: 6 frames of 320x200 in 0.5 s, with ground truth\n")
+    assert said.out.startswith(f"made (bag), {mode}: 6 frames of 320x200 in 0.5 s, with ground truth\n")
     assert "loftr-ros: note: images from /loftr/" in said.err
     for name in ("trajectory.tum", "trajectory.kitti", "groundtruth.tum"):
         assert (tmp_path / "bag" / name).read_text() == (tmp_path / "folder" / name).read_text(), name
@@ -64,7 +64,7 @@ def test_best_mode_is_taken(
     for source, mode in ((sideways, "stereo"), (sideways_rgbd, "rgbd")):
         assert main(["play", str(source), "--bag", str(tmp_path / "made.mcap"), "--frames", "2"]) == 0
         assert main(["run", str(tmp_path / "made.mcap"), "--output", str(tmp_path / mode), "--no-progress"]) == 0
-        assert f"bag made, {mode}: 2 frames" in capsys.readouterr().out
+        assert f"made (bag), {mode}: 2 frames" in capsys.readouterr().out
         assert json.loads((tmp_path / mode / "run.json").read_text())["summary"]["mode"] == mode
 
 

@@ -115,7 +115,8 @@ class World:
     def frame(self, index: int, period_s: float = 0.1) -> Frame:
         """A frame with right image and depth. The first pixels encode the index, for the matcher."""
         left, right = self._view.copy(), self._view.copy()
-        left[0, :2], right[0, :2] = (index, 0), (index, 1)
+        left[0, :2], right[0, :2] = (index % 256, 0), (index % 256, 1)
+        left[0, 2] = right[0, 2] = index // 256
         depth = self._depth_image(index) if self.depth_images else None
         stamp_ns = round(1e9 * period_s * index)
         return Frame(stamp_ns, left, self.camera, right, depth, self.rig)
@@ -130,7 +131,8 @@ class World:
 
     def extract(self, image: NDArray[np.uint8]) -> tuple[int, int]:
         """Index of the frame, and whether it is the right image."""
-        return int(image[0, 0]), int(image[0, 1])
+        high = int(image[0, 2]) if len(self.poses) > 256 else 0
+        return int(image[0, 0]) + 256 * high, int(image[0, 1])
 
     def pose(self, features: tuple[int, int]) -> NDArray[np.float64]:
         """(4, 4) T_world_camera of an image."""

@@ -11,9 +11,9 @@ import yaml
 
 from loftr_ros.odometry.geometry.calibration_check import unlikely
 from loftr_ros.odometry.geometry.camera import Camera
-from loftr_ros.sequences.calibration_formats import EXAMPLE
 from loftr_ros.sequences.camera_yaml import read_calibration
 from loftr_ros.sequences.errors import SequenceError
+from loftr_ros.sequences.unsupported_formats import EXAMPLE
 
 MESSAGE = """
 header:

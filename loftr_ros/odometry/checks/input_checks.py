@@ -24,7 +24,9 @@ from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.mapping.keyframe import Keyframe
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
+from loftr_ros.odometry.pose.two_view import TwoViewGeometry
 from loftr_ros.odometry.states import TrackingState
+from loftr_ros.odometry.tracking.tracked_pose import TrackedPose
 
 # Number of frames and motions after which accumulating checks run on every eighth only, in turns, to bound the cost:
 # faults are detected at once at the start, and within seconds later.
@@ -36,6 +38,8 @@ _OBJECT_CADENCE = 3
 _UNREGISTERED_SIGMA = 0.3
 # ... and with delayed depth: up to 6 % too short for up to 3 frames (corridor).
 _DELAYED_SIGMA = 0.05
+# ... and with a pattern fixed to the camera: 3 % too long with a hood over 30 % of both images of a pair (KITTI 06).
+_FIXED_SIGMA = 0.03
 # ... and of the motion of an object that fills the view.
 _OBJECT_SIGMA = 1.0
 
@@ -110,7 +114,8 @@ class InputChecks:
         if self._stereo.has_pairs and _is_due(self._motions, 1):
             self._disparity.add_motion(keyframe, frame, normalized, motion)
         if self._stereo.has_pairs and _is_due(self._motions, 2, _OBJECT_CADENCE):
-            self._hidden_scene.add_motion(keyframe, frame, matches, normalized, motion)
+            T, is_general = motion.T_keyframe_camera, motion.geometry is TwoViewGeometry.GENERAL
+            self._hidden_scene.add_motion(keyframe, frame, matches, normalized, T, motion.inliers, is_general)
         self._lens.add_motion(normalized, frame.camera, motion)
         if frame.depth is not None:
             self._far_plane.add_motion(frame.depth, motion)
@@ -120,9 +125,12 @@ class InputChecks:
             )
             self._depth_delay.add_motion(keyframe, matches, normalized, motion)
 
-    def add_stationary(self, frame: Frame, matches: Matches) -> None:
-        """Add a frame without image motion, and its matches."""
+    def add_stationary(self, keyframe: Keyframe[Any], frame: Frame, matches: Matches, tracked: TrackedPose) -> None:
+        """Add a frame without image motion, its matches against the keyframe, and the pose that is held."""
         self._stationary_matches.add_stationary(frame, matches)
+        if self._stereo.has_pairs and _is_due(self._frames, 2, _OBJECT_CADENCE):
+            T, normalized = tracked.T_keyframe_camera, keyframe.normalized(matches)
+            self._hidden_scene.add_motion(keyframe, frame, matches, normalized, T, tracked.inliers, is_general=False)
 
     def length_sigma(self, frame: Frame, distance: Callable[[], float]) -> float:
         """Return the relative standard deviation of all lengths from the faults detected so far.
@@ -132,8 +140,9 @@ class InputChecks:
             distance: returns the median distance of its points, meters; called only if a fault depends on it.
         """
         is_wrong = self._registration.warning or self._far_plane.warning
-        sigma = max(self._lens.length_sigma, _UNREGISTERED_SIGMA if is_wrong else 0.0)
+        sigma = max(self._lens.length_sigma, self._registration.length_sigma, _UNREGISTERED_SIGMA if is_wrong else 0.0)
         sigma = max(sigma, _DELAYED_SIGMA if self._depth_delay.warning else 0.0)
+        sigma = max(sigma, _FIXED_SIGMA if self._fixed_pattern.warning else 0.0)
         sigma = max(sigma, _OBJECT_SIGMA if self._hidden_scene.is_present else 0.0)
         # A calibration error across the epipolar lines is likely as large along them.
         error_px = max(self._stereo.misalignment_px, abs(self._disparity.offset_px))

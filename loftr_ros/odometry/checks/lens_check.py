@@ -36,6 +36,8 @@ _PRIOR = np.array([0.5, 0.3])
 _MAX_LOG_FOCAL = 0.12
 _MAX_CORNER_SHIFT = 0.09  # relative to half the diagonal
 _MIN_SIGNIFICANCE = 4.0
+# Significance of the focal length from which on it inflates the covariance without a warning.
+_MIN_DOUBT = 3.0
 # Lower bound of the curvature of the Cauchy loss relative to that of IRLS: 0.4 for normal residuals.
 _MIN_CURVATURE = 0.3
 
@@ -45,7 +47,7 @@ class LensCheck:
 
     Attributes:
         warning: of a wrong calibration; None without a fault.
-        length_sigma: relative standard deviation of all lengths, with a warning; else 0.
+        length_sigma: relative standard deviation of all lengths if the calibration deviates significantly; else 0.
     """
 
     def __init__(self) -> None:
@@ -77,7 +79,11 @@ class LensCheck:
             self.warning = _warning(camera, value, inflation * sigma)
             # A relative error of the distance of an image point from the center is the same relative error of lengths.
             errors = abs(value[0]), abs(value[1]) * _half_diagonal(camera) ** 2 / camera.focal**2
-            self.length_sigma = float(max(errors)) if self.warning else 0.0
+            if self.warning:
+                self.length_sigma = float(max(errors))
+            else:  # clean sequences have at most 1.4 standard deviations of the focal length
+                is_significant = errors[0] > _MIN_DOUBT * inflation * sigma[0]
+                self.length_sigma = float(errors[0]) if is_significant else 0.0
 
     def _estimate(self) -> tuple[Array, Array]:
         """Return (log f, k1) and their standard deviations.

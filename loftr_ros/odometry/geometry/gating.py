@@ -20,7 +20,6 @@ def within_mahalanobis_gate(
         T_measured, T_predicted: (4, 4) poses of the camera in one frame.
         measured_covariance, predicted_covariance: (6, 6) in the axes of that frame, see `se3`.
     """
-    rotation_vector = se3.log_rotation(T_measured[:3, :3] @ T_predicted[:3, :3].T)
-    innovation = np.concatenate([T_measured[:3, 3] - T_predicted[:3, 3], rotation_vector])
+    innovation = se3.difference(T_measured, T_predicted)
     covariance = se3.well_conditioned(measured_covariance + predicted_covariance)
     return bool(innovation @ np.linalg.solve(covariance, innovation) <= _CHI2_6)

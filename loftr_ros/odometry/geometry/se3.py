@@ -78,6 +78,12 @@ def retract(T: Array, change: Array) -> Array:
     return transform(exp_rotation(change[3:]) @ T[:3, :3], T[:3, 3] + change[:3])
 
 
+def difference(T: Array, T_reference: Array) -> Array:
+    """Return the (6,) error of T with respect to a reference: `T = retract(T_reference, difference)`."""
+    rotation_vector = log_rotation(T[:3, :3] @ T_reference[:3, :3].T)
+    return np.concatenate([T[:3, 3] - T_reference[:3, 3], rotation_vector])
+
+
 def composed_covariance(
     T_a_b: Array,
     covariance_a_b: Array,

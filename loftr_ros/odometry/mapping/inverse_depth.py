@@ -85,6 +85,10 @@ class CellDepths:
             value[present], sigma[present] = self.value[index[present]], self.sigma[index[present]]
         return value, sigma
 
+    def scaled(self, scale: float) -> CellDepths:
+        """Return the inverse depths of a scene that is larger by this factor."""
+        return CellDepths(self.cells, self.value / scale, self.sigma / scale)
+
     def completed(self, other: CellDepths) -> CellDepths:
         """Return these and those of the other's cells that are not among them."""
         new = ~np.isin(other.cells, self.cells)
@@ -124,6 +128,10 @@ class PropagatedDepths:
             drift: relative standard deviation of their common scale.
         """
         self._points, self._value, self._sigma, self.drift = points, value, sigma, drift
+
+    def scaled(self, scale: float) -> PropagatedDepths:
+        """Return the inverse depths of a scene that is larger by this factor."""
+        return PropagatedDepths(self._points, self._value / scale, self._sigma / scale, self.drift)
 
     @cached_property
     def _tree(self) -> cKDTree:

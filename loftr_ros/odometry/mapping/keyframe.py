@@ -116,6 +116,14 @@ class Keyframe(View[FeaturesT]):
             propagated=propagated,
         )
 
+    def scaled(self, scale: float) -> Keyframe[FeaturesT]:
+        """Return the keyframe with all lengths of its depths multiplied by a factor."""
+        if scale == 1.0:
+            return self
+        return replace(
+            self, depths=self.depths.scaled(scale), propagated=self.propagated and self.propagated.scaled(scale)
+        )
+
     def in_odom(self, T_keyframe_camera: Array, covariance: Array) -> tuple[Array, Array]:
         """Return a pose relative to the keyframe, and its (6, 6) covariance, in odom."""
         return self.T_odom_camera @ T_keyframe_camera, se3.composed_covariance(

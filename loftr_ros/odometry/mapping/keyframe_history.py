@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Generic
 
 import numpy as np
@@ -45,6 +46,17 @@ class RecentKeyframes(Generic[FeaturesT]):
             self._moved_px = 0.0
         self._moved_px += moved_px
         self._tried = 0
+
+    @property
+    def stamps_ns(self) -> list[int]:
+        """Stamps of the stored keyframes, nanoseconds."""
+        return [keyframe.frame.stamp_ns for keyframe in self._keyframes]
+
+    def retain(self, is_known: Callable[[Keyframe[FeaturesT]], bool]) -> None:
+        """Drop the keyframes that are not known."""
+        known = [keyframe for keyframe in self._keyframes if is_known(keyframe)]
+        self._keyframes.clear()
+        self._keyframes.extend(known)
 
     def next(self) -> Keyframe[FeaturesT] | None:
         """Return the next candidate: from the latest to the earliest, cyclically; None without any."""

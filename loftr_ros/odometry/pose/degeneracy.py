@@ -72,11 +72,14 @@ def competing_motion_covariance(
     if len(outliers) < min_inliers:
         return None
     near = outliers.select(outliers.inverse_depth > _NEAR_SIGMAS * outliers.sigma)
+    least = max(min_inliers, _MIN_COMPETING_SHARE * len(matches), _MIN_OUTLIER_SHARE * len(outliers))
+    dominant = max(min_inliers, _MIN_CONSENSUS * len(near))
+    far_off = _reprojection_errors(near, T_a_b) > _MIN_DIFFERENCE * threshold
+    if len(outliers) < least and far_off.sum() < dominant:  # as in most frames without such an object
+        return None
     standing = np.eye(4), int((np.linalg.norm(outliers.b - outliers.a, axis=1) < threshold).sum())
     moving = perspective_pose(near, threshold)
     T_competing, votes = max(standing, moving or standing, key=lambda motion: motion[1])
-    least = max(min_inliers, _MIN_COMPETING_SHARE * len(matches), _MIN_OUTLIER_SHARE * len(outliers))
-    dominant = max(min_inliers, _MIN_CONSENSUS * len(near))
     if votes >= least or (moving and moving[1] >= dominant and _is_distinct(near, T_a_b, moving[0], threshold)):
         return difference_covariance(T_a_b, T_competing)
     return None

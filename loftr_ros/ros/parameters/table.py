@@ -174,6 +174,7 @@ class VoParameters:
     max_gap: float = same_as(OdometryConfig, "max_gap")
     lost_frames_to_restart: int = same_as(OdometryConfig, "lost_frames_to_restart")
     relocalization_keyframes: int = same_as(OdometryConfig, "relocalization_keyframes")
+    revisit_keyframes: int = same_as(OdometryConfig, "revisit_keyframes")
     publish_lost: bool = parameter(
         True,
         "While lost, publish the prediction with its growing covariance; false: neither odometry nor transform",

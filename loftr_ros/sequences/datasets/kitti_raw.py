@@ -38,6 +38,7 @@ def open_kitti_raw(folder: Path, options: Options) -> Sequence:
         raise MissingSensorError(f"{folder} is a drive of KITTI raw, which has no depth images; use mono or stereo.")
     left, right = next(pair for pair in _PAIRS if (folder / f"image_{pair[0]:02d}" / "data").is_dir())
     calibration = _Calibration(folder)
+    camera = calibration.camera(left)
     images = images_of(folder / f"image_{left:02d}" / "data")
     stamps = _stamps(folder / f"image_{left:02d}" / "timestamps.txt")
     if max(images) >= len(stamps):
@@ -51,7 +52,7 @@ def open_kitti_raw(folder: Path, options: Options) -> Sequence:
     truth, fault = read_ground_truth(folder / "oxts", lambda path: _truth(path, calibration, left))
     return Sequence(
         name=f"KITTI {folder.resolve().name}",
-        camera=calibration.camera(left),
+        camera=camera,
         entries=tuple(Entry(stamps[i], image, right=rights.get(i)) for i, image in images.items()),
         ground_truth=truth,
         ground_truth_fault=fault,
@@ -95,7 +96,10 @@ class _Calibration:
         T_camera0_rectified = se3.transform(R_rectified_camera0.T, np.zeros(3))
         T_velo_imu, T_camera0_velo = self._transform("calib_imu_to_velo.txt"), self._transform("calib_velo_to_cam.txt")
         T_rectified_camera = np.eye(4)
-        T_rectified_camera[:3, 3] = -projection_offset(self._projection(number).ravel().tolist())
+        try:
+            T_rectified_camera[:3, 3] = -projection_offset(self._projection(number).ravel().tolist())
+        except CameraError as error:
+            raise SequenceError(f"{self._path(_CAMERAS)} is no usable calibration: {error}") from error
         return se3.inverse(T_camera0_velo @ T_velo_imu) @ T_camera0_rectified @ T_rectified_camera
 
     def _projection(self, number: int) -> Array:
@@ -142,11 +146,21 @@ def _nanoseconds(row: str) -> int:
     return round(seconds) * 10**9 + int(fraction[:9].ljust(9, "0"))
 
 
+def _position(file: Path) -> Array:
+    """Return latitude, longitude, altitude, roll, pitch, yaw. Raises SequenceError."""
+    table = read_numbers(file)
+    if len(table) != 1 or table.shape[1] < 6 or not np.isfinite(table[0, :6]).all():
+        raise SequenceError(
+            f"{file} must hold one row that begins with latitude, longitude, altitude, roll, pitch, yaw."
+        )
+    return np.asarray(table[0, :6])
+
+
 def _truth(folder: Path, calibration: _Calibration, camera: int) -> Trajectory:
     """Return T_world_camera from latitude, longitude (degrees), altitude, roll, pitch, yaw; x east, y north, z up."""
     stamps = _stamps(folder / "timestamps.txt")
     files = sorted((folder / "data").glob("*.txt"), key=lambda file: int(file.stem) if file.stem.isdecimal() else 0)
-    rows = np.array([read_numbers(file)[0, :6] for file in files]).reshape(-1, 6)
+    rows = np.array([_position(file) for file in files]).reshape(-1, 6)
     if len(stamps) != len(rows) or not len(rows):
         raise SequenceError(f"{folder} has {len(rows)} files for {len(stamps)} stamps.")
     latitude, longitude, altitude, roll, pitch, yaw = rows.T

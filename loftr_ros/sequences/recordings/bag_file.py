@@ -69,9 +69,9 @@ class BagFile:
         self._name = str(files[0] if len(files) == 1 else path)
         self._is_ros1 = files[0].suffix.lower() == ".bag"
         self._repair = _repair(files[0])
-        _check_finished(files)
         stack = ExitStack()
         with self._as_sequence_error(), ExitStack() as on_error:
+            _check_files(files)
             on_error.push(stack)
             reader = _reader(path, is_ros1=self._is_ros1)
             self._readers = [stack.enter_context(reader(file)) for file in files]
@@ -83,6 +83,8 @@ class BagFile:
         self.counts = Counter[str]()
         for connection in connections:
             self.counts[connection.topic] += connection.msgcount
+        if not self.topics and any(reader.message_count for reader in self._readers):
+            raise SequenceError(self.damage("its index does not tell the topics of its messages"))
         if not self.topics:
             raise SequenceError(f"{self._name} holds no messages: record it again while the camera publishes.")
         formats = {str(getattr(connection.ext, "serialization_format", "cdr")) for connection in connections}
@@ -145,8 +147,8 @@ class BagFile:
         except ModuleNotFoundError as error:
             raise SequenceError(f"{name} is a bag, which takes {error.name}: pip install rosbags") from error
         except OSError as error:
-            reason = error.strerror or shortened(error)
-            raise SequenceError(f"{name} cannot be read: {reason}; check its permissions.") from error
+            reason, file = error.strerror or shortened(error), error.filename or name
+            raise SequenceError(f"{file} cannot be read: {reason}; check the file and its permissions.") from error
         except Exception as error:
             raise SequenceError(f"{name} cannot be read: {self._reason(error)}.") from error
 
@@ -178,10 +180,16 @@ def _types(*, is_ros1: bool) -> Typestore:
     return types
 
 
-def _check_finished(files: list[Path]) -> None:
-    """Raise SequenceError for a database whose last messages are in a log beside it, which is not read."""
-    parts = [part for file in files for part in (file.glob("*.db3") if file.is_dir() else [file])]
-    for part in parts:
+def _check_files(files: list[Path]) -> None:
+    """Raise OSError for a file that cannot be read, which rosbags reports as damage.
+
+    Raises:
+        SequenceError: the last messages of a database are in a log beside it, which is not read.
+    """
+    parts = [part for file in files for part in (file.iterdir() if file.is_dir() else [file])]
+    for part in (part for part in parts if part.suffix.lower() in _REPAIRS):
+        with part.open("rb"):
+            pass
         log = part.with_name(f"{part.name}-wal")
         if log.is_file() and log.stat().st_size:
             raise SequenceError(

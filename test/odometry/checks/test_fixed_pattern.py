@@ -12,6 +12,7 @@ from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.input_fault import InputFault
 from loftr_ros.odometry.checks.stationary_matches import StationaryMatches
 from loftr_ros.odometry.config import OdometryConfig
+from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.visual_odometry import VisualOdometry
@@ -45,6 +46,33 @@ def test_fixed_dots_are_no_outliers(make_world: MakeWorld, curve: Curve, mode: s
     assert [warning.fault for warning in last.input_warnings] == [InputFault.FIXED_PATTERN] * bool(share)
     for warning in last.input_warnings:
         assert 10 <= float(warning.text.split(" %")[0]) <= 20
+
+
+class WithHood(WithDots):
+    """The same in both images of a pair: without disparity."""
+
+    def match(self, features_a: tuple[int, int], features_b: tuple[int, int]) -> Matches:
+        matches: Matches = self._world.match(features_a, features_b)
+        fixed = self._dots[matches.cell_a]
+        matches.points_b[fixed] = matches.points_a[fixed] + self._world.rng.normal(0, 0.05, (fixed.sum(), 2))
+        return matches
+
+
+@pytest.mark.parametrize("share", [0.3, 0.0])
+def test_a_hood_without_disparity_in_straight_driving(simulator: Any, make_world: MakeWorld, share: float) -> None:
+    """Half of the scene is far away; as in any drive, it moves with the slightest rotation."""
+    rng = np.random.default_rng(0)
+    poses = [np.eye(4)]
+    for _ in range(13):
+        poses.append(poses[-1] @ se3.exp(np.append([0.0, 0.0, 1.0], rng.normal(0, 1e-3, 3))))
+    world = make_world(poses, panels=simulator.highway(1.0), depth_images=False, noise_px=0.1)
+    odometry: VisualOdometry[Any] = VisualOdometry(
+        WithHood(world, share), OdometryConfig(mode="stereo", subpixel_refinement=False)
+    )
+    last = [odometry.process(frame) for frame in world.frames()][-1]
+    assert [warning.fault for warning in last.input_warnings] == [InputFault.FIXED_PATTERN] * bool(share)
+    length = np.linalg.norm(poses[-1][:3, 3])
+    assert (np.sqrt(last.pose_covariance[2, 2]) > 0.02 * length) == bool(share)
 
 
 def warned(images: list[NDArray[np.uint8]], matched_from_row: int = 0) -> bool:

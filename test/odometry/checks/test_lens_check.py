@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.config import OdometryConfig
+from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.odometry.visual_odometry import VisualOdometry
@@ -46,6 +47,23 @@ def test_wrong_focal_length(make_world: MakeWorld, curve: Curve, mode: str, fact
     (warning,) = warnings_of(world, mode, replace(IDEAL, K=K))
     assert warning.fault is InputFault.FOCAL_LENGTH
     assert figure(warning) == pytest.approx(1 / factor, rel=0.25)
+
+
+def test_a_doubtful_focal_length_inflates_the_covariance(make_world: MakeWorld, curve: Curve) -> None:
+    """Significant, but below the limit of the warning."""
+    K = IDEAL.K.copy()
+    K[[0, 1], [0, 1]] *= 0.93
+    world = make_world(curve(FRAMES, STEP), camera=IDEAL, depth_images=False, noise_px=0.1, outliers=0.0)
+    declared = replace(IDEAL, K=K)
+    config = OdometryConfig(mode="stereo", subpixel_refinement=False, calibration_sigma=0.0)
+    odometry: VisualOdometry[Any] = VisualOdometry(world, config)
+    for frame in world.frames():
+        last = odometry.process(replace(frame, camera=declared, rig=StereoRig.rectified(declared, 0.2)))
+    assert not last.input_warnings
+    truth = (se3.inverse(world.poses[0]) @ world.poses[-1])[:3, 3]
+    error, C = last.T_odom_camera[:3, 3] - truth, last.pose_covariance[:3, :3]
+    assert np.linalg.norm(error) > 0.02 * np.linalg.norm(truth)
+    assert error @ np.linalg.solve(C, error) < 9  # three standard deviations
 
 
 @pytest.mark.parametrize("taken", [IDEAL, BARREL])

@@ -271,3 +271,23 @@ def test_modes_that_a_data_set_does_not_have(seven_scenes: Path, kitti_raw: Path
     (tartanair / "depth_left").rename(tartanair / "other")
     with pytest.raises(MissingSensorError, match=r"depth_left is missing; use mode mono"):
         open_sequence(tartanair, "rgbd")
+
+
+@pytest.mark.parametrize("name", ["kitti_raw", "tum_vi", "tartanair", "seven_scenes"])
+def test_damaged_text_files_are_refused_or_reported(name: str, request: pytest.FixtureRequest) -> None:
+    folder: Path = request.getfixturevalue(name)
+    root = folder.parent if name == "kitti_raw" else folder
+    for path in sorted(file for ending in ("txt", "csv", "yaml") for file in root.rglob(f"*.{ending}")):
+        whole = path.read_bytes()
+        contents = (b"", b"\0\xff\xfe", b"word\n", b"nan nan nan\n", b"1e999,1\n", whole[: len(whole) // 2], whole * 2)
+        for content in (*contents, whole.replace(b"0", b"-inf"), whole.replace(b"1", b"0")):
+            path.write_bytes(content)
+            faults = []
+            try:
+                faults.append(open_sequence(folder).ground_truth_fault)
+            except SequenceError as error:
+                faults.append(str(error))
+            assert "\n" not in faults[0]
+            assert not faults[0] or str(path.parent.parent) in faults[0]
+        path.write_bytes(whole)
+    assert open_sequence(folder).ground_truth is not None

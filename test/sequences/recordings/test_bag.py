@@ -442,3 +442,19 @@ def test_any_damage_is_refused_with_a_sentence_or_skipped(name: str, make_bag: M
             refused.append(str(error))
     assert 0 < len(refused) < 24
     assert all(str(path) in error for error in refused)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_no_permission(name: str, make_bag: MakeBag, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Raised by a stand-in, as the superuser may read everything."""
+    path = write_mono(make_bag(name)).close_as_file()
+    opened = Path.open
+
+    def refuse(self: Path, *arguments: Any, **options: Any) -> Any:
+        if self == path:
+            raise PermissionError(13, "Permission denied", str(self))
+        return opened(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(SequenceError, match=rf"{re.escape(str(path))} cannot be read: Permission denied; check"):
+        open_sequence(path)

@@ -23,10 +23,10 @@ from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 from loftr_ros.odometry.pose.hypotheses import MAX_ERROR_PX
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry, epipolar_errors
 
-# Sliding window of motions, and number of motions for a warning. Each motion is used until then, or until the first
-# ones are clean by a factor, and every fifteenth later, to bound the cost: one takes 2 ms.
+# Sliding window of motions, and number of motions for a warning. Each motion is used until there is one, or the first
+# ones are clean by a factor, at most up to the tenth, and every fifteenth later, to bound the cost: one takes 2 ms.
 _WINDOW, _MIN_MOTIONS, _CADENCE = 40, 6, 15
-_FIRST_MOTIONS, _CLEAN = 3, 1.5
+_FIRST_MOTIONS, _UNDECIDED_MOTIONS, _CLEAN = 3, 10, 1.5
 # Lower bounds of the median parallax, pixels, and of the number of triangulated points with depth; number of matches.
 MIN_PARALLAX_PX, MIN_POINTS, MAX_MATCHES = 2.0, 30, 300
 # Gate on the standard deviation of a triangulated inverse depth, relative to the median.
@@ -47,6 +47,11 @@ _DAMPING = 1e-9
 # margin of 20 %. Depth of another camera (1.12 or 1.3 times the focal length), mirrored, upside down, shifted by 40 px,
 # constant or inverted: cost >= 2.6, plane / depth <= 0.85, plane / both <= 1.2.
 _MIN_COST, _MIN_GAIN, _MIN_AFFINE_GAIN, _FLIPPED_COST_RATIO, _MAX_COST = 2.3, 1.1, 1.4, 0.6, 4.2
+# Cost per point within the errors of depth and motion, relative standard deviation of lengths per cost above it, and
+# number of motions for that: a disagreement is common to all points in part, so it inflates the covariance without a
+# warning, too. Depth images enlarged by 0.85 to 1.12 in a simulated room cost 0.7 to 3.1, with an error of 1.7 to 6.7 %
+# of the length; the corridor costs 0.4 to 1.1, with 0.2 to 0.8 %, the kitchen, whose images are not registered, 2 to 3.
+_NOISE_COST, _SIGMA_PER_COST, _MIN_DOUBT_MOTIONS = 0.6, 0.04, 2
 # Distances along the rays instead of depths along the optical axis, as simulators give both, have a lower cost than the
 # depth image by this factor. Clean: >= 1.1 (corridor), 1.16 (kitchen), 0.98 (desk, narrow); distances in the corridor
 # <= 0.81, at a cost per point <= 1.93. A narrow view does not tell, and errs little (kitchen 0.95).
@@ -61,7 +66,12 @@ _FLIPS = (("", 1, 1), ("mirrored", -1, 1), ("upside down", 1, -1), ("turned by 1
 
 
 class RegistrationCheck:
-    """Accumulates the costs of triangulated depth under models of the depth image over motions."""
+    """Accumulates the costs of triangulated depth under models of the depth image over motions.
+
+    Attributes:
+        warning: of unregistered depth images; None without a fault.
+        length_sigma: relative standard deviation of all lengths, from the disagreement of depth and motion.
+    """
 
     def __init__(self) -> None:
         """Start without motions."""
@@ -69,6 +79,7 @@ class RegistrationCheck:
         self._eligible = 0
         self._is_clean = False
         self.warning: InputWarning | None = None
+        self.length_sigma = 0.0
 
     def add_motion(
         self,
@@ -91,7 +102,7 @@ class RegistrationCheck:
         if not is_general or motion.parallax_px < MIN_PARALLAX_PX:
             return
         self._eligible += 1
-        dense = _FIRST_MOTIONS if self._is_clean else _MIN_MOTIONS
+        dense = _FIRST_MOTIONS if self._is_clean else _MIN_MOTIONS if self.warning else _UNDECIDED_MOTIONS
         if len(self._costs) >= dense and self._eligible % _CADENCE:
             return
         sampled = evenly(len(matches), MAX_MATCHES)
@@ -99,6 +110,9 @@ class RegistrationCheck:
         if costs is not None:
             self._costs.append(costs)
             self.warning = self._evaluate()
+            if len(self._costs) >= _MIN_DOUBT_MOTIONS:
+                count, _, _, _, cost, *_ = np.sum(self._costs, axis=0).tolist()
+                self.length_sigma = _SIGMA_PER_COST * max(cost / count - _NOISE_COST, 0.0)
 
     def _evaluate(self) -> InputWarning | None:
         count, agree, plane, both, *flipped, along_rays = np.maximum(np.sum(self._costs, axis=0), 1e-9).tolist()

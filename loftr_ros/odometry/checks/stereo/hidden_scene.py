@@ -19,8 +19,6 @@ from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, ho
 from loftr_ros.odometry.geometry.robust import cauchy_weights, sigma_from_mad
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.mapping.keyframe import Keyframe
-from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
-from loftr_ros.odometry.pose.two_view import TwoViewGeometry
 
 # Inverse depths off the plane: by more than this many standard deviations, and this share.
 _OFF_SIGMAS, _OFF_SHARE = 5.0, 0.15
@@ -28,7 +26,7 @@ _OFF_SIGMAS, _OFF_SHARE = 5.0, 0.15
 # on KITTI 06, where the other points are beside a plane that less than half of those on it are found of, too.
 _MIN_POINTS, _MIN_SHARE, _MAX_FOUND, _MIN_FOUND_ON_PLANE = 25, 0.03, 0.1, 0.5
 # Numbers of points of the pair, and of inliers for the plane, that are used, to bound the cost.
-_MAX_POINTS, _MAX_INLIERS = 1000, 300
+_MAX_POINTS, _MAX_INLIERS = 2000, 300
 # Number of successive motions for a warning.
 _MIN_MOTIONS = 2
 # Margin of the image within which points may be found, pixels.
@@ -62,14 +60,26 @@ class HiddenScene:
         frame: Frame,
         matches: Matches,
         normalized: NormalizedMatches,
-        motion: RelativePoseEstimate,
+        T_keyframe_camera: Array,
+        inliers: NDArray[np.bool_],
+        is_general: bool,
     ) -> None:
-        """Add a measured motion and its matches from the keyframe, in pixels and normalized with depth."""
+        """Add a motion, or none.
+
+        Args:
+            keyframe: image a of the matches, with its depth.
+            frame: image b.
+            matches: N matches.
+            normalized: the same, normalized, with depth.
+            T_keyframe_camera: (4, 4) measured motion.
+            inliers: (N,) bool, those that follow it.
+            is_general: whether no homography explains them.
+        """
         if keyframe.frame.stamp_ns != self._stamp_ns:
             return
-        if self.is_present and motion.geometry is not TwoViewGeometry.GENERAL:
+        if self.is_present and not is_general:
             return  # the object may hide the rest of the scene completely by now
-        share = self._share_lost(keyframe, frame, matches, normalized, motion)
+        share = self._share_lost(keyframe, frame, matches, normalized, T_keyframe_camera, inliers)
         self._motions = self._motions + 1 if share > 0 else 0
         self.share = share or self.share
 
@@ -95,21 +105,22 @@ class HiddenScene:
         frame: Frame,
         matches: Matches,
         normalized: NormalizedMatches,
-        motion: RelativePoseEstimate,
+        T_keyframe_camera: Array,
+        inliers: NDArray[np.bool_],
     ) -> float:
         """Return the share of the points of the pair beside the plane of the inliers, 0 if they follow the motion."""
         rho, sigma = keyframe.depths.at(self._cells)
-        with_depth = subsampled(motion.inliers & normalized.has_depth, _MAX_INLIERS)
-        if len(with_depth) < _MIN_POINTS or np.count_nonzero(np.isfinite(rho)) < _MIN_POINTS:
+        with_depth = subsampled(inliers & normalized.has_depth, _MAX_INLIERS)
+        if np.count_nonzero(with_depth) < _MIN_POINTS or np.count_nonzero(np.isfinite(rho)) < _MIN_POINTS:
             return 0.0
         a = homogeneous(keyframe.frame.camera.normalize(self._points)).T
         on_plane = _plane(normalized.columns_a[:, with_depth], normalized.inverse_depth[with_depth]) @ a
         off = np.abs(rho - on_plane) > np.maximum(_OFF_SIGMAS * sigma, _OFF_SHARE * np.abs(on_plane))
-        found = _is_in(self._cells, matches.cell_a[motion.inliers])
+        found = _is_in(self._cells, matches.cell_a[inliers])
         # Before the cost of visibility: few of the points that are found are not visible.
         if np.count_nonzero(off) < _MIN_POINTS or found[off].mean() > 2.0 * _MAX_FOUND:
             return 0.0
-        visible = np.isfinite(rho) & _is_visible(frame, a, rho, motion.T_keyframe_camera)
+        visible = np.isfinite(rho) & _is_visible(frame, a, rho, T_keyframe_camera)
         off &= visible
         if off.sum() < max(_MIN_POINTS, _MIN_SHARE * visible.sum()):
             return 0.0

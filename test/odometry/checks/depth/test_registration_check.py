@@ -101,6 +101,30 @@ def test_registered_depth(simulator: ModuleType) -> None:
     assert warnings_of(noisy, list(noisy.frames())) == {}
 
 
+def enlarged(depth: Depth) -> Depth:
+    """By a twelfth about its center."""
+    height, width = depth.shape
+    by = np.array([[1.08, 0, -0.04 * width], [0, 1.08, -0.04 * height]])
+    return np.asarray(cv2.warpAffine(depth, by, (width, height), flags=cv2.INTER_NEAREST))
+
+
+@pytest.mark.parametrize("change", [as_it_is, enlarged])
+def test_a_disagreement_below_the_warning_inflates_the_covariance(
+    simulator: ModuleType, change: Callable[[Depth], Depth]
+) -> None:
+    world, frames = furnished(simulator), frames_of_the_room(simulator)
+    config = OdometryConfig(mode="rgbd", subpixel_refinement=False, calibration_sigma=0.0)
+    odometry: VisualOdometry[Any] = VisualOdometry(world, config)
+    for frame in frames:
+        assert frame.depth is not None
+        last = odometry.process(replace(frame, depth=np.ascontiguousarray(change(frame.depth))))
+    assert not last.input_warnings
+    truth = (se3.inverse(world.poses[0]) @ world.poses[-1])[:3, 3]
+    error, sigma = last.T_odom_camera[:3, 3] - truth, np.sqrt(np.linalg.eigvalsh(last.pose_covariance[:3, :3]))
+    assert np.linalg.norm(error) < 3 * sigma[-1]
+    assert (sigma[0] > 0.02 * np.linalg.norm(truth)) == (change is enlarged)
+
+
 @pytest.mark.parametrize("share", [0.15, 0.4])
 def test_nearly_planar_scene(simulator: ModuleType, share: float) -> None:
     """Plane and depth images both explain the triangulated depth."""
