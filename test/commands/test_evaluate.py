@@ -167,14 +167,23 @@ def test_files_that_cannot_be_compared(
         (("run",), ("run.json",)),
     ],
 )
-def test_wrong_use(files: Path, loftr_ros_program: Program, arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
+def test_wrong_use(
+    files: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], words: tuple[str, ...]
+) -> None:
     (files / "run").mkdir()
     named = [str(files / word) if (files / word).exists() else word for word in arguments]
-    result = loftr_ros_program("evaluate", *named)
+    assert main(["evaluate", *named]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("loftr-ros: error: ")
+    assert len(said.splitlines()) == 1
+    assert all(word in said for word in words), said
+
+
+def test_wrong_use_of_the_program(files: Path, loftr_ros_program: Program) -> None:
+    result = loftr_ros_program("evaluate", files / "estimate.tum")
     assert result.returncode == 2
     assert result.stderr.startswith("loftr-ros: error: ")
     assert len(result.stderr.splitlines()) == 1
-    assert all(word in result.stderr for word in words), result.stderr
 
 
 def test_folder_of_a_run_without_truth(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
