@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from loftr_ros.cli import main
+
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 TINY = "patterns: 2\nsizes: [[64, 64]]\nbatch: 1\nsteps: 2\nbfloat16: false\nfine_matches: 16\nvalidation_pairs: 8\n"
 
@@ -75,22 +77,25 @@ def test_interrupted_run_can_be_continued(tiny: Path, tmp_path: Path, number: si
         ("preset: huge", "unknown preset 'huge'"),
     ],
 )
-def test_bad_configuration(loftr_ros_program: Program, tmp_path: Path, text: str, words: str) -> None:
+def test_bad_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, words: str) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text(text)
-    assert_refused(loftr_ros_program("train", "--config", path, "--output", tmp_path / "out"), words)
+    assert_refused(main(["train", "--config", str(path), "--output", str(tmp_path / "out")]), capsys, words)
     assert not (tmp_path / "out").exists()
 
 
-def test_bad_arguments(loftr_ros_program: Program, tiny: Path, tmp_path: Path) -> None:
-    options = ("train", "--config", tiny, "--output", tmp_path / "out")
-    assert_refused(loftr_ros_program(*options, "--steps", 0), "steps is 0: it must be at least 1")
-    tiny.with_name("state.pt").write_bytes(b"nothing of use")
-    assert_refused(loftr_ros_program(*options, "--resume", tiny.with_name("state.pt")), "cannot continue from")
+def test_bad_arguments(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("train", "--config", str(tiny), "--output", str(tmp_path / "out"))
+    assert_refused(main([*options, "--steps", "0"]), capsys, "steps is 0: it must be at least 1")
+    state = tiny.with_name("state.pt")
+    state.write_bytes(b"nothing of use")
+    assert_refused(main([*options, "--resume", str(state)]), capsys, "cannot continue from")
 
 
-def assert_refused(result: "subprocess.CompletedProcess[str]", words: str) -> None:
-    assert result.returncode == 2, result.stderr
-    assert result.stderr.startswith("loftr-ros: error: ")
-    assert len(result.stderr.strip().splitlines()) == 1
-    assert words in result.stderr
+def assert_refused(code: int, capsys: pytest.CaptureFixture[str], words: str) -> None:
+    """An error of the user is one line on stderr."""
+    said = capsys.readouterr().err
+    assert code == 2, said
+    assert said.startswith("loftr-ros: error: ")
+    assert len(said.strip().splitlines()) == 1
+    assert words in said
