@@ -17,8 +17,10 @@ _NEAR_SIGMAS, _MIN_NEAR_SHARE = 20.0, 0.05
 # Least inlier ratio of a competing motion: among the outliers of the first motion (below, they are plain outliers), and
 # among all matches.
 _MIN_OUTLIER_SHARE, _MIN_COMPETING_SHARE = 0.2, 0.1
-# Or, with fewer of all matches, such as of the margins of the view beside an object: least inlier ratio among the near
-# outliers, and the median reprojection error of these inliers by the first motion, thresholds. In clean sequences
+# Or, with fewer of all matches, such as of the margins of the view beside an object, if one homography fits the first
+# motion, as an object that hides the scene is nearly flat, and in a scene with relief few wrong matches of a repetitive
+# texture agree, too: least inlier ratio among the near outliers, and the median reprojection error of these inliers by
+# the first motion, thresholds. In clean sequences
 # (KITTI 06, corridor, kitchen, desk) at most 0.31 of the outliers agree on a motion that differs by more than 3.6,
 # and beside an object that fills the view 0.4 to 0.7 on one that differs by 4.5 or more.
 _MIN_CONSENSUS, _MIN_DIFFERENCE = 0.37, 4.0
@@ -50,7 +52,12 @@ def degeneracies(
 
 
 def competing_motion_covariance(
-    matches: NormalizedMatches, inliers: NDArray[np.bool_], T_a_b: Array, threshold: float, min_inliers: int
+    matches: NormalizedMatches,
+    inliers: NDArray[np.bool_],
+    T_a_b: Array,
+    geometry: TwoViewGeometry,
+    threshold: float,
+    min_inliers: int,
 ) -> Array | None:
     """Return the covariance due to outliers that fit a competing motion, such as that of a moving object.
 
@@ -62,6 +69,7 @@ def competing_motion_covariance(
         matches: N matches.
         inliers: (N,) bool, those that fit `T_a_b`.
         T_a_b: (4, 4) measured motion.
+        geometry: of its inliers.
         threshold: largest reprojection error of an inlier, on the plane z = 1.
         min_inliers: least number of inliers of a motion.
 
@@ -73,14 +81,15 @@ def competing_motion_covariance(
         return None
     near = outliers.select(outliers.inverse_depth > _NEAR_SIGMAS * outliers.sigma)
     least = max(min_inliers, _MIN_COMPETING_SHARE * len(matches), _MIN_OUTLIER_SHARE * len(outliers))
-    dominant = max(min_inliers, _MIN_CONSENSUS * len(near))
-    far_off = _reprojection_errors(near, T_a_b) > _MIN_DIFFERENCE * threshold
-    if len(outliers) < least and far_off.sum() < dominant:  # as in most frames without such an object
+    is_flat = geometry is not TwoViewGeometry.GENERAL
+    if len(outliers) < least and not is_flat:  # as in most frames
         return None
+    dominant = max(min_inliers, _MIN_CONSENSUS * len(near))
     standing = np.eye(4), int((np.linalg.norm(outliers.b - outliers.a, axis=1) < threshold).sum())
     moving = perspective_pose(near, threshold)
     T_competing, votes = max(standing, moving or standing, key=lambda motion: motion[1])
-    if votes >= least or (moving and moving[1] >= dominant and _is_distinct(near, T_a_b, moving[0], threshold)):
+    is_dominant = is_flat and moving is not None and moving[1] >= dominant
+    if votes >= least or (is_dominant and _is_distinct(near, T_a_b, T_competing, threshold)):
         return difference_covariance(T_a_b, T_competing)
     return None
 

@@ -126,7 +126,7 @@ def estimate_relative_pose(
     if not _has_consensus(problem, fit.refined, inliers):
         return None
     competing = competing_motion_covariance(
-        problem.matches, inliers, fit.refined.T_a_b, problem.threshold, config.min_inliers
+        problem.matches, inliers, fit.refined.T_a_b, fit.geometry, problem.threshold, config.min_inliers
     )
     return _estimate(problem, fit, inliers, competing)
 
