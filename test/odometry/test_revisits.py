@@ -107,7 +107,7 @@ def test_driving_on_is_bit_identical_without_the_map_and_matches_nothing_else(ma
 
 
 def test_a_false_revisit_is_rejected_and_changes_nothing(make_small: MakeWorld) -> None:
-    """Old keyframes match as if the camera were 0.7 m beside where it is, all matches of one mind."""
+    """Old keyframes match as if the camera were 0.7 m beside its position, all matches consistently."""
     poses = look_around(2)
     tried: set[tuple[int, int]] = set()
     paths = []
