@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -61,6 +62,26 @@ class RecordedImage(ABC):
     def has_exif_rotation(self) -> bool:
         """Return whether an EXIF orientation rotates the image."""
         return False
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFile(RecordedImage):
+    """A file that is read in another way than images are."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """File name."""
+        return self.path.name
+
+    @property
+    def parent(self) -> Path:  # type: ignore[override]
+        """Folder."""
+        return self.path.parent
+
+    def __str__(self) -> str:
+        return str(self.path)
 
 
 StoredImage: TypeAlias = Path | RecordedImage

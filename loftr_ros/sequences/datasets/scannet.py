@@ -27,7 +27,7 @@ from loftr_ros.sequences.datasets.layout import (
     truth_of,
 )
 from loftr_ros.sequences.errors import MissingSensorError, SequenceError
-from loftr_ros.sequences.images import RecordedImage, StoredImage, read_as_stored, read_gray
+from loftr_ros.sequences.images import ImageFile, StoredImage, read_as_stored, read_gray
 from loftr_ros.sequences.sequence import Entry, Sequence
 
 _FPS, _UNITS_PER_METER = 30.0, 1000.0
@@ -88,24 +88,10 @@ def _poses(folder: Path, numbers: list[int]) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class ResizedImage(RecordedImage):
+class ResizedImage(ImageFile):
     """An image file that is resized when it is read."""
 
-    path: Path
     size: tuple[int, int]
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """File name."""
-        return self.path.name
-
-    @property
-    def parent(self) -> Path:  # type: ignore[override]
-        """Folder."""
-        return self.path.parent
-
-    def __str__(self) -> str:
-        return str(self.path)
 
     def gray(self) -> NDArray[np.uint8]:
         """Return the (H, W) gray image of the new size."""

@@ -26,7 +26,7 @@ from loftr_ros.sequences.datasets.layout import (
     truth_of,
 )
 from loftr_ros.sequences.errors import DamagedImageError, MissingSensorError, SequenceError
-from loftr_ros.sequences.images import RecordedImage, StoredImage, known_depth
+from loftr_ros.sequences.images import ImageFile, StoredImage, known_depth
 from loftr_ros.sequences.sequence import Entry, Sequence
 
 _CAMERA, _BASELINE_M = (320.0, 320.0, 320.0, 240.0), 0.25  # of all environments
@@ -86,23 +86,8 @@ def _poses(path: Path) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class DepthArray(RecordedImage):
+class DepthArray(ImageFile):
     """A depth image in meters as an array of NumPy (.npy)."""
-
-    path: Path
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """File name."""
-        return self.path.name
-
-    @property
-    def parent(self) -> Path:  # type: ignore[override]
-        """Folder."""
-        return self.path.parent
-
-    def __str__(self) -> str:
-        return str(self.path)
 
     def gray(self) -> NDArray[np.uint8]:
         """Raise SequenceError: depth is no image."""
