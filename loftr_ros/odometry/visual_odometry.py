@@ -7,7 +7,6 @@ keyframe is always image a, and a cell of it is a track: inverse depth is stored
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Generic
 
 import numpy as np
@@ -15,9 +14,8 @@ import numpy as np
 from loftr_ros.arrays import Array
 from loftr_ros.matches import FeaturesT, Matcher, Matches
 from loftr_ros.odometry.checks.input_checks import InputChecks
-from loftr_ros.odometry.checks.length_error import LengthError
 from loftr_ros.odometry.config import OdometryConfig
-from loftr_ros.odometry.estimate import OdometryEstimate, bounded_covariance
+from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.front_end import FrontEnd
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.gating import within_mahalanobis_gate
@@ -28,17 +26,16 @@ from loftr_ros.odometry.images.resampling import resampled_to, same_pixels
 from loftr_ros.odometry.images.validation import check_frame
 from loftr_ros.odometry.mapping.keyframe import Keyframe, View, image_motion
 from loftr_ros.odometry.mapping.keyframe_history import RecentKeyframes
-from loftr_ros.odometry.mapping.landmarks import Landmarks
 from loftr_ros.odometry.pose.disparity_bias import NO_BIAS, DisparityBias
-from loftr_ros.odometry.pose.estimator import COVARIANCE_FLOOR, RelativePoseEstimate, estimate_relative_pose
+from loftr_ros.odometry.pose.estimator import RelativePoseEstimate, estimate_relative_pose
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 from loftr_ros.odometry.pose.guided_matching import fits_gated, gated_matches, needs_guided_pass, selected
 from loftr_ros.odometry.pose.hypotheses import MAX_ERROR_PX
+from loftr_ros.odometry.published_pose import PublishedPose
 from loftr_ros.odometry.revisits import Revisits
 from loftr_ros.odometry.stage_clock import StageClock
 from loftr_ros.odometry.states import LostReason, TrackingState
 from loftr_ros.odometry.tracking.correlated_errors import AmbiguousDirectionMemory, CompetingMotionMemory
-from loftr_ros.odometry.tracking.gradual_correction import GradualCorrection
 from loftr_ros.odometry.tracking.tracked_pose import TrackedPose
 from loftr_ros.odometry.tracking.tracker import Tracker
 
@@ -74,23 +71,22 @@ class VisualOdometry(Generic[FeaturesT]):
         self._keyframe: Keyframe[FeaturesT] | None = None
         self._recent: RecentKeyframes[FeaturesT] = RecentKeyframes(self._config.relocalization_keyframes)
         self._revisits = Revisits(self._front_end, self._config)
-        self._correction = GradualCorrection()
         self._last_frame: Frame | None = None
         self._tracker = Tracker(self._config)
         self._last_state: TrackingState | None = None
         self._last_stamp_ns, self._last_pose = 0, np.eye(4)
         self._disparity_bias = NO_BIAS
-        # Lengths of a single camera have no unit of the calibration.
-        calibration_sigma = 0.0 if self._config.mode == "mono" else self._config.calibration_sigma
-        self._checks, self._length_error = InputChecks(), LengthError(calibration_sigma)
+        self._checks = InputChecks()
+        self._published: PublishedPose[FeaturesT] = PublishedPose(self._config, self._checks)
         self._competing_motions, self._ambiguous_direction = CompetingMotionMemory(), AmbiguousDirectionMemory()
-        self._is_metric, self._front_end.pair_fits = False, True
+        self._front_end.pair_fits = True
 
     def reconfigure(self, config: OdometryConfig) -> None:
         """Apply changed settings from the next frame on; only `runtime` fields of `OdometryConfig` may differ."""
         self._config = config
         self._front_end.reconfigure(config)
         self._revisits.reconfigure(config)
+        self._published.reconfigure(config)
         self._tracker.reconfigure(config)
 
     def set_unit(self, meters: float | None) -> None:
@@ -142,7 +138,7 @@ class VisualOdometry(Generic[FeaturesT]):
     def _correct(self, corrected: Keyframe[FeaturesT], estimate: OdometryEstimate) -> None:
         """Continue from the corrected pose of a keyframe; the published pose follows gradually."""
         self._keyframe, self._last_pose = corrected, corrected.T_odom_camera
-        self._correction.add(estimate.T_odom_camera, corrected.T_odom_camera)
+        self._published.correction.add(estimate.T_odom_camera, corrected.T_odom_camera)
         self._recent.retain(lambda keyframe: self._revisits.posed(keyframe) is not None)
 
     def _skip_frame(self, frame: Frame, quality: ImageQuality, clock: StageClock) -> OdometryEstimate:
@@ -313,37 +309,10 @@ class VisualOdometry(Generic[FeaturesT]):
         clock: StageClock,
         is_revisit: bool = False,
     ) -> OdometryEstimate:
-        """Compose the pose in odom, which is that of the first keyframe, and put the estimate together."""
+        """Compose the pose in odom, which is that of the first keyframe, and publish it."""
         T_odom_camera, covariance = keyframe.in_odom(*tracked.pose) if keyframe else tracked.pose
         if tracked.lost_reason is not LostReason.REPEATED:
             self._last_stamp_ns, self._last_pose, self._last_state = frame.stamp_ns, T_odom_camera, tracked.state
-        T_odom_camera, covariance = self._correction.published(frame.stamp_ns, T_odom_camera, covariance)
-        if keyframe and self._config.mode != "mono":
-            self._is_metric |= len(keyframe.depths) >= self._config.min_inliers
-        if keyframe:
-            distance = partial(keyframe.median_depth, matches)
-            sigma = self._checks.length_sigma(frame, distance)
-            self._length_error.update(sigma, T_odom_camera, distance() if sigma > 0 else 1.0)
-        covariance = covariance + self._length_error.pose_covariance + COVARIANCE_FLOOR
-        T, reference = tracked.T_keyframe_camera, keyframe if len(matches) else None
-        twist = tracked.twist
-        return OdometryEstimate(
-            stamp_ns=frame.stamp_ns,
-            T_odom_camera=T_odom_camera,
-            pose_covariance=bounded_covariance(covariance),
-            twist=twist,
-            twist_covariance=bounded_covariance(tracked.twist_covariance + self._length_error.twist_covariance(twist)),
-            state=tracked.state,
-            matches=matches,
-            inliers=tracked.inliers,
-            reference=reference.frame if reference else None,
-            parallax_px=tracked.parallax_px,
-            timings_ms=clock.timings_ms,
-            scale_known=self._is_metric,
-            is_keyframe=is_keyframe,
-            is_revisit=is_revisit,
-            lost_reason=tracked.lost_reason,
-            degeneracies=tracked.motion.degeneracies if tracked.motion else (),
-            landmarks=Landmarks(reference.frame.camera, matches, reference.depths, T) if reference else None,
-            input_warnings=self._checks.warnings,
+        return self._published.estimate(
+            frame, keyframe, matches, tracked, (T_odom_camera, covariance), is_keyframe, is_revisit, clock.timings_ms
         )

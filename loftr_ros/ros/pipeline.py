@@ -109,15 +109,16 @@ class Pipeline:
 
     def error(self) -> str | None:
         """Return why no odometry is published, in one sentence, or None."""
-        return self._input.error() or self._stalled() or self._error
+        # A frame that hangs comes first, as a player may wait for it; a slow one comes after a camera that has stopped.
+        in_work = self._stalled(self._worker.busy_s())
+        return in_work or self._input.error() or self._stalled(self._frame_s) or self._error
 
-    def _stalled(self) -> str | None:
-        """Return that a frame takes, or has taken, longer than `input_timeout`: images arrive but hardly any odometry.
+    def _stalled(self, seconds: float) -> str | None:
+        """Return that a frame takes longer than `input_timeout`: images arrive but hardly any odometry.
 
         Until the first frame is done, a GPU is warmed up.
         """
         limit = self._parameters.input_timeout if self.statistics.state else _WARM_UP_LIMIT_S
-        seconds = max(self._worker.busy_s(), self._frame_s)
         if seconds < limit:
             return None
         return (

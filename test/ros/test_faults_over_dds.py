@@ -41,7 +41,10 @@ def test_an_unlikely_calibration_is_told_once_in_the_log_and_in_the_diagnostics(
         (path / name).symlink_to(rendered.path / name)
     options = {"qos": "reliable", "process_every_frame": "true", "input_timeout": 60.0}
     node = ros.node(mode="stereo", **options)
-    text = "the principal point (220, 119.5) is far from the middle of the image of 320x240"
+    text = (
+        "the principal point (220, 119.5) is far from the middle of the image of 320x240: "
+        "K looks like one of images of about 440x239; use that of these images"
+    )
     listener = listening(ros, program, text)
     play = ("loftr_ros.cli", "play", path, "--mode", "stereo", "--lockstep", "--frames", 3, "--timeout", 30)
     assert ros.run(*play)[0] == 0

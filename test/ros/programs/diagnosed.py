@@ -14,7 +14,7 @@ node.create_subscription(DiagnosticArray, "/diagnostics", lambda message: heard.
 
 
 def wait_for(text):
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         rclpy.spin_once(node, timeout_sec=0.1)
         while heard:

@@ -77,8 +77,10 @@ class HiddenScene:
         """
         if keyframe.frame.stamp_ns != self._stamp_ns:
             return
-        if self.is_present and not is_general:
-            return  # the object may hide the rest of the scene completely by now
+        if is_general != self.is_present:
+            # A scene with relief hides nothing, and an object that is present may hide the rest completely by now.
+            self._motions *= self.is_present
+            return
         share = self._share_lost(keyframe, frame, matches, normalized, T_keyframe_camera, inliers)
         self._motions = self._motions + 1 if share > 0 else 0
         self.share = share or self.share
@@ -111,7 +113,7 @@ class HiddenScene:
         """Return the share of the points of the pair beside the plane of the inliers, 0 if they follow the motion."""
         rho, sigma = keyframe.depths.at(self._cells)
         with_depth = subsampled(inliers & normalized.has_depth, _MAX_INLIERS)
-        if np.count_nonzero(with_depth) < _MIN_POINTS or np.count_nonzero(np.isfinite(rho)) < _MIN_POINTS:
+        if len(with_depth) < _MIN_POINTS or np.count_nonzero(np.isfinite(rho)) < _MIN_POINTS:
             return 0.0
         a = homogeneous(keyframe.frame.camera.normalize(self._points)).T
         on_plane = _plane(normalized.columns_a[:, with_depth], normalized.inverse_depth[with_depth]) @ a
