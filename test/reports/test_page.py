@@ -25,7 +25,7 @@ addEventListener("error", (event) => faults.push(event.message));
 addEventListener("load", () => setTimeout(() => {
   const wider = document.documentElement.scrollWidth - innerWidth;
   document.body.dataset.probe = JSON.stringify({ faults, wider });
-}, 500));
+}, 5000));
 </script>"""
 
 
@@ -155,7 +155,7 @@ def test_in_a_browser(run: Path, tmp_path: Path, width: int) -> None:
         "--headless",
         "--no-sandbox",
         "--disable-gpu",
-        "--virtual-time-budget=3000",
+        "--virtual-time-budget=20000",
         f"--window-size={width},900",
     ]
     profile = f"--user-data-dir={tmp_path / 'profile'}"
