@@ -116,6 +116,36 @@ def align_to(estimate: Trajectory, truth: Trajectory, alignment: Alignment) -> S
     return align(estimate.positions, truth.positions, with_scale=alignment == "sim3")
 
 
+def in_first_camera(
+    estimate: Trajectory, truth: Trajectory | None, metric: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Return positions of both in the frame of the first ground truth camera, or of the first estimated one without it.
+
+    Args:
+        estimate: N poses; aligned to the ground truth, with scale unless `metric`.
+        truth: ground truth, or None.
+        metric: whether the estimate is in meters.
+
+    Returns:
+        (N, 3), and (M, 3) of the M poses that have ground truth.
+
+    Raises:
+        TrajectoryError: fewer than two poses have ground truth.
+    """
+    if truth is None:
+        return estimate.positions, None
+    paired, paired_truth = associate(estimate, truth)
+    similarity = align(paired.positions, paired_truth.positions, with_scale=not metric)
+    T_camera_world = np.linalg.inv(paired_truth.poses[0])
+    points = similarity.apply(estimate.positions)
+    return transformed(T_camera_world, points), transformed(T_camera_world, paired_truth.positions)
+
+
+def transformed(T: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (N, 3) points moved by a (4, 4) transform."""
+    return np.asarray(points @ T[:3, :3].T + T[:3, 3])
+
+
 def absolute_errors_m(estimate: Trajectory, truth: Trajectory) -> NDArray[np.float64]:
     """(N,) position errors of an aligned estimate; their RMSE is the ATE."""
     distances: NDArray[np.float64] = np.linalg.norm(estimate.positions - truth.positions, axis=1)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from loftr_ros.errors import shortened
-from loftr_ros.evaluation.ate import align, associate
+from loftr_ros.evaluation.ate import in_first_camera, transformed
 from loftr_ros.evaluation.trajectory import Trajectory
 from loftr_ros.output import writing
 
@@ -40,7 +40,7 @@ def plot_trajectory(path: Path, estimate: Trajectory, truth: Trajectory | None, 
     figure = Figure(figsize=(11, 5.2), layout="constrained")
     _set_title(figure, title)
     above, side = figure.subplots(1, 2)
-    points, truth_points = _in_first_camera(estimate, truth, metric)
+    points, truth_points = in_first_camera(estimate, truth, metric)
     label = "estimate" if truth is None else "estimate, aligned" if metric else "estimate, aligned and scaled"
     # The axes of a camera are x right, y down, z forward.
     for axes, horizontal, vertical in ((above, points[:, 0], points[:, 2]), (side, points[:, 2], -points[:, 1])):
@@ -76,7 +76,7 @@ def plot_axes(path: Path, estimate: Trajectory, truth: Trajectory, title: str) -
     _set_title(figure, title)
     seconds = (truth.stamps_ns - truth.stamps_ns[0]) / 1e9
     T_camera_world = np.linalg.inv(truth.poses[0])
-    points, truth_points = (_transform(T_camera_world, t.positions) for t in (estimate, truth))
+    points, truth_points = (transformed(T_camera_world, t.positions) for t in (estimate, truth))
     grid = figure.subplots(3, 3, sharex=True, squeeze=False)
     errors = points - truth_points, np.degrees(_rotation_drift(estimate, truth))
     for i, axis in enumerate(("x, right", "y, down", "z, forward")):
@@ -114,22 +114,6 @@ def _rotation_drift(estimate: Trajectory, truth: Trajectory) -> Points:
     since_first, true_since_first = (t.poses[0, :3, :3].T @ t.poses[:, :3, :3] for t in (estimate, truth))
     drift: Points = Rotation.from_matrix(since_first @ np.swapaxes(true_since_first, 1, 2)).as_rotvec()
     return drift
-
-
-def _in_first_camera(estimate: Trajectory, truth: Trajectory | None, metric: bool) -> tuple[Points, Points | None]:
-    """Positions of both in the frame of the first ground truth camera, or of the first estimated one without it."""
-    if truth is None:
-        return estimate.positions, None
-    paired, paired_truth = associate(estimate, truth)
-    similarity = align(paired.positions, paired_truth.positions, with_scale=not metric)
-    T_camera_world = np.linalg.inv(paired_truth.poses[0])
-    points = similarity.apply(estimate.positions)
-    return _transform(T_camera_world, points), _transform(T_camera_world, paired_truth.positions)
-
-
-def _transform(T: NDArray[np.float64], points: Points) -> Points:
-    moved: Points = points @ T[:3, :3].T + T[:3, 3]
-    return moved
 
 
 def _format(axes: Axes, title: str, x: str, y: str) -> None:

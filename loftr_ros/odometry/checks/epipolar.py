@@ -33,8 +33,7 @@ def linearized(matches: NormalizedMatches, T_a_b: Array) -> tuple[Array, Array]:
 
     Both are divided by the relative standard deviation across the line, from `NormalizedMatches.covariance_b`.
     """
-    R, (x, y, z) = T_a_b[:3, :3], T_a_b[:3, 3]
-    baseline = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    R, baseline = T_a_b[:3, :3], se3.skew(T_a_b[:3, 3])
     a, b = matches.columns_a, np.ones((3, len(matches)))
     b[:2] = matches.columns_b
     normal = baseline @ a  # of the epipolar planes, in the axes of a

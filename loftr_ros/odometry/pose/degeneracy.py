@@ -119,8 +119,6 @@ def mixture_covariance(T_a_b: Array, T_competing: Array, probability: float) -> 
 
 def difference_covariance(T_a_b: Array, T_competing: Array) -> Array:
     """Return the (6, 6) covariance of an error with the standard deviation of the difference of two motions."""
-    rotation_vector = se3.log_rotation(T_competing[:3, :3] @ T_a_b[:3, :3].T)
-    shift = T_competing[:3, 3] - T_a_b[:3, 3]
-    difference = np.concatenate([shift, rotation_vector])
-    lengths = np.repeat([np.linalg.norm(shift), np.linalg.norm(rotation_vector)], 3)
+    difference = se3.difference(T_competing, T_a_b)
+    lengths = np.repeat(np.linalg.norm(difference.reshape(2, 3), axis=1), 3)
     return np.asarray(np.outer(difference, difference) + np.diag((_DIFFERENCE_SIGMA * lengths) ** 2))

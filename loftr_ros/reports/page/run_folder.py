@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from loftr_ros.arrays import Array
-from loftr_ros.evaluation.ate import align, associate
+from loftr_ros.evaluation.ate import associate, in_first_camera
 from loftr_ros.evaluation.trajectory import Trajectory, TrajectoryError, read_tum
-from loftr_ros.odometry.geometry import se3
 from loftr_ros.reports.run_log import REPORT_FILE, TRAJECTORY_FILE, TRUTH_FILE, RunLogError
 
 
@@ -80,25 +79,19 @@ class RunFolder:
         Aligned with scale if the run has none; without ground truth, or without common stamps, the last two are None.
         Frames without ground truth have the error NaN.
         """
-        points = self.trajectory.positions
-        if self.truth is None:
-            return points, None, None
         try:
-            paired, paired_truth = associate(self.trajectory, self.truth)
+            points, truth = in_first_camera(self.trajectory, self.truth, bool(self.summary.get("scale_known")))
         except TrajectoryError:
+            return self.trajectory.positions, None, None
+        if self.truth is None or truth is None:
             return points, None, None
-        similarity = align(paired.positions, paired_truth.positions, with_scale=not self.summary.get("scale_known"))
-        T_camera_world = se3.inverse(paired_truth.poses[0])
+        paired, _ = associate(self.trajectory, self.truth)
         errors = np.full(len(points), np.nan)
         is_paired = np.isin(self.trajectory.stamps_ns, paired.stamps_ns)
-        errors[is_paired] = np.linalg.norm(similarity.apply(paired.positions) - paired_truth.positions, axis=1)
-        return _moved(T_camera_world, similarity.apply(points)), _moved(T_camera_world, paired_truth.positions), errors
+        errors[is_paired] = np.linalg.norm(points[is_paired] - truth, axis=1)
+        return points, truth, errors
 
     def column(self, name: str) -> Array:
         """(N,) values of a field of all frames; NaN where it is missing."""
         values = [frame.get(name) for frame in self.frames]
         return np.array([np.nan if value is None else float(value) for value in values])
-
-
-def _moved(T: Array, points: Array) -> Array:
-    return np.asarray(points @ T[:3, :3].T + T[:3, 3])
