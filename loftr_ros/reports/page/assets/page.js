@@ -63,15 +63,17 @@ function card(parent, title) {
   return [box, head];
 }
 
-// Redraw when the width of an element changes, as on rotation of a phone.
+// Draw now, and again when the width of an element changes, as on rotation of a phone.
 function redrawn(box, draw) {
   let width = 0;
-  new ResizeObserver(() => {
+  const update = () => {
     if (Math.abs(box.clientWidth - width) < 1) return;
     width = box.clientWidth;
-    // Later, as drawing resizes the element.
-    requestAnimationFrame(() => draw(Math.max(width - 16, 120)));
-  }).observe(box);
+    draw(Math.max(width - 16, 120));
+  };
+  update();
+  // Later, as drawing resizes the element.
+  new ResizeObserver(() => setTimeout(update)).observe(box);
 }
 
 function drawPlan(plan) {
