@@ -69,7 +69,7 @@ class FixedPattern:
         size = max(len(self._predicted), int(matches.cell_a.max(initial=-1)) + 1)
         self._predicted = _accumulated(self._predicted, matches.cell_a[predicted], size)
         self._fixed = _accumulated(self._fixed, matches.cell_a[fixed], size)
-        self.share = self._measured_share()
+        self.share = max(self._share_of_cells(), self._share_at_infinity())
 
     def _add_points_at_infinity(self, normalized: NormalizedMatches, moved_squared: Array) -> None:
         """Add the share of the matches that stay fixed at infinity, unless the others do not move, either."""
@@ -77,9 +77,6 @@ class FixedPattern:
         others = moved_squared[~at_infinity]
         if len(others) and np.median(others) > _MIN_REST_MOTION_PX**2:
             self._shares_at_infinity.append(float((at_infinity & (moved_squared < _REST_PX**2)).mean()))
-
-    def _measured_share(self) -> float:
-        return max(self._share_of_cells(), self._share_at_infinity())
 
     def _share_at_infinity(self) -> float:
         """Median share of fixed matches at infinity, if all recent motions have some; else 0."""

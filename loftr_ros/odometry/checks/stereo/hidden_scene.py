@@ -78,9 +78,9 @@ class HiddenScene:
         if keyframe.frame.stamp_ns != self._stamp_ns:
             return
         if is_general != self.is_present:
-            # A scene with relief hides nothing, and an object that is present may hide the rest completely by now.
-            self._motions *= self.is_present
-            return
+            if is_general:  # a scene with relief hides nothing
+                self._motions = 0
+            return  # and an object that is present may hide the rest completely by now
         share = self._share_lost(keyframe, frame, matches, normalized, T_keyframe_camera, inliers)
         self._motions = self._motions + 1 if share > 0 else 0
         self.share = share or self.share
