@@ -1,5 +1,6 @@
-"""Start the node once with each of some parameters: starts.py '[["mode:=trio"], ...]'; prints [[exit code, stderr], ...].
+"""Start the node with one set of parameters after the other: starts.py '[["mode:=trio"], ...]'.
 
+Prints [[exit code, stderr], ...].
 Each start has to fail; the node would not end by itself.
 """
 
