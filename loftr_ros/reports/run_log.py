@@ -23,9 +23,9 @@ from loftr_ros.evaluation.trajectory import Trajectory, TrajectoryError, write_k
 from loftr_ros.odometry.checks.input_fault import InputWarning
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.states import TrackingState
-from loftr_ros.output import writing
+from loftr_ros.output import REPORT_FILE, writing
 
-REPORT_FILE, TRAJECTORY_FILE, TRUTH_FILE = "run.json", "trajectory.tum", "groundtruth.tum"
+TRAJECTORY_FILE, TRUTH_FILE = "trajectory.tum", "groundtruth.tum"
 KITTI_FILE, PICTURE_FILE = "trajectory.kitti", "trajectory.png"
 RESULT_FILES = (TRAJECTORY_FILE, KITTI_FILE, TRUTH_FILE, REPORT_FILE, PICTURE_FILE)
 
