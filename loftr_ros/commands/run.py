@@ -5,19 +5,23 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from loftr_ros.commands.arguments import add_matcher_arguments, add_odometry_arguments
+from loftr_ros.commands.arguments import add_matcher_arguments, add_odometry_arguments, positive_int
 from loftr_ros.commands.sequence_input import add_sequence_arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.usage = f"{parser.prog} [options] SOURCE"
-    add_sequence_arguments(parser, "use")
+    parser.usage = f"{parser.prog} [options] SOURCE [SOURCE ...]"
+    add_sequence_arguments(parser, "use", several=True)
     parser.add_argument(
         "--output",
         type=Path,
         metavar="DIR",
-        help="folder for the results (default: loftr_runs/NAME_DATE_TIME; loftr_runs/latest is a link to it)",
+        help="folder for the results, with one for each of several sources (default: loftr_runs/NAME_DATE_TIME, and "
+        "a link to it, loftr_runs/latest)",
+    )
+    parser.add_argument(
+        "--jobs", type=positive_int, default=1, metavar="N", help="run N of several sources at a time (default: 1)"
     )
     add_matcher_arguments(parser)
     parser.add_argument(
@@ -44,11 +48,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="positions of the robot's base by its wheels, meters, in TUM format: for --scale-source odometry",
     )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with an interrupted run in the folder of --output (default: loftr_runs/latest): of several sources "
+        "with the unfinished ones, of one at the last measured pose, of a single camera from the start",
+    )
     add_odometry_arguments(parser)
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run one sequence."""
+    """Run one source, or several."""
+    from loftr_ros.commands.run_many import run_many
     from loftr_ros.commands.run_one import run_one
 
+    if len(args.sources) > 1:
+        return run_many(args)
+    (args.source,) = args.sources
     return run_one(args)

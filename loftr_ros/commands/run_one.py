@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 from loftr_ros.commands.arguments import odometry_settings
 from loftr_ros.commands.sequence_input import (
@@ -19,14 +22,21 @@ from loftr_ros.output import REPORT_FILE, make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
     from loftr_ros.ignore_mask import MaskedMatcher
+    from loftr_ros.interruption import Interruption
     from loftr_ros.loftr.runtime.matcher import LoftrMatcher
+    from loftr_ros.odometry.config import OdometryConfig
     from loftr_ros.odometry.estimate import OdometryEstimate
     from loftr_ros.odometry.images.frame import Frame
     from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
     from loftr_ros.odometry.scale.wheel_scale import PositionBuffer
+    from loftr_ros.reports.run_log import FrameRecord, RunLog
+    from loftr_ros.reports.worst_frames import WorstFrames
+    from loftr_ros.runs.batch import Counter
+    from loftr_ros.runs.journal import Journal
+    from loftr_ros.runs.progress import ProgressBar
+    from loftr_ros.runs.resumption import Seam
     from loftr_ros.sequences.sequence import Sequence
 
 
@@ -34,8 +44,12 @@ class RunError(LoftrRosError):
     """Incompatible options, or wheel odometry that does not overlap the sequence in time."""
 
 
-def run_one(args: argparse.Namespace) -> int:
+def run_one(args: argparse.Namespace, progress: ProgressBar | Counter | None = None) -> int:
     """Run the odometry over the sequence; results are written even if the run ends early.
+
+    Args:
+        args: options; `source` is the recording.
+        progress: of the frames; None: a bar on the terminal, unless --no-progress.
 
     Returns:
         0, or 128 and the number of the signal that ended it: Ctrl-C, SIGTERM or SIGHUP.
@@ -45,58 +59,136 @@ def run_one(args: argparse.Namespace) -> int:
     """
     from loftr_ros.interruption import Interruption
     from loftr_ros.odometry.config import OdometryConfig
-    from loftr_ros.odometry.images.working_size import at_working_size
     from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
-    from loftr_ros.reports.live_trajectory import LiveTrajectory
-    from loftr_ros.reports.run_bag import recording_run
-    from loftr_ros.reports.run_log import RESULT_FILES, FrameRecord, RunLog
-    from loftr_ros.reports.worst_frames import WorstFrames
-    from loftr_ros.runs.places import new_folder
-    from loftr_ros.runs.tables import print_summary
+    from loftr_ros.reports.run_log import RESULT_FILES
+    from loftr_ros.runs.journal import Journal
+    from loftr_ros.runs.places import LATEST, given_run, new_folder
+    from loftr_ros.runs.progress import ProgressBar
+    from loftr_ros.runs.resumption import start_of
 
     source = open_source(args, args.max_pixels)
     config = OdometryConfig(mode=args.mode, **odometry_settings(args))
-    sequence = source.sequence
-    wheels = _wheels(args, sequence)
-    if args.output is not None:
-        make_folder(args.output, *RESULT_FILES)
+    wheels = _wheels(args, source.sequence)
+    output = args.output or (given_run(Path(LATEST)) if args.resume else None)
+    if output is not None:
+        make_folder(output, *RESULT_FILES)
     source.print_summary()
     source.print_remarks()
+    identity = _identity(args, source, config)
+    start = (Journal(identity), None)
+    if args.resume:
+        found = start_of(output, identity, single_camera=args.mode == "mono")
+        if found is None:
+            print_remark("note", f"{output} is finished: nothing to resume")
+            return 0
+        start = found
+        print_remark("note", start[1].note if start[1] else "starting from the first frame")
     matcher = _matcher(args)
-    output = args.output or new_folder(sequence.name)
-    odometry = MetricOdometry(matcher, config, wheels)
-    records: list[FrameRecord] = []
-    worst, live = WorstFrames(), LiveTrajectory(output)
-    skipped: list[str] = []
-    decoded = iter(sequence) if args.strict else sequence.readable(skipped)
-    frames = (at_working_size(frame, args.max_pixels) for frame in decoded)
-    with Interruption() as interruption:
-        try:
-            with recording_run(args.bag) as bag:
-                for frame, estimate in _estimates(odometry, sequence, frames, not args.no_progress):
-                    worst.add(len(records), frame, estimate)
-                    records.append(FrameRecord.of(estimate))
-                    live.add(estimate)
-                    if bag is not None:
-                        bag.add(estimate)
-                    if interruption.signal:
-                        break
-        finally:
-            print_skipped(skipped)
-            if records:
-                settings = {**_settings(args, matcher, config, source), "skipped": skipped}
-                settings["worst_frames"] = worst.write(output)
-                log = RunLog(sequence.name, settings, records, sequence.ground_truth, sequence.ground_truth_fault)
-                for warning in log.input_warnings.values():
-                    print_remark("warning", warning)
-                print_summary(log.write(output), output)
-            live.remove()
-    if interruption.signal:
-        print_remark("note", f"interrupted after {len(records)} of {len(sequence)} frames")
-        return 128 + interruption.signal
-    if reason := log.why_no_pose():
-        raise NoPoseError(f"{reason}; {output / REPORT_FILE} has the reason for each frame.")
-    return 0
+    run = _Run(
+        args=args,
+        source=source,
+        settings=_settings(args, matcher, config, source),
+        odometry=MetricOdometry(matcher, config, wheels),
+        output=output or new_folder(source.sequence.name),
+        journal=start[0],
+        seam=start[1],
+    )
+    with Interruption() as interruption, progress or ProgressBar(not args.no_progress) as bar:
+        return run.run(interruption, bar)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A run that is ready to start, or to go on at a seam."""
+
+    args: argparse.Namespace
+    source: Source
+    settings: dict[str, Any]
+    odometry: MetricOdometry[Any]
+    output: Path
+    journal: Journal
+    seam: Seam | None
+
+    def run(self, interruption: Interruption, bar: ProgressBar | Counter) -> int:
+        """Process all frames and write the results. Returns and raises what `run_one` does."""
+        from loftr_ros.reports.live_trajectory import LiveTrajectory
+        from loftr_ros.reports.run_bag import recording_run
+        from loftr_ros.reports.run_log import FrameRecord
+        from loftr_ros.reports.worst_frames import WorstFrames
+        from loftr_ros.runs.journal import JournalWriter
+
+        records, sequence = list(self.journal.records), self.source.sequence
+        first, skipped = len(records), list[str]()
+        worst, live = WorstFrames(), LiveTrajectory(self.output)
+        bar.start(sequence.name, len(sequence), first)
+        began = monotonic()
+        log = None
+        with JournalWriter(self.output, self.journal) as journal:
+            try:
+                with recording_run(self.args.bag) as bag:
+                    for frame, estimate in self._estimates(skipped):
+                        worst.add(len(records), frame, estimate)
+                        records.append(FrameRecord.of(estimate))
+                        live.add(estimate)
+                        journal.add(records[-1], estimate.pose_covariance, skipped)
+                        if bag is not None:
+                            bag.add(estimate)
+                        bar.advance(f"{estimate.state.value}, {estimate.num_inliers} inliers")
+                        if interruption.signal:
+                            break
+            finally:
+                print_skipped(skipped)
+                if records:
+                    rate = (len(records) - first) / max(monotonic() - began, 1e-9)
+                    log = self._write(records, skipped, worst, rate)
+                live.remove()
+            if interruption.signal:
+                done = f"interrupted after {len(records)} of {len(sequence)} frames"
+                print_remark("note", f"{done}; the same command with --resume goes on")
+                return 128 + interruption.signal
+            journal.finish()
+        if log and (reason := log.why_no_pose()):
+            raise NoPoseError(f"{reason}; {self.output / REPORT_FILE} has the reason for each frame.")
+        return 0
+
+    def _estimates(self, skipped: list[str]) -> Iterator[tuple[Frame, OdometryEstimate]]:
+        """Process the frames, from the seam on."""
+        from loftr_ros.odometry.images.working_size import at_working_size
+        from loftr_ros.runs.resumption import ResumeError
+
+        sequence, seam = self.source.sequence, self.seam
+        if seam:
+            sequence = replace(sequence, entries=tuple(e for e in sequence.entries if e.stamp_ns >= seam.stamp_ns))
+        decoded = iter(sequence) if self.args.strict else sequence.readable(skipped)
+        for frame in (at_working_size(frame, self.args.max_pixels) for frame in decoded):
+            estimate = self.odometry.process(frame)
+            if seam is None:
+                yield frame, estimate
+            elif frame.stamp_ns != seam.stamp_ns:
+                yield frame, seam.moved(estimate)
+            elif skipped:
+                raise ResumeError(f"Frame {seam.index} cannot be read any more ({skipped[0]}): run anew.")
+
+    def _write(self, records: list[FrameRecord], skipped: list[str], worst: WorstFrames, rate: float) -> RunLog:
+        """Write the results and print them."""
+        from loftr_ros.reports.run_log import RunLog
+        from loftr_ros.runs.tables import print_summary
+
+        sequence, resumed = self.source.sequence, self.journal.resumed_at
+        settings = {
+            **self.settings,
+            "notes": [*self.source.notes, *([self.seam.note] if self.seam else [])],
+            "identity": self.journal.identity,
+            "resumed_at": resumed,
+            "skipped": [*(text for _, text in self.journal.skipped), *skipped],
+            "frames_per_second": round(rate, 3),
+            "worst_frames": worst.write(self.output),
+        }
+        log = RunLog(sequence.name, settings, records, sequence.ground_truth, sequence.ground_truth_fault)
+        for warning in log.input_warnings.values():
+            print_remark("warning", warning)
+        print_summary(log.write(self.output), self.output)
+        return log
 
 
 def _matcher(args: argparse.Namespace) -> LoftrMatcher | MaskedMatcher:
@@ -131,24 +223,32 @@ def _wheels(args: argparse.Namespace, sequence: Sequence) -> PositionBuffer | No
     return wheels
 
 
-def _estimates(
-    odometry: MetricOdometry[Any], sequence: Sequence, frames: Iterator[Frame], show: bool
-) -> Iterator[tuple[Frame, OdometryEstimate]]:
-    """Process all frames with a progress bar."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+def _identity(args: argparse.Namespace, source: Source, config: OdometryConfig) -> dict[str, Any]:
+    """Return what decides the estimates, as JSON values: a run may go on only with the same."""
+    import json
+    from dataclasses import asdict
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True), disable=not show) as bar:
-        task = bar.add_task(escape(sequence.name), total=len(sequence), note="")
-        for frame in frames:
-            estimate = odometry.process(frame)
-            bar.update(task, advance=1, note=f"{estimate.state.value}, {estimate.num_inliers} inliers")
-            yield frame, estimate
+    from loftr_ros import __version__
+
+    sequence = source.sequence
+    stamps = [sequence.entries[0].stamp_ns, sequence.entries[-1].stamp_ns]
+    identity: dict[str, Any] = {
+        "version of loftr_ros": __version__,
+        "sequence": [sequence.name, len(sequence), *stamps],
+        "mode": args.mode,
+        "stride": args.stride,
+        "calibration": [sequence.camera.K.tolist(), sequence.camera.distortion.tolist()],
+        "checkpoint": args.checkpoint,
+        "precision": args.precision,
+        "max_pixels": args.max_pixels,
+        "max_matches": args.max_matches,
+        "mask_image": str(args.mask_image),
+        "configuration": asdict(config),
+    }
+    return dict(json.loads(json.dumps(identity)))
 
 
-def _settings(args: argparse.Namespace, matcher: Any, config: Any, source: Source) -> dict[str, Any]:
+def _settings(args: argparse.Namespace, matcher: Any, config: OdometryConfig, source: Source) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {
@@ -156,7 +256,6 @@ def _settings(args: argparse.Namespace, matcher: Any, config: Any, source: Sourc
         "source": str(args.source),
         "frames_in_source": len(source.sequence),
         "calibration_warnings": source.warnings,
-        "notes": source.notes,
         "mode": args.mode,
         "stride": args.stride,
         "max_pixels": args.max_pixels,

@@ -20,9 +20,18 @@ SOURCES = "bag of ROS 1 or 2, video, or folder: KITTI, EuRoC or TUM sequence, or
 MAX_SKIPPED = 10  # images named on the terminal
 
 
-def add_sequence_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
-    """Declare the options of `open_source`; `verb` is the action of the command for the help texts."""
-    parser.add_argument("source", type=Path, metavar="SOURCE", help=SOURCES)
+def add_sequence_arguments(parser: argparse.ArgumentParser, verb: str, several: bool = False) -> None:
+    """Declare the options of `open_source`.
+
+    Args:
+        parser: of the command.
+        verb: action of the command, for the help texts.
+        several: whether it takes several sources, as `sources`.
+    """
+    if several:
+        parser.add_argument("sources", type=Path, nargs="+", metavar="SOURCE", help=f"{SOURCES}; several if wanted")
+    else:
+        parser.add_argument("source", type=Path, metavar="SOURCE", help=SOURCES)
     parser.add_argument(
         "--mode",
         choices=("mono", "stereo", "rgbd"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from loftr_ros.errors import shortened
 from loftr_ros.odometry.states import Degeneracy
+from loftr_ros.output import REPORT_FILE
+from loftr_ros.reports.run_log import MEASURED
+from loftr_ros.runs.batch import LOG_FILE, Outcome
 
 
 def print_summary(summary: dict[str, Any], output: Path) -> None:
@@ -48,3 +54,58 @@ def print_summary(summary: dict[str, Any], output: Path) -> None:
         table.add_row("ATE", "unknown: the ground truth cannot be used, see the warning")
     table.add_row("results", escape(str(output)))
     Console(soft_wrap=True).print(table)
+
+
+_HEADINGS = ("source", "mode", "frames", "tracked", "ATE", "RPE", "rate")
+
+
+def print_outcomes(outcomes: Sequence[Outcome], folder: Path) -> None:
+    """Print a table of several runs, each with its remarks, or the reason why there is no result."""
+    rows = [_HEADINGS, *(_row(outcome) for outcome in outcomes)]
+    remarks = ["", *(_remarks(outcome) for outcome in outcomes)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row, remark in zip(rows, remarks, strict=True):
+        cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
+        print("  ".join([row[0].ljust(widths[0]), *cells[1:], remark]).rstrip())
+    print(f"results in {folder}, output of each source in its {LOG_FILE}", flush=True)
+
+
+def _row(outcome: Outcome) -> tuple[str, ...]:
+    """Return name, mode, frames, tracked frames, errors of the path and per frame, and frames per second."""
+    if outcome.code != 0:
+        return (shortened(outcome.task.name), *["-"] * 6)
+    summary, ate, rpe = _summary_of(outcome), "-", "-"
+    tracked = sum(count for state, count in summary["states"].items() if state in MEASURED)
+    if errors := summary["errors"]:
+        ate = f"{errors['ate_m']:.3f} m, {errors['ate_percent']:.2f} %"
+        rpe = f"{errors['translation_mean_m']:.4f} m, {errors['rotation_mean_deg']:.3f}°"
+    return (
+        shortened(outcome.task.name),
+        str(summary["mode"]),
+        str(summary["frames"]),
+        f"{100 * tracked / summary['frames']:.0f} %",
+        ate,
+        rpe,
+        f"{summary['frames_per_second']:.1f} Hz",
+    )
+
+
+def _summary_of(outcome: Outcome) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((outcome.task.folder / REPORT_FILE).read_text(encoding="utf-8"))
+    return dict(content["summary"])
+
+
+def _remarks(outcome: Outcome) -> str:
+    if outcome.code != 0:
+        return f"no result: {shortened(outcome.reason, 400)}"
+    summary = _summary_of(outcome)
+    remarks = [] if summary["scale_known"] else ["scale unknown"]
+    remarks += [f"{count} lost, {reason}" for reason, count in summary["lost"].items()]
+    if summary["skipped"]:
+        remarks.append(f"{len(summary['skipped'])} images skipped")
+    warnings = len(summary["calibration_warnings"]) + len(summary["input_warnings"])
+    if warnings:
+        remarks.append(f"warnings: {warnings}")
+    if summary["resumed_at"]:
+        remarks.append(f"resumed at frame {', '.join(map(str, summary['resumed_at']))}")
+    return "; ".join(remarks)
