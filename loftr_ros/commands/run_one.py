@@ -75,8 +75,8 @@ def run_one(args: argparse.Namespace, progress: ProgressBar | Counter | None = N
     source.print_summary()
     source.print_remarks()
     identity = _identity(args, source, config)
-    start = (Journal(identity), None)
-    if args.resume:
+    start: tuple[Journal, Seam | None] = (Journal(identity), None)
+    if args.resume and output is not None:
         found = start_of(output, identity, single_camera=args.mode == "mono")
         if found is None:
             print_remark("note", f"{output} is finished: nothing to resume")
@@ -125,7 +125,7 @@ class _Run:
         log = None
         with JournalWriter(self.output, self.journal) as journal:
             try:
-                with recording_run(self.args.bag) as bag:
+                with recording_run(self.args.bag, sequence.calibration_guess) as bag:
                     for frame, estimate in self._estimates(skipped):
                         worst.add(len(records), frame, estimate)
                         records.append(FrameRecord.of(estimate))
@@ -256,6 +256,7 @@ def _settings(args: argparse.Namespace, matcher: Any, config: OdometryConfig, so
         "source": str(args.source),
         "frames_in_source": len(source.sequence),
         "calibration_warnings": source.warnings,
+        "calibration_guess": source.sequence.calibration_guess,
         "mode": args.mode,
         "stride": args.stride,
         "max_pixels": args.max_pixels,

@@ -193,7 +193,8 @@ class RunLog:
 
     def _title(self, errors: TrajectoryErrors | None) -> str:
         accuracy = f", ATE {errors.ate_m:.3f} m ({errors.ate_percent:.2f} %)" if errors else ""
-        return f"{self.name}, {self.settings['mode']}, checkpoint {self.settings['checkpoint']}{accuracy}"
+        guess = f", {guess}" if (guess := self.settings.get("calibration_guess")) else ""
+        return f"{self.name}, {self.settings['mode']}, checkpoint {self.settings['checkpoint']}{accuracy}{guess}"
 
     def _median_milliseconds(self) -> dict[str, float]:
         """Median by stage over the frames that had it, and per frame; without the first frame (warm-up)."""

@@ -27,6 +27,8 @@ def print_summary(summary: dict[str, Any], output: Path) -> None:
     table.add_column()
     table.add_column(overflow="fold")  # do not abbreviate paths
     table.add_row("frames", f"{summary['frames']} ({states})")
+    if summary["calibration_guess"]:
+        table.add_row("calibration", summary["calibration_guess"].removeprefix("calibration "))
     if summary["skipped"]:
         table.add_row("skipped", f"{len(summary['skipped'])} with unusable images, see the warnings")
     if summary["input_warnings"]:
@@ -101,6 +103,8 @@ def _remarks(outcome: Outcome) -> str:
     summary = _summary_of(outcome)
     remarks = [] if summary["scale_known"] else ["scale unknown"]
     remarks += [f"{count} lost, {reason}" for reason, count in summary["lost"].items()]
+    if summary["calibration_guess"]:
+        remarks.append(summary["calibration_guess"])
     if summary["skipped"]:
         remarks.append(f"{len(summary['skipped'])} images skipped")
     warnings = len(summary["calibration_warnings"]) + len(summary["input_warnings"])

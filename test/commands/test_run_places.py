@@ -39,3 +39,22 @@ def test_a_source_that_cannot_be_opened_leaves_no_folder(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     assert main(["run", str(tmp_path)]) == 2
     assert not Path("loftr_runs").exists()
+
+
+def test_a_guessed_calibration_is_marked_everywhere(
+    sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output, guess = tmp_path / "out", "guessed from a field of view of 77°"
+    assert main(["run", str(sideways / "image_0"), "--output", str(output), "--no-progress"]) == 2
+    capsys.readouterr()
+    images = tmp_path / "images"
+    (sideways / "image_0").rename(images)
+    bag = tmp_path / "run.mcap"
+    assert main(["run", str(images), "--fov", "77", "--output", str(output), "--no-progress", "--bag", str(bag)]) == 0
+    said = capsys.readouterr()
+    assert f"note: calibration {guess}" in said.err
+    assert guess in said.out
+    assert json.loads((output / "run.json").read_text())["summary"]["calibration_guess"] == f"calibration {guess}"
+    assert main(["report", str(output)]) == 0
+    assert (output / "report.html").read_text().count(guess) >= 2, "figures and notes"
+    assert guess.encode() in bag.read_bytes()
