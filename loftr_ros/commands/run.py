@@ -41,6 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.mcap",
         help="write odometry, tf, path and diagnostics as a bag of ROS 2",
     )
+    parser.add_argument(
+        "--video",
+        type=Path,
+        metavar="FILE.mp4",
+        help="write a video: image with matches beside the growing trajectory",
+    )
+    parser.add_argument("--view", action="store_true", help="show the same in a window while it runs")
     parser.add_argument("--no-progress", action="store_true", help="hide the progress bar")
     parser.add_argument(
         "--wheel-odometry",

@@ -15,8 +15,8 @@ from loftr_ros.errors import LoftrRosError
 if TYPE_CHECKING:
     from loftr_ros.runs.batch import Counter, Outcome, Task
 
-# They write one file, which several runs cannot share.
-SINGLE_FILES = ("bag",)
+# They have one file or window, which several runs cannot share.
+OF_ONE_RUN = ("bag", "video", "view")
 
 
 class SeveralSourcesError(LoftrRosError):
@@ -36,7 +36,7 @@ def run_many(args: argparse.Namespace) -> int:
     from loftr_ros.runs.places import LATEST, given_run, new_folder
     from loftr_ros.runs.tables import print_outcomes
 
-    if option := next((name for name in SINGLE_FILES if getattr(args, name)), None):
+    if option := next((name for name in OF_ONE_RUN if getattr(args, name)), None):
         raise SeveralSourcesError(f"--{option} is for one source, and {len(args.sources)} are given: remove it.")
     folder = args.output or (given_run(Path(LATEST)) if args.resume else new_folder("runs"))
     make_folder(folder)

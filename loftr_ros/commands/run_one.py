@@ -6,6 +6,7 @@ import argparse
 import shlex
 import sys
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -112,7 +113,7 @@ class _Run:
     def run(self, interruption: Interruption, bar: ProgressBar | Counter) -> int:
         """Process all frames and write the results. Returns and raises what `run_one` does."""
         from loftr_ros.reports.live_trajectory import LiveTrajectory
-        from loftr_ros.reports.run_bag import recording_run
+        from loftr_ros.reports.observers import Outputs, observing
         from loftr_ros.reports.run_log import FrameRecord
         from loftr_ros.reports.worst_frames import WorstFrames
         from loftr_ros.runs.journal import JournalWriter
@@ -121,18 +122,19 @@ class _Run:
         first, skipped = len(records), list[str]()
         worst, live = WorstFrames(), LiveTrajectory(self.output)
         bar.start(sequence.name, len(sequence), first)
+        outputs = Outputs(self.args.bag, self.args.video, self.args.view)
         began = monotonic()
         log = None
         with JournalWriter(self.output, self.journal) as journal:
             try:
-                with recording_run(self.args.bag, sequence.calibration_guess) as bag:
+                with observing(outputs, sequence, partial(print_remark, "note")) as observers:
                     for frame, estimate in self._estimates(skipped):
                         worst.add(len(records), frame, estimate)
                         records.append(FrameRecord.of(estimate))
                         live.add(estimate)
                         journal.add(records[-1], estimate.pose_covariance, skipped)
-                        if bag is not None:
-                            bag.add(estimate)
+                        for observe in observers:
+                            observe(frame, estimate)
                         bar.advance(f"{estimate.state.value}, {estimate.num_inliers} inliers")
                         if interruption.signal:
                             break

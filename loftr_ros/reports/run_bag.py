@@ -23,11 +23,8 @@ _LEVELS = {TrackingState.LOST: 2}
 
 
 @contextmanager
-def recording_run(path: Path | None, remark: str = "") -> Iterator[RunBag | None]:
-    """Yield a bag to write the estimates to, or None without a path; see `RunBag`. Raises OutputError."""
-    if path is None:
-        yield None
-        return
+def recording_run(path: Path, remark: str = "") -> Iterator[RunBag]:
+    """Yield a bag to write the estimates to; see `RunBag`. Raises OutputError."""
     with writing_bag(path) as writer:
         bag = RunBag(writer, remark)
         try:
