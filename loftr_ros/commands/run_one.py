@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from loftr_ros.odometry.images.frame import Frame
     from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
     from loftr_ros.odometry.scale.wheel_scale import PositionBuffer
+    from loftr_ros.reports.observers import Outputs
     from loftr_ros.reports.run_log import FrameRecord, RunLog
     from loftr_ros.reports.worst_frames import WorstFrames
     from loftr_ros.runs.batch import Counter
@@ -61,6 +62,7 @@ def run_one(args: argparse.Namespace, progress: ProgressBar | Counter | None = N
     from loftr_ros.interruption import Interruption
     from loftr_ros.odometry.config import OdometryConfig
     from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
+    from loftr_ros.reports.observers import Outputs
     from loftr_ros.reports.run_log import RESULT_FILES
     from loftr_ros.runs.journal import Journal
     from loftr_ros.runs.places import LATEST, given_run, new_folder
@@ -70,6 +72,8 @@ def run_one(args: argparse.Namespace, progress: ProgressBar | Counter | None = N
     source = open_source(args, args.max_pixels)
     config = OdometryConfig(mode=args.mode, **odometry_settings(args))
     wheels = _wheels(args, source.sequence)
+    outputs = Outputs(args.bag, args.video, args.rerun, args.view)
+    outputs.check()
     output = args.output or (given_run(Path(LATEST)) if args.resume else None)
     if output is not None:
         make_folder(output, *RESULT_FILES)
@@ -91,6 +95,7 @@ def run_one(args: argparse.Namespace, progress: ProgressBar | Counter | None = N
         settings=_settings(args, matcher, config, source),
         odometry=MetricOdometry(matcher, config, wheels),
         output=output or new_folder(source.sequence.name),
+        outputs=outputs,
         journal=start[0],
         seam=start[1],
     )
@@ -107,13 +112,14 @@ class _Run:
     settings: dict[str, Any]
     odometry: MetricOdometry[Any]
     output: Path
+    outputs: Outputs
     journal: Journal
     seam: Seam | None
 
     def run(self, interruption: Interruption, bar: ProgressBar | Counter) -> int:
         """Process all frames and write the results. Returns and raises what `run_one` does."""
         from loftr_ros.reports.live_trajectory import LiveTrajectory
-        from loftr_ros.reports.observers import Outputs, observing
+        from loftr_ros.reports.observers import observing
         from loftr_ros.reports.run_log import FrameRecord
         from loftr_ros.reports.worst_frames import WorstFrames
         from loftr_ros.runs.journal import JournalWriter
@@ -122,12 +128,11 @@ class _Run:
         first, skipped = len(records), list[str]()
         worst, live = WorstFrames(), LiveTrajectory(self.output)
         bar.start(sequence.name, len(sequence), first)
-        outputs = Outputs(self.args.bag, self.args.video, self.args.view)
         began = monotonic()
         log = None
         with JournalWriter(self.output, self.journal) as journal:
             try:
-                with observing(outputs, sequence, partial(print_remark, "note")) as observers:
+                with observing(self.outputs, sequence, partial(print_remark, "note")) as observers:
                     for frame, estimate in self._estimates(skipped):
                         worst.add(len(records), frame, estimate)
                         records.append(FrameRecord.of(estimate))

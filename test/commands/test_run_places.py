@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import cv2
 import pytest
 
 from loftr_ros.cli import main
@@ -58,3 +59,13 @@ def test_a_guessed_calibration_is_marked_everywhere(
     assert main(["report", str(output)]) == 0
     assert (output / "report.html").read_text().count(guess) >= 2, "figures and notes"
     assert guess.encode() in bag.read_bytes()
+
+
+def test_video_of_a_run(sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    video, options = tmp_path / "run.mp4", ["--output", str(tmp_path / "out"), "--no-progress"]
+    assert main(["run", str(sideways), *options, "--stride", "2", "--video", str(video)]) == 0
+    capture = cv2.VideoCapture(str(video))
+    assert capture.get(cv2.CAP_PROP_FPS) == 5, "that of every second frame"
+    assert int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) == 3
+    assert main(["run", str(sideways), *options, "--video", str(tmp_path / "run.gif")]) == 2
+    assert "a video is written as .mp4 or .avi" in capsys.readouterr().err
