@@ -154,6 +154,8 @@ class _Run:
                 print_remark("note", f"{done}; the same command with --resume goes on")
                 return 128 + interruption.signal
             journal.finish()
+        if log and self.args.output is None:
+            print("loftr-ros report makes a page about this run")
         if log and (reason := log.why_no_pose()):
             raise NoPoseError(f"{reason}; {self.output / REPORT_FILE} has the reason for each frame.")
         return 0

@@ -18,7 +18,9 @@ def test_run_and_report_without_a_folder(
     assert main(["run", str(sideways), "--no-progress", "--stride", "2"]) == 0
     (folder,) = (path for path in Path("loftr_runs").iterdir() if not path.is_symlink())
     assert folder.name.startswith("KITTI_00_")
-    assert str(folder) in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert str(folder) in said
+    assert said.endswith("loftr-ros report makes a page about this run\n")
     assert json.loads((folder / "run.json").read_text())["summary"]["frames"] == 3
     assert main(["report"]) == 0
     assert (folder / "report.html").is_file()
