@@ -126,7 +126,7 @@ class _Run:
 
         records, sequence = list(self.journal.records), self.source.sequence
         first, skipped = len(records), list[str]()
-        worst, live = WorstFrames(), LiveTrajectory(self.output)
+        worst, live = WorstFrames(), LiveTrajectory(self.output, self.journal.trajectory)
         bar.start(sequence.name, len(sequence), first)
         began = monotonic()
         log = None
@@ -240,21 +240,30 @@ def _identity(args: argparse.Namespace, source: Source, config: OdometryConfig) 
     from loftr_ros import __version__
 
     sequence = source.sequence
+    rig, cameras = sequence.rig, [sequence.camera, *([sequence.rig.right] if sequence.rig else [])]
     stamps = [sequence.entries[0].stamp_ns, sequence.entries[-1].stamp_ns]
     identity: dict[str, Any] = {
         "version of loftr_ros": __version__,
         "sequence": [sequence.name, len(sequence), *stamps],
         "mode": args.mode,
         "stride": args.stride,
-        "calibration": [sequence.camera.K.tolist(), sequence.camera.distortion.tolist()],
+        "calibration": [one.K.tolist() + one.distortion.tolist() for one in cameras],
+        "baseline": rig.T_left_right.tolist() if rig else None,
+        "unit of depth": sequence.depth_units_per_meter,
+        "topics": args.topics,
         "checkpoint": args.checkpoint,
         "precision": args.precision,
         "max_pixels": args.max_pixels,
         "max_matches": args.max_matches,
-        "mask_image": str(args.mask_image),
+        "mask_image": _absolute(args.mask_image),
+        "wheel_odometry": _absolute(args.wheel_odometry),
         "configuration": asdict(config),
     }
     return dict(json.loads(json.dumps(identity)))
+
+
+def _absolute(path: Path | None) -> str | None:
+    return str(path.resolve()) if path else None
 
 
 def _settings(args: argparse.Namespace, matcher: Any, config: OdometryConfig, source: Source) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 from loftr_ros.cli import main
 from loftr_ros.runs.batch import Counter, Outcome, Task
 
-pytestmark = pytest.mark.usefixtures("matcher", "in_this_process")
+pytestmark = pytest.mark.usefixtures("matcher", "in_this_process", "without_plots")
 
 
 class BatchHere:

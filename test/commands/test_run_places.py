@@ -8,7 +8,7 @@ import pytest
 
 from loftr_ros.cli import main
 
-pytestmark = pytest.mark.usefixtures("matcher")
+pytestmark = pytest.mark.usefixtures("matcher", "without_plots")
 
 
 def test_run_and_report_without_a_folder(
