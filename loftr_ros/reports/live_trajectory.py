@@ -15,11 +15,17 @@ LIVE_FILE = "trajectory.live.tum"
 class LiveTrajectory:
     """Appends poses to a file in TUM format, and hands each row to the operating system at once."""
 
-    def __init__(self, folder: Path) -> None:
-        """Create the file, or empty that of a killed run. Raises OutputError."""
+    def __init__(self, folder: Path, start: Trajectory | None = None) -> None:
+        """Create the file, or replace that of a killed run; `start` holds its poses if it is resumed.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
         self._path = folder / LIVE_FILE
         try:
             self._file = self._path.open("w", buffering=1)
+            if start is not None:
+                self._file.writelines(tum_rows(start))
         except OSError as error:
             raise OutputError(f"{self._path} cannot be written: {error.strerror}.") from error
 
