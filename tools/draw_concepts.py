@@ -16,7 +16,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
 from loftr_ros import (
     Camera,
@@ -36,6 +35,7 @@ IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 LOOP = 360  # frames of a full loop, three times as many as in the demo, so that keyframes last
 FRAMES = 72
 PAIR = (12, 24)  # frames whose matching is shown
+SHOWN_AT = (415, 190)  # pixel of the first, on a cupboard
 TRACKED = 10  # points followed through the frames of a keyframe
 BLUE, ORANGE, GRAY = "#0072b2", "#e69f00", "#999999"
 
@@ -73,8 +73,7 @@ def _matching(matcher: LoftrMatcher, image_a: NDArray[np.uint8], image_b: NDArra
         tokens = model.transform(a, b)
         scores = similarity(*tokens, model.coarse_matching.config.temperature)
         confidence = model.coarse_matching.confidence(scores)[0]
-        contrast = F.avg_pool2d(_image(image_a) ** 2, COARSE_STRIDE) - F.avg_pool2d(_image(image_a), COARSE_STRIDE) ** 2
-        cell_a = int((confidence.amax(1) * contrast.flatten()).argmax())
+        cell_a = SHOWN_AT[1] // COARSE_STRIDE * a.grid[1] + SHOWN_AT[0] // COARSE_STRIDE
         cell_b = int(confidence[cell_a].argmax())
         heat = scores[0, cell_a].softmax(0).view(b.grid)
         index = torch.tensor([0]), torch.tensor([cell_a]), torch.tensor([cell_b])
@@ -134,7 +133,7 @@ def _keyframe(frames: list[Frame], estimates: list[OdometryEstimate]) -> Figure:
     _show(panels[0], frames[start].image, "keyframe: image a")
     for axes, index in zip(panels[1:], shown, strict=True):
         found = estimates[index].matches
-        _show(axes, frames[index].image, f"image b, {index - start} frames later")
+        _show(axes, frames[index].image, f"image b, {index - start} later")
         for number, cell in enumerate(chosen):
             (row,) = np.flatnonzero(np.asarray(found.cell_a) == cell)
             color = f"C{number}"

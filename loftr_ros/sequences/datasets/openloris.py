@@ -1,7 +1,7 @@
 """OpenLORIS-Scene: the color camera and the aligned depth of its RealSense D435i (`package` format).
 
-color.txt and aligned_depth.txt list stamps and files, sensors.yaml has the intrinsics, trans_matrix.yaml the extrinsics,
-and groundtruth.txt the poses of base_link.
+color.txt and aligned_depth.txt list stamps and files, sensors.yaml has intrinsics, trans_matrix.yaml extrinsics, and
+groundtruth.txt the poses of base_link.
 """
 
 from __future__ import annotations
