@@ -23,13 +23,10 @@ _LEVELS = {TrackingState.LOST: 2}
 
 
 @contextmanager
-def recording_run(path: Path | None) -> Iterator[RunBag | None]:
-    """Yield a bag to write the estimates to, or None without a path. Raises OutputError."""
-    if path is None:
-        yield None
-        return
+def recording_run(path: Path, remark: str = "") -> Iterator[RunBag]:
+    """Yield a bag to write the estimates to; see `RunBag`. Raises OutputError."""
     with writing_bag(path) as writer:
-        bag = RunBag(writer)
+        bag = RunBag(writer, remark)
         try:
             yield bag
         finally:
@@ -39,9 +36,9 @@ def recording_run(path: Path | None) -> Iterator[RunBag | None]:
 class RunBag:
     """Writes each estimate; the base is the body of the camera (REP-103), at the origin of odom in the first frame."""
 
-    def __init__(self, bag: BagWriter) -> None:
-        """Take an open writer."""
-        self._bag = bag
+    def __init__(self, bag: BagWriter, remark: str = "") -> None:
+        """Take an open writer; `remark` is on the whole run, for the diagnostics."""
+        self._bag, self._remark = bag, remark
         self._T_base_camera = camera_in_base(0, 0, 0, 0, 0, 0)
         self._poses: list[Any] = []
         self._written = 0  # poses in the last path
@@ -103,6 +100,8 @@ class RunBag:
             "scale known": str(estimate.scale_known).lower(),
             "processing (ms)": f"{sum(estimate.timings_ms.values()):.1f}",
         }
+        if self._remark:
+            values["calibration"] = self._remark
         warnings = "; ".join(warning.text for warning in estimate.input_warnings)
         status = bag.make(
             "diagnostic_msgs/DiagnosticStatus",

@@ -51,6 +51,7 @@ class Sequence:
         depth_units_assumed: whether that unit is unknown, so the default of the layout is assumed.
         rig: stereo calibration, if the entries have right images.
         notes: assumptions and dropped images, for the user.
+        calibration_guess: what the calibration was guessed from; empty for a real one.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Sequence:
     depth_units_assumed: bool = False
     rig: StereoRig | None = None
     notes: tuple[str, ...] = ()
+    calibration_guess: str = ""
 
     def __post_init__(self) -> None:
         """Raise SequenceError for missing files and for stamps out of order, which would stop a run halfway."""

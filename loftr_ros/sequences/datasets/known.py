@@ -13,6 +13,8 @@ from loftr_ros.sequences.datasets.seven_scenes import SEVEN_SCENES
 from loftr_ros.sequences.datasets.tartanair import TARTANAIR
 from loftr_ros.sequences.datasets.tum_vi import TUM_VI
 
+# Those whose calibration may be missing, and guessed.
+WITHOUT_CALIBRATION = ("TUM RGB-D",)
 # A folder has the first layout that fits.
 DATASETS: dict[str, Layout] = {
     "KITTI raw": KITTI_RAW,
@@ -25,5 +27,5 @@ DATASETS: dict[str, Layout] = {
     "OpenLORIS": OPENLORIS,
     "KITTI odometry": Layout(kitti.is_kitti, lambda path, o: kitti.open_kitti(path, o.mode), kitti.EXPECTED_FILES),
     "EuRoC": Layout(euroc.is_euroc, lambda path, o: euroc.open_euroc(path, o.mode), euroc.EXPECTED_FILES),
-    "TUM RGB-D": Layout(tum.is_tum, lambda path, o: tum.open_tum(path, o.mode, o.depth_scale), tum.EXPECTED_FILES),
+    "TUM RGB-D": tum.TUM_RGBD,
 }

@@ -13,9 +13,11 @@ import numpy as np
 
 from loftr_ros.evaluation.trajectory import read_tum
 from loftr_ros.odometry.config import Mode
-from loftr_ros.sequences.camera_yaml import read_calibration
+from loftr_ros.sequences.datasets.layout import Layout
+from loftr_ros.sequences.datasets.tum_camera import camera_of
 from loftr_ros.sequences.errors import MissingSensorError, NoFramesError, SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth
+from loftr_ros.sequences.guessed_camera import FieldOfView
 from loftr_ros.sequences.images import EXTENSIONS
 from loftr_ros.sequences.sequence import Entry, Sequence
 from loftr_ros.sequences.stamps import read_stamps, read_table
@@ -42,13 +44,14 @@ def is_tum(folder: Path) -> bool:
     return any((folder / name).is_file() for name in LISTINGS)
 
 
-def open_tum(folder: Path, mode: Mode, depth_scale: float | None = None) -> Sequence:
+def open_tum(folder: Path, mode: Mode, depth_scale: float | None = None, fov: FieldOfView | None = None) -> Sequence:
     """Open a sequence folder; mode "rgbd" drops images without a depth image within 20 ms.
 
     Args:
         folder: of the sequence.
         mode: sensors that the frames must have.
         depth_scale: counts of an integer depth image per meter; None: that of depth_scale.txt, else 5000.
+        fov: guess the calibration from it.
 
     Raises:
         SequenceError: a file is missing or not valid.
@@ -70,16 +73,18 @@ def open_tum(folder: Path, mode: Mode, depth_scale: float | None = None) -> Sequ
         notes += pairing
     units, source = _depth_scale(folder / "depth_scale.txt", depth_scale)
     truth, fault = read_ground_truth(folder / "groundtruth.txt", read_tum)
+    camera, of_camera, guess = camera_of(folder, [entry.image for entry in entries], fov)
     return Sequence(
         name=folder.resolve().name,
-        camera=read_calibration(folder / "camera.yaml").raw,
+        camera=camera,
         entries=tuple(entries),
         ground_truth=truth,
         ground_truth_fault=fault,
         depth_units_per_meter=units,
         depth_units_source=source,
         depth_units_assumed=source == _ASSUMED,
-        notes=notes,
+        notes=(*of_camera, *notes),
+        calibration_guess=guess,
     )
 
 
@@ -162,3 +167,6 @@ def _read_depth_scale(path: Path) -> float:
     if not 1 <= scale < np.inf:
         raise SequenceError(f"{path} holds {scale:g}, which is not the counts in a meter: 1000 for millimeters.")
     return scale
+
+
+TUM_RGBD = Layout(is_tum, lambda path, o: open_tum(path, o.mode, o.depth_scale, o.fov), EXPECTED_FILES)
