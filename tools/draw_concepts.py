@@ -35,7 +35,7 @@ IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 LOOP = 360  # frames of a full loop, three times as many as in the demo, so that keyframes last
 FRAMES = 72
 PAIR = (12, 24)  # frames whose matching is shown
-SHOWN_AT = (415, 190)  # pixel of the first, on a cupboard
+SHOWN_AT = (350, 144)  # pixel of the first, on a wall of equal panels
 TRACKED = 10  # points followed through the frames of a keyframe
 BLUE, ORANGE, GRAY = "#0072b2", "#e69f00", "#999999"
 

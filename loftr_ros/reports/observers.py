@@ -52,7 +52,7 @@ def observing(outputs: Outputs, sequence: Sequence, say: Callable[[str], None]) 
         observers: list[Observer] = []
         if outputs.bag is not None:
             bag = stack.enter_context(recording_run(outputs.bag, sequence.calibration_guess))
-            observers.append(lambda _, estimate: bag.add(estimate))
+            observers.append(bag.add)
         shows: list[_Show] = []
         if outputs.video is not None:
             rate = frame_rate([entry.stamp_ns for entry in sequence.entries])
