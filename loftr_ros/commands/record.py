@@ -33,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Record until --frames, --timeout, Ctrl-C or SIGTERM."""
+    """Record until --frames, --timeout, Ctrl-C, SIGTERM or SIGHUP."""
+    from loftr_ros.reports.live_trajectory import LiveTrajectory
     from loftr_ros.ros.replay.recorder import RecordOptions, record, write_trajectory
     from loftr_ros.ros.replay.reports import write_report
     from loftr_ros.ros.replay.session import ros_session
@@ -43,9 +44,13 @@ def main(args: argparse.Namespace) -> int:
         if path is not None:
             make_folder(path.parent, path.name)
     T_base_camera = camera_in_base(*args.camera_pose) if args.frame == "optical" else None
-    with ros_session():
-        trajectory, report = record(RecordOptions(args.topic, args.frames, args.timeout, T_base_camera))
-    write_trajectory(args.output, trajectory)
+    live = LiveTrajectory(args.output)
+    try:
+        with ros_session():
+            trajectory, report = record(RecordOptions(args.topic, args.frames, args.timeout, T_base_camera), live.add)
+        write_trajectory(args.output, trajectory)
+    finally:
+        live.remove()
     if args.json:
         write_report(args.json, report)
     print(report)

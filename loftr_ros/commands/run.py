@@ -84,7 +84,7 @@ def main(args: argparse.Namespace) -> int:
     from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
     from loftr_ros.reports.live_trajectory import LiveTrajectory
     from loftr_ros.reports.run_bag import recording_run
-    from loftr_ros.reports.run_log import REPORT_FILE, RESULT_FILES, FrameRecord, RunLog
+    from loftr_ros.reports.run_log import REPORT_FILE, RESULT_FILES, TRAJECTORY_FILE, FrameRecord, RunLog
     from loftr_ros.reports.worst_frames import WorstFrames
 
     source = open_source(args, args.max_pixels)
@@ -97,7 +97,7 @@ def main(args: argparse.Namespace) -> int:
     matcher = _matcher(args)
     odometry = MetricOdometry(matcher, config, wheels)
     records: list[FrameRecord] = []
-    worst, live = WorstFrames(), LiveTrajectory(args.output)
+    worst, live = WorstFrames(), LiveTrajectory(args.output / TRAJECTORY_FILE)
     skipped: list[str] = []
     decoded = iter(sequence) if args.strict else sequence.readable(skipped)
     frames = (at_working_size(frame, args.max_pixels) for frame in decoded)
@@ -107,7 +107,7 @@ def main(args: argparse.Namespace) -> int:
                 for frame, estimate in _estimates(odometry, sequence, frames, not args.no_progress):
                     worst.add(len(records), frame, estimate)
                     records.append(FrameRecord.of(estimate))
-                    live.add(estimate)
+                    live.add(estimate.stamp_ns, estimate.T_odom_camera)
                     if bag is not None:
                         bag.add(estimate)
                     if interruption.signal:

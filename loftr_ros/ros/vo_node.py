@@ -18,6 +18,7 @@ from std_srvs.srv import Trigger
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.messages.camera_choice import Choice
 from loftr_ros.odometry.states import TrackingState
+from loftr_ros.output import inside
 from loftr_ros.ros.background import in_background, in_thread
 from loftr_ros.ros.callback_errors import CallbackErrors
 from loftr_ros.ros.network_loading import Matcher, load_network, network_diagnostics
@@ -242,10 +243,11 @@ class VoNode(LifecycleNode):
         return response
 
     async def _save_trajectory(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        outputs, path = self._outputs, Path(self._table.values().trajectory_file)
+        outputs, parameters = self._outputs, self._table.values()
         if outputs is None or self.executor is None:
             response.message = "the node is not configured, so it has no trajectory: configure and activate it first"
             return response
+        path = inside(Path(parameters.output_folder), parameters.trajectory_file, "trajectory_file")
         self.saving += 1
         try:
             response.message = await in_background(self.executor, lambda: outputs.trajectory.save(path))

@@ -26,7 +26,8 @@ def control(ros, program, *orders):
 
 def test_a_running_node_is_controlled(ros, program, tmp_path, rendered, assert_consumers_take):
     first, second = tmp_path / "first.tum", tmp_path / "second.tum"
-    node = ros.node(mode="stereo", qos="reliable", process_every_frame="true", trajectory_file=first, initial_x=1.0)
+    options = {"qos": "reliable", "process_every_frame": "true", "output_folder": tmp_path}
+    node = ros.node(mode="stereo", **options, trajectory_file=first.name, initial_x=1.0)
     collector = ros.start(program("collect.py"), tmp_path / "found.json", 2 * FRAMES)
     assert collector.stdout.readline() == "ready\n", node.poll()
     early, *_ = control(ros, program, "save_trajectory")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,20 +40,29 @@ class RecordOptions:
     T_base_camera: NDArray[np.float64] | None = None
 
 
-def record(options: RecordOptions) -> tuple[Trajectory, RecordReport]:
+def record(
+    options: RecordOptions, add: Callable[[int, NDArray[np.float64]], None] = lambda *_: None
+) -> tuple[Trajectory, RecordReport]:
     """Record messages until a limit of the options or a KeyboardInterrupt.
+
+    Args:
+        options: of the recording.
+        add: receives stamp and pose of each message at once.
 
     Raises:
         ReplayError: no message arrived.
     """
+    T = options.T_base_camera
     stamps: list[int] = []
     arrivals: list[int] = []
     poses: list[NDArray[np.float64]] = []
 
     def on_message(message: Odometry) -> None:
         arrivals.append(time.time_ns())
+        pose = pose_matrix(message.pose.pose)
         stamps.append(nanoseconds(message.header.stamp))
-        poses.append(pose_matrix(message.pose.pose))
+        poses.append(pose if T is None else camera_pose(pose, T))
+        add(stamps[-1], poses[-1])
 
     node = rclpy.create_node("record", namespace="/loftr")
     executor = SingleThreadedExecutor()
@@ -77,9 +87,7 @@ def record(options: RecordOptions) -> tuple[Trajectory, RecordReport]:
         node.destroy_node()
     if not stamps:
         raise ReplayError(f"no odometry arrived on {options.topic}: is the node active, and does it get images?")
-    T = options.T_base_camera
     frame = "base in odom" if T is None else "camera in optical odom"
-    poses = poses if T is None else [camera_pose(pose, T) for pose in poses]
     return Trajectory(np.array(stamps), np.array(poses)), RecordReport(options.topic, frame, stamps, arrivals)
 
 
