@@ -128,7 +128,8 @@ def depth_from_compressed(
     encoding, _, how = message.format.partition(";")
     if encoding not in ("16UC1", "32FC1") or "compressedDepth" not in how or "rvl" in how.lower():
         raise EncodingError(
-            f"images on {topic} have the format {quoted(message.format)}: publish 16UC1 or 32FC1 by compressedDepth, as png"
+            f"images on {topic} have the format {quoted(message.format)}: publish 16UC1 or 32FC1 by "
+            "compressedDepth, as png"
         )
     counts = _decoded(message, topic, _DEPTH_HEADER.itemsize, cv2.IMREAD_UNCHANGED)
     if encoding == "16UC1":
@@ -159,7 +160,8 @@ def _meters(counts: NDArray[Any], meters_per_count: float) -> NDArray[np.float32
 def _check_encoding(message: Image, topic: str, accepted: tuple[str, ...]) -> None:
     if message.encoding not in accepted:
         raise EncodingError(
-            f"images on {topic} have the encoding {quoted(message.encoding)}: publish one of {', '.join(sorted(accepted))}"
+            f"images on {topic} have the encoding {quoted(message.encoding)}: publish one of "
+            f"{', '.join(sorted(accepted))}"
         )
 
 

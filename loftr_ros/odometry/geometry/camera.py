@@ -94,7 +94,8 @@ class Camera:
             raise CameraError(f"The camera matrix K is {self.K.tolist()}; calibrate: its axes must not be parallel.")
         if self.distortion_model not in DISTORTION_COEFFICIENTS:
             raise CameraError(
-                f"The distortion model is {quoted(self.distortion_model)}; use one of {', '.join(DISTORTION_COEFFICIENTS)} "
+                f"The distortion model is {quoted(self.distortion_model)}; use one of "
+                f"{', '.join(DISTORTION_COEFFICIENTS)} "
                 "(calibrate a fisheye or omnidirectional lens as equidistant)."
             )
         counts = DISTORTION_COEFFICIENTS[self.distortion_model]
