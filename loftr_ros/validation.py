@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from loftr_ros.errors import LoftrRosError, shortened
@@ -21,6 +22,17 @@ def require_type(error: type[LoftrRosError], name: str, value: object, kind: typ
     kinds = (float, int) if kind is float else (kind,)
     has_type = isinstance(value, kinds) and isinstance(value, bool) == (kind is bool)
     require(has_type, error, name, value, f"{'an' if kind is int else 'a'} {kind.__name__}{hint}")
+
+
+def user_path(error: type[LoftrRosError], name: str, text: str) -> Path:
+    """Return a path with `~` expanded. Raises `error` if that is no user, or the text no path."""
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:
+        path = None
+    require(path is not None and "\0" not in text, error, name, text, "a file of a user of this machine")
+    assert path is not None
+    return path
 
 
 def require_known(error: type[LoftrRosError], names: Iterable[object], known: Iterable[str], where: str = "") -> None:

@@ -191,12 +191,18 @@ def _converted(message: Image, topic: str, wanted: str | None) -> NDArray[Any]:
         )
     try:
         image = image_converter.converter()(_plain(message), wanted) if min(shape) > 0 else None
+    except image_converter.UnknownEncodingError as error:
+        raise EncodingError(
+            f"images on {topic} have the encoding {quoted(message.encoding)}, which is unknown: publish one of "
+            f"{', '.join(sorted(_GRAY))}"
+        ) from error
     except (TypeError, ValueError, cv2.error):  # too few bytes for the header
         image = None
     if image is None or image.shape[:2] != shape or (wanted and image.ndim != 2):
         raise ImageError(
-            f"an image on {topic} is {message.width}x{message.height} {message.encoding} by its header, but has "
-            f"{len(message.data)} bytes with a step of {message.step}: fix the driver, which fills the message wrongly"
+            f"an image on {topic} is {message.width}x{message.height} {quoted(message.encoding)} by its header, but "
+            f"has {len(message.data)} bytes with a step of {message.step}: fix the driver, which fills the message "
+            "wrongly"
         )
     return image
 
