@@ -1,10 +1,12 @@
 """The node while it runs: services and parameters, over DDS."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 
 from loftr_ros.evaluation.trajectory import read_tum
+from loftr_ros.sequences.formats import open_sequence
 
 FRAMES = 4
 
@@ -47,7 +49,13 @@ def test_a_running_node_is_controlled(ros, program, tmp_path, rendered, assert_c
     assert texts[7] == "the odometry restarts with the next frame"
 
     play(ros, rendered)
-    assert control(ros, program, "save_trajectory") == [(True, f"wrote the last {FRAMES} poses to {second}")]
+    saved, (recorded, said) = control(ros, program, "save_trajectory", "record_failure")
+    assert saved == (True, f"wrote the last {FRAMES} poses to {second}")
+    assert recorded, said
+    assert len(open_sequence(Path(said.split()[-3]), "stereo")) == FRAMES
+    (estimates,) = tmp_path.glob("failure_*/estimates.json")
+    inliers = [frame["inliers"] for frame in json.loads(estimates.read_text())["frames"]]
+    assert inliers[0] == 0 < min(inliers[1:])
     assert collector.wait(timeout=60) == 0
     code, errors = ros.stop(node)
     assert (code, "Traceback" in errors) == (0, False), errors
@@ -101,15 +109,17 @@ def test_the_compute_budget_changes_while_the_camera_moves(ros, program, tmp_pat
 
 def test_a_node_that_is_not_active_says_so(ros, program):
     node = ros.node(autostart="false")
-    answers = control(ros, program, "reset", "save_trajectory", "mode=stereo", "mode=trio", "max_speed=2.0")
+    orders = ("reset", "save_trajectory", "record_failure", "mode=stereo", "mode=trio", "max_speed=2.0")
+    answers = control(ros, program, *orders)
     assert answers == [
         (False, "no odometry is running: not active"),
         (False, "the node is not configured, so it has no trajectory: configure and activate it first"),
+        (False, "no odometry is running: not active"),
         (True, ""),
-        (False, answers[3][1]),
+        (False, answers[4][1]),
         (True, ""),
     ]
-    assert "mode is 'trio': it must be one of mono, stereo" in answers[3][1]
+    assert "mode is 'trio': it must be one of mono, stereo" in answers[4][1]
     assert ros.stop(node)[0] == 0
 
 

@@ -257,6 +257,15 @@ class VoParameters:
         low=1,
         high=1_000_000,
     )
+    record_failure_memory: int = parameter(
+        64,
+        "Memory for the last images, which record_failure writes to output_folder: 7 s of 640 x 480 at 30 Hz, half of "
+        "that of a pair; 0: none",
+        audience="tuning",
+        unit="MiB",
+        low=0,
+        high=100_000,
+    )
     min_variance: float = parameter(
         1e-9,
         "Floor of every published variance, because consumers read 0 as unknown",
