@@ -16,8 +16,8 @@ FeaturesT = TypeVar("FeaturesT")
 _MAX_COVARIANCE, _MIN_DETERMINANT = 1e6, 1e-9
 
 
-class MatcherError(LoftrRosError):
-    """A matcher that does not keep to its protocol."""
+class MatchesError(LoftrRosError):
+    """Matches whose arrays do not fit each other."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,12 @@ class Matches:
             shape_a, shape_b: (H, W) of the images.
 
         Raises:
-            MatcherError: the arrays have other shapes.
+            MatchesError: the arrays have other shapes.
         """
         count = len(self.cell_a)
         shapes = [np.shape(array) for array in (self.points_a, self.points_b, self.confidence, self.cell_a)]
         if shapes != [(count, 2), (count, 2), (count,), (count,)]:
-            raise MatcherError(
+            raise MatchesError(
                 f"The matcher returned points, confidences and cells of the shapes {shapes}: they must be (N, 2), "
                 "(N, 2), (N,), (N,)."
             )

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from loftr_ros.matches import MatcherError, Matches
+from loftr_ros.matches import MatchesError, Matches
 
 SHAPE = (72, 96)
 
@@ -65,7 +65,7 @@ def test_covariances_that_are_none(covariance: list[list[float]]) -> None:
 
 
 def test_arrays_of_other_shapes_are_an_error() -> None:
-    with pytest.raises(MatcherError, match="shapes"):
+    with pytest.raises(MatchesError, match="shapes"):
         replace(matches(), confidence=np.ones(4, np.float32)).valid(SHAPE, SHAPE)
-    with pytest.raises(MatcherError, match="shapes"):
+    with pytest.raises(MatchesError, match="shapes"):
         replace(matches(), points_b=np.ones((5, 3), np.float32)).valid(SHAPE, SHAPE)
