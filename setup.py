@@ -74,6 +74,7 @@ setup(
         (f"share/{NAME}", ["package.xml"]),
         shared("launch"),
         shared("config"),
+        shared("config/sros2"),
     ],
     install_requires=REQUIREMENTS,
     extras_require={

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from loftr_ros.matches import MatchesError, Matches
+from loftr_ros.matches import Matches, MatchesError
 
 SHAPE = (72, 96)
 

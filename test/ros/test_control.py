@@ -26,7 +26,19 @@ def control(ros, program, *orders):
     return [(granted == "True", text) for granted, _, text in answers]
 
 
-def test_a_running_node_is_controlled(ros, program, tmp_path, rendered, assert_consumers_take):
+def assert_graph_keeps_to(policy, ros, program):
+    """Check that the node uses nothing beyond the policy, and all of it but other modes, TF and simulated time."""
+    code, said, errors = ros.run(program("graph.py"))
+    assert code == 0, errors
+    graph = {kind: set(names) for kind, names in json.loads(said).items()}
+    assert {kind: graph[kind] - policy[kind] for kind in policy} == {kind: set() for kind in policy}
+    assert policy["publish"] - graph["publish"] <= {"/tf"}
+    assert policy["reply"] == graph["reply"]
+    cameras = {f"/loftr/{side}/{name}" for side in ("left", "right") for name in ("image", "camera_info")}
+    assert graph["subscribe"] - {"/tf", "/tf_static", "/clock"} == cameras
+
+
+def test_a_running_node_is_controlled(ros, program, tmp_path, rendered, assert_consumers_take, policy):
     first, second = tmp_path / "first.tum", tmp_path / "second.tum"
     options = {"qos": "reliable", "process_every_frame": "true", "output_folder": tmp_path}
     node = ros.node(mode="stereo", **options, trajectory_file=first.name, initial_x=1.0)
@@ -57,6 +69,7 @@ def test_a_running_node_is_controlled(ros, program, tmp_path, rendered, assert_c
     inliers = [frame["inliers"] for frame in json.loads(estimates.read_text())["frames"]]
     assert inliers[0] == 0 < min(inliers[1:])
     assert collector.wait(timeout=60) == 0
+    assert_graph_keeps_to(policy, ros, program)
     code, errors = ros.stop(node)
     assert (code, "Traceback" in errors) == (0, False), errors
 
