@@ -35,9 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Record until --frames, --timeout, Ctrl-C or SIGTERM."""
+    """Record until --frames, --timeout, Ctrl-C, SIGTERM or SIGHUP."""
     if args.output is None and args.bag is None:
         raise LoftrRosError("there is nothing to write: give --output FILE.tum, --bag FILE.mcap, or both.")
+    from loftr_ros.reports.live_trajectory import LiveTrajectory
     from loftr_ros.ros.replay.recorder import RecordOptions, record, write_trajectory
     from loftr_ros.ros.replay.reports import write_report
     from loftr_ros.ros.replay.session import ros_session
@@ -47,10 +48,16 @@ def main(args: argparse.Namespace) -> int:
         if path is not None:
             make_folder(path.parent, path.name)
     T_base_camera = camera_in_base(*args.camera_pose) if args.frame == "optical" else None
-    with ros_session():
-        trajectory, report = record(RecordOptions(args.topic, args.frames, args.timeout, args.bag, T_base_camera))
-    if args.output:
-        write_trajectory(args.output, trajectory)
+    options = RecordOptions(args.topic, args.frames, args.timeout, args.bag, T_base_camera)
+    live = LiveTrajectory(args.output) if args.output else None
+    try:
+        with ros_session():
+            trajectory, report = record(options, live.add if live else None)
+        if args.output:
+            write_trajectory(args.output, trajectory)
+    finally:
+        if live:
+            live.remove()
     if args.json:
         write_report(args.json, report)
     print(report)

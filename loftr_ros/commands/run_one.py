@@ -120,13 +120,13 @@ class _Run:
         """Process all frames and write the results. Returns and raises what `run_one` does."""
         from loftr_ros.reports.live_trajectory import LiveTrajectory
         from loftr_ros.reports.observers import observing
-        from loftr_ros.reports.run_log import FrameRecord
+        from loftr_ros.reports.run_log import TRAJECTORY_FILE, FrameRecord
         from loftr_ros.reports.worst_frames import WorstFrames
         from loftr_ros.runs.journal import JournalWriter
 
         records, sequence = list(self.journal.records), self.source.sequence
         first, skipped = len(records), list[str]()
-        worst, live = WorstFrames(), LiveTrajectory(self.output, self.journal.trajectory)
+        worst, live = WorstFrames(), LiveTrajectory(self.output / TRAJECTORY_FILE, self.journal.trajectory)
         bar.start(sequence.name, len(sequence), first)
         began = monotonic()
         log = None
@@ -136,7 +136,7 @@ class _Run:
                     for frame, estimate in self._estimates(skipped):
                         worst.add(len(records), frame, estimate)
                         records.append(FrameRecord.of(estimate))
-                        live.add(estimate)
+                        live.add(estimate.stamp_ns, estimate.T_odom_camera)
                         journal.add(records[-1], estimate.pose_covariance, skipped)
                         for observe in observers:
                             observe(frame, estimate)

@@ -60,7 +60,9 @@ def test_record_needs_something_to_write(capsys):
     assert "give --output FILE.tum, --bag FILE.mcap, or both" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)
+@pytest.mark.parametrize(
+    "how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL], ids=lambda how: how.name
+)
 def test_record_writes_what_it_has_when_it_is_ended(loftr_ros_program, sideways, tmp_path, how):
     """A recorder as a script starts it in the background, and a publisher that sends three messages and waits."""
     publisher = (
@@ -86,9 +88,14 @@ def test_record_writes_what_it_has_when_it_is_ended(loftr_ros_program, sideways,
         source.kill()
         recorder.kill()
         source.wait()
-    assert recorder.returncode == 0, errors
+    file = tmp_path / ("out.live.tum" if how == signal.SIGKILL else "out.tum")
+    assert [path.name for path in tmp_path.glob("out*")] == [file.name]
+    if how == signal.SIGKILL:
+        said = "recorded 3 messages from /loftr/odometry, nothing"
+    else:
+        assert recorder.returncode == 0, errors
     assert said == "recorded 3 messages from /loftr/odometry, " + said.split(", ")[1]
-    rows = [line.split() for line in (tmp_path / "out.tum").read_text().splitlines()]
+    rows = [line.split() for line in file.read_text().splitlines()]
     assert [float(row[1]) for row in rows] == [0.0, 1.0, 2.0]
     with AnyReader([tmp_path / "out.mcap"]) as reader:
         found = [reader.deserialize(content, connection.msgtype) for connection, _, content in reader.messages()]

@@ -46,8 +46,14 @@ class RecordOptions:
     T_base_camera: NDArray[np.float64] | None = None
 
 
-def record(options: RecordOptions) -> tuple[Trajectory, RecordReport]:
+def record(
+    options: RecordOptions, add: Callable[[int, NDArray[np.float64]], None] | None = None
+) -> tuple[Trajectory, RecordReport]:
     """Record messages until a limit of the options or a KeyboardInterrupt.
+
+    Args:
+        options: of the recording.
+        add: receives stamp and pose of each message at once.
 
     Raises:
         ReplayError: no message arrived.
@@ -55,18 +61,26 @@ def record(options: RecordOptions) -> tuple[Trajectory, RecordReport]:
     """
     with ExitStack() as stack:
         # The bag is begun with the first message, so that a recording of nothing replaces no file.
-        return _record(options, cache(lambda path: stack.enter_context(writing_bag(path))))
+        return _record(options, add, cache(lambda path: stack.enter_context(writing_bag(path))))
 
 
-def _record(options: RecordOptions, begin_bag: Callable[[Path], BagWriter]) -> tuple[Trajectory, RecordReport]:
+def _record(
+    options: RecordOptions,
+    add: Callable[[int, NDArray[np.float64]], None] | None,
+    begin_bag: Callable[[Path], BagWriter],
+) -> tuple[Trajectory, RecordReport]:
+    T = options.T_base_camera
     stamps: list[int] = []
     arrivals: list[int] = []
     poses: list[NDArray[np.float64]] = []
 
     def on_message(message: Odometry) -> None:
         arrivals.append(time.time_ns())
+        pose = pose_matrix(message.pose.pose)
         stamps.append(nanoseconds(message.header.stamp))
-        poses.append(pose_matrix(message.pose.pose))
+        poses.append(pose if T is None else camera_pose(pose, T))
+        if add is not None:
+            add(stamps[-1], poses[-1])
         if options.bag is not None:
             bag = begin_bag(options.bag)
             bag.write_serialized(options.topic, "nav_msgs/Odometry", arrivals[-1], serialize_message(message))
@@ -94,9 +108,7 @@ def _record(options: RecordOptions, begin_bag: Callable[[Path], BagWriter]) -> t
         node.destroy_node()
     if not stamps:
         raise ReplayError(f"no odometry arrived on {options.topic}: is the node active, and does it get images?")
-    T = options.T_base_camera
     frame = "base in odom" if T is None else "camera in optical odom"
-    poses = poses if T is None else [camera_pose(pose, T) for pose in poses]
     return Trajectory(np.array(stamps), np.array(poses)), RecordReport(options.topic, frame, stamps, arrivals)
 
 
