@@ -5,10 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from loftr_ros.runs.places import LATEST, given_run
+from loftr_ros.errors import LoftrRosError, shortened
+from loftr_ros.runs.places import LATEST, given_run, runs_in
 
 DEFAULT_NAME = "report.html"
 RUN_HELP = "(default: latest, the last run without --output)"
+
+
+class SeveralRunsError(LoftrRosError):
+    """A folder of several runs in place of one."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Read, assemble and write."""
     run = given_run(args.run)
+    if several := runs_in(run):
+        names = shortened(", ".join(path.name for path in several))
+        raise SeveralRunsError(f"{run} holds the runs of several sources: give one of {names}, or loftr-ros compare.")
     write_page([run], args.output or run / DEFAULT_NAME)
     return 0
 

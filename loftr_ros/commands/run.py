@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bag",
         type=Path,
         metavar="FILE.mcap",
-        help="write odometry, tf, path and diagnostics as a bag of ROS 2",
+        help="write odometry, tf, path, matches, points, match image and diagnostics as a bag of ROS 2",
     )
     parser.add_argument(
         "--video",
@@ -47,7 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.mp4",
         help="write a video: image with matches beside the growing trajectory",
     )
-    parser.add_argument("--view", action="store_true", help="show the same in a window while it runs")
+    parser.add_argument(
+        "--rerun",
+        type=Path,
+        metavar="FILE.rrd",
+        help="write a recording for the viewer Rerun; needs the extra rerun of the package",
+    )
+    parser.add_argument("--view", action="store_true", help="show the pictures of --video in a window while it runs")
     parser.add_argument("--no-progress", action="store_true", help="hide the progress bar")
     parser.add_argument(
         "--wheel-odometry",

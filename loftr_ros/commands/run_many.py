@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from loftr_ros.runs.batch import Counter, Outcome, Task
 
 # They have one file or window, which several runs cannot share.
-OF_ONE_RUN = ("bag", "video", "view")
+OF_ONE_RUN = ("bag", "video", "rerun", "view")
 
 
 class SeveralSourcesError(LoftrRosError):

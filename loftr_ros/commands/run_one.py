@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from loftr_ros.odometry.images.frame import Frame
     from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
     from loftr_ros.odometry.scale.wheel_scale import PositionBuffer
+    from loftr_ros.reports.observers import Outputs
     from loftr_ros.reports.run_log import FrameRecord, RunLog
     from loftr_ros.reports.worst_frames import WorstFrames
     from loftr_ros.runs.batch import Counter
@@ -61,6 +62,7 @@ def run_one(args: argparse.Namespace, progress: ProgressBar | Counter | None = N
     from loftr_ros.interruption import Interruption
     from loftr_ros.odometry.config import OdometryConfig
     from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
+    from loftr_ros.reports.observers import Outputs
     from loftr_ros.reports.run_log import RESULT_FILES
     from loftr_ros.runs.journal import Journal
     from loftr_ros.runs.places import LATEST, given_run, new_folder
@@ -70,6 +72,8 @@ def run_one(args: argparse.Namespace, progress: ProgressBar | Counter | None = N
     source = open_source(args, args.max_pixels)
     config = OdometryConfig(mode=args.mode, **odometry_settings(args))
     wheels = _wheels(args, source.sequence)
+    outputs = Outputs(args.bag, args.video, args.rerun, args.view)
+    outputs.check()
     output = args.output or (given_run(Path(LATEST)) if args.resume else None)
     if output is not None:
         make_folder(output, *RESULT_FILES)
@@ -91,6 +95,7 @@ def run_one(args: argparse.Namespace, progress: ProgressBar | Counter | None = N
         settings=_settings(args, matcher, config, source),
         odometry=MetricOdometry(matcher, config, wheels),
         output=output or new_folder(source.sequence.name),
+        outputs=outputs,
         journal=start[0],
         seam=start[1],
     )
@@ -107,31 +112,31 @@ class _Run:
     settings: dict[str, Any]
     odometry: MetricOdometry[Any]
     output: Path
+    outputs: Outputs
     journal: Journal
     seam: Seam | None
 
     def run(self, interruption: Interruption, bar: ProgressBar | Counter) -> int:
         """Process all frames and write the results. Returns and raises what `run_one` does."""
         from loftr_ros.reports.live_trajectory import LiveTrajectory
-        from loftr_ros.reports.observers import Outputs, observing
-        from loftr_ros.reports.run_log import FrameRecord
+        from loftr_ros.reports.observers import observing
+        from loftr_ros.reports.run_log import TRAJECTORY_FILE, FrameRecord
         from loftr_ros.reports.worst_frames import WorstFrames
         from loftr_ros.runs.journal import JournalWriter
 
         records, sequence = list(self.journal.records), self.source.sequence
         first, skipped = len(records), list[str]()
-        worst, live = WorstFrames(), LiveTrajectory(self.output)
+        worst, live = WorstFrames(), LiveTrajectory(self.output / TRAJECTORY_FILE, self.journal.trajectory)
         bar.start(sequence.name, len(sequence), first)
-        outputs = Outputs(self.args.bag, self.args.video, self.args.view)
         began = monotonic()
         log = None
         with JournalWriter(self.output, self.journal) as journal:
             try:
-                with observing(outputs, sequence, partial(print_remark, "note")) as observers:
+                with observing(self.outputs, sequence, partial(print_remark, "note")) as observers:
                     for frame, estimate in self._estimates(skipped):
                         worst.add(len(records), frame, estimate)
                         records.append(FrameRecord.of(estimate))
-                        live.add(estimate)
+                        live.add(estimate.stamp_ns, estimate.T_odom_camera)
                         journal.add(records[-1], estimate.pose_covariance, skipped)
                         for observe in observers:
                             observe(frame, estimate)
@@ -149,6 +154,8 @@ class _Run:
                 print_remark("note", f"{done}; the same command with --resume goes on")
                 return 128 + interruption.signal
             journal.finish()
+        if log and self.args.output is None:
+            print("loftr-ros report makes a page about this run")
         if log and (reason := log.why_no_pose()):
             raise NoPoseError(f"{reason}; {self.output / REPORT_FILE} has the reason for each frame.")
         return 0
@@ -233,21 +240,30 @@ def _identity(args: argparse.Namespace, source: Source, config: OdometryConfig) 
     from loftr_ros import __version__
 
     sequence = source.sequence
+    rig, cameras = sequence.rig, [sequence.camera, *([sequence.rig.right] if sequence.rig else [])]
     stamps = [sequence.entries[0].stamp_ns, sequence.entries[-1].stamp_ns]
     identity: dict[str, Any] = {
         "version of loftr_ros": __version__,
         "sequence": [sequence.name, len(sequence), *stamps],
         "mode": args.mode,
         "stride": args.stride,
-        "calibration": [sequence.camera.K.tolist(), sequence.camera.distortion.tolist()],
+        "calibration": [one.K.tolist() + one.distortion.tolist() for one in cameras],
+        "baseline": rig.T_left_right.tolist() if rig else None,
+        "unit of depth": sequence.depth_units_per_meter,
+        "topics": args.topics,
         "checkpoint": args.checkpoint,
         "precision": args.precision,
         "max_pixels": args.max_pixels,
         "max_matches": args.max_matches,
-        "mask_image": str(args.mask_image),
+        "mask_image": _absolute(args.mask_image),
+        "wheel_odometry": _absolute(args.wheel_odometry),
         "configuration": asdict(config),
     }
     return dict(json.loads(json.dumps(identity)))
+
+
+def _absolute(path: Path | None) -> str | None:
+    return str(path.resolve()) if path else None
 
 
 def _settings(args: argparse.Namespace, matcher: Any, config: OdometryConfig, source: Source) -> dict[str, Any]:

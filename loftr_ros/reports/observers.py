@@ -1,4 +1,4 @@
-"""What watches a run, frame by frame: bag, video and window."""
+"""What watches a run, frame by frame: bag, video, recording of Rerun and window."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.reports.run_bag import recording_run
 from loftr_ros.reports.run_picture import RunPicture
-from loftr_ros.reports.run_video import frame_rate, recording_video
+from loftr_ros.reports.run_rerun import recording_rerun, rerun_for
+from loftr_ros.reports.run_video import check_suffix, frame_rate, recording_video
 from loftr_ros.reports.run_window import open_window
 from loftr_ros.sequences.sequence import Sequence
 
@@ -27,13 +28,21 @@ class Outputs:
     """What is wanted besides the results.
 
     Attributes:
-        bag, video: files to write.
+        bag, video, rerun: files to write.
         view: whether to show a window.
     """
 
     bag: Path | None = None
     video: Path | None = None
+    rerun: Path | None = None
     view: bool = False
+
+    def check(self) -> None:
+        """Check before the run what can be. Raises OutputError."""
+        if self.video is not None:
+            check_suffix(self.video)
+        if self.rerun is not None:
+            rerun_for(self.rerun)
 
 
 @contextmanager
@@ -52,7 +61,10 @@ def observing(outputs: Outputs, sequence: Sequence, say: Callable[[str], None]) 
         observers: list[Observer] = []
         if outputs.bag is not None:
             bag = stack.enter_context(recording_run(outputs.bag, sequence.calibration_guess))
-            observers.append(lambda _, estimate: bag.add(estimate))
+            observers.append(bag.add)
+        if outputs.rerun is not None:
+            recording = recording_rerun(outputs.rerun, sequence.name, sequence.ground_truth)
+            observers.append(stack.enter_context(recording).add)
         shows: list[_Show] = []
         if outputs.video is not None:
             rate = frame_rate([entry.stamp_ns for entry in sequence.entries])

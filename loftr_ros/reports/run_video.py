@@ -24,6 +24,12 @@ def frame_rate(stamps_ns: Sequence[int]) -> float:
     return min(max(1e9 / median(steps), _MIN_FPS), _MAX_FPS) if steps else _MAX_FPS / 2
 
 
+def check_suffix(path: Path) -> None:
+    """Raise OutputError for a file that is not written."""
+    if path.suffix.lower() not in _CODECS:
+        raise OutputError(f"{path} cannot be written: a video is written as {' or '.join(_CODECS)}.")
+
+
 @contextmanager
 def recording_video(path: Path, fps: float) -> Iterator[VideoRecorder]:
     """Yield a video to write to; it is kept if the run ends early.
@@ -31,8 +37,7 @@ def recording_video(path: Path, fps: float) -> Iterator[VideoRecorder]:
     Raises:
         OutputError: it cannot be written.
     """
-    if path.suffix.lower() not in _CODECS:
-        raise OutputError(f"{path} cannot be written: a video is written as {' or '.join(_CODECS)}.")
+    check_suffix(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab"):  # OpenCV tells no reason

@@ -11,53 +11,34 @@ from numpy.typing import NDArray
 from loftr_ros.arrays import Array
 from loftr_ros.evaluation.trajectory import Trajectory
 from loftr_ros.odometry.estimate import OdometryEstimate
-from loftr_ros.odometry.geometry import se3
+from loftr_ros.reports.anchored_truth import AnchoredTruth
 
 _ESTIMATE, _TRUTH, _INK, _PAPER = (178, 114, 0), (92, 178, 242), (60, 60, 60), (255, 255, 255)  # BGR
 _MARGIN, _LEGEND = 24, 44  # pixels
 _GROWTH = 1.25  # of the map when the path leaves it, so that it does not change in every frame
 _MAX_POINTS = 4000  # drawn of a path
-_MAX_DIFFERENCE_NS = 20_000_000  # of the stamps of ground truth and frame
 
 
 class TrajectoryMap:
-    """Draws the trajectory so far: x right and z forward of the first camera.
-
-    Ground truth starts at the pose of the first frame that has one. Lengths of a single camera have no unit, so the
-    ground truth is scaled to the length of the path so far.
-    """
+    """Draws the trajectory so far: x right and z forward of the first camera."""
 
     def __init__(self, truth: Trajectory | None, remark: str = "") -> None:
         """Start an empty map; the remark is written on it."""
-        self._truth, self._remark = truth, remark
+        self._truth, self._remark = AnchoredTruth(truth), remark
         self._path: list[Array] = []
-        self._true_path: list[Array] = []
-        self._T_odom_world: Array | None = None
-        self._lengths = np.zeros(2)  # of the path and of the true path, between frames with ground truth
-        self._last: tuple[Array, Array] | None = None
         self._center, self._half = np.zeros(2), 1e-3
         self._T, self._metric = np.eye(4), False
 
     def add(self, estimate: OdometryEstimate) -> None:
         """Add the pose of the next frame."""
         self._T, self._metric = estimate.T_odom_camera, estimate.scale_known
-        position = self._T[:3, 3]
-        self._path.append(position)
-        T_world_camera = self._true_pose(estimate.stamp_ns)
-        if T_world_camera is None:
-            return
-        if self._T_odom_world is None:
-            self._T_odom_world = self._T @ se3.inverse(T_world_camera)
-        true = (self._T_odom_world @ T_world_camera)[:3, 3]
-        if self._last is not None:
-            self._lengths += [np.linalg.norm(position - self._last[0]), np.linalg.norm(true - self._last[1])]
-        self._last = position, true
-        self._true_path.append(true)
+        self._path.append(self._T[:3, 3])
+        self._truth.add(estimate)
 
     def draw(self, width: int, height: int) -> NDArray[np.uint8]:
         """Return the map, (H, W, 3) BGR."""
         canvas = np.full((height, width, 3), _PAPER, np.uint8)
-        path, truth = _seen_from_above(self._path), _seen_from_above(self._scaled_truth())
+        path, truth = _seen_from_above(self._path), _seen_from_above(self._truth.path)
         self._fit(np.concatenate([path, truth]))
         radius = 0.5 * min(width, height - _LEGEND) - _MARGIN
         scale = max(radius, 1.0) / self._half
@@ -70,21 +51,6 @@ class TrajectoryMap:
             self._draw_camera(canvas, pixels[1][-1])
         self._draw_legend(canvas, scale)
         return canvas
-
-    def _true_pose(self, stamp_ns: int) -> Array | None:
-        truth = self._truth
-        if truth is None:
-            return None
-        after = min(int(np.searchsorted(truth.stamps_ns, stamp_ns)), len(truth) - 1)
-        best = min((max(after - 1, 0), after), key=lambda i: abs(int(truth.stamps_ns[i]) - stamp_ns))
-        near = abs(int(truth.stamps_ns[best]) - stamp_ns) <= _MAX_DIFFERENCE_NS
-        return np.asarray(truth.poses[best]) if near else None
-
-    def _scaled_truth(self) -> list[Array]:
-        if self._metric or not self._true_path or not self._lengths.all():
-            return self._true_path
-        start, factor = self._true_path[0], self._lengths[0] / self._lengths[1]
-        return [start + factor * (point - start) for point in self._true_path]
 
     def _fit(self, points: Array) -> None:
         """Move and enlarge the map if the path has left it."""
@@ -109,7 +75,7 @@ class TrajectoryMap:
         end = (int(12 + length * scale), height - 14)
         cv2.line(canvas, (12, height - 14), end, _INK, 2)
         _write(canvas, f"{length:g} {unit}", (12, height - 20))
-        labels = [("estimate", _ESTIMATE), *([("ground truth", _TRUTH)] if self._true_path else [])]
+        labels = [("estimate", _ESTIMATE), *([("ground truth", _TRUTH)] if self._truth.path else [])]
         for row, (label, color) in enumerate(labels):
             cv2.line(canvas, (width - 118, height - 28 + 16 * row), (width - 98, height - 28 + 16 * row), color, 4)
             _write(canvas, label, (width - 92, height - 24 + 16 * row))

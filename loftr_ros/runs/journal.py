@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from loftr_ros.arrays import Array
+from loftr_ros.evaluation.trajectory import Trajectory
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.output import OutputError, writing
 from loftr_ros.reports.run_log import FrameRecord
@@ -63,6 +64,14 @@ class Journal:
         covariance = np.array(entry.pop("pose_covariance"), np.float64).reshape(6, 6)
         self.records.append(_record(entry))
         self.covariances.append(covariance)
+
+    @property
+    def trajectory(self) -> Trajectory | None:
+        """T_odom_camera of the frames; None without any."""
+        if not self.records:
+            return None
+        stamps = np.array([record.stamp_ns for record in self.records], np.int64)
+        return Trajectory(stamps, np.array([record.T_odom_camera for record in self.records]))
 
     def kept(self, frames: int) -> Journal:
         """Return the journal of the first frames, going on from there."""

@@ -57,7 +57,7 @@ def given_run(path: Path) -> Path:
         return path
     link = ROOT / LATEST
     if not link.is_dir():
-        raise LatestRunError(f"There is no {link} here: give the folder of a run.")
+        raise LatestRunError(f"There is no {link} here: give the folder of a run; of `run --resume` as --output.")
     return ROOT / link.readlink() if link.is_symlink() else link
 
 

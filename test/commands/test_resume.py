@@ -13,6 +13,8 @@ import pytest
 from loftr_ros.cli import main
 from loftr_ros.evaluation.trajectory import read_tum
 
+pytestmark = pytest.mark.usefixtures("without_plots")
+
 JOURNAL = "run.live.jsonl"
 
 
@@ -55,14 +57,22 @@ def test_stereo_goes_on_at_the_last_pose(
     assert "with --resume goes on" in capsys.readouterr().err
     before = read_tum(output / "trajectory.tum")
     seen: list[Any] = []
-    extract = matcher.extract
-    monkeypatch.setattr(matcher, "extract", lambda image: seen.append(image) or extract(image))
+    lengths: list[int] = []
+    extract, live = matcher.extract, output / "trajectory.live.tum"
+
+    def watched(image: Any) -> Any:
+        seen.append(image)
+        lengths.append(len(read_tum(live)))
+        return extract(image)
+
+    monkeypatch.setattr(matcher, "extract", watched)
     assert run(sideways, output, "--mode", "stereo", "--resume") == 0
     after = read_tum(output / "trajectory.tum")
     first = cv2.imread(str(sideways / "image_0" / "000000.png"), cv2.IMREAD_GRAYSCALE)
     assert not any(np.array_equal(image, first) for image in seen), "finished frames are not computed again"
     done = len(before)
     assert 2 < done < 6
+    assert (lengths[0], lengths[-1]) == (done, 5), "what remains if it is killed again"
     np.testing.assert_array_equal(after.poses[:done], before.poses)
     np.testing.assert_allclose(after.positions[:, 0], 0.08 * np.arange(6), atol=0.012)
     np.testing.assert_allclose(after.positions[:, 1:], 0, atol=0.012)

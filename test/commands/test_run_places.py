@@ -3,11 +3,12 @@
 import json
 from pathlib import Path
 
+import cv2
 import pytest
 
 from loftr_ros.cli import main
 
-pytestmark = pytest.mark.usefixtures("matcher")
+pytestmark = pytest.mark.usefixtures("matcher", "without_plots")
 
 
 def test_run_and_report_without_a_folder(
@@ -17,7 +18,9 @@ def test_run_and_report_without_a_folder(
     assert main(["run", str(sideways), "--no-progress", "--stride", "2"]) == 0
     (folder,) = (path for path in Path("loftr_runs").iterdir() if not path.is_symlink())
     assert folder.name.startswith("KITTI_00_")
-    assert str(folder) in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert str(folder) in said
+    assert said.endswith("loftr-ros report makes a page about this run\n")
     assert json.loads((folder / "run.json").read_text())["summary"]["frames"] == 3
     assert main(["report"]) == 0
     assert (folder / "report.html").is_file()
@@ -58,3 +61,13 @@ def test_a_guessed_calibration_is_marked_everywhere(
     assert main(["report", str(output)]) == 0
     assert (output / "report.html").read_text().count(guess) >= 2, "figures and notes"
     assert guess.encode() in bag.read_bytes()
+
+
+def test_video_of_a_run(sideways: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    video, options = tmp_path / "run.mp4", ["--output", str(tmp_path / "out"), "--no-progress"]
+    assert main(["run", str(sideways), *options, "--stride", "2", "--video", str(video)]) == 0
+    capture = cv2.VideoCapture(str(video))
+    assert capture.get(cv2.CAP_PROP_FPS) == 5, "that of every second frame"
+    assert int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) == 3
+    assert main(["run", str(sideways), *options, "--video", str(tmp_path / "run.gif")]) == 2
+    assert "a video is written as .mp4 or .avi" in capsys.readouterr().err
