@@ -216,15 +216,18 @@ def _wheels(args: argparse.Namespace, sequence: Sequence) -> PositionBuffer | No
     from loftr_ros.evaluation.trajectory import read_tum
     from loftr_ros.odometry.scale.wheel_scale import PositionBuffer
 
-    if (args.scale_source == "odometry") != (args.wheel_odometry is not None):
-        raise RunError("--scale-source odometry and --wheel-odometry FILE require each other.")
-    if args.wheel_odometry is None:
+    trajectory = read_tum(args.wheel_odometry) if args.wheel_odometry else sequence.wheels
+    if (args.scale_source == "odometry") != (trajectory is not None):
+        raise RunError(
+            "--scale-source odometry and --wheel-odometry FILE, or --topics wheels=TOPIC of a bag, require each other."
+        )
+    if trajectory is None:
         return None
-    trajectory = read_tum(args.wheel_odometry)
     first, last = sequence.entries[0].stamp_ns, sequence.entries[-1].stamp_ns
     if trajectory.stamps_ns[-1] < first or trajectory.stamps_ns[0] > last:
         raise RunError(
-            f"{args.wheel_odometry} does not overlap {args.source} in time: check that both use the same clock."
+            f"{args.wheel_odometry or args.topics['wheels']} does not overlap {args.source} in time: check that both "
+            "use the same clock."
         )
     wheels = PositionBuffer(len(trajectory))
     for stamp_ns, position in zip(trajectory.stamps_ns.tolist(), trajectory.positions, strict=True):
