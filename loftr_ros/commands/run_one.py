@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -67,7 +67,7 @@ def run_one(args: argparse.Namespace, progress: ProgressBar | Counter | None = N
     from loftr_ros.runs.journal import Journal
     from loftr_ros.runs.places import LATEST, given_run, new_folder
     from loftr_ros.runs.progress import ProgressBar
-    from loftr_ros.runs.resumption import start_of
+    from loftr_ros.runs.resumption import FROM_THE_START, start_of
 
     source = open_source(args, args.max_pixels)
     config = OdometryConfig(mode=args.mode, **odometry_settings(args))
@@ -87,7 +87,9 @@ def run_one(args: argparse.Namespace, progress: ProgressBar | Counter | None = N
             print_remark("note", f"{output} is finished: nothing to resume")
             return 0
         start = found
-        print_remark("note", start[1].note if start[1] else "starting from the first frame")
+        print_remark("note", start[1].note if start[1] else FROM_THE_START)
+        if start[1]:
+            start[1].check_readable(source.sequence)
     matcher = _matcher(args)
     run = _Run(
         args=args,
@@ -151,7 +153,8 @@ class _Run:
                 live.remove()
             if interruption.signal:
                 done = f"interrupted after {len(records)} of {len(sequence)} frames"
-                print_remark("note", f"{done}; the same command with --resume goes on")
+                again = "starts it again" if self.args.mode == "mono" else "goes on"
+                print_remark("note", f"{done}; the same command with --resume {again}")
                 return 128 + interruption.signal
             journal.finish()
         if log and self.args.output is None:
@@ -163,20 +166,16 @@ class _Run:
     def _estimates(self, skipped: list[str]) -> Iterator[tuple[Frame, OdometryEstimate]]:
         """Process the frames, from the seam on."""
         from loftr_ros.odometry.images.working_size import at_working_size
-        from loftr_ros.runs.resumption import ResumeError
 
-        sequence, seam = self.source.sequence, self.seam
-        if seam:
-            sequence = replace(sequence, entries=tuple(e for e in sequence.entries if e.stamp_ns >= seam.stamp_ns))
+        seam = self.seam
+        sequence = seam.rest_of(self.source.sequence) if seam else self.source.sequence
         decoded = iter(sequence) if self.args.strict else sequence.readable(skipped)
         for frame in (at_working_size(frame, self.args.max_pixels) for frame in decoded):
             estimate = self.odometry.process(frame)
             if seam is None:
                 yield frame, estimate
-            elif frame.stamp_ns != seam.stamp_ns:
+            elif frame.stamp_ns > seam.stamp_ns:
                 yield frame, seam.moved(estimate)
-            elif skipped:
-                raise ResumeError(f"Frame {seam.index} cannot be read any more ({skipped[0]}): run anew.")
 
     def _write(self, records: list[FrameRecord], skipped: list[str], worst: WorstFrames, rate: float) -> RunLog:
         """Write the results and print them."""

@@ -29,7 +29,7 @@ class BatchProgress:
         for run in running:
             frames, done = run.counter.state
             if run.task.name not in self._tasks:
-                self._tasks[run.task.name] = self._bars.add_task(escape(run.task.name), total=None, note="starting")
+                self._tasks[run.task.name] = self._bars.add_task(escape(run.task.name), total=1, note="starting")
             if frames:
                 self._bars.update(self._tasks[run.task.name], total=frames, completed=done, note="")
 

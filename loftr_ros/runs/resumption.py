@@ -23,6 +23,10 @@ from loftr_ros.odometry.geometry import se3
 from loftr_ros.output import REPORT_FILE
 from loftr_ros.reports.run_log import MEASURED
 from loftr_ros.runs.journal import Journal
+from loftr_ros.sequences.errors import SequenceError
+from loftr_ros.sequences.sequence import Sequence
+
+FROM_THE_START = "starting from the first frame, as there is no measured pose with known scale to go on from"
 
 
 class ResumeError(LoftrRosError):
@@ -45,6 +49,19 @@ class Seam:
             f"resumed at frame {self.index + 1}: the odometry starts anew there, at the pose of frame {self.index}, "
             "without the map of the frames before"
         )
+
+    def rest_of(self, sequence: Sequence) -> Sequence:
+        """Return the sequence from this frame on."""
+        return replace(sequence, entries=tuple(e for e in sequence.entries if e.stamp_ns >= self.stamp_ns))
+
+    def check_readable(self, sequence: Sequence) -> None:
+        """Raise ResumeError if this frame can no longer be read: poses after it are relative to it."""
+        try:
+            found = self.rest_of(sequence)[0].stamp_ns
+        except SequenceError as error:
+            raise ResumeError(f"Frame {self.index}, at which the run goes on, cannot be read: {error}") from error
+        if found != self.stamp_ns:
+            raise ResumeError(f"Frame {self.index}, at which the run goes on, is no longer there: run anew.")
 
     def moved(self, estimate: OdometryEstimate) -> OdometryEstimate:
         """Return an estimate of the odometry that started at this frame, in the frame odom of the whole run.

@@ -102,6 +102,16 @@ def test_killed_run_leaves_what_it_goes_on_from(sideways: Path, stopped: Any) ->
     np.testing.assert_allclose(positions[:, 0], 0.08 * np.arange(6), atol=0.012)
 
 
+def test_frame_to_go_on_from_has_to_be_there(sideways: Path, stopped: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    output = stopped("--mode", "stereo")
+    before = (output / "run.json").read_text()
+    last = len(read_tum(output / "trajectory.tum")) - 1
+    (sideways / "image_0" / f"{last:06d}.png").write_bytes(b"")
+    assert run(sideways, output, "--mode", "stereo", "--resume") == 2
+    assert f"Frame {last}, at which the run goes on, cannot be read" in capsys.readouterr().err
+    assert (output / "run.json").read_text() == before
+
+
 def test_single_camera_starts_again(sideways: Path, tmp_path: Path, stopped: Any) -> None:
     output = stopped("--mode", "mono", number=signal.SIGINT)
     assert run(sideways, output, "--mode", "mono", "--resume") == 0

@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 
+from loftr_ros.cli import main
 from loftr_ros.runs.batch import LOG_FILE, Batch, Outcome, Task, tasks_of
 
 
@@ -58,3 +59,19 @@ def test_names_of_folders_are_those_of_the_sources(tmp_path: Path, sources: list
     found = tasks_of([Path(source) for source in sources], tmp_path)
     assert [task.name for task in found] == names
     assert [task.folder for task in found] == [tmp_path / name for name in names]
+
+
+@pytest.mark.slow
+def test_program_with_several_sources(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The real processes, with sources that end before the network is loaded."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert main(["run", "empty", "missing.mcap", "--jobs", "2", "--no-progress"]) == 1
+    said = capsys.readouterr()
+    rows = said.out.splitlines()[1:3]
+    assert [row.split()[0] for row in rows] == ["empty", "missing.mcap"]
+    assert "no result: empty is no sequence" in rows[0]
+    assert "no result: missing.mcap is no folder" in rows[1]
+    assert "error: empty is no sequence" in Path("loftr_runs/latest/empty/run.log").read_text()
