@@ -76,6 +76,7 @@ setup(
         (f"share/{NAME}", ["package.xml"]),
         shared("launch"),
         shared("config"),
+        shared("config/sros2"),
     ],
     install_requires=REQUIREMENTS,
     extras_require={

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bag",
         type=Path,
         metavar="FILE.mcap",
-        help="write odometry, tf, path and diagnostics as a bag of ROS 2",
+        help="write odometry, tf, path, matches, points, match image and diagnostics as a bag of ROS 2",
     )
     parser.add_argument(
         "--video",

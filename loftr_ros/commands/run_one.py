@@ -122,13 +122,13 @@ class _Run:
         """Process all frames and write the results. Returns and raises what `run_one` does."""
         from loftr_ros.reports.live_trajectory import LiveTrajectory
         from loftr_ros.reports.observers import observing
-        from loftr_ros.reports.run_log import FrameRecord
+        from loftr_ros.reports.run_log import TRAJECTORY_FILE, FrameRecord
         from loftr_ros.reports.worst_frames import WorstFrames
         from loftr_ros.runs.journal import JournalWriter
 
         records, sequence = list(self.journal.records), self.source.sequence
         first, skipped = len(records), list[str]()
-        worst, live = WorstFrames(), LiveTrajectory(self.output, self.journal.trajectory)
+        worst, live = WorstFrames(), LiveTrajectory(self.output / TRAJECTORY_FILE, self.journal.trajectory)
         bar.start(sequence.name, len(sequence), first)
         began = monotonic()
         log = None
@@ -138,7 +138,7 @@ class _Run:
                     for frame, estimate in self._estimates(skipped):
                         worst.add(len(records), frame, estimate)
                         records.append(FrameRecord.of(estimate))
-                        live.add(estimate)
+                        live.add(estimate.stamp_ns, estimate.T_odom_camera)
                         journal.add(records[-1], estimate.pose_covariance, skipped)
                         for observe in observers:
                             observe(frame, estimate)
@@ -215,15 +215,18 @@ def _wheels(args: argparse.Namespace, sequence: Sequence) -> PositionBuffer | No
     from loftr_ros.evaluation.trajectory import read_tum
     from loftr_ros.odometry.scale.wheel_scale import PositionBuffer
 
-    if (args.scale_source == "odometry") != (args.wheel_odometry is not None):
-        raise RunError("--scale-source odometry and --wheel-odometry FILE require each other.")
-    if args.wheel_odometry is None:
+    trajectory = read_tum(args.wheel_odometry) if args.wheel_odometry else sequence.wheels
+    if (args.scale_source == "odometry") != (trajectory is not None):
+        raise RunError(
+            "--scale-source odometry and --wheel-odometry FILE, or --topics wheels=TOPIC of a bag, require each other."
+        )
+    if trajectory is None:
         return None
-    trajectory = read_tum(args.wheel_odometry)
     first, last = sequence.entries[0].stamp_ns, sequence.entries[-1].stamp_ns
     if trajectory.stamps_ns[-1] < first or trajectory.stamps_ns[0] > last:
         raise RunError(
-            f"{args.wheel_odometry} does not overlap {args.source} in time: check that both use the same clock."
+            f"{args.wheel_odometry or args.topics['wheels']} does not overlap {args.source} in time: check that both "
+            "use the same clock."
         )
     wheels = PositionBuffer(len(trajectory))
     for stamp_ns, position in zip(trajectory.stamps_ns.tolist(), trajectory.positions, strict=True):

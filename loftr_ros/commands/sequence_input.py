@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from loftr_ros.odometry.config import Mode
     from loftr_ros.sequences.sequence import Sequence
 
-ROLES = ("image", "left", "right", "depth", "truth")  # of topics
+ROLES = ("image", "left", "right", "depth", "truth", "wheels")  # of topics
 SOURCES = "bag of ROS 1 or 2, video, or folder: KITTI, EuRoC or TUM sequence, or images"
 MAX_SKIPPED = 10  # images named on the terminal
 
@@ -62,8 +62,9 @@ def add_format_arguments(parser: argparse.ArgumentParser) -> None:
         action=TopicsAction,
         nargs="+",
         metavar="ROLE=TOPIC",
-        help="topics of a bag: image, left, right, depth, and truth for the ground truth, on a topic or as "
-        "/tf:PARENT:CHILD (default: the only camera, and poses with truth, vicon or similar in their name)",
+        help="topics of a bag: image, left, right, depth; truth and wheels for poses of the ground truth and of wheel "
+        "odometry, on a topic or as /tf:PARENT:CHILD (default: the only camera, and poses with truth, vicon or similar "
+        "in their name)",
     )
     parser.add_argument(
         "--fov",

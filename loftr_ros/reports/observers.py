@@ -61,7 +61,7 @@ def observing(outputs: Outputs, sequence: Sequence, say: Callable[[str], None]) 
         observers: list[Observer] = []
         if outputs.bag is not None:
             bag = stack.enter_context(recording_run(outputs.bag, sequence.calibration_guess))
-            observers.append(lambda _, estimate: bag.add(estimate))
+            observers.append(bag.add)
         if outputs.rerun is not None:
             recording = recording_rerun(outputs.rerun, sequence.name, sequence.ground_truth)
             observers.append(stack.enter_context(recording).add)

@@ -55,7 +55,7 @@ def open_sequence(
         fps: frames per second of an image folder without stamps in its file names (None: 30), or of a video (None:
             the times in the file).
         depth_scale: counts of an integer depth image per meter; None: that of the sequence.
-        topics: of a bag, by role (image, left, right, depth, truth); None: those of the only camera of the mode.
+        topics: of a bag, by role (image, left, right, depth, truth, wheels); None: those of the only camera.
         camera: calibration files of a bag, a video or images, of the left or only camera and of the right one; empty:
             its own.
         fov: guess the calibration of images, a video or a bag that have none: horizontal field of view in degrees, or

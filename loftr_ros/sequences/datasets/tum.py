@@ -31,7 +31,7 @@ _ASSUMED = "assumed as in the TUM benchmark"
 
 
 @dataclass(frozen=True)
-class _Listing:
+class Listing:
     """Images of a listing, as (stamp in nanoseconds, path), and the depth images if it is an association file."""
 
     files: list[tuple[int, Path]]
@@ -58,7 +58,7 @@ def open_tum(folder: Path, mode: Mode, depth_scale: float | None = None, fov: Fi
     """
     if mode == "stereo":
         raise MissingSensorError(f"{folder} is a TUM RGB-D sequence, which has no right camera; use mode mono.")
-    images = _read_listing(next(folder / name for name in LISTINGS if (folder / name).is_file()))
+    images = read_listing(next(folder / name for name in LISTINGS if (folder / name).is_file()))
     entries, notes = [Entry(stamp, image) for stamp, image in images.files], images.notes
     if mode == "rgbd":
         depths = images.depths
@@ -67,9 +67,9 @@ def open_tum(folder: Path, mode: Mode, depth_scale: float | None = None, fov: Fi
             fix = f"list the images of depth/ there, one {_FORMAT}" if unlisted else "use mode mono"
             raise MissingSensorError(f"{folder} has no depth.txt, so there are no depth images; {fix}.")
         if not depths:
-            listing = _read_listing(folder / "depth.txt")
+            listing = read_listing(folder / "depth.txt")
             depths, notes = listing.files, notes + listing.notes
-        entries, pairing = _with_depth(entries, depths)
+        entries, pairing = with_depth(entries, depths)
         notes += pairing
     units, source = _depth_scale(folder / "depth_scale.txt", depth_scale)
     truth, fault = read_ground_truth(folder / "groundtruth.txt", read_tum)
@@ -88,7 +88,7 @@ def open_tum(folder: Path, mode: Mode, depth_scale: float | None = None, fov: Fi
     )
 
 
-def _read_listing(path: Path) -> _Listing:
+def read_listing(path: Path) -> Listing:
     """Read rows of `stamp filename`, or `stamp filename stamp filename` with color and depth. Raises SequenceError."""
     rows = read_table(path)
     if not rows or any(len(row) < 2 or _is_file_name(row[0]) for row in rows):
@@ -99,7 +99,7 @@ def _read_listing(path: Path) -> _Listing:
         raise SequenceError(f"{path} must list one 'stamp filename' a line, the stamp with a decimal point.")
     if any(len(row) < 4 for row in rows):
         files, notes = _stamped_files(rows, path)
-        return _Listing(files, [], notes)
+        return Listing(files, [], notes)
     if any(_is_file_name(row[2]) or not _is_file_name(row[1]) for row in rows):
         raise SequenceError(f"{path} must list one {_FORMAT}.")
     pairs = [row[:2] for row in rows], [row[2:4] for row in rows]
@@ -107,7 +107,7 @@ def _read_listing(path: Path) -> _Listing:
     files, notes = _stamped_files(pairs[depth_first], path)
     depths, _ = _stamped_files(pairs[not depth_first], path)
     order = f"{path.name} lists the depth images first" if depth_first else ""
-    return _Listing(files, depths, (*notes, order) if order else notes)
+    return Listing(files, depths, (*notes, order) if order else notes)
 
 
 def _is_file_name(word: str) -> bool:
@@ -130,7 +130,7 @@ def _file(folder: Path, words: list[str]) -> Path:
     return path
 
 
-def _with_depth(entries: list[Entry], depths: list[tuple[int, Path]]) -> tuple[list[Entry], tuple[str, ...]]:
+def with_depth(entries: list[Entry], depths: list[tuple[int, Path]]) -> tuple[list[Entry], tuple[str, ...]]:
     """Add the nearest depth image to each entry, and drop entries without one within 20 ms; return notes on both."""
     stamps = np.array([stamp for stamp, _ in depths], np.int64)
     nearest = [int(np.abs(stamps - entry.stamp_ns).argmin()) for entry in entries]
