@@ -158,4 +158,4 @@ def test_engine(fuzz: Callable[..., None], simulator: ModuleType, adversary: Mod
                 continue
             assert_usable(estimate, frame)
 
-    fuzz(check, scenarios(list(adversary.SPOILERS)), quick=80)
+    fuzz(check, scenarios(list(adversary.SPOILERS)), quick=60)
