@@ -22,7 +22,7 @@ from rig import Camera, Rig
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
-PATIENCE_S, FAULT_S = 90.0, 4.0
+PATIENCE_S, FAULT_S = 90.0, 6.0
 sequence, pid, order_file, result, *wanted = sys.argv[1:]
 order = Path(order_file)
 rig = Rig(Path(sequence))

@@ -17,6 +17,7 @@ MINUTES = float(os.environ.get("LOFTR_ROS_SOAK_MINUTES", "0.3"))
 def test_soak(ros: Any, rendered: Any, tmp_path: Path) -> None:
     result = Path(os.environ.get("LOFTR_ROS_SOAK_OUTPUT", tmp_path)) / "soak.json"
     result.parent.mkdir(parents=True, exist_ok=True)
+    ros.environment["OMP_NUM_THREADS"] = "1"
     node = ros.node(mode="stereo", max_pixels=20000, record_failure_memory=8)
     session = (HERE / "soak_session.py", rendered.path, node.pid, MINUTES, result)
     code, said, errors = ros.run(*session, timeout=60 * MINUTES + 300)
