@@ -18,20 +18,23 @@ ROS ?= kilted
 TESTS ?=
 BIN := .venv/bin
 # One thread per parallel test process.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --no-header
+PYTEST := OMP_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --no-header
 # One line per step; the output is shown only if it fails.
 STEP := $(PYTHON) tools/step.py
 
 MINUTES ?= 60
 
-.PHONY: demo quick test fuzz faults soak audit gpu docs lint format venv clean
+.PHONY: demo quick test pytest fuzz faults soak audit gpu docs lint format venv clean
 .DEFAULT_GOAL := test
 
 demo: venv
 	@$(BIN)/loftr-ros demo --output out/demo
 
 # Types are checked with Kilted only: the oldest NumPy, OpenCV and rclpy have few type hints.
-test: $(if $(filter jazzy,$(ROS)),venv,lint)
+# With --jobs 2 they are checked beside the tests.
+test: $(if $(filter jazzy,$(ROS)),,lint) pytest
+
+pytest: venv
 	@$(PYTEST) $(TESTS)
 
 quick: venv

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from loftr_ros.errors import LoftrRosError, shortened
 
+REPORT_FILE = "run.json"  # in the folder of a run
+
 
 class OutputError(LoftrRosError):
     """A file or folder that cannot be written."""

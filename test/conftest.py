@@ -1,4 +1,4 @@
-"""Shared fixtures, and the marking of slow tests."""
+"""Shared fixtures, and the marking and order of slow tests."""
 
 import os
 import subprocess
@@ -38,13 +38,23 @@ SLOW_PLACES = {
     "test_visual_odometry.py",
     "test_without_values.py",
 }
+# Half a minute or more on one core: first, so that at the end no process runs one while the others have nothing to do.
+LONGEST = {
+    "test_colcon.py",
+    "test_demo.py",
+    "test_distributed.py",
+    "test_gpu_script.py",
+    "test_run_recorded.py",
+    "test_speed.py",
+}
 SLOW_FIXTURES = {"recorded", "loftr_ros_program", "ros"}
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the slow tests."""
+    """Mark the slow tests, and put the longest first."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
     here = Path(__file__).parent
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))

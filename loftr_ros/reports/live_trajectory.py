@@ -18,17 +18,23 @@ class LiveTrajectory:
     The file lies beside that of the results: trajectory.live.tum beside trajectory.tum.
     """
 
-    def __init__(self, results: Path) -> None:
-        """Create the file, or empty that of a killed run. Raises OutputError.
+    def __init__(self, results: Path, start: Trajectory | None = None) -> None:
+        """Create the file, or replace that of a killed run.
 
         Args:
             results: trajectory that will replace it; for a device, such as /dev/null, there is none.
+            start: the poses so far, if the run is resumed.
+
+        Raises:
+            OutputError: the file cannot be written.
         """
         self._path = results.with_name(f"{results.stem}.live{results.suffix}")
         if results.exists() and not results.is_file():
             self._path = results
         try:
             self._file = self._path.open("w", buffering=1)
+            if start is not None:
+                self._file.writelines(tum_rows(start))
         except OSError as error:
             raise OutputError(f"{self._path} cannot be written: {error.strerror}.") from error
         self._is_removed_at_the_end = self._path != results

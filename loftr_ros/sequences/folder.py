@@ -15,6 +15,7 @@ from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.geometry.camera import CameraError
 from loftr_ros.sequences.camera_yaml import read_calibration
 from loftr_ros.sequences.errors import MissingSensorError, NoFramesError, SequenceError
+from loftr_ros.sequences.guessed_camera import FieldOfView, calibration_exists, guess_camera
 from loftr_ros.sequences.images import list_camera_images, list_images
 from loftr_ros.sequences.pairing import pair_stamps
 from loftr_ros.sequences.sequence import Entry, Sequence
@@ -30,20 +31,39 @@ def is_folder(folder: Path) -> bool:
     return (folder / "left").is_dir() or bool(list_images(folder))
 
 
-def open_folder(folder: Path, mode: Mode, fps: float) -> Sequence:
-    """Open a folder; `fps` gives the stamps if the file names have none. Raises SequenceError."""
+def open_folder(folder: Path, mode: Mode, fps: float, fov: FieldOfView | None = None) -> Sequence:
+    """Open a folder.
+
+    Args:
+        folder: with images.
+        mode: sensors that the frames must have.
+        fps: gives the stamps if the file names have none.
+        fov: guess the calibration of a single camera from it.
+
+    Raises:
+        SequenceError: an image or the calibration is missing or not valid.
+    """
     if mode == "rgbd":
         raise MissingSensorError(f"{folder} is an image folder without depth; use mode mono or stereo.")
-    return _open_stereo(folder, fps) if mode == "stereo" else _open_mono(folder, fps)
+    if mode == "stereo" and fov is not None:
+        raise MissingSensorError(f"{folder}: the baseline of a pair cannot be guessed; use mode mono with --fov.")
+    return _open_stereo(folder, fps) if mode == "stereo" else _open_mono(folder, fps, fov)
 
 
-def _open_mono(folder: Path, fps: float) -> Sequence:
+def _open_mono(folder: Path, fps: float, fov: FieldOfView | None) -> Sequence:
     left = folder / "left"
     images, calibration = (
         (left, _side_calibration(folder, "left")) if left.is_dir() else (folder, _find_calibration(folder))
     )
     stamped, notes = _stamped(images, fps)
     entries = tuple(Entry(stamp, image) for stamp, image in stamped)
+    if fov is not None:
+        if calibration.exists():
+            raise calibration_exists(folder, calibration.name)
+        guess = guess_camera(fov, (entry.image for entry in entries))
+        return Sequence(
+            folder.resolve().name, guess.camera, entries, notes=(guess.note, *notes), calibration_guess=guess.origin
+        )
     return Sequence(folder.resolve().name, read_calibration(calibration).raw, entries, notes=notes)
 
 

@@ -67,14 +67,17 @@ def assert_announced(estimates: list[OdometryEstimate]) -> int:
 
 @pytest.mark.usefixtures("one_torch_thread")
 def test_of_a_pair_whose_right_image_is_the_left(recorded: Callable[[str], Path]) -> None:
-    """Every disparity is zero, so any length fits: kilometers from frame to frame, found at an earlier keyframe."""
+    """Every disparity is zero, so any length fits: none is made up, where it once was kilometers a frame."""
+    from loftr_ros.loftr.runtime.budget import ComputeBudget
     from loftr_ros.loftr.runtime.matcher import load_matcher
     from loftr_ros.sequences.formats import open_sequence
 
     sequence = open_sequence(recorded("kitti/sequences/06"), "stereo")
     frames = [replace(frame, right=frame.image) for frame in (sequence[index] for index in range(18))]
     config = OdometryConfig(mode="stereo")
-    assert_within_limits(run(load_matcher("compact", "cpu"), frames, config), config)
+    estimates = run(load_matcher("compact", "cpu", ComputeBudget(120_000, 0)), frames, config)
+    assert_within_limits(estimates, config)
+    assert {estimate.state.value for estimate in estimates[1:]} == {"lost"}
 
 
 @pytest.mark.parametrize("mode", ["stereo", "rgbd"])

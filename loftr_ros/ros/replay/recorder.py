@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
+from rclpy.serialization import serialize_message
 
 from loftr_ros.evaluation.trajectory import Trajectory, write_tum
 from loftr_ros.output import writing
@@ -20,6 +23,7 @@ from loftr_ros.ros.messages.pose import pose_matrix
 from loftr_ros.ros.messages.time import nanoseconds
 from loftr_ros.ros.replay.reports import RecordReport, ReplayError
 from loftr_ros.ros.transforms.frames import camera_pose
+from loftr_ros.sequences.recordings.bag_writer import BagWriter, writing_bag
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class RecordOptions:
         topic: nav_msgs/Odometry.
         frames: number of messages to record; None: no limit.
         timeout: seconds without a message after which the recording ends; None: no limit.
+        bag: .mcap to write the messages to, at their times of arrival.
         T_base_camera: (4, 4) extrinsics, to write the poses of the camera, T_odom_camera in optical frames; None writes
             those of the base, T_odom_base.
     """
@@ -37,11 +42,12 @@ class RecordOptions:
     topic: str
     frames: int | None = None
     timeout: float | None = None
+    bag: Path | None = None
     T_base_camera: NDArray[np.float64] | None = None
 
 
 def record(
-    options: RecordOptions, add: Callable[[int, NDArray[np.float64]], None] = lambda *_: None
+    options: RecordOptions, add: Callable[[int, NDArray[np.float64]], None] | None = None
 ) -> tuple[Trajectory, RecordReport]:
     """Record messages until a limit of the options or a KeyboardInterrupt.
 
@@ -51,7 +57,18 @@ def record(
 
     Raises:
         ReplayError: no message arrived.
+        OutputError: the bag cannot be written.
     """
+    with ExitStack() as stack:
+        # The bag is begun with the first message, so that a recording of nothing replaces no file.
+        return _record(options, add, cache(lambda path: stack.enter_context(writing_bag(path))))
+
+
+def _record(
+    options: RecordOptions,
+    add: Callable[[int, NDArray[np.float64]], None] | None,
+    begin_bag: Callable[[Path], BagWriter],
+) -> tuple[Trajectory, RecordReport]:
     T = options.T_base_camera
     stamps: list[int] = []
     arrivals: list[int] = []
@@ -62,7 +79,11 @@ def record(
         pose = pose_matrix(message.pose.pose)
         stamps.append(nanoseconds(message.header.stamp))
         poses.append(pose if T is None else camera_pose(pose, T))
-        add(stamps[-1], poses[-1])
+        if add is not None:
+            add(stamps[-1], poses[-1])
+        if options.bag is not None:
+            bag = begin_bag(options.bag)
+            bag.write_serialized(options.topic, "nav_msgs/Odometry", arrivals[-1], serialize_message(message))
 
     node = rclpy.create_node("record", namespace="/loftr")
     executor = SingleThreadedExecutor()
