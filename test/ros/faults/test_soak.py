@@ -25,7 +25,7 @@ def test_soak(ros: Any, rendered: Any, tmp_path: Path) -> None:
     figures = json.loads(result.read_text())
     assert figures["invalid"] == []
     assert figures["odometry"] > 0
-    assert figures["memory_growth"] < (0.02 if MINUTES >= 5 else 0.05)  # warm-up is not over so soon
+    assert figures["memory_growth"] < (0.02 if MINUTES >= 5 else 0.1)  # warm-up is not over so soon
     assert figures["thread_growth"] == 0
     assert figures["descriptor_growth"] == 0
     # Newest wins: whatever the load, an estimate is of a frame that was the newest while the one before was in work.
