@@ -50,7 +50,8 @@ class Journal:
         except (OSError, ValueError):
             return None
         journal: Journal | None = None
-        with suppress(ValueError, KeyError, TypeError):  # the last line of a killed run may end anywhere
+        # The last line of a killed run may end anywhere, and a disk may damage any.
+        with suppress(ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
             head = json.loads(lines[0])
             journal = Journal(head["identity"], resumed_at=list(head["resumed_at"]))
             for line in filter(None, lines[1:]):
@@ -62,7 +63,11 @@ class Journal:
             self.skipped.append((len(self.records), entry["skipped"]))
             return
         covariance = np.array(entry.pop("pose_covariance"), np.float64).reshape(6, 6)
-        self.records.append(_record(entry))
+        record = _record(entry)
+        is_later = not self.records or record.stamp_ns > self.records[-1].stamp_ns
+        if not (is_later and np.isfinite(record.T_odom_camera).all() and np.isfinite(covariance).all()):
+            raise ValueError("no pose of the frame after the last one")
+        self.records.append(record)
         self.covariances.append(covariance)
 
     @property

@@ -61,7 +61,7 @@ def test_images(fuzz: Callable[..., None]) -> None:
     cases = st.tuples(
         SIZES, SIZES, st.sampled_from(ENCODINGS), SIZES | st.integers(0, 4096), st.integers(0, 3), SEEDS, lengths
     )
-    fuzz(check, cases, quick=200)
+    fuzz(check, cases, quick=100)
 
 
 SEEDS = st.integers(0, 2**48)
@@ -101,7 +101,7 @@ def test_compressed_images(fuzz: Callable[..., None], damaged_files: ModuleType)
             else:
                 assert image.size <= 16 * 64 * 48 * 4
 
-    fuzz(check, st.tuples(st.integers(0, 5), SEEDS, st.sampled_from(formats)), quick=150)
+    fuzz(check, st.tuples(st.integers(0, 5), SEEDS, st.sampled_from(formats)), quick=100)
 
 
 def info(values: list[tuple[str, int, float]], sizes: tuple[int, ...], model: str, count: int) -> Any:
@@ -148,7 +148,7 @@ def test_camera_infos(fuzz: Callable[..., None]) -> None:
     sizes = st.just((64, 48, 0, 0, 0, 0, 0, 0)) | st.tuples(*[SIZES] * 8)
     models = st.sampled_from(["plumb_bob", "", "rational_polynomial", "equidistant", "fisheye", "x" * 5000])
     one = st.tuples(st.lists(change, max_size=4), sizes, models, st.sampled_from([0, 4, 5, 8, 12, 14, 3]))
-    fuzz(check, st.tuples(one, one, st.booleans()), quick=300)
+    fuzz(check, st.tuples(one, one, st.booleans()), quick=150)
 
 
 def test_stamps(fuzz: Callable[..., None], damaged_files: ModuleType) -> None:
@@ -162,7 +162,7 @@ def test_stamps(fuzz: Callable[..., None], damaged_files: ModuleType) -> None:
         found = with_leading_zeros(texts)
         assert found is None or all(0 <= stamp < 2**63 for stamp in found)
 
-    fuzz(check, st.lists(words, max_size=5), quick=200)
+    fuzz(check, st.lists(words, max_size=5), quick=80)
 
 
 def test_units_of_stamps(fuzz: Callable[..., None]) -> None:
@@ -170,4 +170,4 @@ def test_units_of_stamps(fuzz: Callable[..., None]) -> None:
         found = since_1970(values)
         assert found is None or all(0 <= stamp < 2**63 for stamp in found[0])
 
-    fuzz(check, st.lists(st.decimals(), max_size=5), quick=200)
+    fuzz(check, st.lists(st.decimals(), max_size=5), quick=60)

@@ -85,7 +85,7 @@ def test_sequences(fuzz: Callable[..., None], damaged_files: ModuleType, tmp_pat
         root, mode, file = files[case[0]]
         file.use(case[1], lambda: read_sequence(root, mode))
 
-    fuzz(check, st.tuples(st.integers(0, len(files) - 1), SEEDS), quick=150)
+    fuzz(check, st.tuples(st.integers(0, len(files) - 1), SEEDS), quick=100)
 
 
 @pytest.mark.filterwarnings("error")
@@ -109,14 +109,14 @@ def test_trajectories(fuzz: Callable[..., None], damaged_files: ModuleType, tmp_
     def check(case: tuple[int, int]) -> None:
         files[case[0]].use(case[1], lambda: read(files[case[0]].path))
 
-    fuzz(check, st.tuples(st.integers(0, 2), SEEDS), quick=300)
+    fuzz(check, st.tuples(st.integers(0, 2), SEEDS), quick=120)
 
 
 def test_run_json(fuzz: Callable[..., None], damaged_files: ModuleType, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     path.write_text(json.dumps({"summary": {"scale_known": True, "frames": 3}, "frames": [{"stamp_ns": 1}]}))
     file = Damaged(path, damaged_files.damaged)
-    fuzz(lambda seed: file.use(seed, lambda: read_scale_known(tmp_path)), SEEDS, quick=200)
+    fuzz(lambda seed: file.use(seed, lambda: read_scale_known(tmp_path)), SEEDS, quick=100)
 
 
 def test_yaml(fuzz: Callable[..., None], damaged_files: ModuleType) -> None:
@@ -129,7 +129,7 @@ def test_yaml(fuzz: Callable[..., None], damaged_files: ModuleType) -> None:
         with suppress(*plain_yaml.ERRORS):
             plain_yaml.load(text)
 
-    fuzz(check, text, quick=200)
+    fuzz(check, text, quick=100)
 
 
 @pytest.mark.parametrize("kind", ["mcap", "db3", "bag"])
@@ -165,7 +165,7 @@ def test_checkpoints(fuzz: Callable[..., None], damaged_files: ModuleType, tmp_p
         except LoftrRosError as error:
             assert_sentence(error)
 
-    fuzz(check, SEEDS, quick=25)
+    fuzz(check, SEEDS, quick=10)
 
 
 NUMBERS = st.sampled_from(
@@ -193,4 +193,4 @@ def test_network_configurations(fuzz: Callable[..., None]) -> None:
         assert config.to_dict()
 
     change = st.tuples(st.sampled_from(sorted(names)), st.text(max_size=12), NUMBERS)
-    fuzz(check, st.lists(change, min_size=1, max_size=3), quick=200)
+    fuzz(check, st.lists(change, min_size=1, max_size=3), quick=120)

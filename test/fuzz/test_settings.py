@@ -40,7 +40,7 @@ def test_parameters(fuzz: Callable[..., None]) -> None:
         except LoftrRosError as error:
             assert_sentence(error)
 
-    fuzz(check, st.dictionaries(st.sampled_from(names) | st.text(max_size=5), values, max_size=4), quick=300)
+    fuzz(check, st.dictionaries(st.sampled_from(names) | st.text(max_size=5), values, max_size=4), quick=150)
 
 
 def test_parameter_files(fuzz: Callable[..., None], damaged_files: ModuleType, tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_training_files(fuzz: Callable[..., None], damaged_files: ModuleType, tm
         except LoftrRosError as error:
             assert_sentence(error)
 
-    fuzz(check, SEEDS, quick=150)
+    fuzz(check, SEEDS, quick=80)
 
 
 def test_order_of_stamps(fuzz: Callable[..., None]) -> None:
@@ -91,4 +91,4 @@ def test_order_of_stamps(fuzz: Callable[..., None]) -> None:
                 newest = now
             assert order.newest_ns == newest
 
-    fuzz(check, st.lists(steps, max_size=20), quick=200)
+    fuzz(check, st.lists(steps, max_size=20), quick=100)

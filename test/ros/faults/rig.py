@@ -41,7 +41,7 @@ class Camera:
         jump: whether it shows any picture next, as if it was carried off.
     """
 
-    rate: float = 10.0
+    rate: float = 5.0
     sides: tuple[str, ...] = SIDES
     delay_s: float = 0.0
     loss: float = 0.0
@@ -83,7 +83,7 @@ class Rig:
         count = len(self._pictures)
         self._order = itertools.cycle([*range(count), *range(count - 2, 0, -1)])
         self._newest_ns = 0
-        self._random = random.Random(1)
+        self._random, self._noise = random.Random(1), np.random.default_rng(1)
         self.connect()
         self.node.create_subscription(Odometry, "odometry", self._on_odometry, 50)
         self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 50)
@@ -138,6 +138,8 @@ class Rig:
             return
         if camera.scale != 1.0:
             picture = cv2.resize(picture, None, fx=camera.scale, fy=camera.scale, interpolation=cv2.INTER_AREA)
+        # Sensor noise: no two images are the same, though the camera returns.
+        picture = picture ^ self._noise.integers(0, 2, picture.shape, np.uint8)
         height, width = picture.shape
         image = Image(height=height, width=width, step=width, encoding="mono8")
         image.data.frombytes(picture.tobytes())
