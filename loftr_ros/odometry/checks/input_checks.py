@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from loftr_ros.matches import Matches
+from loftr_ros.odometry.checks.depth.changing_scale import ChangingScale
 from loftr_ros.odometry.checks.depth.depth_delay import DepthDelay
+from loftr_ros.odometry.checks.depth.depth_offset import DepthOffset
 from loftr_ros.odometry.checks.depth.depth_unit_check import DepthUnitCheck
 from loftr_ros.odometry.checks.depth.far_plane import FarPlaneCheck
 from loftr_ros.odometry.checks.depth.registration_check import RegistrationCheck
@@ -38,6 +40,9 @@ _OBJECT_CADENCE = 3
 _UNREGISTERED_SIGMA = 0.3
 # ... and with delayed depth: up to 6 % too short for up to 3 frames (corridor).
 _DELAYED_SIGMA = 0.05
+# ... and with depth images without a common unit: 2.1 to 4.6 times too long with the largest or median depth of each
+# made the same (corridor, kitchen, desk).
+_SCALELESS_SIGMA = 1.0
 # ... and with a pattern fixed to the camera: 3 % too long with a hood over 30 % of both images of a pair (KITTI 06).
 _FIXED_SIGMA = 0.03
 # ... and of the motion of an object that fills the view.
@@ -60,6 +65,7 @@ class InputChecks:
         self._depth_unit, self._far_plane = DepthUnitCheck(), FarPlaneCheck()
         self._repeated_depth = RepeatedDepth()
         self._registration, self._depth_delay = RegistrationCheck(), DepthDelay()
+        self._changing_scale, self._depth_offset = ChangingScale(), DepthOffset()
         self._lens = LensCheck()
         self._frames = self._motions = 0
 
@@ -106,7 +112,7 @@ class InputChecks:
             normalized: the same matches, normalized, with the depth used.
             motion: estimate from the matches.
         """
-        self._repeated_depth.add_motion(keyframe, frame, matches, motion)
+        self._repeated_depth.add_motion(frame, matches, normalized, motion)
         self._motions += 1
         if _is_due(self._motions, 0):
             self._fixed_pattern.add_motion(frame.camera, matches, normalized, motion)
@@ -124,6 +130,12 @@ class InputChecks:
                 matches.points_a, normalized, keyframe.frame.depth, frame.camera.focal, motion
             )
             self._depth_delay.add_motion(keyframe, matches, normalized, motion)
+        if keyframe.frame.depth is not None and frame.depth is not None:
+            if _is_due(self._motions, 4):
+                duration_s = 1e-9 * (frame.stamp_ns - keyframe.frame.stamp_ns)
+                self._changing_scale.add_motion(frame.depth, matches, normalized, motion, duration_s)
+            depths = keyframe.frame.depth, frame.depth
+            self._depth_offset.add_motion(depths, matches, normalized, frame.camera.focal, motion)
 
     def add_stationary(self, keyframe: Keyframe[Any], frame: Frame, matches: Matches, tracked: TrackedPose) -> None:
         """Add a frame without image motion, its matches against the keyframe, and the pose that is held."""
@@ -142,6 +154,7 @@ class InputChecks:
         is_wrong = self._registration.warning or self._far_plane.warning
         sigma = max(self._lens.length_sigma, self._registration.length_sigma, _UNREGISTERED_SIGMA if is_wrong else 0.0)
         sigma = max(sigma, _DELAYED_SIGMA if self._depth_delay.warning else 0.0)
+        sigma = max(sigma, _SCALELESS_SIGMA if self._changing_scale.warning else 0.0, self._depth_offset.length_sigma)
         sigma = max(sigma, _FIXED_SIGMA if self._fixed_pattern.warning else 0.0)
         sigma = max(sigma, _OBJECT_SIGMA if self._hidden_scene.is_present else 0.0)
         # A calibration error across the epipolar lines is likely as large along them.
@@ -162,6 +175,7 @@ class InputChecks:
             self._far_plane.warning,
             self._repeated_depth.warning or self._depth_delay.warning,
             self._registration.warning,
+            self._changing_scale.warning or self._depth_offset.warning,
             self._hidden_scene.warning,
             self._lens.warning,
         )

@@ -24,9 +24,12 @@ class InputFault(Enum):
     DEPTH_UNIT = "depth unit"
     DEPTH_CLIPPED = "clipped depth"
     DEPTH_REGISTRATION = "depth registration"
+    DEPTH_SCALE = "changing depth scale"
+    DEPTH_OFFSET = "depth offset"
     DEPTH_TIMES = "depth image of another time"
     MOVING_OBJECT = "moving object"
     FOCAL_LENGTH = "focal length"
+    PRINCIPAL_POINT = "principal point"
     DISTORTION = "distortion"
 
 
