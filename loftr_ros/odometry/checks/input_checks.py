@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from loftr_ros.matches import Matches
+from loftr_ros.odometry.checks.black_bars import BlackBars
 from loftr_ros.odometry.checks.depth.changing_scale import ChangingScale
 from loftr_ros.odometry.checks.depth.depth_delay import DepthDelay
 from loftr_ros.odometry.checks.depth.depth_offset import DepthOffset
@@ -59,7 +60,7 @@ class InputChecks:
     def __init__(self) -> None:
         """Start without frames."""
         self.repeated = RepeatedImages()
-        self._rows = RowCheck()
+        self._rows, self._bars = RowCheck(), BlackBars()
         self._fixed_pattern, self._stationary_matches = FixedPattern(), StationaryMatches()
         self._stereo, self._disparity, self._hidden_scene = StereoCheck(), DisparityCheck(), HiddenScene()
         self._depth_unit, self._far_plane = DepthUnitCheck(), FarPlaneCheck()
@@ -77,6 +78,7 @@ class InputChecks:
         self._frames += 1
         if _is_due(self._frames, 0):
             self._rows.add_frame(frame.image)
+            self._bars.add_frame(frame.image)
         if frame.depth is not None and _is_due(self._frames, 3):
             self._depth_unit.add_depth(frame.depth)
 
@@ -169,6 +171,7 @@ class InputChecks:
         found = (
             *self.repeated.warnings,
             self._rows.warning,
+            self._bars.warning,
             self._fixed_pattern.warning or self._stationary_matches.warning,
             self._stereo.warning or self._disparity.warning,
             self._depth_unit.warning,

@@ -11,6 +11,7 @@ class InputFault(Enum):
 
     INTERLACED = "interlaced images"
     BAYER = "Bayer mosaic"
+    BLACK_BARS = "black bars"
     REPEATED_IMAGE = "repeated images"
     REPEATED_RIGHT_IMAGE = "repeated right images"
     REPEATED_DEPTH_IMAGE = "repeated depth images"
