@@ -26,7 +26,7 @@ _WINDOW, _MIN_MOTIONS = 20, 4
 _SHARE, _SIGMAS = 0.75, 3.0
 # Limit: recorded sequences (corridor, kitchen and desk at strides 1, 3 and 5) have at most 0.1 %, the same with each
 # image divided by its largest or median depth 0.6 to 11 %.
-_MAX_CHANGE = 0.005
+_MAX_CHANGE = 0.004
 # Allowance for images and depth images of varying times, seconds: those of free running cameras at 30 Hz differ by up to
 # 17 ms, a standard deviation of 10 ms.
 _JITTER_S = 0.01

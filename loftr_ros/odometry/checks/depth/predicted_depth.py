@@ -13,12 +13,15 @@ from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 
 # Bounds of the number of points.
 _MIN_POINTS, _MAX_POINTS = 25, 200
+# Image motion of a point, at least, pixels: a pattern fixed to the camera, such as an overlay, has the depth of the scene
+# behind it, which changes.
+_MIN_MOTION_PX = 1.0
 
 
 def measured_by_predicted(
     depth: NDArray[np.float32], matches: Matches, normalized: NormalizedMatches, motion: RelativePoseEstimate
 ) -> Array | None:
-    """Return (N,) ratios of measured and predicted depth of inliers; None for too few with both.
+    """Return (N,) ratios of measured and predicted depth of inliers that moved; None for too few with both.
 
     Args:
         depth: (H, W) depth image of image b, meters.
@@ -26,7 +29,8 @@ def measured_by_predicted(
         normalized: the same, with the depth in image a.
         motion: from a to b.
     """
-    some = subsampled(motion.inliers & normalized.has_depth, _MAX_POINTS)
+    moved = np.abs(matches.points_b - matches.points_a).max(axis=1) > _MIN_MOTION_PX
+    some = subsampled(motion.inliers & normalized.has_depth & moved, _MAX_POINTS)
     T, rho = motion.T_keyframe_camera, normalized.inverse_depth[some]
     column, row = np.rint(matches.points_b[some]).astype(int).T
     height, width = depth.shape
