@@ -41,9 +41,9 @@ _OBJECT_CADENCE = 3
 _UNREGISTERED_SIGMA = 0.3
 # ... and with delayed depth: up to 6 % too short for up to 3 frames (corridor).
 _DELAYED_SIGMA = 0.05
-# ... and with depth images without a common unit: 2.1 to 4.6 times too long with the largest or median depth of each
-# made the same (corridor, kitchen, desk).
-_SCALELESS_SIGMA = 1.0
+# ... and with depth images without a common unit: 4.6 times too long to 4.6 times too short with the largest or median
+# depth of each made the same (corridor, kitchen, desk, simulated room).
+_SCALELESS_SIGMA = 3.0
 # ... and with a pattern fixed to the camera: 3 % too long with a hood over 30 % of both images of a pair (KITTI 06).
 _FIXED_SIGMA = 0.03
 # ... and of the motion of an object that fills the view.
@@ -178,7 +178,7 @@ class InputChecks:
             self._far_plane.warning,
             self._repeated_depth.warning or self._depth_delay.warning,
             self._registration.warning,
-            self._changing_scale.warning or self._depth_offset.warning,
+            self._changing_scale.warning or (None if self._lens.warning else self._depth_offset.warning),
             self._hidden_scene.warning,
             self._lens.warning,
         )

@@ -112,8 +112,8 @@ class DepthOffset:
         if significance > _MIN_SIGNIFICANCE and length_error > _MIN_LENGTH_ERROR:
             text = (
                 f"depths are about {100 * abs(offset):.0f} cm too {'large' if offset > 0 else 'small'} for the motion "
-                "of the images, at any distance: calibrate the depth camera (offset), and check that depth is that of "
-                "the color image, not an earlier or later one"
+                "of the images, at any distance: calibrate the depth camera (offset) and the focal length, and check "
+                "that depth is of the time of the color image"
             )
             self.warning = InputWarning(InputFault.DEPTH_OFFSET, text)
 
