@@ -206,6 +206,7 @@ def _print_summary(summary: dict[str, Any], output: Path) -> None:
     from rich.table import Table
 
     from loftr_ros.odometry.states import Degeneracy
+    from loftr_ros.reports.run_log import focal_length_test
 
     errors = summary["errors"]
     states = ", ".join(f"{count} {state}" for state, count in summary["states"].items())
@@ -228,6 +229,8 @@ def _print_summary(summary: dict[str, Any], output: Path) -> None:
     )
     table.add_row("time", f"{summary['median_milliseconds']['frame']:.0f} ms per frame (median)")
     table.add_row("path", f"{summary['path_length']:.2f} {unit}")
+    if focal_length := focal_length_test(summary):
+        table.add_row("focal length", focal_length)
     if errors:
         alignment = "aligned with scale" if errors["scaled"] else "aligned"
         ate = "{ate_m:.3f} m, {ate_percent:.2f} % of {path_m:.2f} m".format(**errors)

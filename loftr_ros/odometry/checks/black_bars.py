@@ -15,8 +15,8 @@ from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 
 # Sliding window, and number of images for a warning, all of which must have the bars.
 _WINDOW, _MIN_IMAGES = 10, 5
-# Range of gray levels in a bar: lossy compression changes some. Least width, relative to the image, and largest change of
-# the width between images, pixels.
+# Range of gray levels in a bar: lossy compression changes some. Least width, relative to the image, and largest change
+# of the width between images, pixels.
 _MAX_RANGE, _MIN_WIDTH, _MAX_CHANGE_PX = 12, 0.02, 2
 # The edge is straight if more than this share of it is within this distance of the median, pixels: all of it, with JPEG
 # at 50 % quality, too, and up to 0.88 at the border of images rectified from 168 simulated lenses.

@@ -30,7 +30,7 @@ _DAMPING = 1e-9
 
 
 def linearized(matches: NormalizedMatches, T_a_b: Array) -> tuple[Array, Array]:
-    """Return the (N,) residuals and their (10, N) Jacobian by log focal length, k1, principal point, position, rotation.
+    """Return the (N,) residuals and their (10, N) Jacobian by log focal length, k1, principal point and pose.
 
     Both are divided by the relative standard deviation across the line, from `NormalizedMatches.covariance_b`.
     """
@@ -67,16 +67,14 @@ def with_fixed_length(H: Array, position: Array) -> Array:
     return regular
 
 
-def refined(
-    T_a_b: Array, matches: NormalizedMatches, min_noise: float, max_steps: int = _MAX_STEPS
-) -> tuple[Array, float]:
+def refined(T_a_b: Array, matches: NormalizedMatches, min_noise: float) -> tuple[Array, float]:
     """Refine a (4, 4) pose on epipolar residuals without depth: IRLS Gauss-Newton (Cauchy) at fixed length.
 
     Returns:
         The (4, 4) pose, and the standard deviation of the normalized residuals, at least `min_noise`.
     """
     T, length = T_a_b, np.linalg.norm(T_a_b[:3, 3])
-    for _ in range(max_steps):
+    for _ in range(_MAX_STEPS):
         error, J = linearized(matches, T)
         noise = max(sigma_from_mad(error), min_noise)
         weighted = J[POSE] * (cauchy_weights((error / noise) ** 2) / noise**2)

@@ -125,7 +125,7 @@ class InputChecks:
             T, is_general = motion.T_keyframe_camera, motion.geometry is TwoViewGeometry.GENERAL
             self._hidden_scene.add_motion(keyframe, frame, matches, normalized, T, motion.inliers, is_general)
         self._lens.add_motion(normalized, frame.camera, motion)
-        if frame.depth is not None:
+        if frame.depth is not None and _is_due(self._motions, 5):
             self._far_plane.add_motion(frame.depth, motion)
         if keyframe.frame.depth is not None:
             self._registration.add_motion(
@@ -164,6 +164,11 @@ class InputChecks:
         if frame.rig is None or error_px == 0:
             return sigma
         return max(sigma, error_px * distance() / (frame.rig.right.focal * frame.rig.baseline))
+
+    @property
+    def focal_sigma(self) -> float:
+        """Relative standard deviation of the focal length from the motion; infinite before an estimate."""
+        return self._lens.focal_sigma
 
     @property
     def warnings(self) -> tuple[InputWarning, ...]:

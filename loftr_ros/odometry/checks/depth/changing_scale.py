@@ -1,8 +1,8 @@
 """Detects depth images whose scale changes from image to image.
 
 Images that are normalized one by one, for viewing, and depth that a network estimates from single images have no common
-unit, which triangulation does not show: lengths of a motion are those of the keyframe's depth image. But the depth image
-at the end of the motion differs from the predicted depth by the ratio of both scales.
+unit, which triangulation does not show: lengths of a motion are those of the keyframe's depth image. But the depth
+image at the end of the motion differs from the predicted depth by the ratio of both scales.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.depth.predicted_depth import measured_by_predicted
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
+from loftr_ros.odometry.checks.subsampling import subsampled
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.geometry.robust import median, sigma_from_mad
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
@@ -27,9 +28,10 @@ _SHARE, _SIGMAS = 0.75, 3.0
 # Limit: recorded sequences (corridor, kitchen and desk at strides 1, 3 and 5) have at most 0.1 %, the same with each
 # image divided by its largest or median depth 0.6 to 11 %.
 _MAX_CHANGE = 0.004
-# Allowance for images and depth images of varying times, seconds: those of free running cameras at 30 Hz differ by up to
-# 17 ms, a standard deviation of 10 ms.
+# Allowance for images and depth images of varying times, seconds: those of free running cameras at 30 Hz differ by up
+# to 17 ms, a standard deviation of 10 ms.
 _JITTER_S = 0.01
+_MAX_POINTS = 100  # for the median inverse depth
 
 
 class ChangingScale:
@@ -59,10 +61,11 @@ class ChangingScale:
         logarithms = np.log(ratios)
         typical = median(logarithms)
         sigma = sigma_from_mad(logarithms - typical) / len(logarithms) ** 0.5
-        rho = normalized.inverse_depth[motion.inliers & normalized.has_depth]
-        by_jitter = abs(motion.T_keyframe_camera[2, 3]) * median(rho) * _JITTER_S / duration_s
+        rho = normalized.inverse_depth[subsampled(motion.inliers, _MAX_POINTS)]
+        by_jitter = abs(motion.T_keyframe_camera[2, 3]) * median(rho[np.isfinite(rho)]) * _JITTER_S / duration_s
         self._changes.append(max(abs(typical) - _SIGMAS * sigma - by_jitter, 0.0))
-        self.change = float(np.quantile(self._changes, _SHARE)) if len(self._changes) >= _MIN_MOTIONS else 0.0
+        ordered = sorted(self._changes)
+        self.change = ordered[int(_SHARE * (len(ordered) - 1))] if len(ordered) >= _MIN_MOTIONS else 0.0
 
     @property
     def warning(self) -> InputWarning | None:

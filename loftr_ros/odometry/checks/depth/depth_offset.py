@@ -2,9 +2,9 @@
 
 A scale common to all depth images is not observable, an offset is: points at several depths move by the ratio of motion
 and depth, and the depth of each changes by the same motion. So the offset is estimated from the reprojection errors of
-points with depth and the errors of the depth predicted at the end of the motion, with the pose of each motion eliminated
-(Schur complement). The error of lengths is that of the pose by the offset. A wrong focal length or principal point
-changes neither in motions without rotation: it distorts the scene affinely.
+points with depth and the errors of the depth predicted at the end of the motion, with the pose of each motion
+eliminated (Schur complement). The error of lengths is that of the pose by the offset. A wrong focal length or principal
+point changes neither in motions without rotation: it distorts the scene affinely.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from loftr_ros.odometry.pose.two_view import TwoViewGeometry
 
 # Sliding window of motions; number of motions after which only every fifteenth is used, to bound the cost: one takes
 # 0.2 ms.
-_WINDOW, _DENSE_MOTIONS, _CADENCE = 60, 12, 15
+_WINDOW, _DENSE_MOTIONS, _CADENCE = 60, 10, 15
 # Number of motions for an estimate; lower bounds of the median parallax, pixels, and of the number of points; number of
 # points used.
 _MIN_MOTIONS, _MIN_PARALLAX_PX, _MIN_POINTS, _MAX_POINTS = 6, 2.0, 40, 200
@@ -32,10 +32,10 @@ _DEPTH_SIGMA, _PRIOR_M = 0.02, 0.5
 # Number of motions for twice the standard deviation: matches with one keyframe have correlated errors, which few
 # motions do not show.
 _FEW_MOTIONS = 10
-# Significance for a warning, and for an inflation of the covariance, standard deviations, and relative error of lengths.
-# Recorded sequences (corridor, kitchen and desk at strides 1, 3 and 5) have at most 0.8 standard deviations, but the
-# kitchen, whose depth images are not registered, 2.7; with 5 cm more in the corridor 7.1, with 10 cm 6.3 after twelve
-# motions.
+# Significance for a warning, and for an inflation of the covariance, standard deviations, and relative error of
+# lengths. Recorded sequences (corridor, kitchen and desk at strides 1, 3 and 5) have at most 0.8 standard deviations,
+# but the kitchen, whose depth images are not registered, 2.7; with 5 cm more in the corridor 7.1, with 10 cm 6.3 after
+# twelve motions.
 _MIN_SIGNIFICANCE, _MIN_DOUBT, _MIN_LENGTH_ERROR = 5.0, 3.0, 0.02
 # Over-relaxation: IRLS overestimates the curvature of the Cauchy loss.
 _OVER_RELAXATION = 1.5
@@ -82,8 +82,7 @@ class DepthOffset:
             return
         some = subsampled(motion.inliers, 2 * _MAX_POINTS)
         depth_a, depth_b = (
-            _at(depth, points[some])
-            for depth, points in zip(depths, (matches.points_a, matches.points_b), strict=True)
+            _at(depth, points[some]) for depth, points in zip(depths, (matches.points_a, matches.points_b), strict=True)
         )
         valid = subsampled((depth_a > 0) & (depth_b > 0) & np.isfinite(depth_a + depth_b), _MAX_POINTS)
         if len(valid) < _MIN_POINTS:
@@ -138,6 +137,7 @@ def _normal_equations(a: Array, b: Array, depths: tuple[Array, Array], T_a_b: Ar
     R_b_a, position = T_a_b[:3, :3].T, T_a_b[:3, :3].T @ T_a_b[:3, 3]  # in the axes of b
     direction = R_b_a @ a
     x, y, z = direction * depth_a - position[:, None]
+    z = np.maximum(z, 1e-3)
     x, y = x / z, y / z
     one, zero = np.ones_like(z), np.zeros_like(z)
     residuals = np.stack([b[0] - x, b[1] - y, np.log(np.maximum(depth_b / z, 1e-3))])
@@ -153,15 +153,16 @@ def _normal_equations(a: Array, b: Array, depths: tuple[Array, Array], T_a_b: Ar
     by_offset = -by_depth
     by_offset[2] -= 1.0 / depth_b
     J = np.concatenate([by_pose, by_offset[:, None], residuals[:, None]], axis=1)  # (3, 8, N)
-    J /= np.array([noise, noise, _DEPTH_SIGMA])[:, None, None]
-    by_depth *= (_DEPTH_SIGMA * depth_a) / np.array([noise, noise, _DEPTH_SIGMA])[:, None]
+    scale = np.array([noise, noise, _DEPTH_SIGMA])
+    J /= scale[:, None, None]
+    by_depth *= (_DEPTH_SIGMA * depth_a) / scale[:, None]
     # The error of the depth in a is a nuisance of each point, eliminated by Sherman-Morrison.
-    along = np.einsum("rkn,rn->kn", J, by_depth) / np.sqrt(1.0 + np.einsum("rn,rn->n", by_depth, by_depth))
-    squared = np.einsum("rn,rn->n", J[:, 7], J[:, 7]) - along[7] ** 2
+    along = (J * by_depth[:, None]).sum(axis=0) / np.sqrt(1.0 + (by_depth**2).sum(axis=0))
+    squared = (J[:, 7] ** 2).sum(axis=0) - along[7] ** 2
     weights = cauchy_weights(squared / (2.0 * len(J)))
-    H = np.einsum("rkn,rln->kl", J * weights, J) - (along * weights) @ along.T
+    H = ((J * weights) @ J.transpose(0, 2, 1)).sum(axis=0) - (along * weights) @ along.T
     regular = H[:6, :6] + _DAMPING * np.trace(H[:6, :6]) * np.eye(6)
     by_others = np.linalg.solve(regular, H[:6, 6:])
     reduced = H[6:, 6:] - H[6:, :6] @ by_others
-    change = by_others[:3, 0] @ position / max(position @ position, 1e-12)
+    change = by_others[:3, 0] @ position / max(float(position @ position), 1e-12)
     return np.array([reduced[0, 0], -reduced[0, 1], change])

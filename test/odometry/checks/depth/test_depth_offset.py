@@ -62,9 +62,7 @@ def check_of(
         pixels_b = images.project(in_b) + rng.normal(0, 0.2, (600, 2))
         inside = ((pixels_b > 1) & (pixels_b < (638, 478))).all(axis=1) & (in_b[:, 2] > 0.5)
         a, b = pixels_a[inside], pixels_b[inside]
-        depths = [
-            (depth * rng.normal(1.0, noise, len(depth)) + offset) for depth in (depth_a[inside], in_b[inside, 2])
-        ]
+        depths = [(depth * rng.normal(1.0, noise, len(depth)) + offset) for depth in (depth_a[inside], in_b[inside, 2])]
         normalized, motion = measured(a, b, depths[0])
         confidence, cells = np.ones(len(a), np.float32), np.arange(len(a))
         matches = Matches(a.astype(np.float32), b.astype(np.float32), confidence, cells)
@@ -98,5 +96,3 @@ def test_a_wrong_focal_length_is_no_offset_without_rotation() -> None:
     check, length_error = check_of((*SIDEWAYS[:3], 0.0, 0.0, 0.0), 0.0, focal_factor=1.1)
     assert abs(length_error) > 0.05
     assert check.warning is None
-
-
