@@ -26,9 +26,9 @@ from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 
 # Sliding window of motions, and number of matches used of each.
 _WINDOW, _MAX_MATCHES = 200, 250
-# Number of motions after which only every fifth is used, to bound the cost: one takes 0.2 ms. Of motions with a rotation
-# of at least 0.02 radians, which alone show the focal length, that many are used before. Every third of the used motions
-# leads to a new estimate.
+# Number of motions after which only every fifth is used, to bound the cost: one takes 0.2 ms. Of motions with a
+# rotation of at least 0.02 radians, which alone show the focal length, that many are used before. Every third of the
+# used motions leads to a new estimate.
 _DENSE_MOTIONS, _DENSE_ROTATIONS, _CADENCE, _ESTIMATE_CADENCE = 12, 15, 5, 3
 _MAX_TRACE = 1.0 + 2.0 * math.cos(0.02)  # of the matrix of such a rotation
 # Number of motions for a warning, and for twice the standard deviation: the sandwich covariance of few motions is too
