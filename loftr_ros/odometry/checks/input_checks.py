@@ -156,7 +156,7 @@ class InputChecks:
         is_wrong = self._registration.warning or self._far_plane.warning
         sigma = max(self._lens.length_sigma, self._registration.length_sigma, _UNREGISTERED_SIGMA if is_wrong else 0.0)
         sigma = max(sigma, _DELAYED_SIGMA if self._depth_delay.warning else 0.0)
-        sigma = max(sigma, _SCALELESS_SIGMA if self._changing_scale.warning else 0.0, self._depth_offset.length_sigma)
+        sigma = max(sigma, _SCALELESS_SIGMA if self._scale_warning else 0.0, self._depth_offset.length_sigma)
         sigma = max(sigma, _FIXED_SIGMA if self._fixed_pattern.warning else 0.0)
         sigma = max(sigma, _OBJECT_SIGMA if self._hidden_scene.is_present else 0.0)
         # A calibration error across the epipolar lines is likely as large along them.
@@ -164,6 +164,17 @@ class InputChecks:
         if frame.rig is None or error_px == 0:
             return sigma
         return max(sigma, error_px * distance() / (frame.rig.right.focal * frame.rig.baseline))
+
+    @property
+    def _scale_warning(self) -> InputWarning | None:
+        """The warning of a changing depth scale, which unregistered depth images have, too."""
+        return None if self._registration.warning else self._changing_scale.warning
+
+    @property
+    def _offset_warning(self) -> InputWarning | None:
+        """The warning of a depth offset, which other faults look like."""
+        others = self._registration.warning, self._depth_delay.warning, self._repeated_depth.warning, self._lens.warning
+        return None if any(others) else self._depth_offset.warning
 
     @property
     def focal_sigma(self) -> float:
@@ -183,7 +194,7 @@ class InputChecks:
             self._far_plane.warning,
             self._repeated_depth.warning or self._depth_delay.warning,
             self._registration.warning,
-            self._changing_scale.warning or (None if self._lens.warning else self._depth_offset.warning),
+            self._scale_warning or self._offset_warning,
             self._hidden_scene.warning,
             self._lens.warning,
         )

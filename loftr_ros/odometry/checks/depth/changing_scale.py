@@ -20,8 +20,9 @@ from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.geometry.robust import median, sigma_from_mad
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 
-# Sliding window of motions, and number of motions for a warning.
-_WINDOW, _MIN_MOTIONS = 20, 4
+# Sliding window of motions, and number of motions for a warning: as many as for unregistered depth images, which look
+# likewise.
+_WINDOW, _MIN_MOTIONS = 20, 6
 # Quantile of the changes of scale, without three standard deviations of their median, that is compared with the limit:
 # single motions are wrong.
 _SHARE, _SIGMAS = 0.75, 3.0
@@ -74,7 +75,7 @@ class ChangingScale:
             return None
         text = (
             f"the scale of the depth images changes by {self.change:.1%} from image to image, so lengths have no unit: "
-            "store depth in one fixed unit instead of normalizing each image, and use a depth camera, not depth "
-            "estimated from single images"
+            "they are normalized one by one, estimated from single images, or not aligned to the color images; use "
+            "those of a depth camera, in one fixed unit"
         )
         return InputWarning(InputFault.DEPTH_SCALE, text)
