@@ -18,7 +18,7 @@ from loftr_ros.reports.worst_frames import FOLDER
 
 _ASSETS = files("loftr_ros.reports.page") / "assets"
 _HIDDEN = {"config", "versions", "states", "lost", "remarks", "input_warnings", "median_milliseconds", "errors"}
-_HIDDEN |= {"worst_frames", "notes", "calibration_warnings", "skipped"}
+_HIDDEN |= {"worst_frames", "notes", "calibration_warnings", "skipped", "focal_length_sigma"}
 
 
 def page(runs: Sequence[RunFolder], title: str) -> str:

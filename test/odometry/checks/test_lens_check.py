@@ -102,3 +102,14 @@ def test_the_focal_length_is_unobservable_in_straight_driving(make_world: MakeWo
     K[[0, 1], [0, 1]] *= 1.3
     world = make_world(curve(FRAMES, (0, 0, 0.12, 0, 0, 0)), camera=IDEAL, depth_images=False)
     assert warnings_of(world, "mono", replace(IDEAL, K=K)) == ()
+
+
+@pytest.mark.parametrize(("step", "is_tested"), [(STEP, True), ((0, 0, 0.12, 0, 0, 0), False)])
+def test_only_rotation_tests_the_focal_length(
+    make_world: MakeWorld, curve: Curve, step: tuple[float, ...], is_tested: bool
+) -> None:
+    world = make_world(curve(FRAMES, step), camera=IDEAL, depth_images=False)
+    odometry: VisualOdometry[Any] = VisualOdometry(world, OdometryConfig(subpixel_refinement=False))
+    sigmas = [odometry.process(frame).focal_sigma for frame in world.frames()]
+    assert sigmas[0] == np.inf
+    assert (sigmas[-1] < 0.1) == is_tested
