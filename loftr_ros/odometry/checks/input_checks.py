@@ -125,7 +125,7 @@ class InputChecks:
             T, is_general = motion.T_keyframe_camera, motion.geometry is TwoViewGeometry.GENERAL
             self._hidden_scene.add_motion(keyframe, frame, matches, normalized, T, motion.inliers, is_general)
         self._lens.add_motion(normalized, frame.camera, motion)
-        if frame.depth is not None and _is_due(self._motions, 5):
+        if frame.depth is not None:
             self._far_plane.add_motion(frame.depth, motion)
         if keyframe.frame.depth is not None:
             self._registration.add_motion(
