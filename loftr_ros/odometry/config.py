@@ -215,7 +215,7 @@ class OdometryConfig:
     )
 
     keyframe_parallax_px: float = parameter(
-        24.0,
+        12.0,
         "Median image motion since the keyframe that makes the frame the new keyframe",
         audience="expert",
         unit="px",

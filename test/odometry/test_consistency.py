@@ -92,13 +92,7 @@ def simulate(world: Callable[..., Any], mode: Mode, kind: str) -> tuple[Errors, 
         simulated = world(path, camera=CAMERA, depth_noise=0.02, depth_images=mode == "rgbd", rng=rng, **NOISE[kind])
         odometry: VisualOdometry[tuple[int, int]] = VisualOdometry(
             simulated,
-            OdometryConfig(
-                mode=mode,
-                subpixel_refinement=False,
-                disparity_bias_px=0.0,
-                calibration_sigma=0.0,
-                keyframe_parallax_px=12.0,  # of small images: several keyframes in a few frames
-            ),
+            OdometryConfig(mode=mode, subpixel_refinement=False, disparity_bias_px=0.0, calibration_sigma=0.0),
         )
         estimates = [odometry.process(frame) for frame in simulated.frames()]
         steps.append(step_error(estimates[-1], path[-2], path[-1], mode))
