@@ -61,9 +61,7 @@ class Seam:
         except SequenceError as error:
             raise ResumeError(f"Frame {self.index}, at which the run goes on, cannot be read: {error}") from error
         if found != self.stamp_ns:
-            raise ResumeError(
-                f"Frame {self.index}, at which the run goes on, is no longer there: run without --resume."
-            )
+            raise ResumeError(f"Frame {self.index}, at which the run goes on, is missing: run without --resume.")
 
     def moved(self, estimate: OdometryEstimate) -> OdometryEstimate:
         """Return an estimate of the odometry that started at this frame, in the frame odom of the whole run.
