@@ -34,8 +34,8 @@ _DEPTH_SIGMA, _PRIOR_M = 0.02, 0.5
 _FEW_MOTIONS = 10
 # Significance for a warning, and for an inflation of the covariance, standard deviations, and relative error of
 # lengths. Recorded sequences (corridor, kitchen and desk at strides 1, 3 and 5) have at most 0.8 standard deviations,
-# but the kitchen, whose depth images are not registered, 1.9 (2.7 from all motions); with 5 cm more in the corridor 7.1,
-# with 10 cm 4.6 to 6.3 after ten motions.
+# but the kitchen, whose depth images are not registered, 1.9 (2.7 from all motions); with 5 cm more in the corridor
+# 7.1, with 10 cm 4.6 to 6.3 after ten motions.
 _MIN_SIGNIFICANCE, _MIN_DOUBT, _MIN_LENGTH_ERROR = 4.0, 3.0, 0.02
 # Over-relaxation: IRLS overestimates the curvature of the Cauchy loss.
 _OVER_RELAXATION = 1.5
