@@ -5,6 +5,10 @@
 #   make lint            format, lint, types
 #   make docs            the documentation site, in out/docs
 #   make test ROS=jazzy  with the ROS 2 wheels of Jazzy instead of Kilted, and the NumPy and OpenCV of Ubuntu 24.04
+#   make fuzz            fuzzing, MINUTES=60; counts in out/fuzz
+#   make faults          faults on real processes; a table in out/faults
+#   make soak            full load, MINUTES=60; figures in out/soak
+#   make audit           known vulnerabilities of the pinned dependencies; needs pypi.org
 #   make gpu             tests and benchmarks on an NVIDIA GPU, in nine minutes; without one, small on the CPU
 # In a shell with a sourced ROS 2, it is used instead of the wheels.
 
@@ -14,18 +18,23 @@ ROS ?= kilted
 TESTS ?=
 BIN := .venv/bin
 # One thread per parallel test process.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --no-header
+PYTEST := OMP_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --no-header
 # One line per step; the output is shown only if it fails.
 STEP := $(PYTHON) tools/step.py
 
-.PHONY: demo quick test gpu docs lint format venv clean
+MINUTES ?= 60
+
+.PHONY: demo quick test pytest fuzz faults soak audit gpu docs lint format venv clean
 .DEFAULT_GOAL := test
 
 demo: venv
 	@$(BIN)/loftr-ros demo --output out/demo
 
 # Types are checked with Kilted only: the oldest NumPy, OpenCV and rclpy have few type hints.
-test: $(if $(filter jazzy,$(ROS)),venv,lint)
+# With --jobs 2 they are checked beside the tests.
+test: $(if $(filter jazzy,$(ROS)),,lint) pytest
+
+pytest: venv
 	@$(PYTEST) $(TESTS)
 
 quick: venv
@@ -36,6 +45,23 @@ quick: venv
 docs: venv
 	@$(STEP) "Sphinx" $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable .[docs]
 	@$(STEP) "site in out/docs" $(BIN)/python -m sphinx -W --keep-going -q -b html docs out/docs
+
+# One process each: the machine is the measure.
+fuzz: venv
+	@LOFTR_ROS_FUZZ_MINUTES=$(MINUTES) LOFTR_ROS_FUZZ_OUTPUT=out/fuzz $(BIN)/python -m pytest --no-header test/fuzz
+	@cat out/fuzz/cases.json
+
+faults: venv
+	@LOFTR_ROS_FAULTS=out/faults $(BIN)/python -m pytest --no-header test/ros/faults/test_faults.py
+	@cat out/faults/faults.md
+
+soak: venv
+	@LOFTR_ROS_SOAK_MINUTES=$(MINUTES) LOFTR_ROS_SOAK_OUTPUT=out/soak $(BIN)/python -m pytest --no-header test/ros/faults/test_soak.py
+	@cat out/soak/soak.json
+
+audit: venv
+	@$(STEP) "pip-audit" $(BIN)/python -m pip install --disable-pip-version-check pip-audit
+	@$(BIN)/python -m pip_audit --requirement constraints.txt --no-deps --disable-pip --strict
 
 # On a machine without ROS, pip or network: PYTHONPATH=. python3 bench/gpu.py --output out/gpu
 gpu: venv

@@ -27,6 +27,8 @@ REQUIREMENTS = [
 TRAINING = ["h5py", "tensorboard"]
 # For `make docs`.
 DOCUMENTATION = ["furo", "myst-parser", "sphinx"]
+# For `loftr-ros run --rerun`.
+RERUN = ["rerun-sdk>=0.23"]
 # For EfficientLoFTR in bench/speed.py; kornia is in DEVELOPMENT.
 BENCHMARKS = ["transformers"]
 # `colcon test` runs pytest because the extra `test` names it.
@@ -74,11 +76,13 @@ setup(
         (f"share/{NAME}", ["package.xml"]),
         shared("launch"),
         shared("config"),
+        shared("config/sros2"),
     ],
     install_requires=REQUIREMENTS,
     extras_require={
         "train": TRAINING,
         "test": TESTS,
+        "rerun": RERUN,
         "bench": BENCHMARKS,
         "docs": DOCUMENTATION,
         "dev": DEVELOPMENT,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import warnings
+from io import BytesIO
 from typing import Any
 
 import cv2
@@ -12,10 +14,13 @@ from numpy.typing import NDArray
 from loftr_ros.errors import shortened
 
 # 268 million pixels: beyond any video camera, and 0.5 GiB at 16 bits. OpenCV allows 2**30.
-MAX_PNG_PIXELS = 1 << 28
+MAX_PIXELS = 1 << 28
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by color type
+_DEFLATE_RATIO = 1032  # largest expansion of zlib
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _START_OF_SCAN = 0xDA
+_STARTS_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _MARKER_AFTER_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # excludes restart markers and stuffed 0xff bytes
 
 
@@ -26,20 +31,22 @@ class DecodeError(Exception):
 def decode(data: bytes, flags: int) -> NDArray[Any]:
     """Decode an image.
 
-    Rejects images that older decoders accept: truncated ones, whose rest they fill with gray or black, and PNG headers
-    of any size, for which they allocate memory.
+    Rejects images that older decoders accept: truncated ones, whose rest they fill with gray or black, and headers of
+    any size, for which they allocate memory.
 
     Args:
         data: content of the image file.
         flags: `cv2.IMREAD_...`.
 
     Raises:
-        DecodeError: the image cannot be decoded, is truncated, or is a PNG of more than MAX_PNG_PIXELS.
+        DecodeError: the image cannot be decoded, is truncated, or has more than MAX_PIXELS.
     """
     if _is_truncated(data):
         raise DecodeError("it ends early, as a file that was not copied or written to its end")
-    if (size := _png_size(data)) and size[0] * size[1] > MAX_PNG_PIXELS:
+    if (size := claimed_size(data)) and size[0] * size[1] > MAX_PIXELS:
         raise DecodeError(f"it claims to have {size[0]}x{size[1]} pixels")
+    if data.startswith(_PNG_SIGNATURE) and not _may_hold_pixels(data):
+        raise DecodeError("it is too short for its pixels")
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     except cv2.error as error:
@@ -62,6 +69,24 @@ def has_exif_rotation(data: bytes) -> bool:
     small = cv2.IMREAD_REDUCED_GRAYSCALE_8  # at 1/8 of the size, for speed
     stored, shown = (decode(data, small | flag) for flag in (cv2.IMREAD_IGNORE_ORIENTATION, 0))
     return not np.array_equal(stored, shown)
+
+
+def claimed_size(data: bytes) -> tuple[int, int] | None:
+    """Return width and height by the header of a PNG, JPEG or other image; None if there is none."""
+    if data.startswith(_PNG_SIGNATURE):
+        return (int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")) if len(data) >= 24 else None
+    if data.startswith(_JPEG_START):
+        return _jpeg_size(data)
+    from PIL import Image  # deferred: PNG and JPEG do without
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns from a third of the limit on
+            return Image.open(BytesIO(data)).size  # reads the header only
+    except Image.DecompressionBombError:
+        return MAX_PIXELS, MAX_PIXELS
+    except Exception:  # of a damaged header, nearly any
+        return None
 
 
 def _is_truncated(data: bytes) -> bool:
@@ -93,7 +118,28 @@ def _is_truncated_jpeg(data: bytes) -> bool:
     return not data.startswith(_JPEG_END, offset)
 
 
-def _png_size(data: bytes) -> tuple[int, int] | None:
-    if not data.startswith(_PNG_SIGNATURE) or len(data) < 24:
-        return None
-    return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Return width and height by the start of the frame, which is among the segments before the first scan."""
+    offset = 2
+    while offset + 9 <= len(data) and data[offset] == 0xFF and data[offset + 1] != _START_OF_SCAN:
+        if data[offset + 1] in _STARTS_OF_FRAME:
+            return int.from_bytes(data[offset + 7 : offset + 9], "big"), int.from_bytes(
+                data[offset + 5 : offset + 7], "big"
+            )
+        offset += 2 + int.from_bytes(data[offset + 2 : offset + 4], "big")
+    return None
+
+
+def _may_hold_pixels(data: bytes) -> bool:
+    """Return whether the compressed data of a PNG may expand to the pixels of its header.
+
+    Else the memory for them is allocated in vain: a file of 71 bytes would take 2 GiB.
+    """
+    width, height = claimed_size(data) or (0, 0)
+    bits = data[24] * _PNG_CHANNELS.get(data[25], 1) if len(data) > 25 else 1
+    compressed, offset = 0, len(_PNG_SIGNATURE)
+    while offset + 8 <= len(data):
+        length = int.from_bytes(data[offset : offset + 4], "big")
+        compressed += length if data[offset + 4 : offset + 8] == b"IDAT" else 0
+        offset += 12 + length
+    return width * height * bits // 8 <= _DEFLATE_RATIO * compressed

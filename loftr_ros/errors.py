@@ -25,3 +25,8 @@ def shortened(text: object, limit: int = 200) -> str:
     """Quote foreign text in a message: on one line, without control characters, at most `limit` characters."""
     line = "".join(c if c.isprintable() else " " for c in " ".join(str(text).split()))
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def quoted(text: object) -> str:
+    """Return a short field of a message or file in quotes, for a message to the user."""
+    return f"'{shortened(text, 60)}'"

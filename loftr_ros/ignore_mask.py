@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros.encoded_image import DecodeError, decode
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.loftr.runtime.budget import ComputeBudget
 from loftr_ros.loftr.runtime.matcher import Features, LoftrMatcher
@@ -74,12 +75,11 @@ class MaskedMatcher:
 def _read(path: Path) -> NDArray[np.uint8]:
     # Read by Python, for a specific error message, and decoded from memory.
     try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
+        mask = decode(path.read_bytes(), cv2.IMREAD_GRAYSCALE)
     except OSError as error:
         raise MaskError(f"mask_image {path} cannot be read: {error.strerror}") from error
-    mask = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
-    if mask is None:
-        raise MaskError(f"mask_image {path} is not an image: save it as PNG")
+    except DecodeError as error:
+        raise MaskError(f"mask_image {path} is not an image, {error}: save it as PNG") from error
     if not mask.any():
         raise MaskError(f"mask_image {path} is all black, which ignores everything: paint the region to match white")
     return np.asarray(mask, np.uint8)

@@ -9,6 +9,11 @@ from types import FrameType, TracebackType
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+def stop_signals() -> tuple[signal.Signals, ...]:
+    """Return the signals that stop the program: not SIGHUP if it is to survive its terminal (nohup)."""
+    return tuple(s for s in SIGNALS if s != signal.SIGHUP or signal.getsignal(s) != signal.SIG_IGN)
+
+
 class Interruption:
     """Context manager that records the first signal; a second one has its default effect.
 
@@ -18,7 +23,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self.signal = 0
-        self._handlers = {number: signal.getsignal(number) for number in SIGNALS}
+        self._handlers = {number: signal.getsignal(number) for number in stop_signals()}
 
     def __enter__(self) -> Interruption:
         for number in self._handlers:

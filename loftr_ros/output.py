@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from loftr_ros.errors import LoftrRosError
+from loftr_ros.errors import LoftrRosError, shortened
+
+REPORT_FILE = "run.json"  # in the folder of a run
 
 
 class OutputError(LoftrRosError):
@@ -37,6 +39,31 @@ def make_folder(path: Path, *files: str) -> None:
     for name in files:
         if (path / name).is_dir():
             raise OutputError(f"{path / name} is a folder, but a result of that name is to be written: remove it.")
+
+
+def inside(folder: Path, name: str, parameter: str) -> Path:
+    """Return the file of this name in a folder, with symbolic links resolved.
+
+    Args:
+        folder: existing or not; `~` is expanded.
+        name: relative to the folder, or absolute in it.
+        parameter: that sets the name, for the message.
+
+    Raises:
+        OutputError: the file is outside of the folder, or `~` names no user.
+    """
+    try:
+        root = Path(os.path.realpath(folder.expanduser()))
+    except RuntimeError as error:
+        raise OutputError(f"{folder}: there is no such user.") from error
+    try:
+        path = Path(os.path.realpath(root / Path(name).expanduser()))
+        is_inside = path.is_relative_to(root)
+    except (RuntimeError, ValueError):  # there is no such user, or a null character
+        is_inside = False
+    if not is_inside:
+        raise OutputError(f"{parameter} is '{shortened(name)}': it must be the name of a file in {folder}.")
+    return path
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Shared fixtures, and the marking of slow tests."""
+"""Shared fixtures, and the marking and order of slow tests."""
 
 import os
 import subprocess
@@ -15,10 +15,12 @@ SLOW_PLACES = {
     "bench",
     "demo",
     "examples",
+    "fuzz",
     "training",
     "test_colcon.py",
     "test_consistency.py",
     "test_damaged_files.py",
+    "test_determinism.py",
     "test_disparity_bias.py",
     "test_evaluate.py",
     "test_fixed_shapes.py",
@@ -31,12 +33,24 @@ SLOW_PLACES = {
     "test_recovery.py",
     "test_recovery_images.py",
     "test_robustness.py",
+    "test_resume.py",
     "test_run.py",
     "test_run_input.py",
+    "test_run_many.py",
+    "test_run_places.py",
     "test_train.py",
     "test_unwritable_places.py",
     "test_visual_odometry.py",
     "test_without_values.py",
+}
+# Half a minute or more on one core: first, so that at the end no process runs one while the others have nothing to do.
+LONGEST = {
+    "test_colcon.py",
+    "test_demo.py",
+    "test_distributed.py",
+    "test_gpu_script.py",
+    "test_run_recorded.py",
+    "test_speed.py",
 }
 SLOW_FIXTURES = {"recorded", "loftr_ros_program", "ros"}
 
@@ -44,7 +58,8 @@ Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the slow tests."""
+    """Mark the slow tests, and put the longest first."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
     here = Path(__file__).parent
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))

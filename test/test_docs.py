@@ -194,7 +194,7 @@ def test_accuracy_in_the_readme_is_that_of_the_benchmarks(benchmarks: dict[str, 
 
 
 def test_example_of_the_evaluation_is_the_run_of_the_readme(benchmarks: dict[str, Table]) -> None:
-    example = evaluation_docs().example()
+    example = tool("write_evaluation_docs").example()
     ours = row(benchmarks, "KITTI 06, stereo", stride="1", method="LoFTR compact")
     rmse, percent, rotation = re.search(
         r"ATE +rmse ([\d.]+).*\n +([\d.]+) % of the path.*\n.*\n.*mean ([\d.]+),", example
@@ -203,8 +203,12 @@ def test_example_of_the_evaluation_is_the_run_of_the_readme(benchmarks: dict[str
     assert f"{float(rotation):.3f}" == ours["rotation°"]
 
 
-def evaluation_docs() -> ModuleType:
-    path = ROOT / "tools" / "write_evaluation_docs.py"
+def test_page_of_the_commands_is_that_of_their_options() -> None:
+    assert (ROOT / "docs" / "cli.md").read_text() == tool("write_cli_docs").cli_markdown()
+
+
+def tool(name: str) -> ModuleType:
+    path = ROOT / "tools" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from loftr_ros.encoded_image import DecodeError, decode, has_exif_rotation
+from loftr_ros.encoded_image import DecodeError, claimed_size, decode, has_exif_rotation
 
 GRAY = cv2.IMREAD_GRAYSCALE
 
@@ -65,7 +65,32 @@ def test_truncated_png(texture: NDArray[np.uint8], kept: float) -> None:
 def test_png_of_excessive_size() -> None:
     with pytest.raises(DecodeError, match="claims to have 30000x30000 pixels"):
         decode(png_of_size(30_000, 30_000), GRAY)
+    with pytest.raises(DecodeError, match="too short for its pixels"):  # 69 bytes, which would take 256 MiB
+        decode(png_of_size(1, 1)[:16] + png_of_size(16_384, 16_384)[16:33] + png_of_size(1, 1)[33:], GRAY)
     assert decode(png_of_size(8, 1), GRAY).tolist() == [[0] * 8]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".bmp", ".pgm"])
+def test_size_by_the_header(texture: NDArray[np.uint8], suffix: str) -> None:
+    data = bytes(cv2.imencode(suffix, texture)[1])
+    assert claimed_size(data) == (320, 200)
+    assert claimed_size(data[:7]) is None
+
+
+def test_jpeg_of_excessive_size(texture: NDArray[np.uint8]) -> None:
+    data = jpeg(texture)
+    frame = data.index(b"\xff\xc0") + 5
+    with pytest.raises(DecodeError, match="claims to have 65500x65500 pixels"):
+        decode(data[:frame] + struct.pack(">HH", 65_500, 65_500) + data[frame + 4 :], GRAY)
+
+
+def test_highly_compressed_images_are_read() -> None:
+    for shape in ((1, 1), (1, 9), (4000, 4000), (500, 500, 3), (500, 500, 4)):
+        for dtype in (np.uint8, np.uint16):
+            data = bytes(cv2.imencode(".png", np.zeros(shape, dtype), [cv2.IMWRITE_PNG_COMPRESSION, 9])[1])
+            assert decode(data, cv2.IMREAD_UNCHANGED).shape == shape
+    data = bytes(cv2.imencode(".png", np.zeros((3000, 3000), np.uint8), [cv2.IMWRITE_PNG_BILEVEL, 1])[1])
+    assert decode(data, GRAY).shape == (3000, 3000)
 
 
 @pytest.mark.parametrize(("orientation", "turned"), [(None, False), (1, False), (3, True), (6, True)])

@@ -26,6 +26,16 @@ def test_first_signal_is_noted_and_the_second_acts(number: signal.Signals) -> No
         signal.signal(number, before)
 
 
+def test_a_program_that_survives_its_terminal() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup
+    try:
+        with Interruption() as interruption:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert interruption.signal == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_handlers_are_put_back() -> None:
     before = [signal.getsignal(number) for number in SIGNALS]
     with Interruption():

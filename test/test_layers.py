@@ -32,6 +32,7 @@ FORBIDDEN = {
     },
     "messages": {"torch", "rclpy", "sensor_msgs", "cv_bridge", "rosbags", "loftr_ros.ros", "loftr_ros.sequences"},
     "checkup": {"torch", "rclpy", "matplotlib", "rich", "loftr_ros.loftr"},
+    "runs": {"torch", "rclpy", "loftr_ros.loftr", "loftr_ros.commands"},
     "training": {"rclpy", "matplotlib", "h5py", "tensorboard"},
     "commands": {"torch", "cv2", "numpy", "rclpy", "matplotlib", "rich"},
     "cli": {"torch", "cv2", "numpy", "rclpy", "matplotlib", "rich"},

@@ -16,7 +16,7 @@ from loftr_ros.evaluation.plotting import plot_trajectory
 from loftr_ros.evaluation.report import Evaluation, write_evaluation
 from loftr_ros.evaluation.trajectory import Trajectory
 from loftr_ros.matches import Matches
-from loftr_ros.output import OutputError, make_folder, writing
+from loftr_ros.output import OutputError, inside, make_folder, writing
 from loftr_ros.reports.match_report import write_matches, write_picture
 from loftr_ros.ros.replay.reports import PlayReport, write_report
 
@@ -154,6 +154,32 @@ def test_disk_that_fills_up_midway_keeps_the_old_trajectory(tmp_path: Path) -> N
     assert "trajectory.tum cannot be written: File too large." in result.stderr
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_files_inside_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder, outside = tmp_path / "out", tmp_path / "outside"
+    folder.mkdir()
+    (folder / "link").symlink_to(outside)
+    (folder / "inner").symlink_to(folder / "other")
+    for name in ("a.tum", str(folder / "a.tum"), "b/../a.tum", "~/out/a.tum", "../out/a.tum"):
+        assert inside(folder, name, "file") == folder / "a.tum"
+    assert inside(folder, "inner/a.tum", "file") == folder / "other" / "a.tum"
+    refused = (
+        "../a.tum",
+        "/etc/a.tum",
+        "~/a.tum",
+        "~nosuchuser/a.tum",
+        "link/a.tum",
+        "b/../../a.tum",
+        "a\0b",
+        "../out2/a",
+    )
+    for name in refused:
+        with pytest.raises(OutputError, match=r"file is '.*': it must be the name of a file in .*out\."):
+            inside(folder, name, "file")
+    with pytest.raises(OutputError, match="~nosuchuser: there is no such user"):
+        inside(Path("~nosuchuser"), "a.tum", "file")
 
 
 def test_result_that_is_a_link_stays_one(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from loftr_ros.checkup.findings import Finding, error, judged
 from loftr_ros.odometry.config import Mode
 from loftr_ros.sequences.errors import MissingSensorError, SequenceError
 from loftr_ros.sequences.formats import BEST_FIRST, layout_of, open_sequence
+from loftr_ros.sequences.guessed_camera import FieldOfView
 from loftr_ros.sequences.sequence import Sequence
 
 
@@ -37,19 +38,20 @@ def open_source(
     depth_scale: float | None,
     topics: Mapping[str, str] | None = None,
     camera: Items[Path] = (),
+    fov: FieldOfView | None = None,
 ) -> OpenedSource:
     """Open a source in every mode, and return it in the requested or preferred one.
 
     Args:
         path: of the source.
         mode: requested mode; None: the preferred one of those supported.
-        fps, depth_scale, topics, camera: see `open_sequence`.
+        fps, depth_scale, topics, camera, fov: see `open_sequence`.
     """
     opened: dict[Mode, Sequence] = {}
     refused: dict[Mode, SequenceError] = {}
     for candidate in get_args(Mode):
         try:
-            opened[candidate] = open_sequence(path, candidate, fps, depth_scale, topics=topics, camera=camera)
+            opened[candidate] = open_sequence(path, candidate, fps, depth_scale, topics=topics, camera=camera, fov=fov)
         except SequenceError as fault:
             refused[candidate] = fault
     chosen = mode or next((candidate for candidate in BEST_FIRST if candidate in opened), None)

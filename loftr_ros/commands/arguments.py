@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.loftr.network.config import MAX_PIXELS
@@ -40,6 +40,16 @@ def counts_per_meter(text: str) -> float:
         raise argparse.ArgumentTypeError(
             f"{text} is not a number of counts per meter: give 1000 for millimeters, not 0.001"
         )
+    return value
+
+
+def field_of_view(text: str) -> float | Literal["exif"]:
+    """Parse an angle in degrees, or exif."""
+    if text == "exif":
+        return "exif"
+    value = float(text)
+    if not 1 <= value <= 170:
+        raise argparse.ArgumentTypeError(f"{text} is not exif or an angle from 1 to 170 degrees")
     return value
 
 

@@ -96,7 +96,7 @@ def _recorded(args: argparse.Namespace) -> Report:
     from loftr_ros.checkup.sources import open_source
     from loftr_ros.odometry.images.working_size import at_working_size
 
-    opened = open_source(args.source, args.mode, args.fps, args.depth_scale, args.topics, args.camera)
+    opened = open_source(args.source, args.mode, args.fps, args.depth_scale, args.topics, args.camera, args.fov)
     findings = list(opened.findings)
     if opened.sequence is not None and opened.mode is not None:
         findings += sequence_findings(opened.sequence)

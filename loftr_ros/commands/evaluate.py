@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loftr_ros.commands.arguments import positive
+from loftr_ros.commands.report import RUN_HELP
 from loftr_ros.commands.sequence_input import print_remark
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.output import make_folder
+from loftr_ros.runs.places import LATEST, given_run
 
 if TYPE_CHECKING:
     from loftr_ros.evaluation.ate import Alignment
@@ -41,7 +43,12 @@ class Input:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "run", type=Path, metavar="RUN", help="folder of loftr-ros run, or trajectory file in TUM or KITTI format"
+        "run",
+        type=Path,
+        nargs="?",
+        default=Path(LATEST),
+        metavar="RUN",
+        help=f"folder of loftr-ros run, or trajectory file in TUM or KITTI format {RUN_HELP}",
     )
     parser.add_argument(
         "--groundtruth",
@@ -77,6 +84,7 @@ def main(args: argparse.Namespace) -> int:
     from loftr_ros.evaluation.report import Evaluation, warnings, write_evaluation
     from loftr_ros.evaluation.trajectory import read_trajectory
 
+    args.run = given_run(args.run)
     given = _find(args)
     estimate, truth = (read_trajectory(path, args.times) for path in (given.trajectory, given.truth))
     poses = len(estimate)

@@ -5,12 +5,22 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from loftr_ros.errors import LoftrRosError, shortened
+from loftr_ros.runs.places import LATEST, given_run, runs_in
+
 DEFAULT_NAME = "report.html"
+RUN_HELP = "(default: latest, the last run without --output)"
+
+
+class SeveralRunsError(LoftrRosError):
+    """A folder of several runs in place of one."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of loftr-ros run")
+    parser.add_argument(
+        "run", type=Path, nargs="?", default=Path(LATEST), metavar="RUN", help=f"folder of loftr-ros run {RUN_HELP}"
+    )
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help=f"HTML file to write (default: {DEFAULT_NAME} in RUN)"
     )
@@ -18,7 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Read, assemble and write."""
-    write_page([args.run], args.output or args.run / DEFAULT_NAME)
+    run = given_run(args.run)
+    if several := runs_in(run):
+        names = shortened(", ".join(path.name for path in several))
+        raise SeveralRunsError(f"{run} is not a folder of a run, but of several: give {names}, or loftr-ros compare.")
+    write_page([run], args.output or run / DEFAULT_NAME)
     return 0
 
 

@@ -8,21 +8,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loftr_ros.commands.arguments import counts_per_meter, positive, positive_int
+from loftr_ros.commands.arguments import counts_per_meter, field_of_view, positive, positive_int
 from loftr_ros.errors import shortened
 
 if TYPE_CHECKING:
     from loftr_ros.odometry.config import Mode
     from loftr_ros.sequences.sequence import Sequence
 
-ROLES = ("image", "left", "right", "depth", "truth")  # of topics
+ROLES = ("image", "left", "right", "depth", "truth", "wheels")  # of topics
 SOURCES = "bag of ROS 1 or 2, video, or folder: KITTI, EuRoC or TUM sequence, or images"
 MAX_SKIPPED = 10  # images named on the terminal
 
 
-def add_sequence_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
-    """Declare the options of `open_source`; `verb` is the action of the command for the help texts."""
-    parser.add_argument("source", type=Path, metavar="SOURCE", help=SOURCES)
+def add_sequence_arguments(parser: argparse.ArgumentParser, verb: str, several: bool = False) -> None:
+    """Declare the options of `open_source`.
+
+    Args:
+        parser: of the command.
+        verb: action of the command, for the help texts.
+        several: whether it takes several sources, as `sources`.
+    """
+    if several:
+        parser.add_argument("sources", type=Path, nargs="+", metavar="SOURCE", help=f"{SOURCES}; several if wanted")
+    else:
+        parser.add_argument("source", type=Path, metavar="SOURCE", help=SOURCES)
     parser.add_argument(
         "--mode",
         choices=("mono", "stereo", "rgbd"),
@@ -53,8 +62,16 @@ def add_format_arguments(parser: argparse.ArgumentParser) -> None:
         action=TopicsAction,
         nargs="+",
         metavar="ROLE=TOPIC",
-        help="topics of a bag: image, left, right, depth, and truth for the ground truth, on a topic or as "
-        "/tf:PARENT:CHILD (default: the only camera, and poses with truth, vicon or similar in their name)",
+        help="topics of a bag: image, left, right, depth; truth and wheels for poses of the ground truth and of wheel "
+        "odometry, on a topic or as /tf:PARENT:CHILD (default: the only camera, and poses with truth, vicon or similar "
+        "in their name)",
+    )
+    parser.add_argument(
+        "--fov",
+        type=field_of_view,
+        metavar="DEGREES|exif",
+        help="guess the calibration of one camera that has none from its horizontal field of view, or from the focal "
+        "length in the EXIF of its images; everything that comes out says so",
     )
     parser.add_argument(
         "--camera",
@@ -62,8 +79,8 @@ def add_format_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=(),
         metavar="FILE",
-        help="calibration of a video (default: camera.yaml beside it), or of a bag (default: its own); two files for a "
-        "pair",
+        help="calibration of a video (default: camera.yaml beside it), of a bag (default: its own), or of images "
+        "(default: camera.yaml in their folder); two files for a pair",
     )
 
 
@@ -132,6 +149,7 @@ def open_source(args: argparse.Namespace, max_pixels: int | None = None) -> Sour
     from loftr_ros.sequences.formats import layout_of, open_best, open_sequence
 
     settings = {"fps": args.fps, "depth_scale": args.depth_scale, "topics": args.topics, "camera": args.camera}
+    settings["fov"] = args.fov
     if args.mode is None:
         args.mode, whole = open_best(args.source, **settings)
     else:

@@ -36,17 +36,23 @@ class WeightsError(LoftrRosError):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommands."""
     commands = parser.add_subparsers(metavar="list|info|fetch", required=True)
-    listing = commands.add_parser("list", help="list pretrained weights and their files")
+    listing = _add_command(commands, "list", "list pretrained weights and their files")
     listing.set_defaults(action=_list)
-    info = commands.add_parser("info", help="describe a checkpoint, and list keys that do not fit")
+    info = _add_command(commands, "info", "describe a checkpoint, and list keys that do not fit")
     info.add_argument("checkpoint", metavar="NAME|FILE|PRESET=FILE", help="as for --checkpoint of the other commands")
     info.set_defaults(action=_info)
-    fetch = commands.add_parser("fetch", help="download published weights, or import them from a file")
+    fetch = _add_command(commands, "fetch", "download published weights, or import them from a file")
     fetch.add_argument("name", choices=PRETRAINED, help="name of the weights")
     fetch.add_argument("--from", dest="source", metavar="FILE|URL", help="use this instead of the known sources")
     fetch.add_argument("--output", type=Path, metavar="FILE", help="destination (default: the cache)")
     fetch.add_argument("--no-progress", action="store_true", help="hide the progress bar")
     fetch.set_defaults(action=_fetch)
+
+
+def _add_command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str
+) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
 
 
 def main(args: argparse.Namespace) -> int:

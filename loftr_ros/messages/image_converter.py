@@ -23,6 +23,10 @@ class ConverterError(LoftrRosError):
     """Neither cv_bridge nor rosbags-image runs."""
 
 
+class UnknownEncodingError(Exception):
+    """An encoding that rosbags-image does not know."""
+
+
 def find_converter() -> Converter:
     """Return the conversion by cv_bridge, or by rosbags-image where cv_bridge is missing or does not run.
 
@@ -58,9 +62,12 @@ def _cv_bridge() -> Converter:
 
 
 def _rosbags_image() -> Converter:
-    from rosbags.image.image import image_to_cvimage
+    from rosbags.image.image import ImageError, image_to_cvimage
 
     def convert(message: Any, encoding: str | None) -> NDArray[Any]:
-        return np.asarray(image_to_cvimage(message, encoding))
+        try:
+            return np.asarray(image_to_cvimage(message, encoding))
+        except ImageError as error:
+            raise UnknownEncodingError(str(error)) from error
 
     return convert

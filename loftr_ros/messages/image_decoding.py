@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from loftr_ros.encoded_image import DecodeError, decode
-from loftr_ros.errors import LoftrRosError
+from loftr_ros.encoded_image import DecodeError, claimed_size, decode
+from loftr_ros.errors import LoftrRosError, quoted
 from loftr_ros.messages import image_converter
 from loftr_ros.odometry.images.depth_counts import without_saturated
 from loftr_ros.odometry.images.gray_levels import to_eight_bits
@@ -36,6 +36,8 @@ SIXTEEN_BITS = ("mono16", "16UC1")
 # Roughness of an image with swapped bytes relative to the image as it is, below which is_bigendian is wrong, and the
 # row stride. Images and depth in the right order: above 3; in the wrong one: below 0.3.
 _SWAPPED_RATIO, _ORDER_STRIDE = 0.5, 8
+# Compressed images of more pixels than the camera has, by this factor, are not decoded, whose size shows what is wrong.
+_MAX_SIZE_RATIO = 16
 METERS_PER_COUNT = 1e-3  # of integer depth images, by REP-118; floating-point ones are in meters
 # Header before the PNG of compressedDepth: a format, and the quantization (a, b) of floating-point depth.
 _DEPTH_HEADER = np.dtype([("format", "<i4"), ("a", "<f4"), ("b", "<f4")])
@@ -54,6 +56,23 @@ def decoder(*, depth: bool, compressed: bool, meters_per_count: float) -> Callab
     if depth:
         return partial(depth_from_compressed if compressed else depth_from_image, meters_per_count=meters_per_count)
     return gray_from_compressed if compressed else gray_from_image
+
+
+def check_claimed_size(message: Any, topic: str, width: int, height: int) -> None:
+    """Check a compressed image, before its memory is allocated, against the size of the camera.
+
+    Raises:
+        ImageError: the header claims far more pixels.
+    """
+    if not hasattr(message, "format"):
+        return
+    start = _DEPTH_HEADER.itemsize if "compressedDepth" in message.format else 0
+    size = claimed_size(bytes(memoryview(message.data)[start:]))
+    if size and size[0] * size[1] > _MAX_SIZE_RATIO * width * height:
+        raise ImageError(
+            f"an image on {topic} of {len(message.data)} bytes claims to have {size[0]}x{size[1]} pixels, but the "
+            f"camera info {width}x{height}: fix what publishes it, or the calibration"
+        )
 
 
 def gray_from_image(message: Image, topic: str) -> NDArray[np.uint8]:
@@ -109,7 +128,8 @@ def depth_from_compressed(
     encoding, _, how = message.format.partition(";")
     if encoding not in ("16UC1", "32FC1") or "compressedDepth" not in how or "rvl" in how.lower():
         raise EncodingError(
-            f"images on {topic} have the format {message.format!r}: publish 16UC1 or 32FC1 by compressedDepth, as png"
+            f"images on {topic} have the format {quoted(message.format)}: publish 16UC1 or 32FC1 by "
+            "compressedDepth, as png"
         )
     counts = _decoded(message, topic, _DEPTH_HEADER.itemsize, cv2.IMREAD_UNCHANGED)
     if encoding == "16UC1":
@@ -140,7 +160,8 @@ def _meters(counts: NDArray[Any], meters_per_count: float) -> NDArray[np.float32
 def _check_encoding(message: Image, topic: str, accepted: tuple[str, ...]) -> None:
     if message.encoding not in accepted:
         raise EncodingError(
-            f"images on {topic} have the encoding {message.encoding!r}: publish one of {', '.join(sorted(accepted))}"
+            f"images on {topic} have the encoding {quoted(message.encoding)}: publish one of "
+            f"{', '.join(sorted(accepted))}"
         )
 
 
@@ -165,17 +186,23 @@ def _converted(message: Image, topic: str, wanted: str | None) -> NDArray[Any]:
     shape = message.height, message.width
     if (row := _row_bytes(message)) and message.step in (3 * row, 4 * row):
         raise ImageError(
-            f"images on {topic} have the encoding {message.encoding!r}, but a step of {message.step}, which is "
+            f"images on {topic} have the encoding {quoted(message.encoding)}, but a step of {message.step}, which is "
             f"{message.step // row} bytes for each of theirs: set the encoding to that of the data, such as rgb8"
         )
     try:
         image = image_converter.converter()(_plain(message), wanted) if min(shape) > 0 else None
+    except image_converter.UnknownEncodingError as error:
+        raise EncodingError(
+            f"images on {topic} have the encoding {quoted(message.encoding)}, which is unknown: publish one of "
+            f"{', '.join(sorted(_GRAY))}"
+        ) from error
     except (TypeError, ValueError, cv2.error):  # too few bytes for the header
         image = None
     if image is None or image.shape[:2] != shape or (wanted and image.ndim != 2):
         raise ImageError(
-            f"an image on {topic} is {message.width}x{message.height} {message.encoding} by its header, but has "
-            f"{len(message.data)} bytes with a step of {message.step}: fix the driver, which fills the message wrongly"
+            f"an image on {topic} is {message.width}x{message.height} {quoted(message.encoding)} by its header, but "
+            f"has {len(message.data)} bytes with a step of {message.step}: fix the driver, which fills the message "
+            "wrongly"
         )
     return image
 
@@ -211,7 +238,7 @@ def _plain(message: Image) -> SimpleNamespace:
 
 def _decoded(message: CompressedImage, topic: str, start: int, flags: int) -> NDArray[Any]:
     """Decode the JPEG or PNG that starts at a byte of the data."""
-    what = f"an image on {topic} of {len(message.data)} bytes, format {message.format!r}, cannot be decoded"
+    what = f"an image on {topic} of {len(message.data)} bytes, format {quoted(message.format)}, cannot be decoded"
     try:
         image = decode(bytes(message.data)[start:], flags)
     except DecodeError as error:

@@ -42,7 +42,8 @@ class FrontEnd(Generic[FeaturesT]):
         """Match a keyframe (image a) and a view (image b), with sub-pixel refinement; stages are timed by the clock."""
         clock = clock or StageClock()
         with clock("match"):
-            matches = self._matcher.match(keyframe.features, view.features).finite()
+            matches = self._matcher.match(keyframe.features, view.features)
+            matches = matches.valid(keyframe.frame.image.shape, view.frame.image.shape)
         with clock("subpixel"):
             return self._refined(keyframe.frame, view.frame.image, matches)
 
@@ -58,7 +59,8 @@ class FrontEnd(Generic[FeaturesT]):
             return CellDepths.empty()
         if checks.repeated.is_right_repeated:  # not of the time of the left one
             return CellDepths.empty()
-        matches = self._matcher.match(view.features, self._matcher.extract(frame.right)).finite()
+        matches = self._matcher.match(view.features, self._matcher.extract(frame.right))
+        matches = matches.valid(frame.image.shape, frame.right.shape)
         matches = self._refined(frame, frame.right, matches, forward_backward=False)
         depths = depths_from_stereo(matches, frame.camera, frame.rig, self._config.ransac_threshold_px)
         checks.add_pair(frame, matches)

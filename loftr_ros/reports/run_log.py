@@ -23,9 +23,9 @@ from loftr_ros.evaluation.trajectory import Trajectory, TrajectoryError, write_k
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.states import TrackingState
-from loftr_ros.output import writing
+from loftr_ros.output import REPORT_FILE, writing
 
-REPORT_FILE, TRAJECTORY_FILE, TRUTH_FILE = "run.json", "trajectory.tum", "groundtruth.tum"
+TRAJECTORY_FILE, TRUTH_FILE = "trajectory.tum", "groundtruth.tum"
 KITTI_FILE, PICTURE_FILE = "trajectory.kitti", "trajectory.png"
 RESULT_FILES = (TRAJECTORY_FILE, KITTI_FILE, TRUTH_FILE, REPORT_FILE, PICTURE_FILE)
 
@@ -199,7 +199,8 @@ class RunLog:
 
     def _title(self, errors: TrajectoryErrors | None) -> str:
         accuracy = f", ATE {errors.ate_m:.3f} m ({errors.ate_percent:.2f} %)" if errors else ""
-        return f"{self.name}, {self.settings['mode']}, checkpoint {self.settings['checkpoint']}{accuracy}"
+        guess = f", {guess}" if (guess := self.settings.get("calibration_guess")) else ""
+        return f"{self.name}, {self.settings['mode']}, checkpoint {self.settings['checkpoint']}{accuracy}{guess}"
 
     def _median_milliseconds(self) -> dict[str, float]:
         """Median by stage over the frames that had it, and per frame; without the first frame (warm-up)."""

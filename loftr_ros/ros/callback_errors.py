@@ -24,7 +24,6 @@ class CallbackErrors:
     def __init__(self, node: Node) -> None:
         """Start without errors."""
         self._node = node
-        self._node = node
         self._log = ErrorLog(node)
         self._latest: tuple[float, bytes, str] | None = None
         self._count = 0

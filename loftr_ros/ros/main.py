@@ -9,12 +9,12 @@ from loftr_ros.ros.shutdown import StopSignals, leave
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
-    """Run the node until SIGINT or SIGTERM, and exit: with 0, or 2 for an invalid parameter or input."""
+    """Run the node until SIGINT, SIGTERM or SIGHUP, and exit: with 0, or 2 for an invalid parameter or input."""
     leave(run(argv))
 
 
 def run(argv: list[str] | None = None) -> int:
-    """Run the node until SIGINT or SIGTERM. Returns the exit code."""
+    """Run the node until it is told to stop. Returns the exit code."""
     signals = StopSignals()
     try:
         from loftr_ros.ros.node_process import run_node

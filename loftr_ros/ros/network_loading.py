@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 
-from loftr_ros.ignore_mask import MaskedMatcher
+from loftr_ros.ignore_mask import MaskedMatcher, MaskError
 from loftr_ros.loftr.runtime.matcher import LoftrMatcher, load_matcher
 from loftr_ros.ros.parameters.table import VoParameters, compute_budget
+from loftr_ros.validation import user_path
 
 Matcher = LoftrMatcher | MaskedMatcher
 
@@ -19,7 +18,7 @@ def load_network(parameters: VoParameters) -> Matcher:
         torch.set_num_threads(parameters.threads)
     p = parameters
     matcher = load_matcher(p.checkpoint, p.device, compute_budget(p), p.precision, p.gpu_memory_limit)
-    return MaskedMatcher(matcher, Path(p.mask_image).expanduser()) if p.mask_image else matcher
+    return MaskedMatcher(matcher, user_path(MaskError, "mask_image", p.mask_image)) if p.mask_image else matcher
 
 
 def network_diagnostics(matcher: Matcher) -> dict[str, str]:

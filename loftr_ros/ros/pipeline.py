@@ -9,6 +9,7 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus
 from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo
@@ -23,6 +24,7 @@ from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
 from loftr_ros.odometry.states import TrackingState
 from loftr_ros.ros.budget.controller import BudgetController
 from loftr_ros.ros.error_log import ErrorLog
+from loftr_ros.ros.failure_record import FailureRecord
 from loftr_ros.ros.parameters.table import VoParameters, odometry_config
 from loftr_ros.ros.publishers.diagnostics import Statistics, user_message
 from loftr_ros.ros.publishers.outputs import Outputs
@@ -39,7 +41,12 @@ _WARM_UP_LIMIT_S = 60.0
 
 
 class Pipeline:
-    """One run of the odometry, from activation to deactivation."""
+    """One run of the odometry, from activation to deactivation.
+
+    Attributes:
+        statistics: for the diagnostics.
+        failure_record: the last frames.
+    """
 
     def __init__(
         self, node: LifecycleNode, parameters: VoParameters, matcher: LoftrMatcher | MaskedMatcher, outputs: Outputs
@@ -68,6 +75,7 @@ class Pipeline:
         self._matcher = matcher
         self._needs_warm_up = matcher.device.type == "cuda"
         self._budget = BudgetController(matcher, parameters)
+        self.failure_record = FailureRecord(parameters.record_failure_memory << 20)
         self._odometry = MetricOdometry(matcher, odometry_config(parameters), wheels)
         self._outputs = outputs
         self._parameters = parameters
@@ -106,6 +114,19 @@ class Pipeline:
     def reconfigure(self, parameters: VoParameters) -> None:
         """Apply changed parameters from the next frame on."""
         self._commands.put(partial(self._apply_parameters, parameters))
+
+    def status(self) -> tuple[bytes, str]:
+        """Return level and message for the diagnostics."""
+        error, state = self.error(), self.statistics.state
+        if error:
+            return DiagnosticStatus.ERROR, error
+        if state is TrackingState.LOST:
+            fault = self.statistics.input_fault
+            lost = f"lost: {self.statistics.lost_because}; the pose is a prediction"
+            return DiagnosticStatus.WARN, f"{lost}; {fault}" if fault else lost
+        if warning := self.warning():
+            return DiagnosticStatus.WARN, warning
+        return DiagnosticStatus.OK, state.value if state else "waiting for images"
 
     def error(self) -> str | None:
         """Return why no odometry is published, in one sentence, or None."""
@@ -177,11 +198,13 @@ class Pipeline:
         T_base_camera = self._outputs.extrinsic.of(camera_frame)
         self._set_extrinsics(T_base_camera)
         frame = self._frames.frame(messages)
+        self.failure_record.add(frame)
         self._notes.add(messages.images, frame)
         frame = at_working_size(frame, self._parameters.max_pixels)
         if self._budget.set_for(frame.image.size):
             self._odometry.invalidate_keyframe_features()
         estimate = self._odometry.process(frame)
+        self.failure_record.add_estimate(estimate)
         with self._publishing:
             if not self._is_closed:
                 self._outputs.publish(frame, camera_frame, T_base_camera, estimate)
@@ -241,4 +264,5 @@ class Pipeline:
     def _fail(self, error: BaseException) -> None:
         self.statistics.frame_dropped()
         self._error = user_message(error)
+        self.failure_record.add_error(self._error)
         self._errors.add(error, self._error)

@@ -1,4 +1,4 @@
-"""Shutdown on SIGINT and SIGTERM: orderly, but within two seconds. Imports nothing heavy."""
+"""Shutdown on SIGINT, SIGTERM and SIGHUP: orderly, but within two seconds. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
+from loftr_ros.interruption import stop_signals
+
 # Time for an orderly shutdown; a frame of a slow network may take longer, and is abandoned.
 _LIMIT_S = 1.2
 
 
 class StopSignals:
-    """Handles SIGINT and SIGTERM in a thread, so that neither an import nor a callback is interrupted.
+    """Handles SIGINT, SIGTERM and SIGHUP in a thread, so that neither an import nor a callback is interrupted.
 
     The handlers of rclpy shut ROS down while it is in use, which raises RCLError; those of Python raise
     KeyboardInterrupt in the middle of an import or a callback, or only after ROS has returned from a wait.
@@ -30,7 +32,7 @@ class StopSignals:
         self._arrivals, arrivals = os.pipe()
         os.set_blocking(arrivals, False)
         signal.set_wakeup_fd(arrivals)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in stop_signals():
             signal.signal(number, lambda *_: None)
         threading.Thread(target=self._wait, name="signals", daemon=True).start()
 

@@ -17,7 +17,7 @@ from std_srvs.srv import Trigger
 
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.messages.camera_choice import Choice
-from loftr_ros.odometry.states import TrackingState
+from loftr_ros.output import inside
 from loftr_ros.ros.background import in_background, in_thread
 from loftr_ros.ros.callback_errors import CallbackErrors
 from loftr_ros.ros.network_loading import Matcher, load_network, network_diagnostics
@@ -70,7 +70,7 @@ class VoNode(LifecycleNode):
 
     Attributes:
         errors: of the callbacks.
-        saving: number of trajectories being written.
+        saving: number of results being written.
     """
 
     def __init__(self) -> None:
@@ -96,6 +96,7 @@ class VoNode(LifecycleNode):
         self._control_services = [
             self.create_service(Trigger, "reset", self._reset),
             self.create_service(Trigger, "save_trajectory", self._save_trajectory),
+            self.create_service(Trigger, "record_failure", self._record_failure),
         ]
         self.errors.guard_services()
 
@@ -242,13 +243,27 @@ class VoNode(LifecycleNode):
         return response
 
     async def _save_trajectory(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        outputs, path = self._outputs, Path(self._table.values().trajectory_file)
+        outputs, parameters = self._outputs, self._table.values()
         if outputs is None or self.executor is None:
             response.message = "the node is not configured, so it has no trajectory: configure and activate it first"
             return response
+        path = inside(Path(parameters.output_folder), parameters.trajectory_file, "trajectory_file")
+        return await self._saved(response, lambda: outputs.trajectory.save(path))
+
+    async def _record_failure(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        pipeline, parameters = self._pipeline, self._table.values()
+        if pipeline is None or self.executor is None:
+            response.message = f"no odometry is running: {self._status()[1]}"
+            return response
+        folder = inside(Path(parameters.output_folder), ".", "output_folder")
+        return await self._saved(response, lambda: pipeline.failure_record.write(folder, parameters))
+
+    async def _saved(self, response: Trigger.Response, save: Callable[[], str]) -> Trigger.Response:
+        """Respond with the message of `save`, which runs in a thread for which the exit of the node waits."""
+        assert self.executor is not None
         self.saving += 1
         try:
-            response.message = await in_background(self.executor, lambda: outputs.trajectory.save(path))
+            response.message = await in_background(self.executor, save)
             response.success = True
         finally:
             self.saving -= 1
@@ -256,7 +271,7 @@ class VoNode(LifecycleNode):
 
     def _status(self) -> tuple[bytes, str]:
         if self._pipeline:
-            return _status_of(self._pipeline)
+            return self._pipeline.status()
         if self._error:
             return DiagnosticStatus.ERROR, self._error
         loading = self._network is not None and not self._network.done()
@@ -265,21 +280,6 @@ class VoNode(LifecycleNode):
         if self._search:
             return self._search.status()
         return DiagnosticStatus.OK, "loading the network" if loading else "not active"
-
-
-def _status_of(pipeline: Pipeline) -> tuple[bytes, str]:
-    error = pipeline.error()
-    if error:
-        return DiagnosticStatus.ERROR, error
-    state = pipeline.statistics.state
-    if state is TrackingState.LOST:
-        fault = pipeline.statistics.input_fault
-        lost = f"lost: {pipeline.statistics.lost_because}; the pose is a prediction"
-        return DiagnosticStatus.WARN, f"{lost}; {fault}" if fault else lost
-    warning = pipeline.warning()
-    if warning:
-        return DiagnosticStatus.WARN, warning
-    return DiagnosticStatus.OK, state.value if state else "waiting for images"
 
 
 if __name__ == "__main__":  # python -m loftr_ros.ros.vo_node

@@ -153,7 +153,7 @@ def _distortion_model(content: dict[str, Any]) -> str:
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read the fields of a YAML file, also as OpenCV writes it. Raises SequenceError."""
-    from loftr_ros.sequences import plain_yaml  # deferred: only layouts with YAML files need PyYAML
+    from loftr_ros import plain_yaml  # deferred: only layouts with YAML files need PyYAML
 
     text = ""
     try:

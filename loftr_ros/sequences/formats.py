@@ -11,9 +11,10 @@ from pathlib import Path
 
 from loftr_ros.odometry.config import Mode
 from loftr_ros.sequences import folder
-from loftr_ros.sequences.datasets.known import DATASETS
+from loftr_ros.sequences.datasets.known import DATASETS, WITHOUT_CALIBRATION
 from loftr_ros.sequences.datasets.layout import Options
 from loftr_ros.sequences.errors import MissingSensorError, SequenceError
+from loftr_ros.sequences.guessed_camera import FieldOfView, calibration_exists
 from loftr_ros.sequences.recordings import bag, bag_paths, video
 from loftr_ros.sequences.sequence import Sequence
 from loftr_ros.sequences.unsupported_formats import folder_hint, format_hint
@@ -44,6 +45,7 @@ def open_sequence(
     *,
     topics: Mapping[str, str] | None = None,
     camera: Items[Path] = (),
+    fov: FieldOfView | None = None,
 ) -> Sequence:
     """Open a recorded sequence of any supported layout; images are decoded later, one frame at a time.
 
@@ -53,8 +55,11 @@ def open_sequence(
         fps: frames per second of an image folder without stamps in its file names (None: 30), or of a video (None:
             the times in the file).
         depth_scale: counts of an integer depth image per meter; None: that of the sequence.
-        topics: of a bag, by role (image, left, right, depth, truth); None: those of the only camera of the mode.
-        camera: calibration files of a bag or video: of the left or only camera, and of the right one; None: its own.
+        topics: of a bag, by role (image, left, right, depth, truth, wheels); None: those of the only camera.
+        camera: calibration files of a bag, a video or images, of the left or only camera and of the right one; empty:
+            its own.
+        fov: guess the calibration of images, a video or a bag that have none: horizontal field of view in degrees, or
+            "exif"; for the mode mono, and rgbd of TUM RGB-D.
 
     Raises:
         SequenceError: the folder has no supported layout, or a file is missing or not valid.
@@ -62,19 +67,21 @@ def open_sequence(
     path = Path(os.path.expanduser(path))  # noqa: PTH111  Path.expanduser raises for an unknown user
     layout = layout_of(path)
     if layout == BAG:
-        return bag.open_bag(path, mode, depth_scale, topics, camera)
+        return bag.open_bag(path, mode, depth_scale, topics, camera, fov)
     if topics:
         raise SequenceError(f"{path} is no bag of ROS, so it has no topics: remove --topics.")
     if layout == VIDEO:
-        return video.open_video(path, mode, fps, camera)
-    if camera:
-        raise SequenceError(f"{path} is no bag or video: put the calibration into the folder, instead of --camera.")
+        return video.open_video(path, mode, fps, camera, fov)
+    if camera and layout != FOLDER:
+        raise SequenceError(f"{path} is no bag, video or image folder: remove --camera.")
     if not os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises OSError for too long names and missing permission
         raise SequenceError(f"{path} is no folder{format_hint(path) or '; give a bag, a video, or a folder'}.")
     if layout in DATASETS:
-        return DATASETS[layout].open(path, Options(mode, fps, depth_scale))
+        if fov is not None and layout not in WITHOUT_CALIBRATION:
+            raise calibration_exists(path, f"as a sequence of {layout}")
+        return DATASETS[layout].open(path, Options(mode, fps, depth_scale, fov))
     if layout == FOLDER:
-        return folder.open_folder(path, mode, folder.DEFAULT_FPS if fps is None else fps)
+        return folder.open_folder(path, mode, folder.DEFAULT_FPS if fps is None else fps, camera, fov)
     expected = "; ".join((*(layout.expected for layout in DATASETS.values()), folder.EXPECTED_FILES))
     if hint := format_hint(path) or _nearby_hint(path):
         raise SequenceError(f"{path} is no sequence{hint}.")
@@ -88,6 +95,7 @@ def open_best(
     *,
     topics: Mapping[str, str] | None = None,
     camera: Items[Path] = (),
+    fov: FieldOfView | None = None,
 ) -> tuple[Mode, Sequence]:
     """Open a recorded sequence in the first mode that it supports: stereo, else rgbd, else mono.
 
@@ -100,7 +108,7 @@ def open_best(
     faults: list[SequenceError] = []
     for mode in BEST_FIRST:
         try:
-            found = open_sequence(path, mode, fps, depth_scale, topics=topics, camera=camera)
+            found = open_sequence(path, mode, fps, depth_scale, topics=topics, camera=camera, fov=fov)
         except SequenceError as fault:
             faults.append(fault)
             if not isinstance(fault, MissingSensorError):

@@ -50,7 +50,9 @@ class Sequence:
         depth_units_source: origin of that unit, for the user.
         depth_units_assumed: whether that unit is unknown, so the default of the layout is assumed.
         rig: stereo calibration, if the entries have right images.
+        wheels: T_odom_base by the wheels of the robot, if the recording has it and it was asked for.
         notes: assumptions and dropped images, for the user.
+        calibration_guess: what the calibration was guessed from; empty for a real one.
     """
 
     name: str
@@ -62,7 +64,9 @@ class Sequence:
     depth_units_source: str = ""
     depth_units_assumed: bool = False
     rig: StereoRig | None = None
+    wheels: Trajectory | None = None
     notes: tuple[str, ...] = ()
+    calibration_guess: str = ""
 
     def __post_init__(self) -> None:
         """Raise SequenceError for missing files and for stamps out of order, which would stop a run halfway."""

@@ -23,6 +23,11 @@ EXAMPLE = (
     "{image_width: 640, image_height: 480, camera_matrix: [fx, 0, cx, 0, fy, cy, 0, 0, 1], "
     "distortion_model: plumb_bob, distortion_coefficients: [k1, k2, p1, p2, k3]}"
 )
+# The commands that make a calibration, or do without.
+HOW_TO_CALIBRATE = (
+    "ros2 run camera_calibration cameracalibrator --size 8x6 --square 0.025 --ros-args -r image:=TOPIC makes one, "
+    "with a printed chessboard; or guess it, --fov DEGREES, the horizontal field of view"
+)
 _WRITE = f"write its numbers into a file as camera_calibration writes it, in YAML: {EXAMPLE}"
 # One field, or the start of one, that shows a format, and its name.
 _CALIBRATIONS = (
@@ -80,7 +85,8 @@ def file_hint(path: Path) -> str:
     except OSError:
         beside = []
     if not beside:
-        return f"put the calibration there as camera_calibration writes it, in YAML: {EXAMPLE}"
+        hint = f"put the calibration there as camera_calibration writes it, in YAML: {EXAMPLE}"
+        return f"{hint}; {HOW_TO_CALIBRATE}" if path.name == "camera.yaml" else hint
     return f"{shortened(beside[0], 60)} is there, but {path.name} is what is read: {_WRITE}"
 
 

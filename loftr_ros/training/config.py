@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from loftr_ros.errors import shortened
 from loftr_ros.training.data.source_config import RenderedConfig, SourceConfig, read_sources
 from loftr_ros.training.settings import TrainingConfigError, build
 from loftr_ros.validation import require
@@ -96,12 +97,13 @@ def read_config(path: Path) -> TrainingConfig:
     Raises:
         TrainingConfigError: the file is missing, not a YAML mapping, or has an unknown key or an invalid value.
     """
-    import yaml  # imported here: PyYAML is not needed for configurations built in code
+    from loftr_ros import plain_yaml  # imported here: PyYAML is not needed for configurations built in code
 
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise TrainingConfigError(f"training config {path} cannot be read: {' '.join(str(error).split())}") from error
+        values = plain_yaml.load(path.read_text(encoding="utf-8"))
+    except (OSError, *plain_yaml.ERRORS) as error:
+        reason = shortened(error) or type(error).__name__
+        raise TrainingConfigError(f"training config {path} cannot be read: {reason}") from error
     if not isinstance(values, dict):
         raise TrainingConfigError(f"training config {path} must be a mapping of settings")
     try:

@@ -12,7 +12,7 @@ Bench = Callable[[str], ModuleType]
 
 def test_tables(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("std_msgs", reason="needs ROS")
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     options = ["--size", "160", "120", "--rate", "20", "--seconds", "2", "--starts", "1"]
     assert bench("node").main([*options, "--output", str(tmp_path / "out.json")]) == 0
 

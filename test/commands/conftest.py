@@ -133,3 +133,9 @@ def _shifted(image: NDArray[np.uint8], pixels: float) -> NDArray[np.uint8]:
     move = np.array([[1.0, 0, -pixels - 100], [0, 1, 0]])
     smooth = cv2.GaussianBlur(image, (0, 0), 1.0)
     return np.asarray(cv2.warpAffine(smooth, move, (320, 200), flags=cv2.INTER_CUBIC), np.uint8)
+
+
+@pytest.fixture
+def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out trajectory.png, which takes a second, where a test is about something else."""
+    monkeypatch.setattr("loftr_ros.reports.run_log.plot_trajectory", lambda *arguments: None)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from rosbags.highlevel import AnyReader
@@ -82,6 +83,9 @@ def test_results_as_a_bag(sideways: Path, tmp_path: Path) -> None:
         "/tf_static": 1,
         "/diagnostics": 6,
         "/loftr/path": 6,
+        "/loftr/matches": 6,
+        "/loftr/points": 6,
+        "/loftr/match_image/compressed": 6,
     }
     for i, (odometry, T) in enumerate(zip(found["/loftr/odometry"], trajectory.poses, strict=True)):
         assert (odometry.header.frame_id, odometry.child_frame_id) == ("odom", "base_link")
@@ -96,6 +100,16 @@ def test_results_as_a_bag(sideways: Path, tmp_path: Path) -> None:
         odometry.pose.pose.position.y for odometry in found["/loftr/odometry"]
     ]
     assert {value.key: value.value for value in found["/diagnostics"][3].status[0].values}["state"] == "tracking"
+    report = json.loads((tmp_path / "out" / "run.json").read_text())
+    cloud, points, picture = (found[f"/loftr/{name}"][3] for name in ("matches", "points", "match_image/compressed"))
+    table = cloud.data.view("<f4").reshape(cloud.width, len(cloud.fields))
+    columns = dict(zip([field.name for field in cloud.fields], table.T, strict=True))
+    assert cloud.width == report["frames"][3]["matches"]
+    assert columns["inlier"].sum() == report["frames"][3]["inliers"]
+    assert 0 < np.median(columns["u_a"] - columns["u_b"]) < 40  # the camera moves to the right
+    ahead = points.data.view("<f4").reshape(points.width, 4)[:, 0]  # x of odom
+    assert 2.4 < np.median(ahead) < 5.1
+    assert cv2.imdecode(picture.data, cv2.IMREAD_COLOR).shape[1] == 640  # keyframe and frame side by side
     (static,) = found["/tf_static"][0].transforms
     assert (static.header.frame_id, static.child_frame_id) == ("base_link", "camera_optical_frame")
 

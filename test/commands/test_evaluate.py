@@ -43,6 +43,12 @@ def run_folder(files: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the picture, which takes a second, where a test is about the figures or what is said."""
+    monkeypatch.setattr("loftr_ros.evaluation.report.plot_axes", lambda *arguments: None)
+
+
 def evaluation(path: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads(path.read_text())
     return content
@@ -66,6 +72,7 @@ def test_files_of_tum(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert word in said
 
 
+@pytest.mark.usefixtures("without_plots")
 @pytest.mark.parametrize(("one", "other"), [("kitti", "tum"), ("tum", "kitti"), ("kitti", "kitti")])
 def test_kitti_poses_with_times(files: Path, one: str, other: str) -> None:
     arguments = [str(files / f"estimate.{one}"), "--groundtruth", str(files / f"truth.{other}")]
@@ -92,6 +99,7 @@ def test_folder_of_a_run_tells_its_truth_and_that_its_scale_is_unknown(
     assert picture.shape[1] > 1000
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_alignment_and_delta_are_as_asked_for(run_folder: Path) -> None:
     rmse = {}
     for alignment in ("sim3", "se3", "origin", "none"):
@@ -199,6 +207,7 @@ def warnings_about(files: Path, estimate: Trajectory, capsys: pytest.CaptureFixt
     return capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_estimate_without_scale_and_truth_in_other_units_are_told(
     files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -208,6 +217,7 @@ def test_estimate_without_scale_and_truth_in_other_units_are_told(
     assert "would fit far better with a scale of 0.00102: use --align sim3" in warnings_about(files, estimate, capsys)
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_orientations_in_another_order_are_told(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [line.split() for line in (files / "estimate.tum").read_text().splitlines()]
     (files / "w_first.tum").write_text("".join(" ".join([*row[:4], row[7], *row[4:7]]) + "\n" for row in rows))
@@ -230,6 +240,7 @@ def optical(poses: np.ndarray) -> np.ndarray:
     return np.asarray(poses @ turned)
 
 
+@pytest.mark.usefixtures("without_plots")
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
@@ -255,6 +266,7 @@ def test_ground_truth_in_another_convention(
     assert bool(said) == bool(expected)
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_few_common_times_are_told(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Frame numbers as stamps: the first and every tenth agree with seconds."""
     truth = read_tum(files / "truth.tum")

@@ -7,6 +7,9 @@ import sys
 import time
 
 import pytest
+from rosbags.highlevel import AnyReader
+
+from loftr_ros.cli import main
 
 
 @pytest.fixture(autouse=True)
@@ -45,13 +48,21 @@ def test_play_refuses_impossible_paces(loftr_ros_program, sideways, options):
 
 
 def test_record_says_that_nothing_came(loftr_ros_program, tmp_path):
-    result = loftr_ros_program("record", "--output", tmp_path / "out.tum", "--timeout", 1)
+    outputs = tmp_path / "out.tum", tmp_path / "out.mcap"
+    result = loftr_ros_program("record", "--output", outputs[0], "--bag", outputs[1], "--timeout", 1)
     assert result.returncode == 2
     assert "no odometry arrived on /loftr/odometry" in result.stderr
-    assert not (tmp_path / "out.tum").exists()
+    assert not any(path.exists() for path in outputs)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)
+def test_record_needs_something_to_write(capsys):
+    assert main(["record"]) == 2
+    assert "give --output FILE.tum, --bag FILE.mcap, or both" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL], ids=lambda how: how.name
+)
 def test_record_writes_what_it_has_when_it_is_ended(loftr_ros_program, sideways, tmp_path, how):
     """A recorder as a script starts it in the background, and a publisher that sends three messages and waits."""
     publisher = (
@@ -64,7 +75,8 @@ def test_record_writes_what_it_has_when_it_is_ended(loftr_ros_program, sideways,
         "pub.wait_for_all_acked(); print('sent', flush=True); time.sleep(60)\n"
     )
     source = subprocess.Popen([sys.executable, "-c", publisher], stdout=subprocess.PIPE, text=True)
-    record = [sys.executable, "-m", "loftr_ros.cli", "record", "--output", str(tmp_path / "out.tum")]
+    record = [sys.executable, "-m", "loftr_ros.cli", "record"]
+    record += ["--output", str(tmp_path / "out.tum"), "--bag", str(tmp_path / "out.mcap")]
     command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *record]
     recorder = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -76,8 +88,18 @@ def test_record_writes_what_it_has_when_it_is_ended(loftr_ros_program, sideways,
         source.kill()
         recorder.kill()
         source.wait()
-    assert recorder.returncode == 0, errors
+    file = tmp_path / ("out.live.tum" if how == signal.SIGKILL else "out.tum")
+    bag = [] if how == signal.SIGKILL else [tmp_path / "out.mcap"]
+    assert {path.name for path in tmp_path.glob("out*")} == {path.name for path in (file, *bag)}
+    if how == signal.SIGKILL:
+        said = "recorded 3 messages from /loftr/odometry, nothing"
+    else:
+        assert recorder.returncode == 0, errors
     assert said == "recorded 3 messages from /loftr/odometry, " + said.split(", ")[1]
-    rows = [line.split() for line in (tmp_path / "out.tum").read_text().splitlines()]
+    rows = [line.split() for line in file.read_text().splitlines()]
     assert [float(row[1]) for row in rows] == [0.0, 1.0, 2.0]
+    for path in bag:
+        with AnyReader([path]) as reader:
+            found = [reader.deserialize(content, connection.msgtype) for connection, _, content in reader.messages()]
+        assert [message.pose.pose.position.x for message in found] == [0.0, 1.0, 2.0]
     assert [float(row[0]) for row in rows] == [0.0, 1.0, 2.0]

@@ -10,7 +10,7 @@ import pytest
 
 from loftr_ros.demo.session import SessionError, play_to_node
 
-FRAMES = 60
+FRAMES = 44
 
 
 def test_the_demo_closes_its_loop(

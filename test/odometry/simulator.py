@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property, reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,14 +35,15 @@ class Panel:
         """(4, 4) motion from frame 0 to frame `index`."""
         return se3.exp(index * self.motion)
 
-    def depth(self, origin: NDArray[np.float64], directions: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(N,) multiples of the (N, 3) directions up to the intersection; infinite without an intersection."""
-        right, down, from_center = np.array(self.right), np.array(self.down), origin - np.array(self.center)
-        normal = np.cross(right, down)
+    def depth(self, T_panel_camera: NDArray[np.float64], directions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N,) multiples of the (N, 3) directions in the camera up to the intersection; infinite without one."""
+        axes = np.array([self.right, self.down, np.cross(self.right, self.down)])
+        origin = axes @ (T_panel_camera[:3, 3] - self.center)
+        right, down, normal = (axes @ T_panel_camera[:3, :3]) @ directions.T
         with np.errstate(divide="ignore", invalid="ignore"):
-            z = -(normal @ from_center) / (directions @ normal)
-            place = from_center + z[:, None] * directions
-            inside = (np.abs(place @ right) <= right @ right) & (np.abs(place @ down) <= down @ down)
+            z = -origin[2] / normal
+            inside = np.abs(origin[0] + z * right) <= axes[0] @ axes[0]
+            inside &= np.abs(origin[1] + z * down) <= axes[1] @ axes[1]
         return np.where(inside & (z > 0), z, np.inf)
 
 
@@ -180,21 +182,33 @@ class World:
 
     def _depth_image(self, index: int) -> NDArray[np.float32]:
         """(H, W) depth z, 0 without a surface; the noise of neighboring pixels is correlated."""
-        y, x = np.mgrid[0 : self.camera.height, 0 : self.camera.width]
-        depth = self._meet(index, self.poses[index], np.column_stack([x.ravel(), y.ravel()]))[0].reshape(y.shape)
+        depth = reduce(np.minimum, self._depths(index, self.poses[index], self._directions))
         blocks = self.rng.standard_normal((self.camera.height // CELL + 1, self.camera.width // CELL + 1))
-        noisy = depth * (1.0 + self.depth_noise * blocks[y // CELL, x // CELL])
+        noise = np.kron(blocks, np.ones((CELL, CELL)))[: self.camera.height, : self.camera.width]
+        noisy = depth.reshape(noise.shape) * (1.0 + self.depth_noise * noise)
         return np.where(np.isfinite(noisy), noisy, 0.0).astype(np.float32)
+
+    @cached_property
+    def _directions(self) -> NDArray[np.float64]:
+        """(H W, 3) of all pixels, on the plane z = 1."""
+        y, x = np.mgrid[0 : self.camera.height, 0 : self.camera.width].reshape(2, -1)
+        return self._directions_at(np.column_stack([x, y]))
+
+    def _directions_at(self, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N, 3), on the plane z = 1."""
+        return np.column_stack([self.camera.normalize(pixels), np.ones(len(pixels))])
+
+    def _depths(
+        self, index: int, T_world_camera: NDArray[np.float64], directions: NDArray[np.float64]
+    ) -> list[NDArray[np.float64]]:
+        """(N,) depth z of each panel, infinite where it is not hit."""
+        return [panel.depth(se3.inverse(panel.pose(index)) @ T_world_camera, directions) for panel in self._panels]
 
     def _meet(
         self, index: int, T_world_camera: NDArray[np.float64], pixels: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """(N,) depth z of the nearest panel at (N, 2) pixels, infinite without one, and its index."""
-        directions = np.column_stack([self.camera.normalize(pixels), np.ones(len(pixels))])
-        depths = []
-        for panel in self._panels:
-            T_panel_camera = se3.inverse(panel.pose(index)) @ T_world_camera
-            depths.append(panel.depth(T_panel_camera[:3, 3], directions @ T_panel_camera[:3, :3].T))
+        depths = self._depths(index, T_world_camera, self._directions_at(pixels))
         return np.min(depths, axis=0), np.argmin(depths, axis=0)
 
     def _seen_later(
@@ -206,7 +220,7 @@ class World:
         panel: NDArray[np.int64],
     ) -> NDArray[np.float64]:
         """(N, 3) points of image a at depth z in camera b, including the motion of their panels."""
-        points = np.column_stack([self.camera.normalize(pixels), np.ones(len(pixels))])
+        points = self._directions_at(pixels)
         points *= np.where(np.isfinite(z), z, 1.0)[:, None]
         in_b = np.zeros_like(points)
         for number, moving in enumerate(self._panels):

@@ -18,7 +18,7 @@ from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
-from loftr_ros.odometry.states import LostReason
+from loftr_ros.odometry.states import LostReason, TrackingState
 from loftr_ros.odometry.visual_odometry import VisualOdometry
 
 Array = NDArray[np.float64]
@@ -42,16 +42,42 @@ def assert_within_limits(estimates: list[OdometryEstimate], config: OdometryConf
         assert turn <= config.max_angular_velocity * (1 + 1e-6), (before.state, now.state)
 
 
+def assert_announced(estimates: list[OdometryEstimate]) -> int:
+    """Check each pose measured after a loss against what was published before; returns the number of them.
+
+    It lies within the 99.9 % gate of the pose before, carried on by its twist, with the covariances of both and of the
+    pose itself. The errors of pose and twist may be fully correlated, so both variances count twice.
+    """
+    count = 0
+    for before, now in pairwise(estimates):
+        if before.state is not TrackingState.LOST or now.state is not TrackingState.TRACKING:
+            continue
+        count += 1
+        seconds = 1e-9 * (now.stamp_ns - before.stamp_ns)
+        T_before = before.T_odom_camera
+        to_odom = se3.rotation_adjoint(T_before[:3, :3]) * seconds
+        announced = 2 * (before.pose_covariance + to_odom @ before.twist_covariance @ to_odom.T)
+        carried = se3.translation_adjoint(T_before[:3, :3] @ before.twist[:3] * seconds)
+        covariance = carried @ announced @ carried.T + now.pose_covariance
+        predictions = T_before, T_before @ se3.exp(seconds * before.twist)  # at rest, from `max_prediction` on
+        innovations = [se3.difference(now.T_odom_camera, predicted) for predicted in predictions]
+        assert min(i @ np.linalg.solve(covariance, i) for i in innovations) < 22.46
+    return count
+
+
 @pytest.mark.usefixtures("one_torch_thread")
 def test_of_a_pair_whose_right_image_is_the_left(recorded: Callable[[str], Path]) -> None:
-    """Every disparity is zero, so any length fits: kilometers from frame to frame, found at an earlier keyframe."""
+    """Every disparity is zero, so any length fits: none is made up, where it once was kilometers a frame."""
+    from loftr_ros.loftr.runtime.budget import ComputeBudget
     from loftr_ros.loftr.runtime.matcher import load_matcher
     from loftr_ros.sequences.formats import open_sequence
 
     sequence = open_sequence(recorded("kitti/sequences/06"), "stereo")
     frames = [replace(frame, right=frame.image) for frame in (sequence[index] for index in range(18))]
     config = OdometryConfig(mode="stereo")
-    assert_within_limits(run(load_matcher("compact", "cpu"), frames, config), config)
+    estimates = run(load_matcher("compact", "cpu", ComputeBudget(120_000, 0)), frames, config)
+    assert_within_limits(estimates, config)
+    assert {estimate.state.value for estimate in estimates[1:]} == {"lost"}
 
 
 @pytest.mark.parametrize("mode", ["stereo", "rgbd"])
@@ -84,7 +110,22 @@ def test_of_hostile_runs(
         poses[index] = poses[index] @ (AROUND if rng.random() < 0.5 else se3.exp(rng.normal(size=6)))
     world = make_world(poses, blind=frozenset(np.flatnonzero(rng.random(30) < 0.15).tolist()), rng=rng)
     config = OdometryConfig(mode=mode, subpixel_refinement=False, max_speed=2 * SPEED, max_angular_velocity=2.0)
-    assert_within_limits(run(world, world.frames(), config), config)
+    estimates = run(world, world.frames(), config)
+    assert_within_limits(estimates, config)
+    assert assert_announced(estimates) > 0
+
+
+@pytest.mark.parametrize("jump", [0.02, 3.0])
+def test_a_pose_measured_after_a_loss_was_announced(
+    make_world: Callable[..., Any], curve: Callable[..., list[Array]], jump: float
+) -> None:
+    """A slow camera is carried off in the dark, within its maximum speed: the pose stays in the announced gate."""
+    poses = curve(12, step=(0.0, 0.0, 0.02, 0.0, 0.0, 0.0))
+    poses[7:] = [se3.transform(np.eye(3), [jump, 0.0, 0.0]) @ pose for pose in poses[7:]]
+    world = make_world(poses, blind=frozenset({6}), depth_images=False)
+    config = OdometryConfig(mode="stereo", subpixel_refinement=False, lost_frames_to_restart=20)
+    estimates = run(world, world.frames(), config)
+    assert assert_announced(estimates) == (jump < 1.0)
 
 
 def test_the_limit_of_speed_holds_for_a_single_camera_whose_scale_is_known(

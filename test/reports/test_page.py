@@ -12,9 +12,10 @@ import pytest
 
 from loftr_ros.cli import main
 from loftr_ros.evaluation.trajectory import Trajectory, write_tum
+from loftr_ros.output import REPORT_FILE
 from loftr_ros.reports.page.charts import MAX_POINTS, page_data
 from loftr_ros.reports.page.run_folder import RunFolder
-from loftr_ros.reports.run_log import REPORT_FILE, TRAJECTORY_FILE, TRUTH_FILE, RunLogError
+from loftr_ros.reports.run_log import TRAJECTORY_FILE, TRUTH_FILE, RunLogError
 from loftr_ros.reports.worst_frames import FOLDER
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -65,7 +66,8 @@ class Ros:
 def ros() -> Iterator[Ros]:
     domain = str(1 + os.getpid() % 100)
     environment = {**os.environ, "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_DOMAIN_ID": domain}
-    environment |= {"OMP_NUM_THREADS": "2", "PYTHONUNBUFFERED": "1", "RCUTILS_COLORIZED_OUTPUT": "0"}
+    # One thread: a second one waits for a busy core by spinning, which triples the time.
+    environment |= {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "RCUTILS_COLORIZED_OUTPUT": "0"}
     ros = Ros(environment)
     yield ros
     for process in ros.running:
@@ -77,6 +79,24 @@ def ros() -> Iterator[Ros]:
 def program() -> Callable[[str], Path]:
     """Find a program of these tests by its name."""
     return lambda name: HERE / "programs" / name
+
+
+@pytest.fixture
+def policy_file() -> Path:
+    """The policy of SROS 2."""
+    return HERE.parents[1] / "config" / "sros2" / "policy.xml"
+
+
+@pytest.fixture
+def policy(policy_file: Path) -> dict[str, set[str]]:
+    """The names that the policy lets the node publish, subscribe to, reply to and request."""
+    found: dict[str, set[str]] = {kind: set() for kind in ("publish", "subscribe", "reply", "request")}
+    for group in ElementTree.parse(policy_file).getroot().iter():
+        for kind in found:
+            if group.get(kind) == "ALLOW":
+                names = [str(one.text) for one in group]
+                found[kind] |= {n if n[0] == "/" else f"/loftr/{n.replace('~', 'vo')}" for n in names}
+    return found
 
 
 @pytest.fixture(params=["ours", "message_filters"])

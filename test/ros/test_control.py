@@ -1,10 +1,12 @@
 """The node while it runs: services and parameters, over DDS."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 
 from loftr_ros.evaluation.trajectory import read_tum
+from loftr_ros.sequences.formats import open_sequence
 
 FRAMES = 4
 
@@ -24,9 +26,22 @@ def control(ros, program, *orders):
     return [(granted == "True", text) for granted, _, text in answers]
 
 
-def test_a_running_node_is_controlled(ros, program, tmp_path, rendered, assert_consumers_take):
+def assert_graph_keeps_to(policy, ros, program):
+    """Check that the node uses nothing beyond the policy, and all of it but other modes, TF and simulated time."""
+    code, said, errors = ros.run(program("graph.py"))
+    assert code == 0, errors
+    graph = {kind: set(names) for kind, names in json.loads(said).items()}
+    assert {kind: graph[kind] - policy[kind] for kind in policy} == {kind: set() for kind in policy}
+    assert policy["publish"] - graph["publish"] <= {"/tf"}
+    assert policy["reply"] == graph["reply"]
+    cameras = {f"/loftr/{side}/{name}" for side in ("left", "right") for name in ("image", "camera_info")}
+    assert graph["subscribe"] - {"/tf", "/tf_static", "/clock"} == cameras
+
+
+def test_a_running_node_is_controlled(ros, program, tmp_path, rendered, assert_consumers_take, policy):
     first, second = tmp_path / "first.tum", tmp_path / "second.tum"
-    node = ros.node(mode="stereo", qos="reliable", process_every_frame="true", trajectory_file=first, initial_x=1.0)
+    options = {"qos": "reliable", "process_every_frame": "true", "output_folder": tmp_path}
+    node = ros.node(mode="stereo", **options, trajectory_file=first.name, initial_x=1.0)
     collector = ros.start(program("collect.py"), tmp_path / "found.json", 2 * FRAMES)
     assert collector.stdout.readline() == "ready\n", node.poll()
     early, *_ = control(ros, program, "save_trajectory")
@@ -46,8 +61,15 @@ def test_a_running_node_is_controlled(ros, program, tmp_path, rendered, assert_c
     assert texts[7] == "the odometry restarts with the next frame"
 
     play(ros, rendered)
-    assert control(ros, program, "save_trajectory") == [(True, f"wrote the last {FRAMES} poses to {second}")]
+    saved, (recorded, said) = control(ros, program, "save_trajectory", "record_failure")
+    assert saved == (True, f"wrote the last {FRAMES} poses to {second}")
+    assert recorded, said
+    assert len(open_sequence(Path(said.split()[-3]), "stereo")) == FRAMES
+    (estimates,) = tmp_path.glob("failure_*/estimates.json")
+    inliers = [frame["inliers"] for frame in json.loads(estimates.read_text())["frames"]]
+    assert inliers[0] == 0 < min(inliers[1:])
     assert collector.wait(timeout=60) == 0
+    assert_graph_keeps_to(policy, ros, program)
     code, errors = ros.stop(node)
     assert (code, "Traceback" in errors) == (0, False), errors
 
@@ -100,15 +122,17 @@ def test_the_compute_budget_changes_while_the_camera_moves(ros, program, tmp_pat
 
 def test_a_node_that_is_not_active_says_so(ros, program):
     node = ros.node(autostart="false")
-    answers = control(ros, program, "reset", "save_trajectory", "mode=stereo", "mode=trio", "max_speed=2.0")
+    orders = ("reset", "save_trajectory", "record_failure", "mode=stereo", "mode=trio", "max_speed=2.0")
+    answers = control(ros, program, *orders)
     assert answers == [
         (False, "no odometry is running: not active"),
         (False, "the node is not configured, so it has no trajectory: configure and activate it first"),
+        (False, "no odometry is running: not active"),
         (True, ""),
-        (False, answers[3][1]),
+        (False, answers[4][1]),
         (True, ""),
     ]
-    assert "mode is 'trio': it must be one of mono, stereo" in answers[3][1]
+    assert "mode is 'trio': it must be one of mono, stereo" in answers[4][1]
     assert ros.stop(node)[0] == 0
 
 

@@ -15,11 +15,11 @@ def listening(ros, program, *texts):
 
 
 def test_a_trajectory_that_cannot_be_saved(ros, program, tmp_path, rendered):
-    options = {"qos": "reliable", "process_every_frame": "true", "input_timeout": 60.0}
+    options = {"qos": "reliable", "process_every_frame": "true", "input_timeout": 60.0, "output_folder": tmp_path}
     node = ros.node(mode="stereo", trajectory_file="~nosuchuser/x", **options)
     play = ("loftr_ros.cli", "play", rendered.path, "--mode", "stereo", "--lockstep", "--frames", 2, "--timeout", 30)
     assert ros.run(*play)[0] == 0
-    refused = "~nosuchuser/x: there is no such user; set the parameter trajectory_file"
+    refused = f"trajectory_file is '~nosuchuser/x': it must be the name of a file in {tmp_path}."
     listener = listening(ros, program, refused)
     file = tmp_path / "saved.tum"
     assert answers(ros, program, "control.py", "save_trajectory") == [f"False {refused}"]

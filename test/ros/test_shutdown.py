@@ -41,7 +41,7 @@ def test_while_it_starts_and_looks_for_a_camera(ros, seconds):
     node = ros.node(image_topic="''")
     wait_until_signals_are_taken(node)
     time.sleep(seconds)
-    assert_ends(node, signal.SIGTERM if seconds == 6 else signal.SIGINT)
+    assert_ends(node, {4: signal.SIGHUP, 6: signal.SIGTERM}.get(seconds, signal.SIGINT))
 
 
 def test_while_torch_is_imported(ros):
@@ -74,8 +74,8 @@ def test_where_a_script_ignores_the_signal_for_it(ros):
 
 def test_a_trajectory_that_is_being_written_and_the_log_are_complete(ros, program, tmp_path):
     ros.environment |= {"RCUTILS_LOGGING_USE_STDOUT": "1", "ROS_LOG_DIR": str(tmp_path / "log")}
-    file, poses = tmp_path / "saved.tum", 30_000
-    node = ros.start(program("long_trajectory.py"), poses, "--ros-args", "-p", f"trajectory_file:={file}")
+    file, poses = tmp_path / "trajectory.tum", 30_000
+    node = ros.start(program("long_trajectory.py"), poses, "--ros-args", "-p", f"output_folder:={tmp_path}")
     ros.start(program("control.py"), "save_trajectory")  # whose answer may or may not leave in the time that is left
     while not file.exists():
         assert node.poll() is None

@@ -22,6 +22,7 @@ from loftr_ros.loftr.weights.state_dict import (
     differences,
     read_state,
 )
+from loftr_ros.validation import user_path
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,8 @@ def _locate(checkpoint: str) -> tuple[Path, str | None]:
             )
         return path, checkpoint
     name, _, file = checkpoint.partition("=")
-    return (Path(file).expanduser(), name) if file and name in PRETRAINED else (Path(checkpoint).expanduser(), None)
+    file, preset_name = (file, name) if file and name in PRETRAINED else (checkpoint, None)
+    return user_path(CheckpointError, "checkpoint", file), preset_name
 
 
 def _config_in(header: dict[str, str], path: Path) -> LoFTRConfig:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from loftr_ros.arrays import Array
-from loftr_ros.errors import LoftrRosError
+from loftr_ros.errors import LoftrRosError, quoted
 from loftr_ros.odometry.geometry.calibration_check import impossible
 
 # Numbers of coefficients of each model in OpenCV; "none" is a rectified pinhole image. The rational model may have 4
@@ -94,7 +94,8 @@ class Camera:
             raise CameraError(f"The camera matrix K is {self.K.tolist()}; calibrate: its axes must not be parallel.")
         if self.distortion_model not in DISTORTION_COEFFICIENTS:
             raise CameraError(
-                f"The distortion model is '{self.distortion_model}'; use one of {', '.join(DISTORTION_COEFFICIENTS)} "
+                f"The distortion model is {quoted(self.distortion_model)}; use one of "
+                f"{', '.join(DISTORTION_COEFFICIENTS)} "
                 "(calibrate a fisheye or omnidirectional lens as equidistant)."
             )
         counts = DISTORTION_COEFFICIENTS[self.distortion_model]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, transfer
+from loftr_ros.odometry.geometry.plane import fit_plane
 from loftr_ros.odometry.pose.pnp import perspective_pose
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry
 from loftr_ros.odometry.states import Degeneracy
@@ -17,13 +18,17 @@ _NEAR_SIGMAS, _MIN_NEAR_SHARE = 20.0, 0.05
 # Least inlier ratio of a competing motion: among the outliers of the first motion (below, they are plain outliers), and
 # among all matches.
 _MIN_OUTLIER_SHARE, _MIN_COMPETING_SHARE = 0.2, 0.1
-# Or, with fewer of all matches, such as of the margins of the view beside an object, if one homography fits the first
-# motion, as an object that hides the scene is nearly flat, and in a scene with relief few wrong matches of a repetitive
-# texture agree, too: least inlier ratio among the near outliers, and the median reprojection error of these inliers by
-# the first motion, thresholds. In clean sequences
-# (KITTI 06, corridor, kitchen, desk) at most 0.31 of the outliers agree on a motion that differs by more than 3.6,
-# and beside an object that fills the view 0.4 to 0.7 on one that differs by 4.5 or more.
+# Or, with fewer of all matches, such as of the margins of the view beside an object, if the inliers of the first motion
+# are on one plane, as an object that hides the scene is nearly flat, and in a scene with relief few wrong matches of a
+# repetitive texture agree, too: least inlier ratio among the near outliers, and the median reprojection error of these
+# inliers by the first motion, thresholds. In clean sequences (KITTI 06, corridor, kitchen, desk) at most 0.31 of the
+# outliers agree on a motion that differs by more than 3.6, and beside an object that fills the view 0.4 to 0.7 on one
+# that differs by 4.5 or more.
 _MIN_CONSENSUS, _MIN_DIFFERENCE = 0.37, 4.0
+# Largest median deviation of the inverse depths from a plane, relative to their median: 0.002 to 0.033 on a truck, 0.15
+# in a room in which slow motion leaves so little parallax that a homography fits. And the least and the largest number
+# of points for the fit.
+_MAX_RELIEF, _MIN_PLANE_POINTS, _MAX_PLANE_POINTS = 0.07, 10, 300
 # Relative standard deviation of the difference between both motions.
 _DIFFERENCE_SIGMA = 0.1
 
@@ -81,7 +86,7 @@ def competing_motion_covariance(
         return None
     near = outliers.select(outliers.inverse_depth > _NEAR_SIGMAS * outliers.sigma)
     least = max(min_inliers, _MIN_COMPETING_SHARE * len(matches), _MIN_OUTLIER_SHARE * len(outliers))
-    is_flat = geometry is not TwoViewGeometry.GENERAL
+    is_flat = geometry is not TwoViewGeometry.GENERAL and _is_flat(matches.select(inliers & matches.has_depth))
     if len(outliers) < least and not is_flat:  # as in most frames
         return None
     dominant = max(min_inliers, _MIN_CONSENSUS * len(near))
@@ -92,6 +97,15 @@ def competing_motion_covariance(
     if votes >= least or (is_dominant and _is_distinct(near, T_a_b, T_competing, threshold)):
         return difference_covariance(T_a_b, T_competing)
     return None
+
+
+def _is_flat(points: NormalizedMatches) -> bool:
+    """Return whether matches with depth are on one plane."""
+    if len(points) < _MIN_PLANE_POINTS:
+        return False
+    few = points.subsampled(_MAX_PLANE_POINTS)
+    deviation = few.inverse_depth - fit_plane(few.columns_a, few.inverse_depth) @ few.columns_a
+    return bool(np.median(np.abs(deviation)) < _MAX_RELIEF * np.median(few.inverse_depth))
 
 
 def _is_distinct(matches: NormalizedMatches, T_a_b: Array, T_competing: Array, threshold: float) -> bool:

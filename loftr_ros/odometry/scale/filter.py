@@ -74,7 +74,8 @@ class KeyframeStep:
     def has_new_unit(self) -> bool:
         """Whether lengths from here on are in another unit: no depth has determined the length of this step."""
         lost = self.estimate.state is TrackingState.LOST
-        return lost or length_sigma(self.T_keyframe_camera, self.covariance) > _UNDETERMINED_SIGMA
+        is_determined = length_sigma(self.T_keyframe_camera, self.covariance) <= _UNDETERMINED_SIGMA  # False for NaN
+        return lost or not is_determined
 
 
 def length_sigma(T: Array, covariance: Array) -> float:
@@ -119,8 +120,9 @@ class ScaleFilter:
         self._known = False
 
     def add(self, sample: ScaleSample) -> None:
-        """Add a sample."""
-        self._samples.append((sample.log_scale, sample.sigma**2, self._walk))
+        """Add a sample, unless it is not finite, as of a scene at the limits of the numbers."""
+        if np.isfinite([sample.log_scale, sample.sigma**2]).all():
+            self._samples.append((sample.log_scale, sample.sigma**2, self._walk))
 
     def drift(self, sigma: float) -> None:
         """Predict: a step of the random walk with this relative standard deviation."""

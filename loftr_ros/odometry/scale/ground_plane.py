@@ -103,14 +103,20 @@ def fit_ground(points: Array, inverse_depth: Array, sigma: Array, down: Array) -
     m = _best_hypothesis(columns, rho, sigma, down)
     if m is None:
         return None
-    m, covariance = _refined(m, columns, rho, sigma, down)
+    try:
+        m, covariance = _refined(m, columns, rho, sigma, down)
+    except np.linalg.LinAlgError:  # singular, such as at numbers that overflow
+        return None
     num_inliers = int((np.abs(rho - columns @ m) < _INLIER_SIGMAS * sigma).sum())
     height = 1.0 / float(np.linalg.norm(m))
     normal = height * m
-    height_sigma = height * float(np.sqrt(normal @ covariance @ normal))
-    if num_inliers < max(_MIN_POINTS, _MIN_INLIER_RATIO * len(columns)) or height_sigma > _MAX_SIGMA:
+    variance = float(normal @ covariance @ normal)
+    has_inliers = num_inliers >= max(_MIN_POINTS, _MIN_INLIER_RATIO * len(columns))
+    # Every gate is one that NaN fails, such as a variance below zero by rounding.
+    if not (has_inliers and variance >= 0.0 and normal @ down > np.cos(_MAX_TILT)):
         return None
-    return GroundPlane(normal, height, height_sigma) if normal @ down > np.cos(_MAX_TILT) else None
+    height_sigma = height * float(np.sqrt(variance))
+    return GroundPlane(normal, height, height_sigma) if height_sigma <= _MAX_SIGMA else None
 
 
 def _in_search_region(points: Array, down: Array) -> NDArray[np.bool_]:
@@ -144,5 +150,7 @@ def _refined(m: Array, columns: Array, rho: Array, sigma: Array, down: Array) ->
         weights = cauchy_weights((deviations / _INLIER_SIGMAS) ** 2) / sigma
         tilt_prior = level / (_TILT_SIGMA * np.linalg.norm(m))
         A = np.vstack([columns * weights[:, None], tilt_prior])
+        if not np.isfinite(A).all():
+            raise np.linalg.LinAlgError("a plane at infinity")
         m = np.linalg.lstsq(A, np.append(rho * weights, [0.0, 0.0]), rcond=None)[0]
     return m, np.asarray(np.linalg.inv(A.T @ A))

@@ -10,8 +10,9 @@
 | LOST | LOST | `lost_frames_to_restart` frames: this frame becomes the keyframe | predicted | predicted |
 
 The odometry frame is continuous: a pose measured after a loss must lie within the Mahalanobis gate of the prediction,
-else the camera stays lost, and tracking restarts from the predicted pose. So no correction exceeds the covariance that
-was published before it, and no velocity is computed across a correction.
+else the camera stays lost, and tracking restarts from the predicted pose. So no correction exceeds the 99.9 % gate of
+the covariances of prediction and measurement together, and no velocity is computed across a correction. The step from
+the estimate before is also within the motion limits.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from loftr_ros.reports.worst_frames import FOLDER
 
 _ASSETS = files("loftr_ros.reports.page") / "assets"
 _HIDDEN = {"config", "versions", "states", "lost", "remarks", "input_warnings", "median_milliseconds", "errors"}
-_HIDDEN |= {"worst_frames", "notes", "calibration_warnings", "skipped", "focal_length_sigma"}
+_HIDDEN |= {"worst_frames", "notes", "calibration_warnings", "skipped", "identity", "focal_length_sigma"}
 
 
 def page(runs: Sequence[RunFolder], title: str) -> str:
@@ -61,6 +61,8 @@ def _key_figures(run: RunFolder) -> Iterator[tuple[str, str]]:
     summary = run.summary
     states = ", ".join(f"{count} {state}" for state, count in summary.get("states", {}).items())
     yield "mode", str(summary.get("mode", "-"))
+    if guess := summary.get("calibration_guess"):
+        yield "calibration", str(guess).removeprefix("calibration ")
     yield "frames", f"{len(run.frames)} ({states})"
     if lost := summary.get("lost"):
         yield "lost", ", ".join(f"{count} {reason}" for reason, count in lost.items())

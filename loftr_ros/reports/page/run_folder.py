@@ -13,7 +13,8 @@ import numpy as np
 from loftr_ros.arrays import Array
 from loftr_ros.evaluation.ate import associate, in_first_camera
 from loftr_ros.evaluation.trajectory import Trajectory, TrajectoryError, read_tum
-from loftr_ros.reports.run_log import REPORT_FILE, TRAJECTORY_FILE, TRUTH_FILE, RunLogError
+from loftr_ros.output import REPORT_FILE
+from loftr_ros.reports.run_log import TRAJECTORY_FILE, TRUTH_FILE, RunLogError
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from loftr_ros.errors import LoftrRosError
+from loftr_ros import plain_yaml
+from loftr_ros.errors import LoftrRosError, shortened
 from loftr_ros.parameters import ParameterSpec
 from loftr_ros.ros.parameters.table import PARAMETERS, VoParameters, validated
 from loftr_ros.validation import require
@@ -208,11 +209,12 @@ def rviz_config(template: str, namespace: str, odom_frame: str, base_frame: str)
 def _in_file(params_file: Path) -> dict[str, Any]:
     """Return the parameters of all nodes in a file, merged."""
     try:
-        found = _parameters(yaml.safe_load(params_file.read_text()))
+        found = _parameters(plain_yaml.load(params_file.read_text(encoding="utf-8")))
     except OSError as error:
         raise ParametersFileError(f"params_file {params_file} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParametersFileError(f"params_file {params_file} is no YAML: {error}") from error
+    except plain_yaml.ERRORS as error:
+        reason = shortened(error) or type(error).__name__
+        raise ParametersFileError(f"params_file {params_file} is no YAML: {reason}") from error
     if not found:
         raise ParametersFileError(f"params_file {params_file} holds no parameters of a node: see config/vo.yaml")
     return found

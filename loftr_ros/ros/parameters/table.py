@@ -241,10 +241,13 @@ class VoParameters:
     path_length: int = parameter(
         1000, "Poses kept in the path", audience="tuning", unit="poses", low=1, high=100_000, runtime=True
     )
+    output_folder: str = parameter(
+        ".",
+        "The only folder that services write to; relative to the working directory of the node",
+        read_only=True,
+    )
     trajectory_file: str = parameter(
-        "trajectory.tum",
-        "File that save_trajectory writes, in TUM format; relative to the working directory of the node",
-        runtime=True,
+        "trajectory.tum", "File in output_folder that save_trajectory writes, in TUM format", runtime=True
     )
     trajectory_length: int = parameter(
         100_000,
@@ -253,6 +256,15 @@ class VoParameters:
         unit="poses",
         low=1,
         high=1_000_000,
+    )
+    record_failure_memory: int = parameter(
+        64,
+        "Memory for the last images, which record_failure writes to output_folder: 7 s of 640 x 480 at 30 Hz, half of "
+        "that of a pair; 0: none",
+        audience="tuning",
+        unit="MiB",
+        low=0,
+        high=100_000,
     )
     min_variance: float = parameter(
         1e-9,

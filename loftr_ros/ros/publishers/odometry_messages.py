@@ -11,15 +11,12 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
+from loftr_ros.messages.point_tables import MATCH_FIELDS, POINT_FIELDS, match_table, point_table
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry import se3
-from loftr_ros.reports.drawing import confidence_colors
 from loftr_ros.ros.messages.pose import pose_matrix, pose_message
 from loftr_ros.ros.messages.time import time_message
 from loftr_ros.ros.transforms.frames import BaseMotion
-
-MATCH_FIELDS = ("u_a", "v_a", "u_b", "v_b", "confidence", "inlier")
-POINT_FIELDS = ("x", "y", "z", "rgb")
 
 
 def odometry_message(stamp_ns: int, motion: BaseMotion, odom_frame: str, base_frame: str) -> Odometry:
@@ -60,21 +57,13 @@ def stamped_pose(odometry: Odometry) -> PoseStamped:
 
 
 def matches_message(estimate: OdometryEstimate, camera_frame: str) -> PointCloud2:
-    """Return a cloud with a point per match: pixels in keyframe and frame, confidence, and inlier 1 or 0."""
-    matches = estimate.matches
-    table = np.column_stack([matches.points_a, matches.points_b, matches.confidence, estimate.inliers])
-    return _cloud(estimate.stamp_ns, camera_frame, MATCH_FIELDS, table.astype(np.float32))
+    """Return a cloud with a point per match, see `match_table`."""
+    return _cloud(estimate.stamp_ns, camera_frame, MATCH_FIELDS, match_table(estimate))
 
 
 def points_message(estimate: OdometryEstimate, T_odom_camera: NDArray[np.float64], odom_frame: str) -> PointCloud2:
-    """Return the inliers with known depth in odom; `rgb`, packed as in PCL and rviz, shows their confidence."""
-    points = estimate.landmarks.points() if estimate.landmarks else np.zeros((0, 3))
-    known = estimate.inliers & np.isfinite(points).all(axis=1)
-    in_odom = points[known] @ T_odom_camera[:3, :3].T + T_odom_camera[:3, 3]
-    blue, green, red = confidence_colors(estimate.matches.confidence[known]).astype(np.uint32).T
-    rgb = (red << 16 | green << 8 | blue).view(np.float32)
-    table = np.column_stack([in_odom.astype(np.float32), rgb])
-    return _cloud(estimate.stamp_ns, odom_frame, POINT_FIELDS, table)
+    """Return the inliers with known depth in odom, see `point_table`."""
+    return _cloud(estimate.stamp_ns, odom_frame, POINT_FIELDS, point_table(estimate, T_odom_camera))
 
 
 def _cloud(stamp_ns: int, frame: str, fields: tuple[str, ...], table: NDArray[np.float32]) -> PointCloud2:

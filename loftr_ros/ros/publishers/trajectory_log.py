@@ -25,9 +25,9 @@ class TrajectoryLog:
         self._poses: deque[tuple[int, NDArray[np.float64]]] = deque(maxlen=capacity)
 
     def add(self, stamp_ns: int, T_odom_base: NDArray[np.float64]) -> None:
-        """Append a (4, 4) pose; a stamp that is not later starts a new trajectory."""
-        if self._poses and stamp_ns <= self._poses[-1][0]:
-            self.clear()
+        """Append a (4, 4) pose; it replaces those of later stamps, as of an image stamped by a wrong clock."""
+        while self._poses and stamp_ns <= self._poses[-1][0]:
+            self._poses.pop()
         self._poses.append((stamp_ns, T_odom_base))
 
     def clear(self) -> None:
@@ -43,10 +43,6 @@ class TrajectoryLog:
         poses = list(self._poses)  # an atomic copy
         if not poses:
             raise TrajectoryLogError("there is no trajectory to save: no odometry came since the start or the reset")
-        try:
-            path = path.expanduser().absolute()
-        except RuntimeError as error:
-            raise TrajectoryLogError(f"{path}: there is no such user; set the parameter trajectory_file") from error
         stamps, matrices = zip(*poses, strict=True)
         try:
             with writing(path) as part:

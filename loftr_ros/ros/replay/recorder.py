@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
+from rclpy.serialization import serialize_message
 
 from loftr_ros.evaluation.trajectory import Trajectory, write_tum
 from loftr_ros.output import writing
@@ -19,6 +23,7 @@ from loftr_ros.ros.messages.pose import pose_matrix
 from loftr_ros.ros.messages.time import nanoseconds
 from loftr_ros.ros.replay.reports import RecordReport, ReplayError
 from loftr_ros.ros.transforms.frames import camera_pose
+from loftr_ros.sequences.recordings.bag_writer import BagWriter, writing_bag
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class RecordOptions:
         topic: nav_msgs/Odometry.
         frames: number of messages to record; None: no limit.
         timeout: seconds without a message after which the recording ends; None: no limit.
+        bag: .mcap to write the messages to, at their times of arrival.
         T_base_camera: (4, 4) extrinsics, to write the poses of the camera, T_odom_camera in optical frames; None writes
             those of the base, T_odom_base.
     """
@@ -36,23 +42,48 @@ class RecordOptions:
     topic: str
     frames: int | None = None
     timeout: float | None = None
+    bag: Path | None = None
     T_base_camera: NDArray[np.float64] | None = None
 
 
-def record(options: RecordOptions) -> tuple[Trajectory, RecordReport]:
+def record(
+    options: RecordOptions, add: Callable[[int, NDArray[np.float64]], None] | None = None
+) -> tuple[Trajectory, RecordReport]:
     """Record messages until a limit of the options or a KeyboardInterrupt.
+
+    Args:
+        options: of the recording.
+        add: receives stamp and pose of each message at once.
 
     Raises:
         ReplayError: no message arrived.
+        OutputError: the bag cannot be written.
     """
+    with ExitStack() as stack:
+        # The bag is begun with the first message, so that a recording of nothing replaces no file.
+        return _record(options, add, cache(lambda path: stack.enter_context(writing_bag(path))))
+
+
+def _record(
+    options: RecordOptions,
+    add: Callable[[int, NDArray[np.float64]], None] | None,
+    begin_bag: Callable[[Path], BagWriter],
+) -> tuple[Trajectory, RecordReport]:
+    T = options.T_base_camera
     stamps: list[int] = []
     arrivals: list[int] = []
     poses: list[NDArray[np.float64]] = []
 
     def on_message(message: Odometry) -> None:
         arrivals.append(time.time_ns())
+        pose = pose_matrix(message.pose.pose)
         stamps.append(nanoseconds(message.header.stamp))
-        poses.append(pose_matrix(message.pose.pose))
+        poses.append(pose if T is None else camera_pose(pose, T))
+        if add is not None:
+            add(stamps[-1], poses[-1])
+        if options.bag is not None:
+            bag = begin_bag(options.bag)
+            bag.write_serialized(options.topic, "nav_msgs/Odometry", arrivals[-1], serialize_message(message))
 
     node = rclpy.create_node("record", namespace="/loftr")
     executor = SingleThreadedExecutor()
@@ -77,9 +108,7 @@ def record(options: RecordOptions) -> tuple[Trajectory, RecordReport]:
         node.destroy_node()
     if not stamps:
         raise ReplayError(f"no odometry arrived on {options.topic}: is the node active, and does it get images?")
-    T = options.T_base_camera
     frame = "base in odom" if T is None else "camera in optical odom"
-    poses = poses if T is None else [camera_pose(pose, T) for pose in poses]
     return Trajectory(np.array(stamps), np.array(poses)), RecordReport(options.topic, frame, stamps, arrivals)
 
 

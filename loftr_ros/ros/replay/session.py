@@ -9,16 +9,18 @@ from contextlib import contextmanager
 import rclpy
 from rclpy.signals import SignalHandlerOptions
 
+from loftr_ros.interruption import stop_signals
+
 
 @contextmanager
 def ros_session() -> Iterator[None]:
-    """Initialize ROS for the context; SIGINT and SIGTERM raise KeyboardInterrupt in it.
+    """Initialize ROS for the context; SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt in it.
 
     The handlers of rclpy would shut ROS down while it is in use, which raises RCLError or, with Jazzy, crashes now and
     then. SIGINT works even in a program that a script started in the background, which ignores it by default.
     """
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, signal.default_int_handler) for number in stop_signals()}
     try:
         yield
     finally:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo
 
+from loftr_ros.errors import quoted
 from loftr_ros.messages.calibration import Calibration
+from loftr_ros.messages.image_decoding import check_claimed_size
 from loftr_ros.odometry.geometry.camera import Camera, CameraError
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.ros.messages.time import nanoseconds
@@ -52,6 +54,8 @@ class FrameBuilder:
             CameraError: a calibration cannot be used.
         """
         camera, rig = self._calibration.cameras(messages.infos)
+        for stream, message, info in zip(self._streams, messages.images, _per_image(messages), strict=True):
+            check_claimed_size(message, stream.topic, info.width, info.height)
         image, *second = (s.decode(m, s.topic) for s, m in zip(self._streams, messages.images, strict=True))
         _check_read_out(image, messages.infos[0], camera, self._streams[0].topic)
         if self._mode == "rgbd":
@@ -71,12 +75,17 @@ class FrameBuilder:
         warning = None
         if depth_frame and frame != depth_frame:
             warning = (
-                f"the depth images on {self._streams[1].topic} are in the frame {depth_frame!r}, the images in "
-                f"{frame!r}: subscribe to depth that is registered (aligned) to the images"
+                f"the depth images on {self._streams[1].topic} are in the frame {quoted(depth_frame)}, the "
+                f"images in {quoted(frame)}: subscribe to depth that is registered (aligned) to the images"
             )
         if warning and warning != self.warning:
             self._warn(warning)
         self.warning = warning
+
+
+def _per_image(messages: CameraMessages) -> Sequence[CameraInfo]:
+    """Return the calibration of each image; that of depth is that of the images, to which it is registered."""
+    return (*messages.infos, *messages.infos[:1])[: len(messages.images)]
 
 
 def _check_read_out(image: NDArray[Any], info: CameraInfo, camera: Camera, topic: str) -> None:

@@ -18,6 +18,7 @@ from loftr_ros.sequences import sequence
 from loftr_ros.sequences.camera_yaml import read_calibration
 from loftr_ros.sequences.errors import DamagedImageError, SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth
+from loftr_ros.sequences.guessed_camera import FieldOfView
 from loftr_ros.sequences.images import list_images, read_gray
 from loftr_ros.sequences.stamps import read_rows
 
@@ -32,6 +33,7 @@ class Options(NamedTuple):
     mode: Mode
     fps: float | None = None
     depth_scale: float | None = None
+    fov: FieldOfView | None = None
 
 
 class Layout(NamedTuple):

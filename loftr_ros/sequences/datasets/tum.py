@@ -13,9 +13,11 @@ import numpy as np
 
 from loftr_ros.evaluation.trajectory import read_tum
 from loftr_ros.odometry.config import Mode
-from loftr_ros.sequences.camera_yaml import read_calibration
+from loftr_ros.sequences.datasets.layout import Layout
+from loftr_ros.sequences.datasets.tum_camera import camera_of
 from loftr_ros.sequences.errors import MissingSensorError, NoFramesError, SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth
+from loftr_ros.sequences.guessed_camera import FieldOfView
 from loftr_ros.sequences.images import EXTENSIONS
 from loftr_ros.sequences.sequence import Entry, Sequence
 from loftr_ros.sequences.stamps import read_stamps, read_table
@@ -29,7 +31,7 @@ _ASSUMED = "assumed as in the TUM benchmark"
 
 
 @dataclass(frozen=True)
-class _Listing:
+class Listing:
     """Images of a listing, as (stamp in nanoseconds, path), and the depth images if it is an association file."""
 
     files: list[tuple[int, Path]]
@@ -42,20 +44,21 @@ def is_tum(folder: Path) -> bool:
     return any((folder / name).is_file() for name in LISTINGS)
 
 
-def open_tum(folder: Path, mode: Mode, depth_scale: float | None = None) -> Sequence:
+def open_tum(folder: Path, mode: Mode, depth_scale: float | None = None, fov: FieldOfView | None = None) -> Sequence:
     """Open a sequence folder; mode "rgbd" drops images without a depth image within 20 ms.
 
     Args:
         folder: of the sequence.
         mode: sensors that the frames must have.
         depth_scale: counts of an integer depth image per meter; None: that of depth_scale.txt, else 5000.
+        fov: guess the calibration from it.
 
     Raises:
         SequenceError: a file is missing or not valid.
     """
     if mode == "stereo":
         raise MissingSensorError(f"{folder} is a TUM RGB-D sequence, which has no right camera; use mode mono.")
-    images = _read_listing(next(folder / name for name in LISTINGS if (folder / name).is_file()))
+    images = read_listing(next(folder / name for name in LISTINGS if (folder / name).is_file()))
     entries, notes = [Entry(stamp, image) for stamp, image in images.files], images.notes
     if mode == "rgbd":
         depths = images.depths
@@ -64,26 +67,28 @@ def open_tum(folder: Path, mode: Mode, depth_scale: float | None = None) -> Sequ
             fix = f"list the images of depth/ there, one {_FORMAT}" if unlisted else "use mode mono"
             raise MissingSensorError(f"{folder} has no depth.txt, so there are no depth images; {fix}.")
         if not depths:
-            listing = _read_listing(folder / "depth.txt")
+            listing = read_listing(folder / "depth.txt")
             depths, notes = listing.files, notes + listing.notes
-        entries, pairing = _with_depth(entries, depths)
+        entries, pairing = with_depth(entries, depths)
         notes += pairing
     units, source = _depth_scale(folder / "depth_scale.txt", depth_scale)
     truth, fault = read_ground_truth(folder / "groundtruth.txt", read_tum)
+    camera, of_camera, guess = camera_of(folder, [entry.image for entry in entries], fov)
     return Sequence(
         name=folder.resolve().name,
-        camera=read_calibration(folder / "camera.yaml").raw,
+        camera=camera,
         entries=tuple(entries),
         ground_truth=truth,
         ground_truth_fault=fault,
         depth_units_per_meter=units,
         depth_units_source=source,
         depth_units_assumed=source == _ASSUMED,
-        notes=notes,
+        notes=(*of_camera, *notes),
+        calibration_guess=guess,
     )
 
 
-def _read_listing(path: Path) -> _Listing:
+def read_listing(path: Path) -> Listing:
     """Read rows of `stamp filename`, or `stamp filename stamp filename` with color and depth. Raises SequenceError."""
     rows = read_table(path)
     if not rows or any(len(row) < 2 or _is_file_name(row[0]) for row in rows):
@@ -94,7 +99,7 @@ def _read_listing(path: Path) -> _Listing:
         raise SequenceError(f"{path} must list one 'stamp filename' a line, the stamp with a decimal point.")
     if any(len(row) < 4 for row in rows):
         files, notes = _stamped_files(rows, path)
-        return _Listing(files, [], notes)
+        return Listing(files, [], notes)
     if any(_is_file_name(row[2]) or not _is_file_name(row[1]) for row in rows):
         raise SequenceError(f"{path} must list one {_FORMAT}.")
     pairs = [row[:2] for row in rows], [row[2:4] for row in rows]
@@ -102,7 +107,7 @@ def _read_listing(path: Path) -> _Listing:
     files, notes = _stamped_files(pairs[depth_first], path)
     depths, _ = _stamped_files(pairs[not depth_first], path)
     order = f"{path.name} lists the depth images first" if depth_first else ""
-    return _Listing(files, depths, (*notes, order) if order else notes)
+    return Listing(files, depths, (*notes, order) if order else notes)
 
 
 def _is_file_name(word: str) -> bool:
@@ -125,7 +130,7 @@ def _file(folder: Path, words: list[str]) -> Path:
     return path
 
 
-def _with_depth(entries: list[Entry], depths: list[tuple[int, Path]]) -> tuple[list[Entry], tuple[str, ...]]:
+def with_depth(entries: list[Entry], depths: list[tuple[int, Path]]) -> tuple[list[Entry], tuple[str, ...]]:
     """Add the nearest depth image to each entry, and drop entries without one within 20 ms; return notes on both."""
     stamps = np.array([stamp for stamp, _ in depths], np.int64)
     nearest = [int(np.abs(stamps - entry.stamp_ns).argmin()) for entry in entries]
@@ -162,3 +167,6 @@ def _read_depth_scale(path: Path) -> float:
     if not 1 <= scale < np.inf:
         raise SequenceError(f"{path} holds {scale:g}, which is not the counts in a meter: 1000 for millimeters.")
     return scale
+
+
+TUM_RGBD = Layout(is_tum, lambda path, o: open_tum(path, o.mode, o.depth_scale, o.fov), EXPECTED_FILES)

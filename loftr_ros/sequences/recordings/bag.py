@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from loftr_ros.evaluation.trajectory import Trajectory, TrajectoryError
 from loftr_ros.messages.calibration import Calibration
+from loftr_ros.messages.camera_choice import INFO, info_topic
 from loftr_ros.messages.camera_info import (
     CameraInfo,
     baseline_from_calibration,
@@ -20,14 +22,15 @@ from loftr_ros.messages.camera_info import (
 from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.geometry.camera import Camera, CameraError
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
-from loftr_ros.sequences.errors import DamagedImageError, NoFramesError, SequenceError
+from loftr_ros.sequences.errors import DamagedImageError, MissingSensorError, NoFramesError, SequenceError
+from loftr_ros.sequences.guessed_camera import FieldOfView, calibration_exists, guess_camera
 from loftr_ros.sequences.pairing import pair_stamps
 from loftr_ros.sequences.recordings.bag_file import BagFile
 from loftr_ros.sequences.recordings.bag_frames import DYNAMIC_TOPIC, STATIC_TOPIC, FixedFrames, frame_name
 from loftr_ros.sequences.recordings.bag_images import BagImage
 from loftr_ros.sequences.recordings.bag_index import BagIndex, read_index
-from loftr_ros.sequences.recordings.bag_topics import CameraTopics, choose_topics
-from loftr_ros.sequences.recordings.bag_truth import Truth, TruthPoses, choose_truth
+from loftr_ros.sequences.recordings.bag_topics import CameraTopics, choose_topics, without_transport
+from loftr_ros.sequences.recordings.bag_truth import PoseSource, RecordedPoses, choose_truth, requested_poses
 from loftr_ros.sequences.recordings.camera_files import cameras_of_files
 from loftr_ros.sequences.sequence import Entry, Sequence
 
@@ -42,6 +45,7 @@ def open_bag(
     depth_scale: float | None = None,
     topics: Mapping[str, str] | None = None,
     camera: Items[Path] = (),
+    fov: FieldOfView | None = None,
 ) -> Sequence:
     """Open a bag; one pass reads the stamps, and images are read when they are needed.
 
@@ -49,8 +53,9 @@ def open_bag(
         path: file or folder.
         mode: sensors that the frames must have.
         depth_scale: counts of an integer depth image per meter; None: 1000.
-        topics: by role (image, left, right, depth, truth); None: those of the only camera of the mode.
+        topics: by role (image, left, right, depth, truth, wheels); None: those of the only camera of the mode.
         camera: calibration files, which replace those of the bag.
+        fov: guess the calibration of a single camera from it.
 
     Raises:
         SequenceError: the bag is damaged, or has no camera of the mode, or several, or no calibration.
@@ -58,18 +63,27 @@ def open_bag(
     requested = dict(topics or {})
     bag = BagFile(path)
     truth, truth_notes = choose_truth(bag.topics, requested.pop("truth", None), str(path))
-    chosen = choose_topics(bag.topics, mode, requested, calibrated=bool(camera), bag=str(path))
-    frames, poses = FixedFrames(), TruthPoses(truth) if truth else None
-    listeners = _listeners(bag, frames, poses, truth)
+    wheels = requested.pop("wheels", None)
+    wheel_poses = requested_poses(bag.topics, "wheels", wheels, str(path)) if wheels else None
+    if fov is not None and mode != "mono":
+        raise MissingSensorError(f"{path}: only the calibration of a single camera can be guessed; use mode mono.")
+    chosen = choose_topics(bag.topics, mode, requested, calibrated=bool(camera) or fov is not None, bag=str(path))
+    if fov is not None:
+        _check_uncalibrated(bag, chosen, camera, str(path))
+    frames, poses = FixedFrames(), {source: RecordedPoses(source) for source in (truth, wheel_poses) if source}
+    listeners = _listeners(bag, frames, poses)
     index = read_index(bag, chosen.images, [info for info in chosen.infos if info], listeners)
     entries, pairing = _entries(index, chosen, mode)
     infos = [index.infos[info] for info in chosen.infos if info]
-    if camera:
+    guess = guess_camera(fov, index.images[chosen.images[0]]) if fov is not None else None
+    if guess:
+        left, rig = guess.camera, None
+    elif camera:
         left, rig = cameras_of_files(camera, mode)
     else:
         left, rig = _cameras(infos, chosen, frames, str(path))
     frame = frame_name(infos[0].header.frame_id) if infos else _frame_of(index.images[chosen.images[0]])
-    trajectory, fault, notes = poses.of_camera(frames, frame, path) if poses else (None, "", ())
+    trajectory, fault, notes = poses[truth].of_camera(frames, frame, path) if truth else (None, "", ())
     return Sequence(
         name=path.resolve().stem,
         camera=left,
@@ -79,7 +93,10 @@ def open_bag(
         depth_units_per_meter=depth_scale or UNITS_PER_METER,
         depth_units_source="--depth-scale" if depth_scale else "REP 118",
         rig=rig,
+        wheels=_trajectory(poses[wheel_poses], path) if wheel_poses else None,
+        calibration_guess=guess.origin if guess else "",
         notes=(
+            *([guess.note] if guess else []),
             f"images from {' and '.join(chosen.images)}",
             *chosen.notes,
             *_rectification(chosen, left),
@@ -90,6 +107,15 @@ def open_bag(
             *notes,
         ),
     )
+
+
+def _check_uncalibrated(bag: BagFile, chosen: CameraTopics, camera: Items[Path], path: str) -> None:
+    """Raise SequenceError for a guess of a camera that has a calibration."""
+    if camera:
+        raise calibration_exists(Path(path), str(camera[0]))
+    info = info_topic(without_transport(chosen.images[0]))
+    if bag.topics.get(info) == INFO:
+        raise calibration_exists(Path(path), info)
 
 
 def _entries(index: BagIndex, chosen: CameraTopics, mode: Mode) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
@@ -170,14 +196,23 @@ def _frame_of(images: list[BagImage]) -> str:
 
 
 def _listeners(
-    bag: BagFile, frames: FixedFrames, poses: TruthPoses | None, truth: Truth | None
+    bag: BagFile, frames: FixedFrames, poses: Mapping[PoseSource, RecordedPoses]
 ) -> dict[str, list[Callable[[Any], None]]]:
-    """Return what takes the messages of tf and of the ground truth; /tf is long, and read only for the latter."""
+    """Return what takes the messages of tf and of poses; /tf is long, and read only for poses."""
     listeners: dict[str, list[Callable[[Any], None]]] = {STATIC_TOPIC: [frames.add_static]}
-    if poses is not None and truth is not None:
+    if poses:
         listeners[DYNAMIC_TOPIC] = [frames.add_dynamic]
-        listeners.setdefault(truth.topic, []).append(poses.add)
+    for source, taker in poses.items():
+        listeners.setdefault(source.topic, []).append(taker.add)
     return {topic: takers for topic, takers in listeners.items() if topic in bag.topics}
+
+
+def _trajectory(poses: RecordedPoses, path: Path) -> Trajectory:
+    """Return the poses of the wheels. Raises SequenceError."""
+    try:
+        return poses.trajectory(path)
+    except TrajectoryError as error:
+        raise SequenceError(str(error)) from error
 
 
 def _rectification(chosen: CameraTopics, camera: Camera) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ def choose_topics(
             names = ", ".join(sorted(requested))
             raise MissingSensorError(f"--topics names {names}; mode {mode} takes {' and '.join(missing)} too.")
         images = tuple(_requested(given[role], topics, bag) for role in roles)
-        found = CameraTopics(images, (), is_rectified(_base(images[0])))
+        found = CameraTopics(images, (), is_rectified(without_transport(images[0])))
     else:
         found = _discovered(topics, mode, calibrated=calibrated, bag=bag)
     infos = tuple(
@@ -79,7 +79,7 @@ def choose_topics(
 def _discovered(topics: Mapping[str, str], mode: Mode, *, calibrated: bool, bag: str) -> CameraTopics:
     cameras = {name: kind for name, kind in topics.items() if kind in CAMERA_TYPES}
     if calibrated:
-        cameras |= {info_topic(_base(name)): INFO for name, kind in cameras.items() if kind != INFO}
+        cameras |= {info_topic(without_transport(name)): INFO for name, kind in cameras.items() if kind != INFO}
     found = [choice.parameters for choice in cameras_among(cameras, mode)]
     notes: tuple[str, ...] = ()
     if mode == "mono" and len(found) == 2:  # the left camera of a pair, as of a folder
@@ -95,13 +95,15 @@ def _discovered(topics: Mapping[str, str], mode: Mode, *, calibrated: bool, bag:
         listed = shortened("; ".join(" + ".join(choice[name] for name in names) for choice in found), 400)
         raise SequenceError(f"{bag} holds {len(found)} cameras for mode {mode}, {listed}: choose, --topics {roles}.")
     images = tuple(_requested(found[0][name], topics, bag) for name in names)
-    return CameraTopics(images, (), is_rectified(_base(images[0])), notes)
+    return CameraTopics(images, (), is_rectified(without_transport(images[0])), notes)
 
 
 def _no_camera(topics: Mapping[str, str], mode: Mode, roles: str, bag: str) -> SequenceError:
     """Return the error where no camera of the mode is found."""
     images = [name for name, kind in sorted(topics.items()) if kind in (IMAGE, COMPRESSED)]
-    lacking = [name for name in images if not is_depth(name) and topics.get(info_topic(_base(name))) != INFO]
+    lacking = [
+        name for name in images if not is_depth(name) and topics.get(info_topic(without_transport(name))) != INFO
+    ]
     listed = shortened(", ".join(images), 300)
     uncalibrated = shortened(", ".join(lacking), 300)
     if mode != "mono":
@@ -111,7 +113,10 @@ def _no_camera(topics: Mapping[str, str], mode: Mode, roles: str, bag: str) -> S
             f"{bag} has images on {listed}, and no {what}: choose, --topics {roles}, or use mode mono{hint}."
         )
     if lacking:
-        return SequenceError(f"{bag} has no CameraInfo of the images on {uncalibrated}: give --camera camera.yaml.")
+        return SequenceError(
+            f"{bag} has no CameraInfo of the images on {uncalibrated}: give --camera camera.yaml, "
+            "or guess it, --fov DEGREES, the horizontal field of view."
+        )
     return SequenceError(f"{bag} has images on {listed}, which seem to be depth only: choose, --topics {roles}.")
 
 
@@ -128,12 +133,12 @@ def _info(image: str, topics: Mapping[str, str], *, calibrated: bool, bag: str) 
     """Return the topic of the calibration of an image topic."""
     if calibrated:
         return None
-    info = info_topic(_base(image))
+    info = info_topic(without_transport(image))
     if topics.get(info) != INFO:
         raise SequenceError(f"{bag} has no calibration of {image} on {info}: give it, --camera camera.yaml.")
     return info
 
 
-def _base(image: str) -> str:
+def without_transport(image: str) -> str:
     """Return an image topic without the suffix of its transport."""
     return next((image.removesuffix(transport) for transport in _TRANSPORTS if image.endswith(transport)), image)

@@ -1,4 +1,4 @@
-"""Ground truth in a bag: poses on a topic or in /tf, moved to the camera by the fixed transforms."""
+"""Ground truth and wheel odometry in a bag: poses on a topic or in /tf; the truth is moved to the camera by tf."""
 
 from __future__ import annotations
 
@@ -26,15 +26,17 @@ _TYPES = (_ODOMETRY, _POSE, _TRANSFORM)
 _IS_TRUTH = re.compile(r"(^|[^a-z])gt([^a-z]|$)|ground_?truth|vicon|mocap|optitrack|vrpn", re.IGNORECASE)
 
 
-class Truth(NamedTuple):
-    """A source of ground truth: a topic, and for /tf the frames whose transform it is."""
+class PoseSource(NamedTuple):
+    """A source of poses: a topic, and for /tf the frames whose transform it is."""
 
     topic: str
     parent: str = ""
     child: str = ""
 
 
-def choose_truth(topics: Mapping[str, str], requested: str | None, bag: str) -> tuple[Truth | None, tuple[str, ...]]:
+def choose_truth(
+    topics: Mapping[str, str], requested: str | None, bag: str
+) -> tuple[PoseSource | None, tuple[str, ...]]:
     """Return the ground truth by its name or as requested, and notes.
 
     Args:
@@ -47,19 +49,10 @@ def choose_truth(topics: Mapping[str, str], requested: str | None, bag: str) -> 
     """
     poses = sorted(name for name, kind in topics.items() if kind in _TYPES)
     if requested is not None:
-        topic, *frames = requested.split(":")
-        if topics.get(topic) == _TF and len(frames) == 2:
-            return Truth(topic, *map(frame_name, frames)), ()
-        if topic in poses and not frames:
-            return Truth(topic), ()
-        listed = f"on {shortened(', '.join(poses), 300)}" if poses else "nowhere"
-        raise SequenceError(
-            f"{bag} has no poses on {requested}; it has them {listed}; for those of a frame give "
-            f"truth={DYNAMIC_TOPIC}:PARENT:CHILD."
-        )
+        return requested_poses(topics, "truth", requested, bag), ()
     named = [name for name in poses if _IS_TRUTH.search(name)]
     if len(named) == 1:
-        return Truth(named[0]), (f"the ground truth is {named[0]} ({topics[named[0]]})",)
+        return PoseSource(named[0]), (f"the ground truth is {named[0]} ({topics[named[0]]})",)
     if poses:
         which = f"{len(named)} topics could be" if named else "none is named so, but these may be"
         listed = shortened(", ".join(named or poses), 300)
@@ -67,22 +60,47 @@ def choose_truth(topics: Mapping[str, str], requested: str | None, bag: str) -> 
     return None, ()
 
 
-class TruthPoses:
-    """Collects the poses of a source of ground truth."""
+def requested_poses(topics: Mapping[str, str], role: str, requested: str, bag: str) -> PoseSource:
+    """Return the source of poses that the user names.
 
-    def __init__(self, truth: Truth) -> None:
+    Args:
+        topics: types by topic.
+        role: of the poses, for messages.
+        requested: a topic, or /tf:PARENT:CHILD.
+        bag: name for messages.
+
+    Raises:
+        SequenceError: there are no poses.
+    """
+    topic, *frames = requested.split(":")
+    if topics.get(topic) == _TF and len(frames) == 2:
+        return PoseSource(topic, *map(frame_name, frames))
+    poses = sorted(name for name, kind in topics.items() if kind in _TYPES)
+    if topic in poses and not frames:
+        return PoseSource(topic)
+    listed = f"on {shortened(', '.join(poses), 300)}" if poses else "nowhere"
+    raise SequenceError(
+        f"{bag} has no poses on {requested}; it has them {listed}; for those of a frame give "
+        f"{role}={DYNAMIC_TOPIC}:PARENT:CHILD."
+    )
+
+
+class RecordedPoses:
+    """Collects the poses of a source."""
+
+    def __init__(self, source: PoseSource) -> None:
         """Start with none."""
-        self._truth = truth
+        self._source = source
         self._poses: dict[int, Array] = {}
-        self._child = truth.child
+        self._child = source.child
 
     def add(self, message: Any) -> None:
         """Take a message of the topic."""
         for one in getattr(message, "transforms", (message,)):
             child = frame_name(getattr(one, "child_frame_id", ""))
-            if self._truth.child and (frame_name(one.header.frame_id), child) != (
-                self._truth.parent,
-                self._truth.child,
+            if self._source.child and (frame_name(one.header.frame_id), child) != (
+                self._source.parent,
+                self._source.child,
             ):
                 continue
             pose = _pose(one)
@@ -101,22 +119,27 @@ class TruthPoses:
             camera_frame: of the left or only camera.
             bag: for messages.
         """
-        truth, child, poses = self._truth, self._child, self._poses
-        if len(poses) < 2:
-            what = f"{truth.topic} from {truth.parent} to {truth.child}" if truth.child else truth.topic
-            return None, f"{bag} has {len(poses)} valid poses on {what}.", ()
+        try:
+            world = self.trajectory(bag)
+        except TrajectoryError as error:
+            return None, str(error), ()
+        source, child = self._source, self._child
         notes: tuple[str, ...] = ()
         T_child_camera = frames.find(child, camera_frame) if child else None
         if T_child_camera is None:
             T_child_camera = np.eye(4)
             moving = f"of the frame '{child}', and tf has no fixed transform to" if child else "not of the frame"
-            notes = (f"the poses on {truth.topic} are {moving} '{camera_frame}': taking them as those of the camera",)
-        stamps = sorted(poses)
-        try:
-            world = checked_trajectory(bag, np.array(stamps, np.int64), np.array([poses[stamp] for stamp in stamps]))
-        except TrajectoryError as error:
-            return None, str(error), ()
+            notes = (f"the poses on {source.topic} are {moving} '{camera_frame}': taking them as those of the camera",)
         return Trajectory(world.stamps_ns, world.poses @ T_child_camera), "", notes
+
+    def trajectory(self, bag: Path) -> Trajectory:
+        """Return the poses in their own frames, in order of time. Raises TrajectoryError."""
+        source, poses = self._source, self._poses
+        if len(poses) < 2:
+            what = f"{source.topic} from {source.parent} to {source.child}" if source.child else source.topic
+            raise TrajectoryError(f"{bag} has {len(poses)} valid poses on {what}.")
+        stamps = sorted(poses)
+        return checked_trajectory(bag, np.array(stamps, np.int64), np.array([poses[stamp] for stamp in stamps]))
 
 
 def _pose(message: Any) -> Array | None:

@@ -59,11 +59,15 @@ class BagWriter:
 
     def write(self, topic: str, kind: str, stamp_ns: int, **fields: Any) -> None:
         """Write a message, recorded at its stamp."""
-        full = kind.replace("/", "/msg/")
+        content = self._types.serialize_cdr(self.make(kind, **fields), kind.replace("/", "/msg/"))
+        self.write_serialized(topic, kind, stamp_ns, content)
+
+    def write_serialized(self, topic: str, kind: str, recorded_ns: int, content: bytes | memoryview) -> None:
+        """Write a message that ROS has serialized."""
         if topic not in self._connections:
+            full = kind.replace("/", "/msg/")
             self._connections[topic] = self._writer.add_connection(topic, full, typestore=self._types)
-        content = self._types.serialize_cdr(self.make(kind, **fields), full)
-        self._writer.write(self._connections[topic], stamp_ns, content)
+        self._writer.write(self._connections[topic], recorded_ns, content)
 
     def header(self, stamp_ns: int, frame: str) -> Any:
         """Return a header."""

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from loftr_ros.odometry.config import Mode
 from loftr_ros.sequences.errors import DamagedImageError, MissingSensorError, SequenceError
+from loftr_ros.sequences.guessed_camera import EXIF, FieldOfView, calibration_exists, guess_camera
 from loftr_ros.sequences.images import RecordedImage
 from loftr_ros.sequences.recordings.camera_files import cameras_of_files
 from loftr_ros.sequences.sequence import Entry, Sequence
+from loftr_ros.sequences.unsupported_formats import EXAMPLE, HOW_TO_CALIBRATE
 
 EXPECTED_FILES = "a video: .mp4, .avi, .mov, .mkv"
 _MIN_SHARE = 0.98  # of the frames by the file, below which some are missing
@@ -28,7 +30,13 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
-def open_video(path: Path, mode: Mode, fps: float | None = None, camera: Items[Path] = ()) -> Sequence:
+def open_video(
+    path: Path,
+    mode: Mode,
+    fps: float | None = None,
+    camera: Items[Path] = (),
+    fov: FieldOfView | None = None,
+) -> Sequence:
     """Open a video; one pass reads the times of all frames, as many files tell their number wrongly.
 
     Args:
@@ -36,17 +44,30 @@ def open_video(path: Path, mode: Mode, fps: float | None = None, camera: Items[P
         mode: "mono".
         fps: frames per second; None: the times in the file.
         camera: calibration file; else camera.yaml, or a YAML file with the name of the video, in its folder.
+        fov: guess the calibration from it.
 
     Raises:
         SequenceError: there is no calibration, or the file cannot be decoded.
     """
     if mode != "mono":
         raise MissingSensorError(f"{path} is a video, which has one camera; use mode mono.")
-    model, _ = cameras_of_files(camera or (_calibration_beside(path),), mode)
+    files = camera or _calibrations_beside(path)[:1]
+    if fov is not None and files:
+        raise calibration_exists(path, str(files[0]))
+    if fov is None and not files:
+        raise SequenceError(
+            f"{path} has no calibration: put a camera.yaml beside it, or give --camera FILE, in YAML: {EXAMPLE}; "
+            f"{HOW_TO_CALIBRATE}."
+        )
+    calibrated = cameras_of_files(files, mode)[0] if fov is None else None
     video = Video(path)
     times_ns, notes = _times(video, fps)
     entries = tuple(Entry(time_ns, VideoImage(video, index)) for index, time_ns in enumerate(times_ns))
-    return Sequence(path.resolve().stem, model, entries, notes=(*notes, *_rotation(video)))
+    name, notes = path.resolve().stem, (*notes, *_rotation(video))
+    if calibrated is not None:
+        return Sequence(name, calibrated, entries, notes=notes)
+    guess = guess_camera(fov or EXIF, (entry.image for entry in entries))
+    return Sequence(name, guess.camera, entries, notes=(guess.note, *notes), calibration_guess=guess.origin)
 
 
 class Video:
@@ -153,16 +174,9 @@ class VideoImage(RecordedImage):
         return image
 
 
-def _calibration_beside(path: Path) -> Path:
-    """Return the calibration in the folder of a video. Raises SequenceError."""
-    candidates = [path.with_suffix(".yaml"), path.with_name("camera.yaml")]
-    found = next((candidate for candidate in candidates if candidate.is_file()), None)
-    if found is None:
-        raise SequenceError(
-            f"{path} has no calibration: put a camera.yaml, as camera_calibration writes it, beside it, or give "
-            "--camera FILE."
-        )
-    return found
+def _calibrations_beside(path: Path) -> list[Path]:
+    """Return the calibrations in the folder of a video, the more specific first."""
+    return [file for file in (path.with_suffix(".yaml"), path.with_name("camera.yaml")) if file.is_file()]
 
 
 def _times(video: Video, fps: float | None) -> tuple[list[int], tuple[str, ...]]:

@@ -97,3 +97,13 @@ def test_a_restart_makes_nothing_known() -> None:
 def test_a_scale_that_jumped_is_followed_in_the_end() -> None:
     scales = fed(20 * [TRUE] + 20 * [TRUE + 0.4], drift=0.005)
     assert np.log(scales.scale.value) == pytest.approx(TRUE + 0.4, abs=0.05)
+
+
+def test_a_sample_that_is_not_finite_is_left_out() -> None:
+    scales = ScaleFilter(0.0)
+    for _ in range(5):
+        scales.add(ScaleSample(np.log(2.0), 0.01))
+    before = scales.scale
+    for sample in (ScaleSample(np.nan, 0.01), ScaleSample(np.inf, 0.01), ScaleSample(0.0, np.nan)):
+        scales.add(sample)
+    assert scales.scale == before

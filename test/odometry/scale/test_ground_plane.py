@@ -120,3 +120,18 @@ def test_ground_above_the_horizon_is_a_ceiling() -> None:
 def test_a_camera_that_cannot_see_the_ground() -> None:
     points = view()
     assert fitted(points, plane(points, down_in_camera(-1.4), 1.3), -1.4) is None
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("seed", range(40))
+def test_hostile_points_give_a_finite_plane_or_none(seed: int) -> None:
+    """Depths that are infinite, tiny, or of no variance: a gate that NaN passes would ruin the scale for good."""
+    rng = np.random.default_rng(seed)
+    points = rng.uniform(-1, 1, (100, 2)) * rng.choice([1, 1, 1e-6, 1e6])
+    down = down_in_camera(float(rng.choice([0.1, 1.5, -1.5])))
+    inverse_depth = np.column_stack([points, np.ones(100)]) @ down / rng.choice([1e-6, 1.6, 1e3, 1e9])
+    sigma = np.abs(inverse_depth) * rng.choice([1e-12, 0.01, 1, 1e6]) + rng.choice([0, 1e-300, 1e-9])
+    inverse_depth[rng.integers(100)] = rng.choice([np.nan, np.inf, 1e300, -1e300, 0])
+    sigma[rng.integers(100)] = rng.choice([0, np.nan, 1e300, 1e-300])
+    plane = fit_ground(points, inverse_depth, sigma, down)
+    assert plane is None or np.isfinite([plane.height, plane.sigma, *plane.normal]).all()

@@ -16,7 +16,7 @@ from loftr_ros.odometry.mapping.landmarks import Landmarks
 from loftr_ros.odometry.states import TrackingState
 from loftr_ros.ros.parameters.table import VoParameters
 from loftr_ros.ros.publishers import outputs
-from loftr_ros.ros.publishers.trajectory_log import TrajectoryLogError
+from loftr_ros.ros.publishers.trajectory_log import TrajectoryLog, TrajectoryLogError
 from loftr_ros.ros.transforms import tf_lookup
 
 CAMERA = Camera(80, 60, np.diag([50.0, 50, 1]))
@@ -178,6 +178,15 @@ def test_the_trajectory_is_saved_and_forgotten(tmp_path):
     out.restart()
     with pytest.raises(TrajectoryLogError, match="no trajectory to save"):
         out.trajectory.save(tmp_path / "t.tum")
+
+
+def test_an_image_stamped_ahead_costs_one_pose_of_the_trajectory():
+    trajectory = TrajectoryLog(10)
+    for stamp in (1, 2, 3, 100, 4, 5):
+        trajectory.add(stamp, np.eye(4))
+    assert [stamp for stamp, _ in trajectory._poses] == [1, 2, 3, 4, 5]
+    trajectory.add(0, np.eye(4))  # a recording that starts over
+    assert [stamp for stamp, _ in trajectory._poses] == [0]
 
 
 def test_one_warning_where_tf2_is_missing():

@@ -234,6 +234,24 @@ def test_other_poses_are_ground_truth_only_on_request(make_bag: MakeBag) -> None
         open_sequence(path, topics={"truth": "/tf"})
 
 
+def test_wheel_odometry_on_request(make_bag: MakeBag) -> None:
+    bag = write_mono(make_bag("a.mcap"))
+    for i, stamp in enumerate(STAMPS):
+        bag.odometry("/odom", stamp, (i, 0, 0))
+        bag.transform("/tf", stamp, "odom", "base_link", (2 * i, 0, 0))
+    path = bag.close()
+    assert open_sequence(path).wheels is None
+    for topic, speed in (("/odom", 1), ("/tf:odom:base_link", 2)):
+        wheels = open_sequence(path, topics={"wheels": topic, "truth": "/odom"}).wheels
+        assert wheels is not None
+        assert wheels.stamps_ns.tolist() == STAMPS
+        np.testing.assert_allclose(wheels.positions[:, 0], [speed * i for i in range(4)])
+    with pytest.raises(SequenceError, match=r"no poses on /wheels; it has them on /odom; .*wheels=/tf:PARENT:CHILD"):
+        open_sequence(path, topics={"wheels": "/wheels"})
+    with pytest.raises(SequenceError, match=r"has 0 valid poses on /tf from odom to base"):
+        open_sequence(path, topics={"wheels": "/tf:odom:base"})
+
+
 def test_fixed_transforms_of_tf_connect_the_ground_truth_to_the_camera(make_bag: MakeBag) -> None:
     """As in the bags of TUM RGB-D: all transforms are on /tf, the moving one among them is the truth."""
     bag = write_mono(make_bag("a.bag"))

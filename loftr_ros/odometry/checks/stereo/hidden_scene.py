@@ -16,7 +16,7 @@ from loftr_ros.matches import Matches
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.checks.subsampling import subsampled
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, homogeneous, transfer
-from loftr_ros.odometry.geometry.robust import cauchy_weights, sigma_from_mad
+from loftr_ros.odometry.geometry.plane import fit_plane
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.mapping.keyframe import Keyframe
 
@@ -31,8 +31,6 @@ _MAX_POINTS, _MAX_INLIERS = 2000, 300
 _MIN_MOTIONS = 2
 # Margin of the image within which points may be found, pixels.
 _MARGIN_PX = 8.0
-# Iterations of the robust fit of the plane, and damping relative to the trace of its normal equations.
-_ITERATIONS, _DAMPING = 4, 1e-12
 
 
 class HiddenScene:
@@ -116,7 +114,7 @@ class HiddenScene:
         if len(with_depth) < _MIN_POINTS or np.count_nonzero(np.isfinite(rho)) < _MIN_POINTS:
             return 0.0
         a = homogeneous(keyframe.frame.camera.normalize(self._points)).T
-        on_plane = _plane(normalized.columns_a[:, with_depth], normalized.inverse_depth[with_depth]) @ a
+        on_plane = fit_plane(normalized.columns_a[:, with_depth], normalized.inverse_depth[with_depth]) @ a
         off = np.abs(rho - on_plane) > np.maximum(_OFF_SIGMAS * sigma, _OFF_SHARE * np.abs(on_plane))
         found = _is_in(self._cells, matches.cell_a[inliers])
         # Before the cost of visibility: few of the points that are found are not visible.
@@ -136,18 +134,6 @@ def _is_in(cells: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bo
     table = np.zeros(max(int(cells.max(initial=0)), int(others.max(initial=0))) + 1, bool)
     table[others] = True
     return table[cells]
-
-
-def _plane(columns: Array, rho: Array) -> Array:
-    """Return the (3,) plane whose inverse depth at (3, N) points on z = 1 is its product with them: IRLS, Cauchy."""
-    weights = np.ones(len(rho))
-    for _ in range(_ITERATIONS):
-        weighted = columns * weights
-        H = weighted @ columns.T
-        plane = np.linalg.solve(H + _DAMPING * H.trace() * np.eye(3), weighted @ rho)
-        residuals = rho - plane @ columns
-        weights = cauchy_weights((residuals / max(sigma_from_mad(residuals), 1e-9)) ** 2)
-    return np.asarray(plane)
 
 
 def _is_visible(frame: Frame, a: Array, rho: Array, T_a_b: Array) -> NDArray[np.bool_]:

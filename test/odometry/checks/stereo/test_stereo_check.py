@@ -307,7 +307,7 @@ def test_recorded_pairs(
     assert before is not None
     left, right = change(frame.image, frame.right, before)
     frame = Frame(frame.stamp_ns, left, frame.camera, right, None, frame.rig)
-    matches = matcher.match(matcher.extract(left), matcher.extract(right)).finite()
+    matches = matcher.match(matcher.extract(left), matcher.extract(right)).valid(left.shape, right.shape)
     found = StereoCheck()
     found.add_pair(frame, refine_subpixel(frame.structure_tensor, right, matches, 3.0, forward_backward=False))
     assert (found.warning and found.warning.fault) == fault

@@ -1,10 +1,14 @@
-"""Safe subset of YAML for calibrations: no aliases, so time and memory are linear in the file size. Needs PyYAML."""
+"""Safe subset of YAML for calibrations and settings: bounded, and without aliases, which expand exponentially."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import yaml
+
+# PyYAML takes 2 s for a text of this length, and 1 s until deep nesting ends in a RecursionError.
+_MAX_LENGTH = 1 << 18
+_MAX_DEPTH = 30
 
 # Errors of PyYAML for invalid or too deeply nested YAML, and for values that do not fit their type (`!!int x`, day 99
 # of a month, too large exponents).
@@ -17,6 +21,8 @@ def load(text: str) -> Any:
     Raises:
         YAMLError or another of ERRORS: it is not valid.
     """
+    if len(text) > _MAX_LENGTH:
+        raise yaml.YAMLError(f"it has more than {_MAX_LENGTH} characters")
     documents = [document for document in yaml.load_all(text, _Loader) if document is not None]
     if len(documents) > 1:
         raise yaml.YAMLError(f"it has {len(documents)} documents, separated by ---: keep one")
@@ -24,13 +30,20 @@ def load(text: str) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe loader without aliases: nested aliases expand exponentially, and calibrations do not need them."""
+    """Safe loader without aliases, which calibrations do not need, and for few levels of nesting."""
+
+    _depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Compose a node as the safe loader does; raise for an alias."""
+        """Compose a node as the safe loader does; raise for an alias, or if it is nested too deeply."""
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("it has an alias (*)")
-        return super().compose_node(parent, index)
+        if self._depth > _MAX_DEPTH:
+            raise yaml.YAMLError(f"it has more than {_MAX_DEPTH} levels")
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 def _opencv_matrix(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:

@@ -1,0 +1,1 @@
+"""Runs of the odometry over recordings: folders, interrupted runs, several sources, tables."""

@@ -1,0 +1,150 @@
+"""Journal of a run: one line of JSON for each frame as it is estimated, from which an interrupted run goes on.
+
+It exists from the start of a run until its end, so a folder with a journal is that of an unfinished run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from loftr_ros.arrays import Array
+from loftr_ros.evaluation.trajectory import Trajectory
+from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
+from loftr_ros.output import OutputError, writing
+from loftr_ros.reports.run_log import FrameRecord
+
+JOURNAL_FILE = "run.live.jsonl"
+
+
+@dataclass
+class Journal:
+    """What is known of an unfinished run.
+
+    Attributes:
+        identity: what the run computes, as JSON values; only the same run can go on.
+        records: of the frames.
+        covariances: (6, 6) of their poses.
+        skipped: errors of unusable images, each with the number of frames before it.
+        resumed_at: numbers of the frames at which it was resumed.
+    """
+
+    identity: Mapping[str, Any]
+    records: list[FrameRecord] = field(default_factory=list)
+    covariances: list[Array] = field(default_factory=list)
+    skipped: list[tuple[int, str]] = field(default_factory=list)
+    resumed_at: list[int] = field(default_factory=list)
+
+    @staticmethod
+    def read(folder: Path) -> Journal | None:
+        """Read the journal of a folder up to its first damaged line; None if there is none."""
+        try:
+            lines = (folder / JOURNAL_FILE).read_text(encoding="utf-8").split("\n")
+        except (OSError, ValueError):
+            return None
+        journal: Journal | None = None
+        # The last line of a killed run may end anywhere, and a disk may damage any.
+        with suppress(ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
+            head = json.loads(lines[0])
+            journal = Journal(head["identity"], resumed_at=list(head["resumed_at"]))
+            for line in filter(None, lines[1:]):
+                journal._add(json.loads(line))
+        return journal
+
+    def _add(self, entry: dict[str, Any]) -> None:
+        if "skipped" in entry:
+            self.skipped.append((len(self.records), entry["skipped"]))
+            return
+        covariance = np.array(entry.pop("pose_covariance"), np.float64).reshape(6, 6)
+        record = _record(entry)
+        is_later = not self.records or record.stamp_ns > self.records[-1].stamp_ns
+        if not (is_later and np.isfinite(record.T_odom_camera).all() and np.isfinite(covariance).all()):
+            raise ValueError("no pose of the frame after the last one")
+        self.records.append(record)
+        self.covariances.append(covariance)
+
+    @property
+    def trajectory(self) -> Trajectory | None:
+        """T_odom_camera of the frames; None without any."""
+        if not self.records:
+            return None
+        stamps = np.array([record.stamp_ns for record in self.records], np.int64)
+        return Trajectory(stamps, np.array([record.T_odom_camera for record in self.records]))
+
+    def kept(self, frames: int) -> Journal:
+        """Return the journal of the first frames, going on from there."""
+        return Journal(
+            identity=self.identity,
+            records=self.records[:frames],
+            covariances=self.covariances[:frames],
+            skipped=[(before, text) for before, text in self.skipped if before < frames],
+            resumed_at=[frame for frame in self.resumed_at if frame < frames] + [frames],
+        )
+
+    def lines(self) -> list[str]:
+        """Return the lines of the file."""
+        entries: list[Mapping[str, Any]] = [{"identity": self.identity, "resumed_at": self.resumed_at}]
+        for index, record in enumerate(self.records):
+            entries += [{"skipped": text} for before, text in self.skipped if before == index]
+            entries.append(_entry(record, self.covariances[index]))
+        return [json.dumps(entry) + "\n" for entry in entries]
+
+
+class JournalWriter:
+    """Appends to the journal of a folder; a full disk is reported when the results are written."""
+
+    def __init__(self, folder: Path, start: Journal) -> None:
+        """Write the start in place of an earlier journal. Raises OutputError."""
+        self._path = folder / JOURNAL_FILE
+        self._skipped = 0
+        with writing(self._path) as part:
+            part.write_text("".join(start.lines()), encoding="utf-8")
+        try:
+            self._file = self._path.open("a", buffering=1, encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"{self._path} cannot be written: {error.strerror}.") from error
+
+    def __enter__(self) -> JournalWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(OSError):
+            self._file.close()
+
+    def add(self, record: FrameRecord, covariance: Array, skipped: Sequence[str]) -> None:
+        """Append a frame, and the images skipped since the last one; `skipped` are all of this process."""
+        entries = [{"skipped": text} for text in skipped[self._skipped :]] + [_entry(record, covariance)]
+        self._skipped = len(skipped)
+        with suppress(OSError):
+            self._file.writelines(json.dumps(entry) + "\n" for entry in entries)
+
+    def finish(self) -> None:
+        """Remove the file: the run is finished."""
+        self.__exit__(None, None, None)
+        self._path.unlink(missing_ok=True)
+
+
+def _entry(record: FrameRecord, covariance: Array) -> dict[str, Any]:
+    return {
+        **vars(record),
+        "T_odom_camera": record.T_odom_camera.tolist(),
+        "input_warnings": [(warning.fault.name, warning.text) for warning in record.input_warnings],
+        "milliseconds": dict(record.milliseconds),
+        "pose_covariance": covariance.ravel().tolist(),
+    }
+
+
+def _record(entry: dict[str, Any]) -> FrameRecord:
+    warnings = tuple(InputWarning(InputFault[name], text) for name, text in entry["input_warnings"])
+    T = np.array(entry["T_odom_camera"], np.float64).reshape(4, 4)
+    remarks = tuple(entry["remarks"])
+    return FrameRecord(**{**entry, "T_odom_camera": T, "remarks": remarks, "input_warnings": warnings})

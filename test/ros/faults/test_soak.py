@@ -1,0 +1,33 @@
+"""The node at full load: twenty seconds in the suite, `make soak MINUTES=…` for as long as is wanted."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+MINUTES = float(os.environ.get("LOFTR_ROS_SOAK_MINUTES", "0.3"))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_soak(ros: Any, rendered: Any, tmp_path: Path) -> None:
+    result = Path(os.environ.get("LOFTR_ROS_SOAK_OUTPUT", tmp_path)) / "soak.json"
+    result.parent.mkdir(parents=True, exist_ok=True)
+    ros.environment["OMP_NUM_THREADS"] = "1"
+    node = ros.node(mode="stereo", max_pixels=20000, record_failure_memory=8)
+    session = (HERE / "soak_session.py", rendered.path, node.pid, MINUTES, result)
+    code, said, errors = ros.run(*session, timeout=60 * MINUTES + 300)
+    assert code == 0, said + errors
+    figures = json.loads(result.read_text())
+    assert figures["invalid"] == []
+    assert figures["odometry"] > 0
+    assert figures["memory_growth"] < (0.02 if MINUTES >= 5 else 0.1)  # warm-up is not over so soon
+    assert figures["thread_growth"] == 0
+    assert figures["descriptor_growth"] == 0
+    # Newest wins: whatever the load, an estimate is of a frame that was the newest while the one before was in work.
+    assert figures["behind_newest_median_s"] < 3 / figures["odometry_hz"]
+    assert ros.stop(node)[0] == 0
