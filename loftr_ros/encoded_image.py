@@ -10,7 +10,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from loftr_ros.errors import shortened
 
@@ -82,6 +81,8 @@ def claimed_size(data: bytes) -> tuple[int, int] | None:
         return (int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")) if len(data) >= 24 else None
     if data.startswith(_JPEG_START):
         return _jpeg_size(data)
+    from PIL import Image  # deferred: PNG and JPEG do without
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns from a third of the limit on

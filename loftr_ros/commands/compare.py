@@ -36,6 +36,6 @@ def main(args: argparse.Namespace) -> int:
     given = [given_run(run) for run in args.runs]
     runs = [run for folder in given for run in runs_in(folder) or [folder]]
     if not 2 <= len(runs) <= MAX_RUNS:
-        raise CompareError(f"{' '.join(map(str, given))}: {len(runs)} runs; a comparison needs 2 to {MAX_RUNS}.")
+        raise CompareError(f"{len(runs)} runs are given: a comparison needs 2 to {MAX_RUNS}.")
     write_page(runs, args.output)
     return 0

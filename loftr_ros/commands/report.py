@@ -31,7 +31,7 @@ def main(args: argparse.Namespace) -> int:
     run = given_run(args.run)
     if several := runs_in(run):
         names = shortened(", ".join(path.name for path in several))
-        raise SeveralRunsError(f"{run} holds the runs of several sources: give one of {names}, or loftr-ros compare.")
+        raise SeveralRunsError(f"{run} is not a folder of a run, but of several: give {names}, or loftr-ros compare.")
     write_page([run], args.output or run / DEFAULT_NAME)
     return 0
 

@@ -79,8 +79,8 @@ def add_format_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=(),
         metavar="FILE",
-        help="calibration of a video (default: camera.yaml beside it), or of a bag (default: its own); two files for a "
-        "pair",
+        help="calibration of a video (default: camera.yaml beside it), of a bag (default: its own), or of images "
+        "(default: camera.yaml in their folder); two files for a pair",
     )
 
 

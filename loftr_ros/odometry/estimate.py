@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -50,6 +51,8 @@ class OdometryEstimate:
         degeneracies: of the measured motion.
         landmarks: the matches in space; None without matches.
         input_warnings: faults of camera, calibration or driver detected in the images, each with its measured value.
+        focal_sigma: relative standard deviation of the focal length according to the motion so far; infinite while
+            unknown. A wrong focal length within it goes unnoticed.
     """
 
     stamp_ns: int
@@ -70,6 +73,7 @@ class OdometryEstimate:
     degeneracies: tuple[Degeneracy, ...] = ()
     landmarks: Landmarks | None = None
     input_warnings: tuple[InputWarning, ...] = ()
+    focal_sigma: float = math.inf
 
     @property
     def num_matches(self) -> int:

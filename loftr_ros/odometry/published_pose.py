@@ -91,4 +91,5 @@ class PublishedPose(Generic[FeaturesT]):
             degeneracies=tracked.motion.degeneracies if tracked.motion else (),
             landmarks=Landmarks(reference.frame.camera, matches, reference.depths, T) if reference else None,
             input_warnings=self._checks.warnings,
+            focal_sigma=self._checks.focal_sigma,
         )

@@ -20,7 +20,7 @@ from loftr_ros.errors import LoftrRosError
 from loftr_ros.evaluation.ate import TrajectoryErrors, evaluate
 from loftr_ros.evaluation.plotting import plot_trajectory
 from loftr_ros.evaluation.trajectory import Trajectory, TrajectoryError, write_kitti, write_tum
-from loftr_ros.odometry.checks.input_fault import InputWarning
+from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.states import TrackingState
 from loftr_ros.output import REPORT_FILE, writing
@@ -29,6 +29,9 @@ TRAJECTORY_FILE, TRUTH_FILE = "trajectory.tum", "groundtruth.tum"
 KITTI_FILE, PICTURE_FILE = "trajectory.kitti", "trajectory.png"
 RESULT_FILES = (TRAJECTORY_FILE, KITTI_FILE, TRUTH_FILE, REPORT_FILE, PICTURE_FILE)
 
+_LENS_FAULTS = InputFault.FOCAL_LENGTH, InputFault.PRINCIPAL_POINT, InputFault.DISTORTION
+# Relative error of a focal length above which the motion does not confirm it.
+_MAX_FOCAL_ERROR = 0.1
 MEASURED = {TrackingState.TRACKING.value, TrackingState.STATIONARY.value}
 
 
@@ -57,6 +60,7 @@ class FrameRecord:
     speed: float
     position_sigma: float
     rotation_sigma_deg: float
+    focal_sigma: float
     milliseconds: Mapping[str, float]
 
     @staticmethod
@@ -77,6 +81,7 @@ class FrameRecord:
             speed=float(np.linalg.norm(estimate.twist[:3])),
             position_sigma=_largest_sigma(estimate.pose_covariance[:3, :3]),
             rotation_sigma_deg=float(np.degrees(_largest_sigma(estimate.pose_covariance[3:, 3:]))),
+            focal_sigma=estimate.focal_sigma,
             milliseconds=estimate.timings_ms,
         )
 
@@ -154,6 +159,7 @@ class RunLog:
             "lost": self.lost,
             "remarks": dict(Counter(remark for record in self.records for remark in record.remarks)),
             "input_warnings": self.input_warnings,
+            "focal_length_sigma": sigma if np.isfinite(sigma := self.records[-1].focal_sigma) else None,
             "keyframes": sum(record.keyframe for record in self.records),
             "revisits": sum(record.revisit for record in self.records),
             "median_matches": _median(record.matches for record in self.records[1:]),
@@ -202,6 +208,16 @@ class RunLog:
         stages = dict.fromkeys(stage for timing in timings for stage in timing)
         medians = {stage: _median(timing[stage] for timing in timings if stage in timing) for stage in stages}
         return {**medians, "frame": _median(sum(timing.values()) for timing in timings)}
+
+
+def focal_length_test(summary: Mapping[str, Any]) -> str:
+    """Return how well the motion of a run confirms the focal length; empty if it contradicts it, or is unknown."""
+    if "focal_length_sigma" not in summary or any(f.value in summary["input_warnings"] for f in _LENS_FAULTS):
+        return ""
+    sigma = summary["focal_length_sigma"]
+    if sigma is None or 3.0 * sigma > _MAX_FOCAL_ERROR:
+        return "not tested: the camera hardly turned while it moved"
+    return f"agrees with the motion within {3.0 * sigma:.1%} (3 sigma)"
 
 
 def read_scale_known(folder: Path) -> bool:

@@ -46,7 +46,7 @@ class FailureRecord:
         self._size = 0
 
     def add(self, frame: Frame) -> None:
-        """Add the next frame, before it is processed; one of another camera or of an earlier time starts anew."""
+        """Add the next frame, before it is processed; another camera or an earlier time restarts the record."""
         size = sum(image.nbytes for image in (frame.image, frame.right, frame.depth) if image is not None)
         if self._kept:
             last = self._kept[-1].frame

@@ -1,7 +1,7 @@
 """Resumes an interrupted run.
 
 The state of the odometry (keyframes, map of revisits, velocity, disparity bias) is not saved, so a run does not go on
-exactly as it would have. With metric depth it goes on from the last measured pose: the odometry starts anew at that
+exactly as it would have. With metric depth it goes on from the last measured pose: the odometry restarts at that
 frame, and its poses are composed with that pose. The trajectory is continuous there, and drifts as after a loss of
 tracking. A single camera has no length in common with a new start, so its run starts again from the first frame.
 """
@@ -46,7 +46,7 @@ class Seam:
     def note(self) -> str:
         """What the user should know."""
         return (
-            f"resumed at frame {self.index + 1}: the odometry starts anew there, at the pose of frame {self.index}, "
+            f"resumed at frame {self.index + 1}: the odometry restarts there, at the pose of frame {self.index}, "
             "without the map of the frames before"
         )
 
@@ -61,7 +61,7 @@ class Seam:
         except SequenceError as error:
             raise ResumeError(f"Frame {self.index}, at which the run goes on, cannot be read: {error}") from error
         if found != self.stamp_ns:
-            raise ResumeError(f"Frame {self.index}, at which the run goes on, is no longer there: run anew.")
+            raise ResumeError(f"Frame {self.index}, at which the run goes on, is missing: run without --resume.")
 
     def moved(self, estimate: OdometryEstimate) -> OdometryEstimate:
         """Return an estimate of the odometry that started at this frame, in the frame odom of the whole run.
@@ -122,7 +122,7 @@ def _summary(folder: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ResumeError(f"{folder} has a {REPORT_FILE} without what --resume needs: run it anew.") from error
+        raise ResumeError(f"{folder} has a {REPORT_FILE} without what --resume needs: run without it.") from error
 
 
 def _check_same(folder: Path, there: Mapping[str, Any] | None, asked: Mapping[str, Any]) -> None:
@@ -130,7 +130,7 @@ def _check_same(folder: Path, there: Mapping[str, Any] | None, asked: Mapping[st
         if there is not None and there.get(name) != value:
             raise ResumeError(
                 f"{folder} is a run with another {name} ({_short(there.get(name))}, now {_short(value)}): repeat its "
-                "command with --resume, or run anew with another --output."
+                "command with --resume, or run with another --output."
             )
 
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from loftr_ros.errors import shortened
 from loftr_ros.odometry.states import Degeneracy
 from loftr_ros.output import REPORT_FILE
-from loftr_ros.reports.run_log import MEASURED
+from loftr_ros.reports.run_log import MEASURED, focal_length_test
 from loftr_ros.runs.batch import LOG_FILE, Outcome
 
 
@@ -43,6 +43,8 @@ def print_summary(summary: dict[str, Any], output: Path) -> None:
     )
     table.add_row("time", f"{summary['median_milliseconds']['frame']:.0f} ms per frame (median)")
     table.add_row("path", f"{summary['path_length']:.2f} {unit}")
+    if focal_length := focal_length_test(summary):
+        table.add_row("focal length", focal_length)
     if errors:
         alignment = "aligned with scale" if errors["scaled"] else "aligned"
         ate = "{ate_m:.3f} m, {ate_percent:.2f} % of {path_m:.2f} m".format(**errors)

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Sequence as Items
 from pathlib import Path
 from statistics import median_low
 
 from loftr_ros.errors import shortened
 from loftr_ros.odometry.config import Mode
-from loftr_ros.odometry.geometry.camera import CameraError
-from loftr_ros.sequences.camera_yaml import read_calibration
 from loftr_ros.sequences.errors import MissingSensorError, NoFramesError, SequenceError
 from loftr_ros.sequences.guessed_camera import FieldOfView, calibration_exists, guess_camera
 from loftr_ros.sequences.images import list_camera_images, list_images
 from loftr_ros.sequences.pairing import pair_stamps
+from loftr_ros.sequences.recordings.camera_files import cameras_of_files
 from loftr_ros.sequences.sequence import Entry, Sequence
 from loftr_ros.sequences.stamped_names import stamps_in_names
 
@@ -31,13 +31,16 @@ def is_folder(folder: Path) -> bool:
     return (folder / "left").is_dir() or bool(list_images(folder))
 
 
-def open_folder(folder: Path, mode: Mode, fps: float, fov: FieldOfView | None = None) -> Sequence:
+def open_folder(
+    folder: Path, mode: Mode, fps: float, camera: Items[Path] = (), fov: FieldOfView | None = None
+) -> Sequence:
     """Open a folder.
 
     Args:
         folder: with images.
         mode: sensors that the frames must have.
         fps: gives the stamps if the file names have none.
+        camera: calibration files, of the left or only and of the right camera; empty: those in the folder.
         fov: guess the calibration of a single camera from it.
 
     Raises:
@@ -47,37 +50,31 @@ def open_folder(folder: Path, mode: Mode, fps: float, fov: FieldOfView | None = 
         raise MissingSensorError(f"{folder} is an image folder without depth; use mode mono or stereo.")
     if mode == "stereo" and fov is not None:
         raise MissingSensorError(f"{folder}: the baseline of a pair cannot be guessed; use mode mono with --fov.")
-    return _open_stereo(folder, fps) if mode == "stereo" else _open_mono(folder, fps, fov)
+    return _open_stereo(folder, fps, camera) if mode == "stereo" else _open_mono(folder, fps, camera, fov)
 
 
-def _open_mono(folder: Path, fps: float, fov: FieldOfView | None) -> Sequence:
+def _open_mono(folder: Path, fps: float, camera: Items[Path], fov: FieldOfView | None) -> Sequence:
     left = folder / "left"
-    images, calibration = (
-        (left, _side_calibration(folder, "left")) if left.is_dir() else (folder, _find_calibration(folder))
-    )
+    images = left if left.is_dir() else folder
+    files = camera or (_side_calibration(folder, "left") if left.is_dir() else _find_calibration(folder),)
     stamped, notes = _stamped(images, fps)
     entries = tuple(Entry(stamp, image) for stamp, image in stamped)
-    if fov is not None:
-        if calibration.exists():
-            raise calibration_exists(folder, calibration.name)
-        guess = guess_camera(fov, (entry.image for entry in entries))
-        return Sequence(
-            folder.resolve().name, guess.camera, entries, notes=(guess.note, *notes), calibration_guess=guess.origin
-        )
-    return Sequence(folder.resolve().name, read_calibration(calibration).raw, entries, notes=notes)
+    name = folder.resolve().name
+    if fov is None:
+        return Sequence(name, cameras_of_files(files, "mono")[0], entries, notes=notes)
+    if files[0].exists():
+        raise calibration_exists(folder, files[0].name)
+    guess = guess_camera(fov, (entry.image for entry in entries))
+    return Sequence(name, guess.camera, entries, notes=(guess.note, *notes), calibration_guess=guess.origin)
 
 
-def _open_stereo(folder: Path, fps: float) -> Sequence:
+def _open_stereo(folder: Path, fps: float, camera: Items[Path]) -> Sequence:
     if not ((folder / "left").is_dir() and (folder / "right").is_dir()):
         raise MissingSensorError(f"{folder} has no left/ and right/, so there is no right camera; use mode mono.")
-    left, right = (read_calibration(_side_calibration(folder, side)) for side in ("left", "right"))
-    try:
-        rig = left.rig(right)
-    except CameraError as error:
-        raise SequenceError(f"{folder / 'right.yaml'} is no usable calibration: {error}") from error
+    left, rig = cameras_of_files(camera or [_side_calibration(folder, side) for side in ("left", "right")], "stereo")
     lefts, notes = _stamped(folder / "left", fps)
     entries, pairing = _with_right(folder / "right", lefts)
-    return Sequence(folder.resolve().name, left.raw, entries, rig=rig, notes=notes + pairing)
+    return Sequence(folder.resolve().name, left, entries, rig=rig, notes=notes + pairing)
 
 
 def _with_right(folder: Path, lefts: list[tuple[int, Path]]) -> tuple[tuple[Entry, ...], tuple[str, ...]]:

@@ -56,7 +56,8 @@ def open_sequence(
             the times in the file).
         depth_scale: counts of an integer depth image per meter; None: that of the sequence.
         topics: of a bag, by role (image, left, right, depth, truth, wheels); None: those of the only camera.
-        camera: calibration files of a bag or video: of the left or only camera, and of the right one; None: its own.
+        camera: calibration files of a bag, a video or images, of the left or only camera and of the right one; empty:
+            its own.
         fov: guess the calibration of images, a video or a bag that have none: horizontal field of view in degrees, or
             "exif"; for the mode mono, and rgbd of TUM RGB-D.
 
@@ -71,8 +72,8 @@ def open_sequence(
         raise SequenceError(f"{path} is no bag of ROS, so it has no topics: remove --topics.")
     if layout == VIDEO:
         return video.open_video(path, mode, fps, camera, fov)
-    if camera:
-        raise SequenceError(f"{path} is no bag or video: put the calibration into the folder, instead of --camera.")
+    if camera and layout != FOLDER:
+        raise SequenceError(f"{path} is no bag, video or image folder: remove --camera.")
     if not os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises OSError for too long names and missing permission
         raise SequenceError(f"{path} is no folder{format_hint(path) or '; give a bag, a video, or a folder'}.")
     if layout in DATASETS:
@@ -80,7 +81,7 @@ def open_sequence(
             raise calibration_exists(path, f"as a sequence of {layout}")
         return DATASETS[layout].open(path, Options(mode, fps, depth_scale, fov))
     if layout == FOLDER:
-        return folder.open_folder(path, mode, folder.DEFAULT_FPS if fps is None else fps, fov)
+        return folder.open_folder(path, mode, folder.DEFAULT_FPS if fps is None else fps, camera, fov)
     expected = "; ".join((*(layout.expected for layout in DATASETS.values()), folder.EXPECTED_FILES))
     if hint := format_hint(path) or _nearby_hint(path):
         raise SequenceError(f"{path} is no sequence{hint}.")

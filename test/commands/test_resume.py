@@ -80,7 +80,7 @@ def test_stereo_goes_on_at_the_last_pose(
     assert sigma[done - 1] < sigma[done] < 3 * sigma[done - 1], "the uncertainty goes on, too"
     summary = summary_of(output)
     assert summary["resumed_at"] == [done]
-    assert f"resumed at frame {done}: the odometry starts anew there" in summary["notes"][-1]
+    assert f"resumed at frame {done}: the odometry restarts there" in summary["notes"][-1]
     assert f"note: {summary['notes'][-1]}" in capsys.readouterr().err
     assert not (output / JOURNAL).exists()
     assert run(sideways, output, "--mode", "stereo", "--resume") == 0

@@ -61,7 +61,7 @@ def test_one_bad_source_is_named_and_does_not_stop_the_others(
     assert "nothing is no folder" in said.err
     assert [summary_of(output / name)["frames"] for name in ("00", "rgbd")] == [3, 3]
     assert main(["report", str(output)]) == 2
-    assert "several sources: give one of 00, rgbd, or loftr-ros compare" in capsys.readouterr().err
+    assert "not a folder of a run, but of several: give 00, rgbd, or loftr-ros compare" in capsys.readouterr().err
     assert main(["compare", str(output), "--output", str(tmp_path / "page.html")]) == 0
     assert "rgbd" in (tmp_path / "page.html").read_text()
 

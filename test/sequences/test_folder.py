@@ -7,7 +7,7 @@ import pytest
 
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.sequences.errors import SequenceError
-from loftr_ros.sequences.formats import open_sequence
+from loftr_ros.sequences.formats import open_best, open_sequence
 
 
 def test_counted_names_are_sorted_by_number_and_stamped_by_the_frame_rate(stereo_folder: Path) -> None:
@@ -348,3 +348,18 @@ def test_the_error_names_a_sequence_above_or_below_the_folder(kitti: Path, euroc
 def test_path_that_is_no_folder(tmp_path: Path) -> None:
     with pytest.raises(SequenceError, match="no folder"):
         open_sequence(tmp_path / "nothing")
+
+
+def test_calibration_in_another_place(
+    tmp_path: Path, write_image: Callable[..., None], write_calibration: Callable[..., None]
+) -> None:
+    for name in ("left/0.png", "right/0.png"):
+        write_image(tmp_path / "images" / name)
+    files = [tmp_path / f"{side}.yaml" for side in ("left", "right")]
+    for file, baseline in zip(files, (0.0, 0.1), strict=True):
+        write_calibration(file, baseline)
+    assert open_sequence(tmp_path / "images", "mono", camera=files[:1]).rig is None
+    rig = open_sequence(tmp_path / "images", "stereo", camera=files).rig
+    assert rig is not None
+    assert rig.baseline == pytest.approx(0.1)
+    assert open_best(tmp_path / "images", camera=files[:1])[0] == "mono"

@@ -1,10 +1,11 @@
-"""Epipolar residuals of matches, linearized by pose, focal length and radial distortion.
+"""Epipolar residuals of matches, linearized by pose, focal length, radial distortion and principal point.
 
 With the line l = E a in image b, the line m = E' b in image a, and both points on them, the residual l . b / |l_xy|
 changes by
 
 - (l_z + m_z) / |l_xy| per unit of the logarithm of the focal length,
 - -(|b|^2 l_z + |a|^2 m_z) / |l_xy| per unit of k1, where x (1 + k1 |x|^2) are the undistorted points,
+- -(l_xy + m_xy) / |l_xy| per shift of the principal point on z = 1,
 - (a x R b) . p / |l_xy| and (R b x n) . theta for the position of camera b and its rotation, in the axes of a.
 """
 
@@ -18,7 +19,7 @@ from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.geometry.robust import cauchy_weights, sigma_from_mad
 
 # Rows of the Jacobian.
-LENS, POSE = slice(0, 2), slice(2, 8)
+LENS, POSE = slice(0, 4), slice(4, 10)
 # Number of steps, and length of a step at convergence, standard deviations; the loss after the fourth step is 1 % above
 # that after the eighth (mean of 62 motions of the corridor, with its depth images and wrong ones).
 _MAX_STEPS, _CONVERGED = 4, 0.3
@@ -29,7 +30,7 @@ _DAMPING = 1e-9
 
 
 def linearized(matches: NormalizedMatches, T_a_b: Array) -> tuple[Array, Array]:
-    """Return the (N,) residuals and their (8, N) Jacobian by log focal length, k1, position and rotation.
+    """Return the (N,) residuals and their (10, N) Jacobian by log focal length, k1, principal point and pose.
 
     Both are divided by the relative standard deviation across the line, from `NormalizedMatches.covariance_b`.
     """
@@ -45,12 +46,13 @@ def linearized(matches: NormalizedMatches, T_a_b: Array) -> tuple[Array, Array]:
     b[:2] -= error * line_b[:2]  # project on the line, else the noise of the residuals is in the Jacobian
     b_in_a = R @ b
     line_a = -(baseline @ b_in_a) / length
-    J = np.empty((8, len(matches)))
+    J = np.empty((10, len(matches)))
     J[0] = line_b[2] + line_a[2]
     J[1] = -(_dot(b[:2], b[:2]) * line_b[2] + _dot(a[:2], a[:2]) * line_a[2])
-    _cross(a, b_in_a, out=J[2:5])
-    J[2:5] /= length
-    _cross(b_in_a, normal, out=J[5:])
+    J[2:4] = -(line_b[:2] + line_a[:2])
+    _cross(a, b_in_a, out=J[4:7])
+    J[4:7] /= length
+    _cross(b_in_a, normal, out=J[7:])
     scale = 1.0 / np.sqrt(matches.variance(line_b[:2]))
     J *= scale
     return error * scale, J

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from loftr_ros.matches import Matches
+from loftr_ros.odometry.checks.black_bars import BlackBars
+from loftr_ros.odometry.checks.depth.changing_scale import ChangingScale
 from loftr_ros.odometry.checks.depth.depth_delay import DepthDelay
+from loftr_ros.odometry.checks.depth.depth_offset import DepthOffset
 from loftr_ros.odometry.checks.depth.depth_unit_check import DepthUnitCheck
 from loftr_ros.odometry.checks.depth.far_plane import FarPlaneCheck
 from loftr_ros.odometry.checks.depth.registration_check import RegistrationCheck
@@ -38,6 +41,9 @@ _OBJECT_CADENCE = 3
 _UNREGISTERED_SIGMA = 0.3
 # ... and with delayed depth: up to 6 % too short for up to 3 frames (corridor).
 _DELAYED_SIGMA = 0.05
+# ... and with depth images without a common unit: 4.6 times too long to 4.6 times too short with the largest or median
+# depth of each made the same (corridor, kitchen, desk, simulated room).
+_SCALELESS_SIGMA = 3.0
 # ... and with a pattern fixed to the camera: 3 % too long with a hood over 30 % of both images of a pair (KITTI 06).
 _FIXED_SIGMA = 0.03
 # ... and of the motion of an object that fills the view.
@@ -54,12 +60,13 @@ class InputChecks:
     def __init__(self) -> None:
         """Start without frames."""
         self.repeated = RepeatedImages()
-        self._rows = RowCheck()
+        self._rows, self._bars = RowCheck(), BlackBars()
         self._fixed_pattern, self._stationary_matches = FixedPattern(), StationaryMatches()
         self._stereo, self._disparity, self._hidden_scene = StereoCheck(), DisparityCheck(), HiddenScene()
         self._depth_unit, self._far_plane = DepthUnitCheck(), FarPlaneCheck()
         self._repeated_depth = RepeatedDepth()
         self._registration, self._depth_delay = RegistrationCheck(), DepthDelay()
+        self._changing_scale, self._depth_offset = ChangingScale(), DepthOffset()
         self._lens = LensCheck()
         self._frames = self._motions = 0
 
@@ -71,6 +78,7 @@ class InputChecks:
         self._frames += 1
         if _is_due(self._frames, 0):
             self._rows.add_frame(frame.image)
+            self._bars.add_frame(frame.image)
         if frame.depth is not None and _is_due(self._frames, 3):
             self._depth_unit.add_depth(frame.depth)
 
@@ -106,7 +114,7 @@ class InputChecks:
             normalized: the same matches, normalized, with the depth used.
             motion: estimate from the matches.
         """
-        self._repeated_depth.add_motion(keyframe, frame, matches, motion)
+        self._repeated_depth.add_motion(frame, matches, normalized, motion)
         self._motions += 1
         if _is_due(self._motions, 0):
             self._fixed_pattern.add_motion(frame.camera, matches, normalized, motion)
@@ -124,6 +132,12 @@ class InputChecks:
                 matches.points_a, normalized, keyframe.frame.depth, frame.camera.focal, motion
             )
             self._depth_delay.add_motion(keyframe, matches, normalized, motion)
+        if keyframe.frame.depth is not None and frame.depth is not None:
+            if _is_due(self._motions, 4):
+                duration_s = 1e-9 * (frame.stamp_ns - keyframe.frame.stamp_ns)
+                self._changing_scale.add_motion(frame.depth, matches, normalized, motion, duration_s)
+            depths = keyframe.frame.depth, frame.depth
+            self._depth_offset.add_motion(depths, matches, normalized, frame.camera.focal, motion)
 
     def add_stationary(self, keyframe: Keyframe[Any], frame: Frame, matches: Matches, tracked: TrackedPose) -> None:
         """Add a frame without image motion, its matches against the keyframe, and the pose that is held."""
@@ -142,6 +156,7 @@ class InputChecks:
         is_wrong = self._registration.warning or self._far_plane.warning
         sigma = max(self._lens.length_sigma, self._registration.length_sigma, _UNREGISTERED_SIGMA if is_wrong else 0.0)
         sigma = max(sigma, _DELAYED_SIGMA if self._depth_delay.warning else 0.0)
+        sigma = max(sigma, _SCALELESS_SIGMA if self._scale_warning else 0.0, self._depth_offset.length_sigma)
         sigma = max(sigma, _FIXED_SIGMA if self._fixed_pattern.warning else 0.0)
         sigma = max(sigma, _OBJECT_SIGMA if self._hidden_scene.is_present else 0.0)
         # A calibration error across the epipolar lines is likely as large along them.
@@ -151,17 +166,35 @@ class InputChecks:
         return max(sigma, error_px * distance() / (frame.rig.right.focal * frame.rig.baseline))
 
     @property
+    def _scale_warning(self) -> InputWarning | None:
+        """The warning of a changing depth scale, which unregistered depth images have, too."""
+        return None if self._registration.warning else self._changing_scale.warning
+
+    @property
+    def _offset_warning(self) -> InputWarning | None:
+        """The warning of a depth offset, which other faults look like."""
+        others = self._registration.warning, self._depth_delay.warning, self._repeated_depth.warning, self._lens.warning
+        return None if any(others) else self._depth_offset.warning
+
+    @property
+    def focal_sigma(self) -> float:
+        """Relative standard deviation of the focal length from the motion; infinite before an estimate."""
+        return self._lens.focal_sigma
+
+    @property
     def warnings(self) -> tuple[InputWarning, ...]:
         """Current warnings. If two checks detect one fault, the more specific one."""
         found = (
             *self.repeated.warnings,
             self._rows.warning,
+            self._bars.warning,
             self._fixed_pattern.warning or self._stationary_matches.warning,
             self._stereo.warning or self._disparity.warning,
             self._depth_unit.warning,
             self._far_plane.warning,
             self._repeated_depth.warning or self._depth_delay.warning,
             self._registration.warning,
+            self._scale_warning or self._offset_warning,
             self._hidden_scene.warning,
             self._lens.warning,
         )

@@ -11,6 +11,7 @@ class InputFault(Enum):
 
     INTERLACED = "interlaced images"
     BAYER = "Bayer mosaic"
+    BLACK_BARS = "black bars"
     REPEATED_IMAGE = "repeated images"
     REPEATED_RIGHT_IMAGE = "repeated right images"
     REPEATED_DEPTH_IMAGE = "repeated depth images"
@@ -24,9 +25,12 @@ class InputFault(Enum):
     DEPTH_UNIT = "depth unit"
     DEPTH_CLIPPED = "clipped depth"
     DEPTH_REGISTRATION = "depth registration"
+    DEPTH_SCALE = "changing depth scale"
+    DEPTH_OFFSET = "depth offset"
     DEPTH_TIMES = "depth image of another time"
     MOVING_OBJECT = "moving object"
     FOCAL_LENGTH = "focal length"
+    PRINCIPAL_POINT = "principal point"
     DISTORTION = "distortion"
 
 

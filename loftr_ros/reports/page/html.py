@@ -13,11 +13,12 @@ from typing import Any
 
 from loftr_ros.reports.page.charts import page_data
 from loftr_ros.reports.page.run_folder import RunFolder
+from loftr_ros.reports.run_log import focal_length_test
 from loftr_ros.reports.worst_frames import FOLDER
 
 _ASSETS = files("loftr_ros.reports.page") / "assets"
 _HIDDEN = {"config", "versions", "states", "lost", "remarks", "input_warnings", "median_milliseconds", "errors"}
-_HIDDEN |= {"worst_frames", "notes", "calibration_warnings", "skipped", "identity"}
+_HIDDEN |= {"worst_frames", "notes", "calibration_warnings", "skipped", "identity", "focal_length_sigma"}
 
 
 def page(runs: Sequence[RunFolder], title: str) -> str:
@@ -71,6 +72,8 @@ def _key_figures(run: RunFolder) -> Iterator[tuple[str, str]]:
         yield "ATE", f"{errors['ate_m']:.3f} m, {errors['ate_percent']:.2f} % of {errors['path_m']:.2f} m{scaled}"
         yield "end error", f"{errors['end_m']:.3f} m, {errors['end_percent']:.2f} %"
         yield "rotation error", f"{errors['rotation_mean_deg']:.3f}° per frame (mean)"
+    if focal_length := focal_length_test(summary):
+        yield "focal length", focal_length
     yield "matches", f"{summary.get('median_matches', 0):.0f} per frame, {summary.get('median_inliers', 0):.0f} inliers"
     yield "time of a frame", f"{summary.get('median_milliseconds', {}).get('frame', 0):.0f} ms (median)"
     yield "keyframes", str(summary.get("keyframes", "-"))

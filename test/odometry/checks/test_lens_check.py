@@ -1,4 +1,4 @@
-"""Detection of a wrong focal length and distortion."""
+"""Detection of a wrong focal length, principal point and distortion."""
 
 import re
 from collections.abc import Callable
@@ -52,7 +52,7 @@ def test_wrong_focal_length(make_world: MakeWorld, curve: Curve, mode: str, fact
 def test_a_doubtful_focal_length_inflates_the_covariance(make_world: MakeWorld, curve: Curve) -> None:
     """Significant, but below the limit of the warning."""
     K = IDEAL.K.copy()
-    K[[0, 1], [0, 1]] *= 0.93
+    K[[0, 1], [0, 1]] *= 0.955
     world = make_world(curve(FRAMES, STEP), camera=IDEAL, depth_images=False, noise_px=0.1, outliers=0.0)
     declared = replace(IDEAL, K=K)
     config = OdometryConfig(mode="stereo", subpixel_refinement=False, calibration_sigma=0.0)
@@ -64,6 +64,21 @@ def test_a_doubtful_focal_length_inflates_the_covariance(make_world: MakeWorld, 
     error, C = last.T_odom_camera[:3, 3] - truth, last.pose_covariance[:3, :3]
     assert np.linalg.norm(error) > 0.02 * np.linalg.norm(truth)
     assert error @ np.linalg.solve(C, error) < 9  # three standard deviations
+
+
+@pytest.mark.parametrize(("shift", "text"), [((25, 0), "px further left than"), ((0, -20), "px further down than")])
+def test_wrong_principal_point(make_world: MakeWorld, shift: tuple[float, float], text: str) -> None:
+    """Turns about several axes tell it from a wrong focal length."""
+    poses = [se3.transform(np.eye(3), [-1.0, 0.3, -4.0])]
+    for index in range(FRAMES):
+        turn = (0.03, 0.0, 0.01) if index % 6 < 3 else (-0.02, 0.03 * (-1) ** (index // 6), 0.0)
+        poses.append(poses[-1] @ se3.exp(np.array([0.15 * (-1) ** (index // 5), 0.05, 0.1, *turn])))
+    K = IDEAL.K.copy()
+    K[:2, 2] += shift
+    (warning,) = warnings_of(make_world(poses, camera=IDEAL, depth_images=False), "mono", replace(IDEAL, K=K))
+    assert warning.fault is InputFault.PRINCIPAL_POINT
+    assert text in warning.text
+    assert figure(warning) == pytest.approx(max(map(abs, shift)), rel=0.5)
 
 
 @pytest.mark.parametrize("taken", [IDEAL, BARREL])
@@ -87,3 +102,14 @@ def test_the_focal_length_is_unobservable_in_straight_driving(make_world: MakeWo
     K[[0, 1], [0, 1]] *= 1.3
     world = make_world(curve(FRAMES, (0, 0, 0.12, 0, 0, 0)), camera=IDEAL, depth_images=False)
     assert warnings_of(world, "mono", replace(IDEAL, K=K)) == ()
+
+
+@pytest.mark.parametrize(("step", "is_tested"), [(STEP, True), ((0, 0, 0.12, 0, 0, 0), False)])
+def test_only_rotation_tests_the_focal_length(
+    make_world: MakeWorld, curve: Curve, step: tuple[float, ...], is_tested: bool
+) -> None:
+    world = make_world(curve(FRAMES, step), camera=IDEAL, depth_images=False)
+    odometry: VisualOdometry[Any] = VisualOdometry(world, OdometryConfig(subpixel_refinement=False))
+    sigmas = [odometry.process(frame).focal_sigma for frame in world.frames()]
+    assert sigmas[0] == np.inf
+    assert (sigmas[-1] < 0.1) == is_tested

@@ -12,7 +12,7 @@ from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 
 # Sliding window of motions, all of which must have the same largest depth at more than this share of the pixels. A wall
 # in front of a moving camera changes its depth. Recorded sequences have at most 0.1 % of the pixels at their largest.
-_WINDOW, _MIN_SHARE, _STRIDE = 5, 0.05, 8
+_WINDOW, _MIN_SHARE, _STRIDE = 5, 0.05, 16
 _MIN_PARALLAX_PX = 2.0
 
 
@@ -25,9 +25,11 @@ class FarPlaneCheck:
 
     def add_motion(self, depth: NDArray[np.float32], motion: RelativePoseEstimate) -> None:
         """Add the (H, W) depth image at the end of a measured motion, meters."""
+        if motion.parallax_px < _MIN_PARALLAX_PX:
+            return
         sampled = depth[::_STRIDE, ::_STRIDE]
         valid = sampled[(sampled > 0) & np.isfinite(sampled)]
-        if valid.size and motion.parallax_px >= _MIN_PARALLAX_PX:
+        if valid.size:
             largest = valid.max()
             self._largest.append((float(largest), float((valid == largest).mean())))
 

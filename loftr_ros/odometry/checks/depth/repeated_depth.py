@@ -7,23 +7,22 @@ measured motion.
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
 
 import numpy as np
 
 from loftr_ros.matches import Matches
+from loftr_ros.odometry.checks.depth.predicted_depth import measured_by_predicted
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.checks.repeated_images import WINDOW, equal
+from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.geometry.robust import median
 from loftr_ros.odometry.images.frame import Frame
-from loftr_ros.odometry.mapping.keyframe import Keyframe
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 
 # Median relative difference of the depth image from the depth predicted by the motion, above which they contradict:
 # above that of a renderer (under 0.2 %) and below that of sensor noise (1 %).
 _MIN_DIFFERENCE = 0.005
-# Number of cells for a comparison, and of frames for a warning.
-_MIN_CELLS, _MIN_FRAMES = 25, 2
+_MIN_FRAMES = 2  # for a warning
 
 
 class RepeatedDepth:
@@ -42,9 +41,16 @@ class RepeatedDepth:
         if last is not None and last.depth is not None and frame.depth is not None:
             self._is_equal = not is_image_equal and equal(frame.depth, last.depth)
 
-    def add_motion(self, keyframe: Keyframe[Any], frame: Frame, matches: Matches, motion: RelativePoseEstimate) -> None:
-        """Add the measured motion of this frame."""
-        self._faults.append(self._is_equal and _difference(keyframe, frame, matches, motion) > _MIN_DIFFERENCE)
+    def add_motion(
+        self, frame: Frame, matches: Matches, normalized: NormalizedMatches, motion: RelativePoseEstimate
+    ) -> None:
+        """Add the measured motion of this frame, its matches, and the same normalized, with depth."""
+        is_fault = False
+        if self._is_equal:
+            assert frame.depth is not None
+            ratios = measured_by_predicted(frame.depth, matches, normalized, motion)
+            is_fault = ratios is not None and median(np.abs(ratios - 1.0)) > _MIN_DIFFERENCE
+        self._faults.append(is_fault)
 
     @property
     def warning(self) -> InputWarning | None:
@@ -57,21 +63,3 @@ class RepeatedDepth:
             "its log"
         )
         return InputWarning(InputFault.REPEATED_DEPTH_IMAGE, text)
-
-
-def _difference(keyframe: Keyframe[Any], frame: Frame, matches: Matches, motion: RelativePoseEstimate) -> float:
-    """Return the median relative difference of the depth image from the predicted depth; 0 if unknown."""
-    assert frame.depth is not None
-    inliers = matches.select(motion.inliers)
-    rho, _ = keyframe.depths.at(inliers.cell_a)
-    T = motion.T_keyframe_camera
-    points = np.column_stack([keyframe.frame.camera.normalize(inliers.points_a), np.ones(len(inliers))])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        predicted = (points / rho[:, None] - T[:3, 3]) @ T[:3, 2]
-    column, row = np.rint(inliers.points_b).astype(int).T
-    height, width = frame.depth.shape
-    measured = frame.depth[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
-    valid = np.isfinite(predicted) & (predicted > 0) & np.isfinite(measured) & (measured > 0)
-    if valid.sum() < _MIN_CELLS:
-        return 0.0
-    return median(np.abs(measured[valid] / predicted[valid] - 1.0))

@@ -1,4 +1,4 @@
-"""Unregistered depth images, and depth in another unit."""
+"""Unregistered depth images, depth in another unit, and of a changing scale."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -169,3 +169,33 @@ def test_implausible_unit(simulator: ModuleType, factor: float) -> None:
     frames = frames_of_the_room(simulator)[:4]
     found = warnings_of(furnished(simulator), frames, lambda depth: depth * np.float32(factor))
     assert "check the unit" in found[InputFault.DEPTH_UNIT]
+
+
+def error_in_sigmas(world: Any, frames: list[Frame], change: Callable[[int, Depth], Depth]) -> tuple[float, Any]:
+    """Return the error of the last position in standard deviations, and the last estimate."""
+    config = OdometryConfig(mode="rgbd", subpixel_refinement=False)
+    odometry: VisualOdometry[Any] = VisualOdometry(world, config)
+    for index, frame in enumerate(frames):
+        assert frame.depth is not None
+        last = odometry.process(replace(frame, depth=np.ascontiguousarray(change(index, frame.depth))))
+    error = last.T_odom_camera[:3, 3] - (se3.inverse(world.poses[0]) @ world.poses[-1])[:3, 3]
+    return float(np.sqrt(error @ np.linalg.solve(last.pose_covariance[:3, :3], error))), last
+
+
+def normalized(_: int, depth: Depth) -> Depth:
+    """For viewing: the median becomes 1."""
+    return depth / np.median(depth)
+
+
+def estimated(index: int, depth: Depth) -> Depth:
+    """From single images, by a network: another scale in each."""
+    return depth * np.float32(np.exp(np.random.default_rng(index).normal(0.0, 0.02)))
+
+
+@pytest.mark.parametrize("change", [normalized, estimated])
+def test_depth_of_a_changing_scale(simulator: ModuleType, change: Callable[[int, Depth], Depth]) -> None:
+    sigmas, last = error_in_sigmas(furnished(simulator), frames_of_the_room(simulator), change)
+    (warning,) = last.input_warnings
+    assert warning.fault is InputFault.DEPTH_SCALE
+    assert "changes by" in warning.text
+    assert sigmas < 3
