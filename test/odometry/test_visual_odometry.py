@@ -252,6 +252,7 @@ def test_reset_starts_anew(make_world: MakeWorld, curve: Curve) -> None:
         ("stereo", lambda f: replace(f, rig=None), r"P\[3\]"),
         ("rgbd", lambda f: replace(f, depth=None), "no depth image"),
         ("rgbd", lambda f: replace(f, depth=f.depth.astype(np.uint16)), "float32"),
+        ("rgbd", lambda f: replace(f, depth=f.depth[::2, ::2].copy()), "160x120 .* use depth that is registered"),
         (
             "mono",
             lambda f: replace(f, image=f.image[:, :-8]),

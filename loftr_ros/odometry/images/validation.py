@@ -69,11 +69,10 @@ def _check_image(
             f"The {name} is {image.dtype} of shape {image.shape}; it must be {np.dtype(dtype)} of one channel."
         )
     if image.shape != size:
-        hint = resize_hint(camera, image.shape[1], image.shape[0]) if camera else ""
-        raise FrameError(
-            f"The {name} is {_size(image.shape)} but the camera is calibrated for {_size(size)}; "
-            f"use the calibration of this resolution{hint}."
-        )
+        fix = "use depth that is registered to the images, pixel by pixel"
+        if camera:
+            fix = f"use the calibration of this resolution{resize_hint(camera, image.shape[1], image.shape[0])}"
+        raise FrameError(f"The {name} is {_size(image.shape)} but the camera is calibrated for {_size(size)}; {fix}.")
 
 
 def _size(shape: tuple[int, ...]) -> str:

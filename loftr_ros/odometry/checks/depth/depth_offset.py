@@ -21,9 +21,9 @@ from loftr_ros.odometry.geometry.robust import cauchy_weights
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry
 
-# Sliding window of motions; number of motions after which only every fifteenth is used, to bound the cost: one takes
+# Sliding window of motions; number of motions after which only every eighth is used, to bound the cost: one takes
 # 0.2 ms.
-_WINDOW, _DENSE_MOTIONS, _CADENCE = 60, 10, 15
+_WINDOW, _DENSE_MOTIONS, _CADENCE = 60, 10, 8
 # Number of motions for an estimate; lower bounds of the median parallax, pixels, and of the number of points; number of
 # points used.
 _MIN_MOTIONS, _MIN_PARALLAX_PX, _MIN_POINTS, _MAX_POINTS = 6, 2.0, 40, 200
@@ -34,9 +34,9 @@ _DEPTH_SIGMA, _PRIOR_M = 0.02, 0.5
 _FEW_MOTIONS = 10
 # Significance for a warning, and for an inflation of the covariance, standard deviations, and relative error of
 # lengths. Recorded sequences (corridor, kitchen and desk at strides 1, 3 and 5) have at most 0.8 standard deviations,
-# but the kitchen, whose depth images are not registered, 2.7; with 5 cm more in the corridor 7.1, with 10 cm 6.3 after
-# twelve motions.
-_MIN_SIGNIFICANCE, _MIN_DOUBT, _MIN_LENGTH_ERROR = 5.0, 3.0, 0.02
+# but the kitchen, whose depth images are not registered, 1.9 (2.7 from all motions); with 5 cm more in the corridor
+# 7.1, with 10 cm 4.6 to 6.3 after ten motions.
+_MIN_SIGNIFICANCE, _MIN_DOUBT, _MIN_LENGTH_ERROR = 4.0, 3.0, 0.02
 # Over-relaxation: IRLS overestimates the curvature of the Cauchy loss.
 _OVER_RELAXATION = 1.5
 # Damping of the pose, relative to the trace of its normal equations.
