@@ -48,7 +48,7 @@ docs: venv
 
 # One process each: the machine is the measure.
 fuzz: venv
-	@LOFTR_ROS_FUZZ_MINUTES=$(MINUTES) LOFTR_ROS_FUZZ_OUTPUT=out/fuzz $(BIN)/python -m pytest --no-header test/fuzz
+	@OMP_NUM_THREADS=1 LOFTR_ROS_FUZZ_MINUTES=$(MINUTES) LOFTR_ROS_FUZZ_OUTPUT=out/fuzz $(BIN)/python -m pytest --no-header test/fuzz
 	@cat out/fuzz/cases.json
 
 faults: venv

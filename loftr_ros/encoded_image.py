@@ -19,6 +19,7 @@ _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by color type
 _DEFLATE_RATIO = 1032  # largest expansion of zlib
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _START_OF_SCAN = 0xDA
 _STARTS_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _MARKER_AFTER_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # excludes restart markers and stuffed 0xff bytes
@@ -43,7 +44,10 @@ def decode(data: bytes, flags: int) -> NDArray[Any]:
     """
     if _is_truncated(data):
         raise DecodeError("it ends early, as a file that was not copied or written to its end")
-    if (size := claimed_size(data)) and size[0] * size[1] > MAX_PIXELS:
+    size = claimed_size(data)
+    if size is None and not data.startswith(_TIFF):  # Pillow does not know all kinds of pixels of TIFF
+        raise DecodeError(_failure_reason(data))
+    if size and size[0] * size[1] > MAX_PIXELS:
         raise DecodeError(f"it claims to have {size[0]}x{size[1]} pixels")
     if data.startswith(_PNG_SIGNATURE) and not _may_hold_pixels(data):
         raise DecodeError("it is too short for its pixels")

@@ -100,3 +100,17 @@ def test_orientation(texture: NDArray[np.uint8], orientation: int | None, turned
         exif[0x0112] = orientation
     Image.fromarray(texture).save(file, "JPEG", exif=exif)
     assert has_exif_rotation(file.getvalue()) is turned
+
+
+def test_formats_whose_size_is_unknown_are_not_decoded() -> None:
+    """OpenCV knows some that Pillow does not, and would allocate whatever their header says."""
+    hdr = b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 1 +X 1\n" + bytes([128, 128, 128, 128])
+    assert cv2.imdecode(np.frombuffer(hdr, np.uint8), cv2.IMREAD_UNCHANGED) is not None
+    with pytest.raises(DecodeError, match="damaged or incomplete"):
+        decode(hdr, cv2.IMREAD_UNCHANGED)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+def test_tiff_of_any_numbers_is_decoded(dtype: type[np.generic]) -> None:
+    pixels = np.arange(12).reshape(3, 4).astype(dtype)
+    np.testing.assert_array_equal(decode(bytes(cv2.imencode(".tif", pixels)[1]), cv2.IMREAD_UNCHANGED), pixels)

@@ -122,4 +122,4 @@ def _read_sizes(value: Any) -> tuple[tuple[int, int], ...]:
     try:
         return tuple((int(width), int(height)) for width, height in value)
     except (TypeError, ValueError) as error:
-        raise TrainingConfigError(f"sizes is {value!r}: it must be a list of [width, height]") from error
+        raise TrainingConfigError(f"sizes is {shortened(repr(value))}: it must be a list of [width, height]") from error

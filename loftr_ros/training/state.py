@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from loftr_ros.errors import LoftrRosError
+from loftr_ros.errors import LoftrRosError, shortened
 from loftr_ros.training.config import TrainingConfig
 
 
@@ -36,7 +36,8 @@ def read_state(path: Path, config: TrainingConfig, device: torch.device) -> dict
         raise ResumeError(f"cannot continue from {path}: it is missing or damaged") from error
     if saved_preset != config.preset:
         raise ResumeError(
-            f"cannot continue from {path}: its preset is {saved_preset!r}, but the configuration has {config.preset!r}"
+            f"cannot continue from {path}: its preset is {shortened(repr(saved_preset), 60)}, but the "
+            f"configuration has {config.preset!r}"
         )
     return state
 

@@ -75,13 +75,17 @@ def fuzz(request: pytest.FixtureRequest) -> Fuzz:
         count = 0
         failures: dict[str, str] = {}
 
+        def timed(case: Any) -> float:
+            began = time.thread_time()
+            check(case)
+            return time.thread_time() - began
+
         def checked(case: Any) -> None:
             nonlocal count
             count += 1
-            began = time.thread_time()
             try:
-                check(case)
-                assert time.thread_time() - began < _MOST_SECONDS, "too slow"
+                # Again if it is slow: the first use of a module or of much memory takes its time once.
+                assert timed(case) < _MOST_SECONDS or timed(case) < _MOST_SECONDS, "too slow"
             except Exception as error:
                 failures.setdefault(_kind_of(error), f"{case!r:.3000}\n{traceback.format_exc()}")
 

@@ -21,7 +21,7 @@ def record(index: int) -> FrameRecord:
     return FrameRecord(
         stamp_ns=10**9 + index * 10**8, T_odom_camera=np.eye(4), state="tracking", lost_reason=None, remarks=(),
         input_warnings=(), matches=100, inliers=90, keyframe=False, revisit=False, scale_known=True, speed=1.0,
-        position_sigma=0.01, rotation_sigma_deg=0.1, milliseconds={"match": 1.0},
+        position_sigma=0.01, rotation_sigma_deg=0.1, focal_sigma=0.01, milliseconds={"match": 1.0},
     )  # fmt: skip
 
 

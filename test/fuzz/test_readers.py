@@ -180,7 +180,7 @@ def test_network_configurations(fuzz: Callable[..., None]) -> None:
     def check(changes: list[tuple[str, str, Any]]) -> None:
         values = preset("compact").to_dict()
         for part, field, value in changes:
-            if isinstance(values.get(part), dict):
+            if isinstance(values.get(part), dict) and values[part]:
                 names_in = sorted(values[part])
                 values[part][names_in[len(field) % len(names_in)]] = value
             else:

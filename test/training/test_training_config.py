@@ -95,3 +95,12 @@ def test_refused(tmp_path: Path, text: str | bytes, words: str) -> None:
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(TrainingConfigError, match=r"nothing\.yaml cannot be read"):
         read_config(tmp_path / "nothing.yaml")
+
+
+@pytest.mark.parametrize("text", ["sizes: [[32{}, 64]]", "sources: [{{kind: {}}}]", "{}: 1"])
+def test_long_texts_are_cut_in_messages(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "train.yaml"
+    path.write_text(text.format("x" * 5000) + "\n")
+    with pytest.raises(TrainingConfigError) as error:
+        read_config(path)
+    assert len(str(error.value)) < 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from loftr_ros.errors import LoftrRosError
+from loftr_ros.errors import LoftrRosError, quoted
 from loftr_ros.validation import require, require_known, require_type
 
 # Larger images are downscaled to about this many pixels for matching, as memory and time grow quadratically.
@@ -229,5 +229,5 @@ def preset(name: str) -> LoFTRConfig:
         "indoor_ot": transport,
     }
     if name not in presets:
-        raise ModelConfigError(f"unknown preset {name!r}; known: {', '.join(presets)}")
+        raise ModelConfigError(f"unknown preset {quoted(name)}; known: {', '.join(presets)}")
     return presets[name]

@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from loftr_ros.errors import LoftrRosError
+from loftr_ros.errors import LoftrRosError, quoted
 
 PYTORCH_SUFFIXES = (".ckpt", ".pt", ".pth")
 WEIGHT_TYPES = {torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64}
@@ -64,7 +64,7 @@ def read_state(path: Path) -> tuple[State, dict[str, str]]:
         raise CheckpointError(f"{path} is not a checkpoint: those end in .safetensors, {', '.join(PYTORCH_SUFFIXES)}")
     for key, value in state.items():
         if not _is_plain(value) or not bool(torch.isfinite(value).all()):
-            raise CheckpointError(f"{path} is damaged: {key!r} holds values that are not finite")
+            raise CheckpointError(f"{path} is damaged: {quoted(key)} holds values that are not finite")
     return state, header
 
 
@@ -80,7 +80,7 @@ def describe(found: list[Difference]) -> str:
     verbs = {"missing": "lacks", "unknown": "has an unknown", "shape": "has another shape of"}
     keys = {kind: [difference.key for difference in found if difference.kind == kind] for kind in verbs}
     more = {kind: f" and {len(of_kind) - 1} more" if len(of_kind) > 1 else "" for kind, of_kind in keys.items()}
-    return ", ".join(f"{verbs[kind]} {of_kind[0]!r}{more[kind]}" for kind, of_kind in keys.items() if of_kind)
+    return ", ".join(f"{verbs[kind]} {quoted(of_kind[0])}{more[kind]}" for kind, of_kind in keys.items() if of_kind)
 
 
 def _read_safetensors(path: Path) -> tuple[State, dict[str, str]]:

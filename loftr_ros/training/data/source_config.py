@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from loftr_ros.errors import shortened
 from loftr_ros.training.settings import TrainingConfigError, build
 from loftr_ros.validation import require
 
@@ -105,7 +106,9 @@ def read_sources(entries: Any) -> tuple[SourceConfig, ...]:
 def _read_source(number: int, entry: dict[Any, Any]) -> SourceConfig:
     kind = entry.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
-        raise TrainingConfigError(f"source {number}: unknown kind {kind!r}; known: {', '.join(KINDS)}")
+        raise TrainingConfigError(
+            f"source {number}: unknown kind {shortened(repr(kind), 60)}; known: {', '.join(KINDS)}"
+        )
     try:
         return build(KINDS[kind], entry)
     except TrainingConfigError as error:

@@ -1,4 +1,4 @@
-"""The node at full load: twenty seconds in the suite, `make soak MINUTES=…` for as long as is wanted."""
+"""The node at full load: twelve seconds in the suite, `make soak MINUTES=…` for as long as is wanted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
-MINUTES = float(os.environ.get("LOFTR_ROS_SOAK_MINUTES", "0.3"))
+MINUTES = float(os.environ.get("LOFTR_ROS_SOAK_MINUTES", "0.2"))
 
 
 @pytest.mark.filterwarnings("ignore")
