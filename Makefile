@@ -8,7 +8,7 @@
 #   make fuzz            fuzzing, MINUTES=60; counts in out/fuzz
 #   make faults          faults on real processes; a table in out/faults
 #   make soak            full load, MINUTES=60; figures in out/soak
-#   make audit           known vulnerabilities of the pinned dependencies; needs pypi.org
+#   make audit           known vulnerabilities of the pinned dependencies; needs network access
 #   make gpu             tests and benchmarks on an NVIDIA GPU, in nine minutes; without one, small on the CPU
 # In a shell with a sourced ROS 2, it is used instead of the wheels.
 
