@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -178,6 +179,12 @@ def warnings(evaluation: Evaluation, estimate: Trajectory, truth: Trajectory, po
                 f"the estimate would fit far better with a scale of {scaled.scale:.3g}: use --align sim3 for a single "
                 "camera, whose scale is unknown, and check that both files are in meters"
             )
+    if _is_mirrored(estimate, truth):
+        found.append(
+            "the positions agree with the orientations far better if an axis of the ground truth is reversed: it is "
+            "mirrored, as in exports with left-handed axes"
+        )
+        return found
     in_other_frame = evaluation.end.translation_m > MAX_END_ERROR * extent_m or _is_turned(estimate, truth)
     if evaluation.ate_percent < MAX_ATE_PERCENT and in_other_frame:
         found.append(
@@ -191,12 +198,28 @@ def _is_turned(estimate: Trajectory, truth: Trajectory) -> bool:
     """Return whether a constant rotation between the moving frames explains the errors of the steps."""
     starts = np.arange(len(truth) - 1)
     steps, true_steps = (relative_motions(t.poses, starts, starts + 1)[:, :3, 3] for t in (estimate, truth))
-    U, _, Vt = np.linalg.svd(true_steps.T @ steps)
-    R = (U * [1.0, 1.0, np.sign(np.linalg.det(U @ Vt))]) @ Vt
+    R = _rotation(true_steps.T @ steps)
     error, turned, length = (
         float(np.linalg.norm(e)) for e in (steps - true_steps, steps @ R.T - true_steps, true_steps)
     )
     return error > MIN_TURNED_ERROR * length and turned < MAX_CONVENTION_ATE * error
+
+
+def _is_mirrored(estimate: Trajectory, truth: Trajectory) -> bool:
+    """Return whether positions fit the alignment of the orientations only with one axis of the truth reversed."""
+    moved, positions = (t.positions - t.positions.mean(axis=0) for t in (estimate, truth))
+    moved = moved @ _rotation((truth.poses[:, :3, :3] @ np.swapaxes(estimate.poses[:, :3, :3], 1, 2)).sum(axis=0)).T
+    moved *= np.linalg.norm(positions) / max(float(np.linalg.norm(moved)), 1e-12)  # the scale may be unknown
+    reversed_axes = (positions * (1.0 - 2.0 * axis) for axis in np.eye(3))
+    mirrored = min(float(np.linalg.norm(moved - other)) for other in reversed_axes)
+    error = float(np.linalg.norm(moved - positions))
+    return error > MIN_TURNED_ERROR * float(np.linalg.norm(positions)) and mirrored < MAX_CONVENTION_ATE * error
+
+
+def _rotation(M: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the rotation nearest to a (3, 3) matrix."""
+    U, _, Vt = np.linalg.svd(M)
+    return np.asarray((U * [1.0, 1.0, np.sign(np.linalg.det(U @ Vt))]) @ Vt)
 
 
 def _other_convention(evaluation: Evaluation, estimate: Trajectory, truth: Trajectory) -> str | None:

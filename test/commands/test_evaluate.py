@@ -240,6 +240,11 @@ def optical(poses: np.ndarray) -> np.ndarray:
     return np.asarray(poses @ turned)
 
 
+def mirrored(poses: np.ndarray) -> np.ndarray:
+    """The same orientations, and positions with y reversed."""
+    return np.concatenate([poses[:, :, :3], poses[:, :, 3:] * np.array([1, -1, 1, 1])[:, None]], axis=2)
+
+
 @pytest.mark.usefixtures("without_plots")
 @pytest.mark.parametrize(
     ("change", "expected"),
@@ -248,6 +253,7 @@ def optical(poses: np.ndarray) -> np.ndarray:
         (np.linalg.inv, "inverted: its poses are of the world in the camera"),
         (lambda poses: poses[::-1], "backwards"),
         (optical, "body instead of camera"),
+        (mirrored, "an axis of the ground truth is reversed"),
     ],
 )
 def test_ground_truth_in_another_convention(
