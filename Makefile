@@ -18,7 +18,7 @@ ROS ?= kilted
 TESTS ?=
 BIN := .venv/bin
 # One thread per parallel test process.
-PYTEST := OMP_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --no-header
+PYTEST := OMP_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --no-header --durations 25
 # One line per step; the output is shown only if it fails.
 STEP := $(PYTHON) tools/step.py
 

@@ -84,8 +84,8 @@ class Trainer:
             OutputError: the folder cannot be created.
         """
         make_folder(output)
+        log = RunLog(output, self.step) if self.workers.leads else None  # loads TensorBoard, which takes seconds
         deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
-        log = RunLog(output, self.step) if self.workers.leads else None
         validated = -1
         while self.step < self.config.steps and not self._any_worker(interrupted() or time.monotonic() >= deadline):
             figures = self.advance()

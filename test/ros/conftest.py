@@ -49,7 +49,7 @@ class Ros:
         options = [option for item in parameters.items() for option in ("-p", "{}:={}".format(*item))]
         return self.start("loftr_ros.ros.main", "--ros-args", *options)
 
-    def run(self, *command: object, timeout: float = 90) -> tuple[int, str, str]:
+    def run(self, *command: object, timeout: float = 240) -> tuple[int, str, str]:
         """Run a program to its end; returns its exit code and what it said on stdout and stderr."""
         process = self.start(*command)
         output, errors = process.communicate(timeout=timeout)

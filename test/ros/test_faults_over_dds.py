@@ -23,7 +23,7 @@ def test_a_trajectory_that_cannot_be_saved(ros, program, tmp_path, rendered):
     listener = listening(ros, program, refused)
     file = tmp_path / "saved.tum"
     assert answers(ros, program, "control.py", "save_trajectory") == [f"False {refused}"]
-    assert listener.communicate(timeout=60)[0] == f"1 {refused}\n"
+    assert listener.communicate(timeout=120)[0] == f"1 {refused}\n"
     orders = (f"trajectory_file={tmp_path}", "save_trajectory", f"trajectory_file={file}", "save_trajectory")
     _, second, _, third = answers(ros, program, "control.py", *orders)
     assert second == f"False {tmp_path} cannot be written: Is a directory; set the parameter trajectory_file"
@@ -48,7 +48,7 @@ def test_an_unlikely_calibration_is_told_once_in_the_log_and_in_the_diagnostics(
     listener = listening(ros, program, text)
     play = ("loftr_ros.cli", "play", path, "--mode", "stereo", "--lockstep", "--frames", 3, "--timeout", 30)
     assert ros.run(*play)[0] == 0
-    assert listener.communicate(timeout=60)[0] == f"1 {text}\n"
+    assert listener.communicate(timeout=120)[0] == f"1 {text}\n"
     code, errors = ros.stop(node)
     assert (code, errors.count(text)) == (0, 1)
 
@@ -59,7 +59,7 @@ def test_a_parameter_that_rclpy_cannot_read(ros, program):
     listener = listening(ros, program, text)
     for _ in range(2):
         assert answers(ros, program, "odd_parameter.py") == [f"(False, '{text}')"]
-    assert listener.communicate(timeout=60)[0] == f"2 {text}\n"
+    assert listener.communicate(timeout=120)[0] == f"2 {text}\n"
     assert answers(ros, program, "control.py", "max_speed=2.0") == ["True "]
     code, errors = ros.stop(node)
     assert (code, errors.count(text)) == (0, 1)
@@ -76,7 +76,7 @@ def test_a_transition_that_raises(ros, program):
         "configure True inactive",
         "activate True active",
     ]
-    assert listener.communicate(timeout=60)[0] == f"2 {text}\n"
+    assert listener.communicate(timeout=120)[0] == f"2 {text}\n"
     node.kill()
 
 
@@ -95,7 +95,7 @@ def test_a_matcher_that_hangs(ros, program, rendered):
     listener = listening(ros, program, "a frame takes")
     play = ("loftr_ros.cli", "play", rendered.path, "--mode", "stereo", "--lockstep", "--frames", 3, "--timeout", 60)
     assert ros.run(*play)[0] == 0, "the frame that hung, and those after it, come all the same"
-    level, text = listener.communicate(timeout=60)[0].split(" ", 1)
+    level, text = listener.communicate(timeout=120)[0].split(" ", 1)
     assert level == "2"
     assert "hardly any odometry is published: check what else uses cpu" in text
     assert ros.stop(node)[0] == 0

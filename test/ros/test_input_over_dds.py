@@ -30,7 +30,7 @@ def session(ros, program, tmp_path, assert_consumers_take):
 
         def end(self):
             """Return what was published, and what the node said."""
-            assert self.collector.wait(timeout=60) == 0
+            assert self.collector.wait(timeout=120) == 0
             code, errors = ros.stop(self.node)
             assert (code, "Traceback" in errors) == (0, False), errors
             found = json.loads((tmp_path / "found.json").read_text())

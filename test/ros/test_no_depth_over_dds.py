@@ -29,7 +29,7 @@ def test_right_images_that_are_black(ros, program, tmp_path, rendered, case):
     play = ("loftr_ros.cli", "play", path, "--mode", "stereo", "--lockstep", "--timeout", 30)
     code, said, errors = ros.run(*play)
     assert code == 0, said + errors
-    assert collector.wait(timeout=60) == 0
+    assert collector.wait(timeout=120) == 0
     found = json.loads((tmp_path / "found.json").read_text())
     status = found["diagnostics"][-1]
     assert (status["level"], status["message"]) == (1, WARNINGS[case])

@@ -28,5 +28,5 @@ def state_after_playing(ros, program, tmp_path, sequence):
         "loftr_ros.cli", "play", sequence.path, "--mode", "stereo", "--lockstep", "--timeout", 30
     )
     assert code == 0, said + errors
-    assert collector.wait(timeout=60) == 0
+    assert collector.wait(timeout=120) == 0
     return json.loads((tmp_path / "found.json").read_text())["diagnostics"][-1]["values"]["state"]

@@ -28,7 +28,7 @@ def wait_until_signals_are_taken(process):
 def assert_ends(process, how=signal.SIGINT):
     began = time.monotonic()
     process.send_signal(how)
-    said, errors = process.communicate(timeout=30)
+    said, errors = process.communicate(timeout=120)
     assert time.monotonic() - began < LIMIT_S
     assert process.returncode == 0, errors
     for word in ("Traceback", "RCLError", "Error", "terminate"):
@@ -81,7 +81,7 @@ def test_a_trajectory_that_is_being_written_and_the_log_are_complete(ros, progra
         assert node.poll() is None
         time.sleep(0.01)
     node.send_signal(signal.SIGINT)
-    said, errors = node.communicate(timeout=60)
+    said, errors = node.communicate(timeout=120)
     assert (node.returncode, errors) == (0, "")
     assert len(read_tum(file)) == poses
     (log,) = (tmp_path / "log").glob(f"*_{node.pid}_*.log")

@@ -32,7 +32,7 @@ def test_a_network_that_cannot_be_loaded_is_the_answer_to_configure(ros, program
     assert listener.stdout.readline() == "ready\n"
     code, said, errors = ros.run(program("transitions.py"), "configure")
     assert (code, said) == (0, "configure False unconfigured\n"), errors
-    assert listener.communicate(timeout=60)[0].startswith("2 ")
+    assert listener.communicate(timeout=120)[0].startswith("2 ")
     assert ros.stop(node)[0] == 0
 
 
@@ -43,7 +43,7 @@ def test_a_network_that_takes_long(ros, program):
     code, said, errors = ros.run(program("transitions.py"), "configure", "activate")
     assert (code, said) == (0, "configure True inactive\nactivate True active\n")
     assert max(map(float, errors.split())) < 2.5, errors
-    assert listener.communicate(timeout=60)[0] == "0 loading the network\n0 waiting for images\n"
+    assert listener.communicate(timeout=120)[0] == "0 loading the network\n0 waiting for images\n"
     code, said, _ = ros.run(program("transitions.py"), "deactivate", "cleanup", "configure", "cleanup", "configure")
     assert said.count("True") == 5
     assert ros.stop(node)[0] == 0
@@ -52,7 +52,7 @@ def test_a_network_that_takes_long(ros, program):
 def test_a_network_that_turns_out_late_to_be_missing(ros, program):
     name = "no_such_file.safetensors"
     node = ros.start(program("slow_network.py"), "--ros-args", "-p", f"checkpoint:={name}", "-p", "image_topic:=''")
-    _, errors = node.communicate(timeout=60)
+    _, errors = node.communicate(timeout=120)
     assert node.returncode == 2
     assert errors.split("\n")[-2].startswith("vo_node: error: ")
     assert name in errors.split("\n")[-2]
@@ -62,6 +62,6 @@ def test_a_network_that_turns_out_late_to_be_missing(ros, program):
     listener = ros.start(program("diagnosed.py"), name)
     assert listener.stdout.readline() == "ready\n"
     assert ros.run(program("transitions.py"), "configure")[1] == "configure True inactive\n"
-    assert listener.communicate(timeout=60)[0].startswith("2 ")
+    assert listener.communicate(timeout=120)[0].startswith("2 ")
     assert ros.run(program("transitions.py"), "activate")[1] == "activate False inactive\n"
     assert ros.stop(node)[0] == 0

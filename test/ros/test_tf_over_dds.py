@@ -22,7 +22,7 @@ def test_the_mount_comes_from_tf_which_is_left_then_and_may_change(ros, program,
     mount.send_signal(signal.SIGUSR1)
     assert mount.stdout.readline() == "changed 1\n"
     assert ros.run(*play)[0] == 0
-    assert collector.wait(timeout=60) == 0
+    assert collector.wait(timeout=120) == 0
     code, errors = ros.stop(node)
     assert code == 0
     assert "left/camera_optical_frame on base_link: taken from TF" in errors

@@ -27,7 +27,7 @@ def played(ros, program, tmp_path, sequence, mode, **parameters):
     assert collector.stdout.readline() == "ready\n", node.poll()
     code, said, errors = ros.run("loftr_ros.cli", "play", sequence.path, "--mode", mode, "--lockstep", "--timeout", 30)
     assert code == 0, said + errors
-    assert collector.wait(timeout=60) == 0
+    assert collector.wait(timeout=120) == 0
     return json.loads((tmp_path / "found.json").read_text()), ros.stop(node)
 
 
@@ -131,7 +131,7 @@ def test_mono_on_recorded_images_over_dds(ros, program, tmp_path, recorded, loft
     assert code == 0, said + errors
     assert "published 5 frames" in said
     assert "5 answered, 0 not" in said
-    assert recorder.wait(timeout=60) == 0, recorder.stderr.read()
+    assert recorder.wait(timeout=120) == 0, recorder.stderr.read()
     ros.stop(node)
 
     topic = read_tum(tmp_path / "topic.tum")
@@ -146,7 +146,7 @@ def test_mono_on_recorded_images_over_dds(ros, program, tmp_path, recorded, loft
 def test_mono_in_meters_by_wheels_over_dds(ros, program, tmp_path, rendered, assert_consumers_take):
     wheels = ros.start(program("wheels.py"), STEP / 0.1, 2.5)
     found, (code, errors) = played(ros, program, tmp_path, rendered, "mono", scale_source="odometry")
-    assert wheels.wait(timeout=60) == 0, wheels.stderr.read()
+    assert wheels.wait(timeout=120) == 0, wheels.stderr.read()
     assert code == 0, errors
     for message in found["odometry"]:
         assert_consumers_take(message)
@@ -187,7 +187,7 @@ def test_an_active_node_ends_cleanly(ros, how):
     for signal_number in how:
         node.send_signal(signal_number)
         time.sleep(0.05)
-    _, errors = node.communicate(timeout=30)
+    _, errors = node.communicate(timeout=120)
     assert (node.returncode, "Traceback" in errors) == (0, False), errors
 
 
@@ -220,7 +220,7 @@ def test_a_node_that_cannot_start_says_why_in_one_sentence(ros, program):
 )
 def test_a_process_that_cannot_start_says_why_in_one_sentence(ros, parameters, sentence):
     node = ros.node(**parameters)
-    _, errors = node.communicate(timeout=60)
+    _, errors = node.communicate(timeout=120)
     assert node.returncode == 2
     assert_one_sentence(errors, sentence)
 

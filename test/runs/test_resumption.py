@@ -86,11 +86,13 @@ def test_without_a_known_scale_it_starts_again(tmp_path: Path, single: bool, kno
     assert start_of(tmp_path, IDENTITY, single_camera=single) == (Journal(IDENTITY), None)
 
 
-@pytest.mark.parametrize(("missing", "last"), [(1, 2), (50, 1), (700, 0)])
-def test_lines_of_a_killed_run_may_end_anywhere(tmp_path: Path, missing: int, last: int) -> None:
+@pytest.mark.parametrize(("lines", "characters", "last"), [(0, 1, 2), (0, 50, 1), (1, 50, 0)])
+def test_lines_of_a_killed_run_may_end_anywhere(tmp_path: Path, lines: int, characters: int, last: int) -> None:
+    """The last lines are missing, and the last characters of the one before."""
     journal_of(tmp_path)
     path = tmp_path / JOURNAL_FILE
-    path.write_text(path.read_text()[:-missing])
+    left = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(left[: len(left) - lines])[:-characters])
     found = start_of(tmp_path, IDENTITY, single_camera=False)
     assert found is not None
     assert found[1] is not None
