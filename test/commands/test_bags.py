@@ -35,7 +35,12 @@ def run(source: Path, output: Path, mode: str, *options: str) -> None:
 
 @pytest.mark.parametrize(
     ("layout", "mode", "options"),
-    [("sideways", "stereo", []), ("sideways", "mono", ["--compressed"]), ("sideways_rgbd", "rgbd", [])],
+    [
+        ("sideways", "stereo", []),
+        ("sideways", "mono", ["--compressed"]),
+        ("sideways_rgbd", "rgbd", []),
+        ("sideways_rgbd", "rgbd", ["--compressed"]),  # compressed images, raw depth
+    ],
 )
 def test_bag_of_a_folder_has_its_trajectory_to_the_last_digit(
     layout: str,

@@ -80,7 +80,11 @@ def _discovered(topics: Mapping[str, str], mode: Mode, *, calibrated: bool, bag:
     cameras = {name: kind for name, kind in topics.items() if kind in CAMERA_TYPES}
     if calibrated:
         cameras |= {info_topic(without_transport(name)): INFO for name, kind in cameras.items() if kind != INFO}
-    found = [choice.parameters for choice in cameras_among(cameras, mode)]
+    choices = cameras_among(cameras, mode)
+    if not choices:  # of both transports, such as compressed images and raw depth
+        unpacked = {without_transport(name): IMAGE for name, kind in cameras.items() if kind == COMPRESSED}
+        choices = cameras_among(unpacked | cameras, mode)
+    found = [choice.parameters for choice in choices]
     notes: tuple[str, ...] = ()
     if mode == "mono" and len(found) == 2:  # the left camera of a pair, as of a folder
         pairs = [choice.parameters["left_image_topic"] for choice in cameras_among(cameras, "stereo")]
