@@ -64,7 +64,7 @@ def test_memory_is_bounded_and_the_newest_stay(tmp_path):
         filled().write(tmp_path, VoParameters())
 
 
-def test_it_starts_anew_with_another_camera_or_time(tmp_path):
+def test_another_camera_or_an_earlier_time_restarts_the_record(tmp_path):
     for later in (frame(0), frame(5), frame(9, camera=Camera(64, 48, CAMERA.K))):
         record = filled(3, 4, 5)
         record.add(later)
