@@ -38,7 +38,7 @@ from loftr_ros.odometry.checks.depth.registration_check import (
     triangulated_by_motion,
 )
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
-from loftr_ros.odometry.checks.subsampling import evenly
+from loftr_ros.odometry.checks.subsampling import evenly, subsampled
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.geometry.robust import median
 from loftr_ros.odometry.images.frame import Frame
@@ -158,14 +158,15 @@ class DepthDelay:
 
     def _add_gradients(self, frame: Frame, matches: Matches, inliers: NDArray[np.bool_], frames: int) -> None:
         """Add a keyframe, its matches, and the number of frames between both images."""
-        points = matches.points_a[inliers]
-        step = (matches.points_b[inliers] - points) / np.float32(frames)
-        if median(np.abs(step).max(axis=1)) * WIDTH < MIN_MOTION_PX * frame.camera.width:
+        some = subsampled(inliers, MAX_MATCHES)
+        typical = median(np.abs(matches.points_b[some] - matches.points_a[some]).max(axis=1)) / frames
+        if typical * WIDTH < MIN_MOTION_PX * frame.camera.width:
             return
         self._keyframe_ns, self._keyframes = frame.stamp_ns, self._keyframes + 1
         if self._keyframes > _DENSE_KEYFRAMES and self._keyframes % _CADENCE:
             return
-        gradients = gradients_by_delay(frame, points, step)
+        points = matches.points_a[inliers]
+        gradients = gradients_by_delay(frame, points, (matches.points_b[inliers] - points) / np.float32(frames))
         if gradients is not None:
             self._gradients.append(gradients)
             self._delay = self._delay_by_edges()

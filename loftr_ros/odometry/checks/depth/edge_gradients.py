@@ -14,9 +14,9 @@ DELAYS = np.arange(-3, 4)
 UNDELAYED = len(DELAYS) // 2
 # Width of the downsampled images, bounds of the number of edge pixels, and lower bound of the motion per frame: edges
 # are located to a pixel.
-WIDTH, _MAX_EDGES, MIN_EDGES, MIN_MOTION_PX = 320, 1500, 50, 1.0
+WIDTH, _MAX_EDGES, MIN_EDGES, MIN_MOTION_PX = 320, 800, 50, 1.0
 # Relative change of inverse depth within two pixels at a depth edge, and row stride of edges.
-_DEPTH_EDGE, _ROW_STRIDE = 0.1, 2
+_DEPTH_EDGE, _ROW_STRIDE = 0.1, 3
 # Size of the cells of the field of image motion, pixels of the downsampled image.
 _CELL = 4
 # Quantile at which gradients are clipped, and the pixel stride at which it is measured.

@@ -28,7 +28,7 @@ from loftr_ros.odometry.pose.two_view import TwoViewGeometry, epipolar_errors
 _WINDOW, _MIN_MOTIONS, _CADENCE = 40, 6, 15
 _FIRST_MOTIONS, _UNDECIDED_MOTIONS, _CLEAN = 3, 10, 1.5
 # Lower bounds of the median parallax, pixels, and of the number of triangulated points with depth; number of matches.
-MIN_PARALLAX_PX, MIN_POINTS, MAX_MATCHES = 2.0, 30, 300
+MIN_PARALLAX_PX, MIN_POINTS, MAX_MATCHES = 2.0, 30, 250
 # Gate on the standard deviation of a triangulated inverse depth, relative to the median.
 _MAX_SIGMA = 0.3
 # Relative error of depth images, and of triangulation under a rolling shutter.
