@@ -6,11 +6,12 @@ import sys
 from collections.abc import Callable
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.ros.executor import NodeExecutor
 from loftr_ros.ros.vo_node import NodeStartError, VoNode
 
 
@@ -36,7 +37,7 @@ def run_node(argv: list[str] | None, on_stop: Callable[[Callable[[], None]], Non
 
 def _run(stopped: Future[None]) -> None:
     node = VoNode()
-    executor = SingleThreadedExecutor()
+    executor = NodeExecutor()
     try:
         executor.add_node(node)
         stopped.add_done_callback(lambda _: node.interrupt())
@@ -48,7 +49,7 @@ def _run(stopped: Future[None]) -> None:
         node.destroy_node()
 
 
-def _spin(node: VoNode, executor: SingleThreadedExecutor, stopped: Future[None]) -> None:
+def _spin(node: VoNode, executor: NodeExecutor, stopped: Future[None]) -> None:
     """Spin, whatever callbacks raise, until the node is stopped and no trajectory is being written."""
     while not stopped.done() or node.saving:
         try:
