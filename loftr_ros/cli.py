@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from loftr_ros import __version__
 from loftr_ros.errors import LoftrRosError
+from loftr_ros.memory import reporting_lack_of_memory
 
 COMMANDS = {
     "run": "estimate the motion of a recorded sequence",
@@ -31,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     _escape_unprintable()
     args = _parse(sys.argv[1:] if argv is None else argv)
     try:
-        return int(args.main(args))
+        with reporting_lack_of_memory():
+            return int(args.main(args))
     except LoftrRosError as error:
         print(f"loftr-ros: error: {error}", file=sys.stderr)
         return error.exit_code

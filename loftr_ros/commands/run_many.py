@@ -63,11 +63,13 @@ def run_many(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace, task: Task, counter: Counter) -> int:
     """Run one source in this process."""
     from loftr_ros.commands.run_one import run_one
+    from loftr_ros.memory import reporting_lack_of_memory
 
     one = copy.copy(args)
     one.source, one.output = task.source, task.folder
     try:
-        return run_one(one, counter)
+        with reporting_lack_of_memory():
+            return run_one(one, counter)
     except LoftrRosError as error:
         print(f"loftr-ros: error: {error}", file=sys.stderr)
         return error.exit_code

@@ -102,6 +102,29 @@ def test_killed_run_leaves_what_it_goes_on_from(sideways: Path, stopped: Any) ->
     np.testing.assert_allclose(positions[:, 0], 0.08 * np.arange(6), atol=0.012)
 
 
+def test_run_that_is_out_of_memory_keeps_its_results(
+    sideways: Path, tmp_path: Path, matcher: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    matched = 0
+    match = matcher.match
+
+    def full(*features: Any) -> Any:
+        nonlocal matched
+        matched += 1
+        return np.empty(1 << 60, np.uint8) if matched == 5 else match(*features)
+
+    output = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(matcher, "match", full)
+        assert run(sideways, output, "--mode", "stereo") == 2
+    (error,) = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
+    assert error.startswith("loftr-ros: error: there is too little memory")
+    done = len(read_tum(output / "trajectory.tum"))
+    assert 2 <= done == summary_of(output)["frames"] < 6
+    assert run(sideways, output, "--mode", "stereo", "--resume") == 0
+    assert summary_of(output)["resumed_at"] == [done]
+
+
 def test_frame_to_go_on_from_has_to_be_there(sideways: Path, stopped: Any, capsys: pytest.CaptureFixture[str]) -> None:
     output = stopped("--mode", "stereo")
     before = (output / "run.json").read_text()

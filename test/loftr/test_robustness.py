@@ -139,6 +139,19 @@ def test_out_of_memory_at_the_smallest_size(tiny_model: LoFTR, texture: Gray, fu
     assert messages[2] == messages[1]
 
 
+def test_lack_of_memory_of_the_machine_changes_nothing(
+    tiny_model: LoFTR, texture: Gray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matcher = LoftrMatcher(tiny_model, CPU, "tiny", precision="float32")
+    with monkeypatch.context() as patch:
+        patch.setattr(LoFTR, "match", lambda *arguments: torch.empty(1 << 50))
+        with pytest.raises(MatcherError, match="too little memory for images of 320 x 200 pixels: end other") as caught:
+            matcher.match(*[matcher.extract(texture)] * 2)
+        assert not isinstance(caught.value, OutOfMemory)
+    assert matcher.budget.max_pixels > texture.size
+    assert len(matcher.match(*[matcher.extract(texture)] * 2)) > 5
+
+
 def test_processors_have_no_limit_of_memory() -> None:
     limit_memory(CPU, 10**9)
     assert load_matcher("compact", "cpu", memory_limit_mib=100).budget == ComputeBudget(MAX_PIXELS, 0)

@@ -23,6 +23,7 @@ from loftr_ros.loftr.runtime.inference import FastNetwork, Network, Table
 from loftr_ros.loftr.runtime.self_check import disagreement, textured_pair
 from loftr_ros.loftr.weights.checkpoints import load_model
 from loftr_ros.matches import Matches
+from loftr_ros.memory import lacks_memory
 
 Gray = NDArray[np.uint8]
 Mask = NDArray[np.uint8] | NDArray[np.bool_]
@@ -115,8 +116,9 @@ class LoftrMatcher:
             mask: (H, W), nonzero where the image is used; a coarse cell is used if its whole 8 x 8 block is.
 
         Raises:
-            MatcherError: the image is not gray uint8 or too small, or the mask has another size.
-            OutOfMemory: the image is too large for the device; following images are downscaled further.
+            MatcherError: the image is not gray uint8 or too small, the mask has another size, or the machine has too
+                little memory now.
+            OutOfMemory: the image is too large for the GPU; following images are downscaled further.
         """
         if image.ndim != 2 or image.dtype != np.uint8 or min(image.shape) < MIN_SIDE:
             raise MatcherError(
@@ -137,7 +139,8 @@ class LoftrMatcher:
         """Match two images; points are in pixels of the original images.
 
         Raises:
-            OutOfMemory: the images are too large for the device; following images are downscaled further.
+            MatcherError: the machine has too little memory now.
+            OutOfMemory: the images are too large for the GPU; following images are downscaled further.
         """
         size = max(features_a.size, features_b.size, key=math.prod)
         table = self._within_memory(size, lambda: self._match(features_a, features_b))
@@ -171,6 +174,14 @@ class LoftrMatcher:
             return work()
         except torch.cuda.OutOfMemoryError:
             pass  # memory held by the traceback is freed when this clause is left
+        except (RuntimeError, MemoryError) as error:
+            if not lacks_memory(error):
+                raise
+            # The memory of the machine: others take it and give it back, so the images stay as large as they are.
+            raise MatcherError(
+                f"there is too little memory for images of {size[1]} x {size[0]} pixels: end other programs, or reduce "
+                "max_pixels"
+            ) from None
         self.network.forget()
         torch.cuda.empty_cache()
         minimum = MIN_SIDE**2

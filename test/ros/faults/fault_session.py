@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 import threading
 import time
@@ -100,6 +101,15 @@ def deaf() -> None:
     node.destroy_node()
 
 
+def no_address_space() -> None:
+    """The kernel refuses the node every new mapping, in all its libraries."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
+    no_limit = resource.prlimit(int(pid), resource.RLIMIT_AS)
+    resource.prlimit(int(pid), resource.RLIMIT_AS, (pages * resource.getpagesize(), no_limit[1]))
+    time.sleep(FAULT_S)
+    resource.prlimit(int(pid), resource.RLIMIT_AS, no_limit)
+
+
 def black(image: Image) -> None:
     image.data = bytes(len(image.data))
 
@@ -110,6 +120,12 @@ def wrong_step(image: Image) -> None:
 
 def noise(image: Image) -> None:
     image.data = np.random.default_rng().integers(0, 256, len(image.data), np.uint8).tobytes()
+
+
+def is_alive() -> bool:
+    """Return whether the node runs: one that has ended stays as a zombie until its parent asks."""
+    status = Path(f"/proc/{pid}/status")
+    return status.exists() and "State:\tZ" not in status.read_text()
 
 
 ERROR = 2
@@ -135,6 +151,7 @@ FAULTS: dict[str, tuple[Callable[[], None], int]] = {
     "matcher gives 1e30": (matcher("huge"), 1),
     "matcher gives nothing": (matcher("nothing"), 1),
     "out of memory": (matcher("memory"), ERROR),
+    "no new memory, in any library": (no_address_space, 0),
     "40 subscribers that do not read": (deaf, 0),
     "parameters at 10 Hz": (parameters, 0),
     "full disk": (full_disk, 1),
@@ -159,7 +176,7 @@ def run(name: str) -> dict[str, Any]:
     now = time.monotonic()
     if not recovered:
         failures.append(f"no odometry after {PATIENCE_S} s: {rig.diagnostics[-1][2]}")
-    if not Path(f"/proc/{pid}").exists():
+    if not is_alive():
         failures.append("the node has ended")
     failures += rig.invalid[invalid:]
     odometry = [h.time - ended for h in rig.heard if h.time > ended]
