@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 import warnings
 from io import BytesIO
 from typing import Any
@@ -11,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from loftr_ros import tiff_header
 from loftr_ros.errors import shortened
 
 # 268 million pixels: beyond any video camera, and 0.5 GiB at 16 bits. OpenCV allows 2**30.
@@ -19,9 +21,10 @@ _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by color type
 _DEFLATE_RATIO = 1032  # largest expansion of zlib
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_JPEG_MAX_RATIO = 1024  # pixels per byte: at least one bit for each block of 64 pixels, and half of that to be sure
 _START_OF_SCAN = 0xDA
 _STARTS_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_HUFFMAN_FRAMES = (0xC0, 0xC1, 0xC2)  # arithmetic coding has no bound
 _MARKER_AFTER_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # excludes restart markers and stuffed 0xff bytes
 
 
@@ -45,11 +48,11 @@ def decode(data: bytes, flags: int) -> NDArray[Any]:
     if _is_truncated(data):
         raise DecodeError("it ends early, as a file that was not copied or written to its end")
     size = claimed_size(data)
-    if size is None and not data.startswith(_TIFF):  # Pillow does not know all kinds of pixels of TIFF
+    if size is None:
         raise DecodeError(_failure_reason(data))
-    if size and size[0] * size[1] > MAX_PIXELS:
+    if size[0] * size[1] > MAX_PIXELS:
         raise DecodeError(f"it claims to have {size[0]}x{size[1]} pixels")
-    if data.startswith(_PNG_SIGNATURE) and not _may_hold_pixels(data):
+    if not _may_hold_pixels(data):
         raise DecodeError("it is too short for its pixels")
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
@@ -80,7 +83,9 @@ def claimed_size(data: bytes) -> tuple[int, int] | None:
     if data.startswith(_PNG_SIGNATURE):
         return (int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")) if len(data) >= 24 else None
     if data.startswith(_JPEG_START):
-        return _jpeg_size(data)
+        return found[1:] if (found := _jpeg_frame(data)) else None
+    if data.startswith(tiff_header.STARTS):
+        return (tiff.width, tiff.height) if (tiff := tiff_header.tiff_header(data)) else None
     from PIL import Image  # deferred: PNG and JPEG do without
 
     try:
@@ -122,23 +127,32 @@ def _is_truncated_jpeg(data: bytes) -> bool:
     return not data.startswith(_JPEG_END, offset)
 
 
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Return width and height by the start of the frame, which is among the segments before the first scan."""
+def _jpeg_frame(data: bytes) -> tuple[int, int, int] | None:
+    """Return kind, width and height by the start of the frame, which is among the segments before the first scan."""
     offset = 2
     while offset + 9 <= len(data) and data[offset] == 0xFF and data[offset + 1] != _START_OF_SCAN:
         if data[offset + 1] in _STARTS_OF_FRAME:
-            return int.from_bytes(data[offset + 7 : offset + 9], "big"), int.from_bytes(
-                data[offset + 5 : offset + 7], "big"
-            )
+            height, width = struct.unpack_from(">HH", data, offset + 5)
+            return data[offset + 1], width, height
         offset += 2 + int.from_bytes(data[offset + 2 : offset + 4], "big")
     return None
 
 
 def _may_hold_pixels(data: bytes) -> bool:
-    """Return whether the compressed data of a PNG may expand to the pixels of its header.
+    """Return whether the data may expand to the pixels of the header.
 
-    Else the memory for them is allocated in vain: a file of 71 bytes would take 2 GiB.
+    Else the memory for them is allocated in vain: a PNG of 71 bytes would take 2 GiB.
     """
+    if data.startswith(_PNG_SIGNATURE):
+        return _png_may_hold_pixels(data)
+    if data.startswith(_JPEG_START):
+        kind, width, height = _jpeg_frame(data) or (0, 0, 0)
+        return kind not in _HUFFMAN_FRAMES or width * height <= _JPEG_MAX_RATIO * len(data)
+    tiff = tiff_header.tiff_header(data) if data.startswith(tiff_header.STARTS) else None
+    return tiff is None or tiff.may_be_in(len(data))
+
+
+def _png_may_hold_pixels(data: bytes) -> bool:
     width, height = claimed_size(data) or (0, 0)
     bits = data[24] * _PNG_CHANNELS.get(data[25], 1) if len(data) > 25 else 1
     compressed, offset = 0, len(_PNG_SIGNATURE)

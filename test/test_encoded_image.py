@@ -82,6 +82,10 @@ def test_jpeg_of_excessive_size(texture: NDArray[np.uint8]) -> None:
     frame = data.index(b"\xff\xc0") + 5
     with pytest.raises(DecodeError, match="claims to have 65500x65500 pixels"):
         decode(data[:frame] + struct.pack(">HH", 65_500, 65_500) + data[frame + 4 :], GRAY)
+    data = jpeg(texture[:16, :16])  # 0.5 KiB, which would take 0.5 GiB and seconds
+    frame = data.index(b"\xff\xc0") + 5
+    with pytest.raises(DecodeError, match="too short for its pixels"):
+        decode(data[:frame] + struct.pack(">HH", 16_000, 16_000) + data[frame + 4 :], GRAY)
 
 
 def test_highly_compressed_images_are_read() -> None:
@@ -108,6 +112,52 @@ def test_formats_whose_size_is_unknown_are_not_decoded() -> None:
     assert cv2.imdecode(np.frombuffer(hdr, np.uint8), cv2.IMREAD_UNCHANGED) is not None
     with pytest.raises(DecodeError, match="damaged or incomplete"):
         decode(hdr, cv2.IMREAD_UNCHANGED)
+
+
+def tiff_of_size(side: tuple[int, int], order: str = "<", big: bool = False, compression: int = 1) -> bytes:
+    """Return a TIFF of 64-bit numbers with 100 bytes for its pixels."""
+    width, height = side
+    tags = {256: width, 257: height, 258: 64, 259: compression, 262: 1, 273: 16, 277: 1, 278: height, 279: 100, 339: 3}
+    start, count, entry = ("HHHQ", "Q", "HHQQ") if big else ("HI", "H", "HHII")
+    head = (43, 8, 0, 116) if big else (42, 116)
+    content = (b"II" if order == "<" else b"MM") + struct.pack(order + start, *head)
+    content = content.ljust(116, b"\0") + struct.pack(order + count, len(tags))
+    for tag, value in tags.items():
+        content += struct.pack(order + entry, tag, 16 if big else 4, 1, value)
+    return content + bytes(8)
+
+
+@pytest.mark.parametrize(("order", "big"), [("<", False), (">", False), ("<", True), (">", True)])
+def test_tiff_of_excessive_size(order: str, big: bool) -> None:
+    """Of 64 bits, which Pillow does not know, and OpenCV allocates."""
+    assert claimed_size(tiff_of_size((300, 200), order, big)) == (300, 200)
+    with pytest.raises(DecodeError, match="claims to have 32768x32768 pixels"):
+        decode(tiff_of_size((32_768, 32_768), order, big), cv2.IMREAD_UNCHANGED)
+    for compression in (1, 5, 8, 32773):
+        with pytest.raises(DecodeError, match="too short for its pixels"):
+            decode(tiff_of_size((16_384, 16_384), order, big, compression), cv2.IMREAD_UNCHANGED)
+
+
+def test_damaged_tiff(texture: NDArray[np.uint8]) -> None:
+    data = bytes(cv2.imencode(".tif", texture)[1])
+    for length in (4, 7, 8, len(data) - 100):
+        with pytest.raises(DecodeError):
+            decode(data[:length], cv2.IMREAD_UNCHANGED)
+
+
+@pytest.mark.parametrize("scheme", [1, 5, 8, 32946, 32773])
+def test_highly_compressed_tiff_is_read(scheme: int) -> None:
+    """Rows of one value, in each compression."""
+    pixels = np.zeros((3000, 2000), np.uint8)
+    data = bytes(cv2.imencode(".tif", pixels, [cv2.IMWRITE_TIFF_COMPRESSION, scheme])[1])
+    assert decode(data, cv2.IMREAD_UNCHANGED).shape == pixels.shape
+
+
+@pytest.mark.parametrize("options", [(), (cv2.IMWRITE_JPEG_PROGRESSIVE, 1), (cv2.IMWRITE_JPEG_OPTIMIZE, 1)])
+@pytest.mark.parametrize("shape", [(4000, 3000), (4000, 3000, 3)])
+def test_highly_compressed_jpeg_is_read(shape: tuple[int, ...], options: tuple[int, ...]) -> None:
+    data = bytes(cv2.imencode(".jpg", np.full(shape, 128, np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 1, *options])[1])
+    assert decode(data, cv2.IMREAD_UNCHANGED).shape == shape
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])

@@ -66,6 +66,21 @@ def test_modes_and_transports(session, rendered, rendered_rgbd, mode, transport)
     assert_positions(found["odometry"], body(rendered.poses[:frames]))
 
 
+def test_compressed_images_that_claim_gigabytes(ros, program, rendered):
+    """Each is dropped before its memory is allocated, and the odometry goes on with the images after it."""
+    node = ros.node(mode="stereo", image_transport="compressed", qos="reliable")
+    code, said, errors = ros.run(program("oversized.py"), rendered.path, node.pid)
+    assert code == 0, errors
+    found = json.loads(said)
+    for message, size in zip(found["said"], ("16384x16384", "65500x65500", "32768x32768"), strict=True):
+        assert message.startswith("an image on /loftr/left/image/compressed of ")
+        assert f"bytes claims to have {size} pixels, but the camera info 320x240" in message
+    assert found["growth_mib"] < 256
+    assert (found["frames"], found["state"]) == (list(range(6)), "tracking")
+    code, errors = ros.stop(node)
+    assert (code, "Traceback" in errors) == (0, False), errors
+
+
 def test_time_that_jumps_back(session, ros, program, rendered):
     """A recording that starts over: the odometry goes on, or restarts; what is only a little earlier is ignored."""
     run = session(36, mode="stereo")
