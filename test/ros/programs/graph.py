@@ -1,6 +1,10 @@
-"""Print what the node /loftr/vo publishes, subscribes to, serves and calls, as JSON, once the graph is complete."""
+"""Print what the node /loftr/vo publishes, subscribes to, serves and calls, as JSON, once the graph is complete.
+
+graph.py [TOPIC ...]: only once it subscribes to these.
+"""
 
 import json
+import sys
 import time
 
 import rclpy
@@ -18,7 +22,8 @@ while time.monotonic() < deadline:
         "reply": dict(node.get_service_names_and_types_by_node("vo", "/loftr")),
         "request": dict(node.get_client_names_and_types_by_node("vo", "/loftr")),
     }
-    if found == before and all(found[kind] for kind in ("publish", "subscribe", "reply")):
+    is_complete = all(found[kind] for kind in ("publish", "subscribe", "reply"))
+    if found == before and is_complete and set(sys.argv[1:]) <= set(found["subscribe"]):
         break
     before = found
     time.sleep(1.0)
