@@ -50,5 +50,5 @@ def write_page(folders: list[Path], path: Path) -> None:
     runs = [RunFolder.read(folder) for folder in folders]
     title = f"loftr_ros: {', '.join(run.name for run in runs)}"
     with writing(path) as part:
-        part.write_text(page(runs, title), encoding="utf-8")
+        part.write_text(page(runs, title), encoding="utf-8", errors="replace")
     print(path)

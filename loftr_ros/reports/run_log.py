@@ -212,7 +212,7 @@ class RunLog:
 
 def focal_length_test(summary: Mapping[str, Any]) -> str:
     """Return how well the motion of a run confirms the focal length; empty if it contradicts it, or is unknown."""
-    if "focal_length_sigma" not in summary or any(f.value in summary["input_warnings"] for f in _LENS_FAULTS):
+    if "focal_length_sigma" not in summary or any(f.value in summary.get("input_warnings", {}) for f in _LENS_FAULTS):
         return ""
     sigma = summary["focal_length_sigma"]
     if sigma is None or 3.0 * sigma > _MAX_FOCAL_ERROR:

@@ -64,6 +64,12 @@ def bag_maker() -> type[Any]:
     return conftest.BagMaker  # type: ignore[no-any-return]
 
 
+@pytest.fixture(scope="session")
+def run_writer() -> Callable[..., Path]:
+    """The function that writes the results of a run, of the tests of reports."""
+    return _load("fuzz_pages", _HERE.parent / "reports" / "test_page.py").write_run  # type: ignore[no-any-return]
+
+
 @pytest.fixture
 def fuzz(request: pytest.FixtureRequest) -> Fuzz:
     """Run `check(case)` on cases of a strategy: `quick` in the suite, those of the same seed each time."""

@@ -146,6 +146,67 @@ def test_user_errors(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
         RunFolder.read(run)
 
 
+EDITED: dict[str, tuple[str, object]] = {
+    "states": ("summary", 3.0),
+    "lost": ("summary", {"too few matches": "x"}),
+    "remarks": ("summary", []),
+    "input_warnings": ("summary", {"lens": {}}),
+    "skipped": ("summary", 7),
+    "notes": ("summary", [None]),
+    "median_matches": ("summary", "100"),
+    "median_milliseconds": ("summary", {"frame": float("inf")}),
+    "config": ("summary", "deep"),
+    "errors": ("summary", {"scaled": False, "ate_m": 0.1}),
+    "focal_length_sigma": ("summary", "x"),
+    "worst_frames": ("summary", [{"index": 1, "inlier_ratio": 0.5, "file": "../trajectory.tum"}]),
+    "speed": ("frame 2", 10**400),
+    "matches": ("frame 2", 1e308),
+    "position_sigma": ("frame 2", "\0"),
+    "milliseconds": ("frame 2", None),
+}
+
+
+@pytest.mark.parametrize("field", EDITED)
+def test_edited_field(run: Path, capsys: pytest.CaptureFixture[str], field: str) -> None:
+    """A field that is not what it should be is named; one that is missing is none, as in earlier versions."""
+    place, value = EDITED[field]
+    content = json.loads((run / REPORT_FILE).read_text())
+    fields = content["summary"] if place == "summary" else content["frames"][2]
+    fields[field] = value
+    (run / REPORT_FILE).write_text(json.dumps(content))
+    assert main(["report", str(run)]) == 2
+    said = capsys.readouterr().err
+    assert f"run.json cannot be used: {field} of {place} is " in said
+    assert said.count("\n") == 1
+    del fields[field]
+    (run / REPORT_FILE).write_text(json.dumps(content))
+    assert main(["report", str(run)]) == 0
+
+
+def test_edited_structure(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = json.loads((run / REPORT_FILE).read_text())
+    deep = json.loads("[" * 300 + "]" * 300)
+    edits = {
+        "frames is 'None': it must be a list": {"frames": None},
+        "frame 0 is '3': it must be an object": {"frames": [3]},
+        "summary is list: it must be an object": {"summary": []},
+        "summary is nested too deeply": {"summary": {"device": deep}},
+    }
+    for reason, edit in edits.items():
+        (run / REPORT_FILE).write_text(json.dumps({**content, **edit}))
+        assert main(["report", str(run)]) == 2
+        assert reason in capsys.readouterr().err
+
+
+def test_text_that_no_file_can_hold(run: Path) -> None:
+    content = json.loads((run / REPORT_FILE).read_text())
+    content["summary"]["device"] = "half of a pair \ud800"
+    content["frames"][3]["speed"] = float("nan")
+    (run / REPORT_FILE).write_text(json.dumps(content))
+    assert main(["report", str(run)]) == 0
+    assert "half of a pair ?" in (run / "report.html").read_text()
+
+
 @pytest.mark.skipif(BROWSER is None, reason="Chromium is needed")
 @pytest.mark.parametrize("width", [1280, 390], ids=["desktop", "phone"])
 def test_in_a_browser(run: Path, tmp_path: Path, width: int) -> None:

@@ -60,8 +60,9 @@ def _states(run: RunFolder) -> Data:
 
 
 def _charts_of_one(run: RunFolder) -> list[Data]:
-    stages = dict.fromkeys(stage for frame in run.frames for stage in frame.get("milliseconds", {}))
-    milliseconds = {name: np.array([frame["milliseconds"].get(name, 0.0) for frame in run.frames]) for name in stages}
+    timings = [frame.get("milliseconds", {}) for frame in run.frames]
+    stages = dict.fromkeys(stage for timing in timings for stage in timing)
+    milliseconds = {name: np.array([timing.get(name, 0.0) for timing in timings]) for name in stages}
     return [
         *(_chart(title, unit, [("", run, values)], top) for title, unit, values, top in _measures(run)),
         _chart("matches", "", [(name, run, run.column(name)) for name in ("matches", "inliers")]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +13,7 @@ from loftr_ros.arrays import Array
 from loftr_ros.evaluation.ate import associate, in_first_camera
 from loftr_ros.evaluation.trajectory import Trajectory, TrajectoryError, read_tum
 from loftr_ros.output import REPORT_FILE
+from loftr_ros.reports.page.run_json import read_run_json
 from loftr_ros.reports.run_log import TRAJECTORY_FILE, TRUTH_FILE, RunLogError
 
 
@@ -39,16 +39,10 @@ class RunFolder:
         """Read a folder.
 
         Raises:
-            RunLogError: it is not the folder of a run.
+            RunLogError: it is not the folder of a run, or a field of run.json is not what it should be.
             TrajectoryError: a trajectory cannot be read.
         """
-        try:
-            content = json.loads((path / REPORT_FILE).read_text())
-            summary, frames = dict(content["summary"]), [dict(frame) for frame in content["frames"]]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise RunLogError(
-                f"{path} is not a folder of a run: it has no valid {REPORT_FILE} of `loftr-ros run`."
-            ) from error
+        summary, frames = read_run_json(path)
         trajectory = read_tum(path / TRAJECTORY_FILE)
         if len(trajectory) != len(frames):
             raise RunLogError(
