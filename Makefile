@@ -52,7 +52,7 @@ fuzz: venv
 	@cat out/fuzz/cases.json
 
 faults: venv
-	@LOFTR_ROS_FAULTS=out/faults $(BIN)/python -m pytest --no-header test/ros/faults/test_faults.py
+	@LOFTR_ROS_FAULTS=out/faults $(BIN)/python -m pytest --no-header test/ros/faults/test_faults.py test/ros/faults/test_kills.py
 	@cat out/faults/faults.md
 
 soak: venv

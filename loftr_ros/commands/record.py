@@ -49,15 +49,15 @@ def main(args: argparse.Namespace) -> int:
             make_folder(path.parent, path.name)
     T_base_camera = camera_in_base(*args.camera_pose) if args.frame == "optical" else None
     options = RecordOptions(args.topic, args.frames, args.timeout, args.bag, T_base_camera)
-    live = LiveTrajectory(args.output) if args.output else None
+    # Beside a bag alone, too: it can be read only once it is finished.
+    live = LiveTrajectory(args.output or args.bag.with_suffix(".tum"))
     try:
         with ros_session():
-            trajectory, report = record(options, live.add if live else None)
+            trajectory, report = record(options, live.add)
         if args.output:
             write_trajectory(args.output, trajectory)
     finally:
-        if live:
-            live.remove()
+        live.remove()
     if args.json:
         write_report(args.json, report)
     print(report)

@@ -25,6 +25,7 @@ MAX_SECONDS = 2**31  # end of ROS stamps, in 2038
 SMALLER_UNITS = {"milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 MAX_DISTANCE = 1e9  # meters from the origin: keeps sums of squares finite
 _HEADER_WORDS = ("time", "stamp", "sec", "t ", "t,")
+LIVE = ".live"  # before the suffix of a file that is written row by row while a program runs
 MAX_SHEAR = 1e-2  # deviation of R R^T from the identity; tolerates files with few digits
 
 
@@ -193,9 +194,15 @@ def _check_order(path: Path, stamps_ns: NDArray[np.int64]) -> None:
         raise TrajectoryError(f"{path} is not in order of time: stamp {back[0] + 2} is not after the previous one.")
 
 
-def _without_header(lines: Iterable[str]) -> Iterator[str]:
-    """Skip a header line without #, such as 'timestamp tx ty tz qx qy qz qw'."""
+def _rows_of(path: Path, lines: Iterable[str]) -> Iterator[str]:
+    """Skip a header line without #, such as 'timestamp tx ty tz qx qy qz qw', and a killed program's unfinished row.
+
+    A number that is cut off is a number all the same, so such a row may look like a pose.
+    """
+    is_live = LIVE in path.suffixes[-2:]
     for i, line in enumerate(lines):
+        if is_live and not line.endswith("\n"):
+            return
         if i > 0 or not line.lower().lstrip("%").startswith(_HEADER_WORDS):
             yield line
 
@@ -206,7 +213,7 @@ def _read_rows(path: Path, contents: Mapping[int, str]) -> NDArray[np.float64]:
         with path.open(encoding="utf-8-sig") as file, warnings.catch_warnings():  # utf-8-sig skips a byte order mark
             warnings.simplefilter("ignore")  # an empty file is reported below
             rows = np.loadtxt(
-                (line.replace(",", " ").replace(";", " ") for line in _without_header(file)), ndmin=2, dtype=np.float64
+                (line.replace(",", " ").replace(";", " ") for line in _rows_of(path, file)), ndmin=2, dtype=np.float64
             )
     except OSError as error:
         raise TrajectoryError(f"{path} cannot be read: {error.strerror}.") from error

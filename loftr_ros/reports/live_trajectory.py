@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from loftr_ros.evaluation.trajectory import Trajectory, tum_rows
+from loftr_ros.evaluation.trajectory import LIVE, Trajectory, tum_rows
 from loftr_ros.output import OutputError
 
 
@@ -28,7 +28,7 @@ class LiveTrajectory:
         Raises:
             OutputError: the file cannot be written.
         """
-        self._path = results.with_name(f"{results.stem}.live{results.suffix}")
+        self._path = results.with_name(f"{results.stem}{LIVE}{results.suffix}")
         if results.exists() and not results.is_file():
             self._path = results
         try:

@@ -35,6 +35,20 @@ def test_tum_file_as_windows_and_spreadsheets_write_it(tmp_path: Path) -> None:
     np.testing.assert_array_equal(trajectory.positions, [[1, 2, 3], [4, 5, 6]])
 
 
+@pytest.mark.parametrize("name", ["trajectory.live.tum", "drive.live.txt", "drive.live"])
+def test_row_that_a_killed_program_did_not_finish(tmp_path: Path, name: str, wandering: Wandering) -> None:
+    """Wherever it ends, also within its last number; in other files a last line needs no end."""
+    path, other = tmp_path / name, tmp_path / "other.tum"
+    write_tum(path, wandering(3))
+    rows = path.read_text().splitlines(keepends=True)
+    for length in (1, 10, len(rows[2]) - 5, len(rows[2]) - 1):
+        path.write_text("".join(rows[:2]) + rows[2][:length])
+        assert len(read_tum(path)) == 2
+    path.write_text("".join(rows))
+    other.write_text("".join(rows).rstrip("\n"))
+    assert [len(read_tum(file)) for file in (path, other)] == [3, 3]
+
+
 def test_stamps_before_1970_are_read_back(tmp_path: Path) -> None:
     write_tum(tmp_path / "t.tum", Trajectory(np.array([-500_000_000, 0]), np.tile(np.eye(4), (2, 1, 1))))
     assert read_tum(tmp_path / "t.tum").stamps_ns.tolist() == [-500_000_000, 0]

@@ -22,17 +22,12 @@ SHORT = ("matcher raises", "one frame stamped 100 s ahead")
 NODE = ("mode:=stereo", "max_pixels:=20000", "input_timeout:=3.0", "output_folder:=/dev", "trajectory_file:=full")
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """Return the results as a table in Markdown."""
-    head = "| fault | diagnostics | odometry after (s) | tracking after (s) |\n|---|---|---|---|\n"
-    names = ("OK", "WARN", "ERROR")
-    return head + "".join(
-        f"| {row['fault']} | {names[row['level']]} | {row['odometry_s']} | {row['tracking_s']} |\n" for row in rows
-    )
+TITLES = ["fault", "diagnostics", "odometry after (s)", "tracking after (s)"]
+LEVELS = ("OK", "WARN", "ERROR")
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_one_fault_after_the_other(ros: Any, rendered: Any, tmp_path: Path) -> None:
+def test_one_fault_after_the_other(ros: Any, rendered: Any, tmp_path: Path, write_table: Any) -> None:
     order, result = tmp_path / "order", tmp_path / "result.json"
     ros.environment |= {"MATCHER_ORDER": str(order), "OMP_NUM_THREADS": "1"}
     arguments = [argument for parameter in NODE for argument in ("-p", parameter)]
@@ -44,8 +39,8 @@ def test_one_fault_after_the_other(ros: Any, rendered: Any, tmp_path: Path) -> N
     rows = json.loads(result.read_text())["rows"]
     if folder := os.environ.get("LOFTR_ROS_FAULTS"):
         Path(folder).mkdir(parents=True, exist_ok=True)
-        (Path(folder) / "faults.md").write_text(table(rows))
         (Path(folder) / "faults.json").write_text(result.read_text())
+    write_table(TITLES, [[r["fault"], LEVELS[r["level"]], r["odometry_s"], r["tracking_s"]] for r in rows])
     assert {row["fault"]: row["failures"] for row in rows if row["failures"]} == {}
     assert ros.stop(node)[0] == 0
 
