@@ -6,6 +6,7 @@ It exists from the start of a run until its end, so a folder with a journal is t
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -53,17 +54,19 @@ class Journal:
         # The last line of a killed run may end anywhere, and a disk may damage any.
         with suppress(ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
             head = json.loads(lines[0])
-            journal = Journal(head["identity"], resumed_at=list(head["resumed_at"]))
+            journal = Journal(head["identity"], resumed_at=[operator.index(frame) for frame in head["resumed_at"]])
             for line in filter(None, lines[1:]):
                 journal._add(json.loads(line))
         return journal
 
     def _add(self, entry: dict[str, Any]) -> None:
         if "skipped" in entry:
-            self.skipped.append((len(self.records), entry["skipped"]))
+            self.skipped.append((len(self.records), str(entry["skipped"])))
             return
         covariance = np.array(entry.pop("pose_covariance"), np.float64).reshape(6, 6)
         record = _record(entry)
+        if not _is_sound(record):
+            raise ValueError("no record of a frame")
         is_later = not self.records or record.stamp_ns > self.records[-1].stamp_ns
         if not (is_later and np.isfinite(record.T_odom_camera).all() and np.isfinite(covariance).all()):
             raise ValueError("no pose of the frame after the last one")
@@ -148,3 +151,18 @@ def _record(entry: dict[str, Any]) -> FrameRecord:
     T = np.array(entry["T_odom_camera"], np.float64).reshape(4, 4)
     remarks = tuple(entry["remarks"])
     return FrameRecord(**{**entry, "T_odom_camera": T, "remarks": remarks, "input_warnings": warnings})
+
+
+def _is_sound(record: FrameRecord) -> bool:
+    """Return whether all fields are of their types: the results are made of them at the end of the run."""
+    counts = (record.stamp_ns, record.matches, record.inliers)
+    switches = (record.keyframe, record.revisit, record.scale_known)
+    # The standard deviation of the focal length is infinite until it is known.
+    figures = (record.speed, record.position_sigma, record.rotation_sigma_deg, record.focal_sigma)
+    texts = (record.state, record.lost_reason or "", *record.remarks, *(w.text for w in record.input_warnings))
+    return (
+        all(type(count) is int and abs(count) < 2**63 for count in counts)
+        and all(isinstance(switch, bool) for switch in switches)
+        and all(isinstance(figure, int | float) for figure in (*figures, *record.milliseconds.values()))
+        and all(isinstance(text, str) for text in texts)
+    )

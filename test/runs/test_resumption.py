@@ -1,5 +1,6 @@
 """The pose and its covariance where a run goes on."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,33 @@ def test_lines_of_a_killed_run_may_end_anywhere(tmp_path: Path, lines: int, char
     assert found is not None
     assert found[1] is not None
     assert found[1].index == last
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("stamp_ns", float("inf")), ("stamp_ns", 2**70), ("matches", "x"), ("state", None), ("keyframe", 3)),
+        *(("remarks", [1]), ("milliseconds", {"pose": []}), ("speed", None)),
+    ],
+)
+def test_a_record_with_a_field_of_another_type_ends_the_journal(tmp_path: Path, field: str, value: object) -> None:
+    """At the end of a run of hours it would cost all results."""
+    journal_of(tmp_path)
+    path = tmp_path / JOURNAL_FILE
+    lines = path.read_text().splitlines()
+    lines[-1] = json.dumps({**json.loads(lines[-1]), field: value})
+    path.write_text("\n".join(lines) + "\n")
+    journal = Journal.read(tmp_path)
+    assert journal is not None
+    assert len(journal.records) == 2
+    assert journal.trajectory is not None
+
+
+def test_a_damaged_head_is_no_journal(tmp_path: Path) -> None:
+    journal_of(tmp_path)
+    path = tmp_path / JOURNAL_FILE
+    path.write_text(path.read_text().replace('"resumed_at": []', '"resumed_at": [null]'))
+    assert Journal.read(tmp_path) is None
 
 
 def test_an_empty_folder_starts_and_a_foreign_one_is_refused(tmp_path: Path) -> None:
