@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from loftr_ros.errors import LoftrRosError, quoted
+from loftr_ros.errors import LoftrRosError, quoted, shortened
 
 PYTORCH_SUFFIXES = (".ckpt", ".pt", ".pth")
 WEIGHT_TYPES = {torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64}
@@ -88,7 +88,8 @@ def _read_safetensors(path: Path) -> tuple[State, dict[str, str]]:
         with safe_open(path, framework="pt") as file:
             return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118 - no mapping
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is damaged or no safetensors file ({error}): copy it again") from error
+        reason = shortened(error)
+        raise CheckpointError(f"{path} is damaged or no safetensors file ({reason}): copy it again") from error
 
 
 def _read_pytorch(path: Path) -> State:

@@ -70,6 +70,16 @@ def test_damaged_safetensors(written: Path, damage: Damage) -> None:
     assert "damaged" in refusal(written)
 
 
+def test_long_text_in_a_damaged_header(written: Path) -> None:
+    """The library quotes it whole."""
+    content = written.read_bytes()
+    header = content[8 : 8 + int.from_bytes(content[:8], "little")].replace(b'"F32"', b'"' + b"F" * 5000 + b'"', 1)
+    written.write_bytes(len(header).to_bytes(8, "little") + header)
+    message = refusal(written)
+    assert "unknown variant" in message
+    assert len(message) < 500
+
+
 def test_missing_key(written: Path) -> None:
     rewrite(written, lambda state: state.pop("backbone.conv1.weight"))
     assert "lacks 'backbone.conv1.weight'" in refusal(written)
