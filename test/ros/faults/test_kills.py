@@ -39,12 +39,18 @@ def there_and_back(rendered: Any, tmp_path_factory: pytest.TempPathFactory) -> P
     return path
 
 
+def next_result(process: subprocess.Popen[str]) -> bool:
+    """Wait until a program announces a result among its other lines; returns whether it does."""
+    assert process.stdout is not None
+    return "announced\n" in iter(process.stdout.readline, "")
+
+
 def killed_after(process: subprocess.Popen[str], count: int, seconds: float) -> int:
     """Kill a program some time after it has announced a number of results; returns how many it announced in all."""
     assert process.stdout is not None
     assert process.stderr is not None
     for _ in range(count):
-        assert process.stdout.readline(), process.stderr.read()
+        assert next_result(process), process.stderr.read()
     time.sleep(seconds)
     process.kill()
     process.wait()
@@ -91,11 +97,11 @@ def test_a_killed_run_goes_on(
 
     began = time.monotonic()
     process = ros.start(*command, "--resume")
-    line = process.stdout.readline()
+    has_gone_on = next_result(process)
     goes_on_s = time.monotonic() - began
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
-    assert line or "nothing to resume" in errors
+    assert has_gone_on or "nothing to resume" in errors
     assert len(read_tum(results)) == FRAMES
     assert_complete(output)
     assert not [path.name for path in output.iterdir() if ".live." in path.name or ".part." in path.name]
