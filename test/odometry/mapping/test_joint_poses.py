@@ -102,3 +102,22 @@ def test_a_drifting_length_unit_is_corrected_with_the_poses() -> None:
     assert joint.correct(0, 6, np.eye(4), precise, NONE)
     assert abs(joint.poses[6][2, 3]) < 0.05 * abs(drifted)
     assert joint.scales[6] < joint.scales[3] < 1.0
+
+
+def test_corrections_do_not_depend_on_the_uncertainty_of_the_start() -> None:
+    """A measurement between two keyframes says nothing of what both have in common, however uncertain that is."""
+    results = []
+    for sigma in (0.0, 3.0):
+        joint, rng, poses = JointPoses(16), np.random.default_rng(0), circle(16)
+        joint.start(poses[0], sigma**2 * np.eye(6))
+        for index in range(15):
+            joint.add(index, measured(poses[index], poses[index + 1], rng), SIGMA, NONE)
+        for parent, child in ((3, 10), (5, 12), (2, 15)):  # each moves the poses that later ones refer to
+            assert joint.correct(parent, child, measured(poses[parent], poses[child], rng), SIGMA, NONE)
+        results.append(joint)
+    exact, uncertain = results
+    for one, other in zip(exact.poses, uncertain.poses, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+    np.testing.assert_allclose(
+        exact.relative_covariance(2, 15), uncertain.relative_covariance(2, 15), rtol=1e-3, atol=1e-9
+    )
