@@ -113,7 +113,7 @@ def _compact(device: torch.device, precision: Precision = "auto") -> Matcher[Any
 
 
 def _compact16(device: torch.device, precision: Precision = "auto") -> Matcher[Any]:
-    return LoftrMatcher(random_loftr("compact16"), device, "random", precision=precision)
+    return load_matcher("compact16", str(device), precision=precision)
 
 
 def _published(device: torch.device, precision: Precision = "auto") -> Matcher[Any]:

@@ -16,7 +16,7 @@ from loftr_ros.odometry.config import SPECS
 from loftr_ros.ros.parameters.table import PARAMETERS
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "loftr_ros/loftr/weights/compact.md"]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *(ROOT / "loftr_ros/loftr/weights").glob("*.md")]
 ON_ANY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 # Options of other programs that stand alone in backticks.
 OTHERS_OPTIONS = {"--clock", "--align_origin", "--all_pairs", "--break-system-packages", "--system-site-packages"}

@@ -59,7 +59,7 @@ def add_matcher_arguments(parser: argparse.ArgumentParser) -> None:
         "--checkpoint",
         default="compact",
         metavar="NAME|FILE|PRESET=FILE",
-        help="LoFTR weights, see loftr-ros weights list (default: compact, embedded in the package)",
+        help="LoFTR weights, see loftr-ros weights list (default: compact)",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument(

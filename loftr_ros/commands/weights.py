@@ -62,7 +62,10 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> None:
-    rows = [("compact", "rendered scenes, dual-softmax", _megabytes(EMBEDDED), LICENSE, "inside the package")]
+    rows = [
+        (entry.name, entry.trained_on, _megabytes(entry.path), LICENSE, "inside the package")
+        for entry in EMBEDDED.values()
+    ]
     for entry in PRETRAINED.values():
         here = entry.stored.is_file()
         size = _megabytes(entry.stored) if here else f"{entry.megabytes} MB"
@@ -165,7 +168,7 @@ def _content(checkpoint: Checkpoint) -> Rows:
     from loftr_ros.loftr.network.config import preset
 
     config = checkpoint.config
-    presets = [name for name in ("compact", *PRETRAINED) if preset(name) == config]
+    presets = [name for name in (*EMBEDDED, *PRETRAINED) if preset(name) == config]
     parameters = sum(parameter.numel() for parameter in checkpoint.network().parameters())
     yield "file", f"{checkpoint.path} ({_megabytes(checkpoint.path)})"
     yield "preset", " or ".join(presets) or "none: custom configuration"

@@ -15,7 +15,7 @@ from loftr_ros.cli import main
 from loftr_ros.loftr.network.config import BackboneConfig, LoFTRConfig, TransformerConfig, preset
 from loftr_ros.loftr.network.model import LoFTR
 from loftr_ros.loftr.weights.checkpoints import load_model, save_model
-from loftr_ros.loftr.weights.pretrained import PRETRAINED, digests
+from loftr_ros.loftr.weights.pretrained import EMBEDDED, PRETRAINED, digests
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -90,7 +90,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 
 def test_list(capsys: pytest.CaptureFixture[str], given: Path, cache: Path) -> None:
     rows = {line.split()[0]: line for line in succeed(capsys, "list").splitlines()}
-    assert rows.keys() == {"name", "compact", *PRETRAINED}
+    assert rows.keys() == {"name", *EMBEDDED, *PRETRAINED}
     assert all("not fetched" in rows[name] and "46 MB" in rows[name] for name in PRETRAINED)
     succeed(capsys, "fetch", "outdoor_ot", "--from", given)
     rows = {line.split()[0]: line for line in succeed(capsys, "list").splitlines()}

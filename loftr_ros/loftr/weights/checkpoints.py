@@ -84,7 +84,7 @@ def read_checkpoint(checkpoint: str) -> Checkpoint:
 
     Args:
         checkpoint: one of
-            "compact", the embedded weights;
+            "compact", "compact16", the embedded weights;
             "outdoor", "indoor", "outdoor_ot", "indoor_ot", published weights stored by `loftr-ros weights fetch`;
             FILE, a `.safetensors` file written by `save_model`, or a published PyTorch file (`.ckpt`, `.pt`, `.pth`)
             identified by digest or name and read without executing pickled code;
@@ -113,8 +113,8 @@ def save_model(path: Path, model: LoFTR, metadata: dict[str, str] | None = None)
 
 def _locate(checkpoint: str) -> tuple[Path, str | None]:
     """Path of the file, and the preset if given."""
-    if checkpoint == "compact":
-        return EMBEDDED, None
+    if checkpoint in EMBEDDED:
+        return EMBEDDED[checkpoint].path, None
     if checkpoint in PRETRAINED:
         path = PRETRAINED[checkpoint].stored
         if not path.is_file():

@@ -7,7 +7,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-EMBEDDED = Path(__file__).parent / "compact.safetensors"
 LICENSE = "Apache-2.0"  # of the authors' repository with its weights, and of this package
 AUTHORS_FOLDER = "https://drive.google.com/drive/folders/1xu2Pq6mZT5hmFgiYMBT9Zt8h1yO-3SIp"
 
@@ -15,6 +14,24 @@ _KORNIA = "https://huggingface.co/kornia/loftr/resolve/main"
 _KORNIA_FORMER = "https://cmp.felk.cvut.cz/~mishkdmy/models"
 _FORK = "https://raw.githubusercontent.com/MACILLAS/LoFTR/master/weights"
 _DRIVE = "https://drive.google.com/uc?export=download&id="
+
+
+@dataclass(frozen=True)
+class EmbeddedWeights:
+    """Weights inside of this package, see their model cards.
+
+    Attributes:
+        name: name for the user, equal to the preset.
+        trained_on: training data and matching layer.
+    """
+
+    name: str
+    trained_on: str
+
+    @property
+    def path(self) -> Path:
+        """Path of the file."""
+        return Path(__file__).parent / f"{self.name}.safetensors"
 
 
 @dataclass(frozen=True)
@@ -42,6 +59,14 @@ class PretrainedWeights:
         """Path of the fetched file."""
         return cache_folder() / f"{self.name}.ckpt"
 
+
+EMBEDDED = {
+    entry.name: entry
+    for entry in (
+        EmbeddedWeights("compact", "scenes rendered with research photos, dual-softmax"),
+        EmbeddedWeights("compact16", "scenes rendered with free textures only, dual-softmax"),
+    )
+}
 
 # SHA-256 as reported by users of kornia's and the authors' files; git blob names as in a fork of the authors'
 # repository.

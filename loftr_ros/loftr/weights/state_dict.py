@@ -54,7 +54,7 @@ def read_state(path: Path) -> tuple[State, dict[str, str]]:
     if not path.is_file():
         what = "is a folder, not a checkpoint" if path.is_dir() else "does not exist"
         raise CheckpointError(
-            f"checkpoint {str(path)!r} {what}: give 'compact', a published name or the path of a file"
+            f"checkpoint {str(path)!r} {what}: give 'compact', 'compact16', a published name or the path of a file"
         )
     if path.suffix == ".safetensors":
         state, header = _read_safetensors(path)

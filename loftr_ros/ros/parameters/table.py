@@ -38,7 +38,8 @@ class VoParameters:
 
     checkpoint: str = parameter(
         "compact",
-        "Weights: compact, the name of fetched ones (outdoor, indoor), FILE or PRESET=FILE",
+        "Weights: compact, compact16 (free training data, less computation), the name of fetched ones (outdoor, "
+        "indoor), FILE or PRESET=FILE",
         section="Network",
     )
     device: str = parameter("auto", "Inference device: auto (a GPU if there is one), cpu, cuda, cuda:1 ...")

@@ -165,7 +165,7 @@ def test_pytorch_file_of_another_network(tiny_model: LoFTR, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("name", ["nothing.safetensors", "nothing.ckpt", "nothing"])
 def test_missing_file(tmp_path: Path, name: str) -> None:
-    assert "does not exist: give 'compact', a published name or the path" in refusal(tmp_path / name)
+    assert "does not exist: give 'compact', 'compact16', a published name or the path" in refusal(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["folder", "folder.ckpt", "folder.safetensors"])
