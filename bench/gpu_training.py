@@ -24,9 +24,7 @@ import torch
 from loftr_ros.commands.arguments import positive
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.interruption import Interruption
-from loftr_ros.loftr.network.model import LoFTR
 from loftr_ros.loftr.runtime.device import find_device
-from loftr_ros.loftr.weights.checkpoints import load_model
 from loftr_ros.training.config import TrainingConfig
 from loftr_ros.training.loop import Trainer
 from loftr_ros.training.state import replace_file
@@ -34,6 +32,7 @@ from loftr_ros.training.state import replace_file
 # As in config/train_compact.yaml, with a learning rate for fine-tuning and a schedule so long that it stays constant.
 _SIZES = ((320, 256), (256, 192), (448, 320), (640, 192), (640, 480))
 _CONFIG = TrainingConfig(
+    initial_weights="compact",
     sizes=_SIZES,
     steps=1_000_000,
     learning_rate=3e-4,
@@ -79,8 +78,6 @@ def _run(args: argparse.Namespace, end: float, interruption: Interruption) -> No
     args.output.mkdir(parents=True, exist_ok=True)
     if args.resume:
         trainer.resume(args.resume)
-    else:
-        _load_embedded(trainer)
     start = time.monotonic()
     trainer.evaluate()
     record = _Record(trainer, args.output, args.save_every)
@@ -152,15 +149,6 @@ class _Record:
             path.write_text(json.dumps(content, indent=1))
 
         replace_file(self._output / "training.json", write)
-
-
-def _load_embedded(trainer: Trainer) -> None:
-    """Start from the embedded weights."""
-    state = load_model("compact").state_dict()
-    averaged = trainer.average.module
-    assert isinstance(averaged, LoFTR)
-    for model in (trainer.model, averaged):
-        model.load_state_dict(state)
 
 
 def _batch(device: torch.device) -> int:

@@ -18,6 +18,8 @@ class TrainingConfig:
 
     Attributes:
         preset: architecture, see `loftr_ros.loftr.network.config.preset`.
+        initial_weights: checkpoint of this architecture to start from, see `loftr_ros.loftr.weights.checkpoints`; empty
+            for random weights.
         photos: folder of photos for textures; environment variables are expanded; empty for procedural patterns.
         patterns: number of procedural patterns, used with neither photos nor surfaces.
         surfaces: number of procedural textures of walls, floors, facades, foliage, signs and the like.
@@ -41,6 +43,7 @@ class TrainingConfig:
     """
 
     preset: str = "compact"
+    initial_weights: str = ""
     photos: str = ""
     patterns: int = 64
     surfaces: int = 0

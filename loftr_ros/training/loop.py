@@ -17,7 +17,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from loftr_ros.loftr.network.config import preset
 from loftr_ros.loftr.network.model import LoFTR
 from loftr_ros.loftr.network.precision import has_fast_bfloat16
-from loftr_ros.loftr.weights.checkpoints import save_model
+from loftr_ros.loftr.weights.checkpoints import load_model, save_model
 from loftr_ros.output import make_folder
 from loftr_ros.training.config import TrainingConfig
 from loftr_ros.training.data.augmentation import photometric
@@ -26,6 +26,7 @@ from loftr_ros.training.data.sources import open_sources
 from loftr_ros.training.data.textures import TextureAtlas, line_atlas, pattern_atlas, photo_atlas, surface_atlas
 from loftr_ros.training.distributed import ALONE, Workers, synchronize_normalization
 from loftr_ros.training.log import RunLog
+from loftr_ros.training.settings import TrainingConfigError
 from loftr_ros.training.state import ResumeError, changes, read_state, replace_file
 from loftr_ros.training.step import StepResult, train_step
 from loftr_ros.training.validation import validate
@@ -49,8 +50,7 @@ class Trainer:
         self.config = config
         self.device = device
         self.workers = workers
-        # The ground truth has integer coordinates at pixel centers, unlike the published presets.
-        self.model = LoFTR(replace(preset(config.preset), pixel_center=0.0)).to(device).train()
+        self.model = _initial_model(config).to(device).train()
         synchronize_normalization(self.model, workers, device)
         self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.average), use_buffers=True)
         self.optimizer = torch.optim.AdamW(
@@ -240,6 +240,19 @@ def learning_rate(config: TrainingConfig, step: int) -> float:
 def difficulty(config: TrainingConfig, step: int) -> float:
     """Linear from 0 to 1 over the first part of the schedule."""
     return min(1.0, step / (config.ramp * config.steps)) if config.ramp else 1.0
+
+
+def _initial_model(config: TrainingConfig) -> LoFTR:
+    # The ground truth has integer coordinates at pixel centers, unlike the published presets.
+    model = LoFTR(replace(preset(config.preset), pixel_center=0.0))
+    if config.initial_weights:
+        state = load_model(config.initial_weights).state_dict()
+        if {key: value.shape for key, value in state.items()} != {k: v.shape for k, v in model.state_dict().items()}:
+            raise TrainingConfigError(
+                f"initial_weights {config.initial_weights} are of another architecture than preset {config.preset}"
+            )
+        model.load_state_dict(state)
+    return model
 
 
 def _textures(config: TrainingConfig, device: torch.device) -> TextureAtlas:

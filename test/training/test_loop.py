@@ -18,6 +18,7 @@ from loftr_ros.training.data.source_config import HomographyConfig, RecordedConf
 from loftr_ros.training.data.textures import TextureError
 from loftr_ros.training.distributed import Workers
 from loftr_ros.training.loop import Trainer, difficulty, learning_rate
+from loftr_ros.training.settings import TrainingConfigError
 from loftr_ros.training.state import ResumeError
 from loftr_ros.training.validation import Validation
 
@@ -291,6 +292,14 @@ def test_published_architectures_learn(name: str) -> None:
     assert all(value == value for value in figures.values())
     assert not torch.equal(trainer.model.backbone.conv1.weight, before)
     assert trainer.model.config.pixel_center == 0  # as in the ground truth
+
+
+def test_initial_weights() -> None:
+    trainer, embedded = Trainer(replace(CONFIG, initial_weights="compact"), CPU), load_model("compact")
+    for model in (trainer.model, trainer.average.module):
+        assert all(torch.equal(value, embedded.state_dict()[key]) for key, value in model.state_dict().items())
+    with pytest.raises(TrainingConfigError, match="initial_weights compact16 are of another architecture than preset"):
+        Trainer(replace(CONFIG, initial_weights="compact16"), CPU)
 
 
 def test_unknown_preset() -> None:
