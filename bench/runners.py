@@ -84,13 +84,13 @@ def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def random_loftr(name: str = "outdoor") -> LoFTR:
-    """Return the architecture of a preset (default: the published one) with random weights from a fixed seed.
+def random_loftr() -> LoFTR:
+    """Return the published architecture with random weights from a fixed seed.
 
     The gain of the last layers is raised, so that the image content outweighs the position encoding and places match.
     """
     torch.manual_seed(0)
-    model = LoFTR(preset(name))
+    model = LoFTR(preset("outdoor"))
     _fit_normalization(model, model.backbone)
     for layer, factor in zip(model.backbone.last_layers, _CONTRAST, strict=True):
         for weight in layer.parameters():

@@ -22,14 +22,14 @@ from typing import Any, Generic
 import numpy as np
 import program
 from constants import Constant, constants_of, varied
-from data import recording
 from image_pairs import pinhole
 from numpy.typing import NDArray
 from oracle_matcher import OracleMatcher, room_frames
 from report import Report, decimal, network_machine, rich_table
+from sequences import open_sequences
 
-from loftr_ros import Frame, OdometryConfig, VisualOdometry, load_matcher, open_sequence
-from loftr_ros.evaluation.ate import associate, evaluate
+from loftr_ros import Frame, OdometryConfig, VisualOdometry, load_matcher
+from loftr_ros.evaluation.ate import evaluate
 from loftr_ros.evaluation.trajectory import Trajectory
 from loftr_ros.matches import FeaturesT, Matcher, Matches
 from loftr_ros.odometry.config import Mode
@@ -191,12 +191,10 @@ def recorded_clips(matcher: Matcher[Any]) -> list[Clip]:
     """Load the recorded sequences. Raises BenchError if the data folder is missing."""
     cached, clips = CachedMatcher(matcher), []
     for name, mode, stride, count in RECORDED:
-        sequence = open_sequence(recording(name), mode).every(stride)
+        (benchmark,), _ = open_sequences([name], [mode], [stride])
+        sequence = benchmark.sequence.every(stride)
         frames = [sequence[index] for index in range(min(count, len(sequence)))]
-        stamps = np.array([frame.stamp_ns for frame in frames], np.int64)
-        assert sequence.ground_truth is not None  # all of them have one
-        _, truth = associate(Trajectory(stamps, np.tile(np.eye(4), (len(stamps), 1, 1))), sequence.ground_truth)
-        clips.append(Clip(f"{name} {mode} /{stride}", mode, frames, truth, cached))
+        clips.append(Clip(f"{name} {mode} /{stride}", mode, frames, benchmark.truth, cached))
     return clips
 
 

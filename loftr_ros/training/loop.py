@@ -18,6 +18,7 @@ from loftr_ros.loftr.network.config import preset
 from loftr_ros.loftr.network.model import LoFTR
 from loftr_ros.loftr.network.precision import has_fast_bfloat16
 from loftr_ros.loftr.weights.checkpoints import load_model, save_model
+from loftr_ros.loftr.weights.state_dict import differences
 from loftr_ros.output import make_folder
 from loftr_ros.training.config import TrainingConfig
 from loftr_ros.training.data.augmentation import photometric
@@ -247,7 +248,7 @@ def _initial_model(config: TrainingConfig) -> LoFTR:
     model = LoFTR(replace(preset(config.preset), pixel_center=0.0))
     if config.initial_weights:
         state = load_model(config.initial_weights).state_dict()
-        if {key: value.shape for key, value in state.items()} != {k: v.shape for k, v in model.state_dict().items()}:
+        if differences(model.state_dict(), state):
             raise TrainingConfigError(
                 f"initial_weights {config.initial_weights} are of another architecture than preset {config.preset}"
             )
