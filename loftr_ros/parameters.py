@@ -6,6 +6,7 @@ launch arguments, `config/vo.yaml` and `docs/parameters.md` are made from them. 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
@@ -14,6 +15,14 @@ from loftr_ros.validation import require, require_type
 
 # Who should change a parameter: everyone to describe robot and task, who tunes for a platform, who knows the estimator.
 Audience = Literal["everyone", "tuning", "expert"]
+# Kinds of names: what they look like, and the words for it.
+_NAMES = {
+    "topic": (
+        re.compile(r"|(/|~/)?(\{\w+\}|[A-Za-z_]\w*)(/(\{\w+\}|[A-Za-z_]\w*))*", re.ASCII),
+        "a topic, such as /camera/image: letters, digits and _ between single slashes",
+    ),
+    "frame": (re.compile(r"[^/\s]\S*"), "a frame of tf2: not empty, without spaces and a leading slash"),
+}
 
 
 class ParameterError(LoftrRosError):
@@ -32,6 +41,7 @@ class ParameterSpec:
         unit: SI symbol or a word; empty for text and switches.
         low, high: inclusive range of a number; None where there is none.
         choices: the values allowed for a text; empty if any text is.
+        names: what a text is the name of: "topic" (may be empty) or "frame" of tf2; empty if nothing of these.
         read_only: whether only a restart of the node changes it.
         runtime: whether a change is applied between two frames. What is neither takes effect when the node is
             configured.
@@ -46,6 +56,7 @@ class ParameterSpec:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    names: Literal["", "topic", "frame"] = ""
     read_only: bool = False
     runtime: bool = False
     section: str = ""
@@ -71,6 +82,9 @@ class ParameterSpec:
         in_range = self.low is None or self.high is None or self.low <= value <= self.high
         is_choice = not self.choices or value in self.choices
         require(in_range and is_choice, error, self.name, value, self.constraints)
+        if self.names:
+            pattern, words = _NAMES[self.names]
+            require(bool(pattern.fullmatch(value)), error, self.name, value, words)
 
 
 def parameter(default: Any, description: str, **options: Any) -> Any:

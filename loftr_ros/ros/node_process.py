@@ -12,20 +12,22 @@ from rclpy.task import Future
 
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.ros.executor import NodeExecutor
+from loftr_ros.ros.initialization import ros_start_errors
 from loftr_ros.ros.vo_node import NodeStartError, VoNode
 
 
 def run_node(argv: list[str] | None, on_stop: Callable[[Callable[[], None]], None]) -> int:
-    """Run the node until it is stopped. Returns the exit code: 0, or 2 for an invalid parameter or input.
+    """Run the node until it is stopped. Returns the exit code: 0, or 2 for an invalid parameter, argument or input.
 
     Args:
         argv: arguments of ROS; None for those of the program.
         on_stop: receives the function that stops the node, which may be called from any thread.
     """
-    rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
-    stopped: Future[None] = Future()
-    on_stop(lambda: stopped.set_result(None))
     try:
+        with ros_start_errors():
+            rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
+        stopped: Future[None] = Future()
+        on_stop(lambda: stopped.set_result(None))
         _run(stopped)
     except LoftrRosError as error:
         print(f"vo_node: error: {error}", file=sys.stderr)
@@ -36,7 +38,8 @@ def run_node(argv: list[str] | None, on_stop: Callable[[Callable[[], None]], Non
 
 
 def _run(stopped: Future[None]) -> None:
-    node = VoNode()
+    with ros_start_errors():
+        node = VoNode()
     executor = NodeExecutor()
     try:
         executor.add_node(node)

@@ -22,6 +22,7 @@ from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.validation import check_frame
 from loftr_ros.ros.checkup.listener import SEARCH_S, Camera, Listener, Received
 from loftr_ros.ros.checkup.topic_findings import extrinsics_finding, is_given, pair_findings, stream_findings
+from loftr_ros.ros.initialization import ros_start_errors
 from loftr_ros.ros.messages.time import nanoseconds
 from loftr_ros.ros.sensors import watchdog
 from loftr_ros.ros.sensors.camera_discovery import CameraSearchError, published, the_only
@@ -52,7 +53,8 @@ def check_topics(mode: Mode | None, seconds: float, keep: int, motion: MotionChe
     Raises:
         ParameterError: a parameter on the command line does not exist or is outside its range.
     """
-    node = rclpy.create_node("check", namespace="/loftr")
+    with ros_start_errors():
+        node = rclpy.create_node("check", namespace="/loftr")
     node.get_logger().set_level(LoggingSeverity.WARN)
     listener = None
     try:

@@ -33,7 +33,9 @@ class VoParameters:
     scale_source: ScaleSourceName = same_as(OdometryConfig, "scale_source")
     camera_height: float = same_as(OdometryConfig, "camera_height")
     wheel_odometry_topic: str = parameter(
-        "wheel_odometry", "Pose of the base by the wheels (nav_msgs/Odometry), for scale_source odometry"
+        "wheel_odometry",
+        "Pose of the base by the wheels (nav_msgs/Odometry), for scale_source odometry",
+        names="topic",
     )
 
     checkpoint: str = parameter(
@@ -88,12 +90,15 @@ class VoParameters:
         "image",
         "Images of the camera (mono, rgbd); camera_info is expected beside every image topic except that of depth. If "
         "all topics of the mode are empty, the node uses the one camera that is publishing",
+        names="topic",
         section="Camera",
     )
-    left_image_topic: str = parameter("left/image", "Images of the left camera (stereo)")
-    right_image_topic: str = parameter("right/image", "Images of the right camera (stereo)")
+    left_image_topic: str = parameter("left/image", "Images of the left camera (stereo)", names="topic")
+    right_image_topic: str = parameter("right/image", "Images of the right camera (stereo)", names="topic")
     depth_image_topic: str = parameter(
-        "depth/image", "Depth registered to the images (rgbd): 16UC1 in units of depth_scale, or 32FC1 in meters"
+        "depth/image",
+        "Depth registered to the images (rgbd): 16UC1 in units of depth_scale, or 32FC1 in meters",
+        names="topic",
     )
     depth_scale: float = parameter(
         0.001,
@@ -199,9 +204,10 @@ class VoParameters:
     odom_frame: str = parameter(
         "odom",
         "Fixed frame of the published pose (REP-105): continuous, but it drifts",
+        names="frame",
         section="Frames, x forward, y left, z up",
     )
-    base_frame: str = parameter("base_link", "Frame of the robot, whose pose and velocity are published")
+    base_frame: str = parameter("base_link", "Frame of the robot, whose pose and velocity are published", names="frame")
     extrinsic_source: Literal["auto", "tf", "parameters"] = parameter(
         "auto",
         "Source of the extrinsics of the camera: tf, parameters (camera_x ...), or auto: parameters if one of them is "

@@ -19,6 +19,7 @@ from std_msgs.msg import Header
 
 from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.ros.initialization import ros_start_errors
 from loftr_ros.ros.messages.conversions import compressed_from_array, image_from_array, info_from_camera, infos_from_rig
 from loftr_ros.ros.messages.time import nanoseconds, time_message
 from loftr_ros.ros.replay.reports import PlayReport, ReplayError
@@ -102,7 +103,8 @@ class _Player:
 
     def __init__(self, options: PlayOptions) -> None:
         self._options = options
-        self._node = rclpy.create_node("play", namespace=options.namespace)
+        with ros_start_errors():
+            self._node = rclpy.create_node("play", namespace=options.namespace)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
         sides = ("left/", "right/") if options.mode == "stereo" else ("",)

@@ -19,6 +19,7 @@ from rclpy.serialization import serialize_message
 
 from loftr_ros.evaluation.trajectory import Trajectory, write_tum
 from loftr_ros.output import writing
+from loftr_ros.ros.initialization import ros_start_errors
 from loftr_ros.ros.messages.pose import pose_matrix
 from loftr_ros.ros.messages.time import nanoseconds
 from loftr_ros.ros.replay.reports import RecordReport, ReplayError
@@ -85,7 +86,8 @@ def _record(
             bag = begin_bag(options.bag)
             bag.write_serialized(options.topic, "nav_msgs/Odometry", arrivals[-1], serialize_message(message))
 
-    node = rclpy.create_node("record", namespace="/loftr")
+    with ros_start_errors():
+        node = rclpy.create_node("record", namespace="/loftr")
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:

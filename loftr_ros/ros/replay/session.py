@@ -10,6 +10,7 @@ import rclpy
 from rclpy.signals import SignalHandlerOptions
 
 from loftr_ros.interruption import stop_signals
+from loftr_ros.ros.initialization import ros_start_errors
 
 
 @contextmanager
@@ -18,8 +19,12 @@ def ros_session() -> Iterator[None]:
 
     The handlers of rclpy would shut ROS down while it is in use, which raises RCLError or, with Jazzy, crashes now and
     then. SIGINT works even in a program that a script started in the background, which ignores it by default.
+
+    Raises:
+        RosStartError: ROS refuses its arguments or environment variables.
     """
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    with ros_start_errors():
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     before = {number: signal.signal(number, signal.default_int_handler) for number in stop_signals()}
     try:
         yield

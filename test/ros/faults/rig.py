@@ -23,6 +23,7 @@ from loftr_ros.ros.messages.time import nanoseconds, time_message
 
 SIDES = ("left", "right")
 FOCAL, BASELINE = 260.0, 0.2  # of the rendered sequence
+NOISES = 13
 
 
 @dataclass
@@ -69,6 +70,7 @@ class Rig:
 
     sequence: Path
     camera: Camera = field(default_factory=Camera)
+    size: tuple[int, int] | None = None  # width and height to enlarge and crop the pictures to
     heard: list[Heard] = field(default_factory=list)
     diagnostics: list[tuple[float, int, str, dict[str, str]]] = field(default_factory=list)
     invalid: list[str] = field(default_factory=list)
@@ -77,13 +79,17 @@ class Rig:
         rclpy.init()
         self.node = rclpy.create_node("rig", namespace="/loftr")
         self._pictures = [
-            {side: cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for side, path in zip(SIDES, pair, strict=True)}
+            {side: self._picture(path) for side, path in zip(SIDES, pair, strict=True)}
             for pair in zip(*(sorted((self.sequence / f"image_{c}").iterdir()) for c in range(2)), strict=True)
         ]
         count = len(self._pictures)
         self._order = itertools.cycle([*range(count), *range(count - 2, 0, -1)])
-        self._newest_ns = 0
-        self._random, self._noise = random.Random(1), np.random.default_rng(1)
+        self._newest_ns = self.sent = 0
+        self._random = random.Random(1)
+        # Sensor noise: a number of patterns that is prime, so that an image is not the same when the camera returns.
+        self._noise = itertools.cycle(
+            np.random.default_rng(1).integers(0, 2, (NOISES, *self._pictures[0]["left"].shape), np.uint8)
+        )
         self.connect()
         self.node.create_subscription(Odometry, "odometry", self._on_odometry, 50)
         self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 50)
@@ -91,6 +97,15 @@ class Rig:
         self._executor.add_node(self.node)
         threading.Thread(target=self._executor.spin, daemon=True).start()
         threading.Thread(target=self._publish, daemon=True).start()
+
+    def _picture(self, path: Path) -> Any:
+        picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        if self.size is None:
+            return picture
+        width, height = self.size
+        large = cv2.resize(picture, (width, width * picture.shape[0] // picture.shape[1]))
+        margin = (large.shape[0] - height) // 2  # the principal point stays in the middle
+        return np.ascontiguousarray(large[margin : margin + height])
 
     def connect(self) -> None:
         """Create the publishers of the camera."""
@@ -119,6 +134,7 @@ class Rig:
                     next(self._order)
             pictures, stamp_ns = self._pictures[next(self._order)], time.time_ns() + camera.offset_ns + camera.once_ns
             camera.once_ns = 0
+            self.sent += 1
             if camera.sides:
                 self._newest_ns = stamp_ns
             for side in SIDES:
@@ -136,10 +152,9 @@ class Rig:
         publishers = self._publishers.get(side)
         if publishers is None:
             return
+        picture = picture ^ next(self._noise)
         if camera.scale != 1.0:
             picture = cv2.resize(picture, None, fx=camera.scale, fy=camera.scale, interpolation=cv2.INTER_AREA)
-        # Sensor noise: no two images are the same, though the camera returns.
-        picture = picture ^ self._noise.integers(0, 2, picture.shape, np.uint8)
         height, width = picture.shape
         image = Image(height=height, width=width, step=width, encoding="mono8")
         image.data.frombytes(picture.tobytes())

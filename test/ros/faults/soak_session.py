@@ -1,4 +1,4 @@
-"""A camera at full rate, with loops and kidnaps: soak_session.py SEQUENCE NODE_PID MINUTES RESULT.json
+"""A camera at full rate, with loops and kidnaps: soak_session.py SEQUENCE NODE_PID WIDTH HEIGHT MINUTES RESULT.json
 
 Samples the memory, threads and descriptors of the node, and the latency of its odometry.
 """
@@ -17,7 +17,7 @@ import numpy as np
 from rig import Camera, Rig
 
 RATE_HZ, KIDNAP_S, SAMPLES = 60.0, 7.0, 240
-sequence, pid, minutes, result = sys.argv[1:]
+sequence, pid, width, height, minutes, result = sys.argv[1:]
 process = Path("/proc") / pid
 
 
@@ -29,6 +29,7 @@ def sample() -> dict[str, float]:
         "rss_kib": int(status["VmRSS"].split()[0]),
         "threads": int(status["Threads"]),
         "descriptors": len(list((process / "fd").iterdir())),
+        "sent": rig.sent,
     }
 
 
@@ -46,7 +47,8 @@ def summary(samples: list[dict[str, float]], rig: Rig, since: float) -> dict[str
     seconds = samples[-1]["time"] - samples[0]["time"]
     return {
         "minutes": round(seconds / 60, 1),
-        "offered_hz": RATE_HZ,
+        "size": f"{width}x{height}",
+        "offered_hz": round((samples[-1]["sent"] - samples[0]["sent"]) / seconds, 1),
         "odometry": len(heard),
         "odometry_hz": round(len(heard) / seconds, 2),
         "memory_mib": round(last["rss_kib"] / 1024, 1),
@@ -55,13 +57,14 @@ def summary(samples: list[dict[str, float]], rig: Rig, since: float) -> dict[str
         "descriptor_growth": last["descriptors"] - first["descriptors"],
         "latency_median_s": round(float(np.median(latency)), 3),
         "latency_p99_s": round(float(np.quantile(latency, 0.99)), 3),
+        "latency_max_s": round(float(latency.max()), 3),
         "behind_newest_median_s": round(float(np.median(behind)), 3),
         "behind_newest_max_s": round(float(behind.max()), 3),
         "invalid": rig.invalid,
     }
 
 
-rig = Rig(Path(sequence), Camera(rate=RATE_HZ))
+rig = Rig(Path(sequence), Camera(rate=RATE_HZ), (int(width), int(height)))
 if not rig.wait(lambda: rig.is_tracking(0.0), 120.0):
     sys.exit(f"no odometry at the start: {rig.diagnostics[-1:]}")
 seconds = 60 * float(minutes)

@@ -1,4 +1,4 @@
-"""The node at full load: twelve seconds in the suite, `make soak MINUTES=…` for as long as is wanted."""
+"""The node at full load: twelve seconds in the suite; 1080p by `make soak MINUTES=…` for as long as is wanted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
+IS_LONG = "LOFTR_ROS_SOAK_MINUTES" in os.environ
 MINUTES = float(os.environ.get("LOFTR_ROS_SOAK_MINUTES", "0.2"))
+SIZE, MAX_PIXELS = ((1920, 1080), 150_000) if IS_LONG else ((320, 240), 20_000)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -18,8 +20,8 @@ def test_soak(ros: Any, rendered: Any, tmp_path: Path) -> None:
     result = Path(os.environ.get("LOFTR_ROS_SOAK_OUTPUT", tmp_path)) / "soak.json"
     result.parent.mkdir(parents=True, exist_ok=True)
     ros.environment["OMP_NUM_THREADS"] = "1"
-    node = ros.node(mode="stereo", max_pixels=20000, record_failure_memory=8)
-    session = (HERE / "soak_session.py", rendered.path, node.pid, MINUTES, result)
+    node = ros.node(mode="stereo", max_pixels=MAX_PIXELS, record_failure_memory=8)
+    session = (HERE / "soak_session.py", rendered.path, node.pid, *SIZE, MINUTES, result)
     code, said, errors = ros.run(*session, timeout=60 * MINUTES + 300)
     assert code == 0, said + errors
     figures = json.loads(result.read_text())

@@ -147,3 +147,20 @@ def test_the_launch_file_declares_every_parameter():
     arguments = source.get_launch_description(launch.LaunchContext()).get_launch_arguments()
     declared = {argument.name for argument in arguments}
     assert declared == {spec.name for spec in PARAMETERS} | {"params_file", "namespace", "rviz", "bag", "use_sim_time"}
+
+
+@pytest.mark.parametrize("name", ["image", "/camera/image_raw", "~/image", "{node}/image", "/a/_b1", ""])
+def test_topics(name):
+    assert validated({"image_topic": name}).image_topic == name
+
+
+@pytest.mark.parametrize("name", ["a b", "image/", "//image", "a//b", "/", "1st/image", "bild/ä", "image\n"])
+def test_names_that_no_topic_has(name):
+    with pytest.raises(ParameterError, match="must be a topic, such as"):
+        validated({"image_topic": name})
+
+
+@pytest.mark.parametrize("name", ["", "/odom", "odom frame", " odom"])
+def test_names_that_no_frame_has(name):
+    with pytest.raises(ParameterError, match="must be a frame of tf2"):
+        validated({"odom_frame": name})
