@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
-from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, transfer
+from loftr_ros.odometry.geometry.normalized_matches import SUBSET_SIZE, NormalizedMatches, transfer
 from loftr_ros.odometry.geometry.plane import fit_plane
 from loftr_ros.odometry.pose.pnp import perspective_pose
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry
@@ -26,9 +26,9 @@ _MIN_OUTLIER_SHARE, _MIN_COMPETING_SHARE = 0.2, 0.1
 # that differs by 4.5 or more.
 _MIN_CONSENSUS, _MIN_DIFFERENCE = 0.37, 4.0
 # Largest median deviation of the inverse depths from a plane, relative to their median: 0.002 to 0.033 on a truck, 0.15
-# in a room in which slow motion leaves so little parallax that a homography fits. And the least and the largest number
-# of points for the fit.
-_MAX_RELIEF, _MIN_PLANE_POINTS, _MAX_PLANE_POINTS = 0.07, 10, 300
+# in a room in which slow motion leaves so little parallax that a homography fits. And the least number of points for
+# the fit.
+_MAX_RELIEF, _MIN_PLANE_POINTS = 0.07, 10
 # Relative standard deviation of the difference between both motions.
 _DIFFERENCE_SIGMA = 0.1
 
@@ -103,7 +103,7 @@ def _is_flat(points: NormalizedMatches) -> bool:
     """Return whether matches with depth are on one plane."""
     if len(points) < _MIN_PLANE_POINTS:
         return False
-    few = points.subsampled(_MAX_PLANE_POINTS)
+    few = points.subsampled(SUBSET_SIZE)
     deviation = few.inverse_depth - fit_plane(few.columns_a, few.inverse_depth) @ few.columns_a
     return bool(np.median(np.abs(deviation)) < _MAX_RELIEF * np.median(few.inverse_depth))
 

@@ -10,8 +10,8 @@ import numpy as np
 from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
-from loftr_ros.odometry.geometry.robust import cauchy_weights
-from loftr_ros.odometry.pose.residuals import OUTLIER_SIGMAS, LinearizedResiduals, NoiseScales
+from loftr_ros.odometry.geometry.robust import SIGNIFICANT_SIGMAS, cauchy_weights
+from loftr_ros.odometry.pose.residuals import LinearizedResiduals, NoiseScales
 
 _MAX_STEPS = 8
 # Convergence: twice the predicted decrease of the cost (1/2 is one standard deviation of a parameter), and the relative
@@ -184,7 +184,7 @@ def _covariance(problem: LinearizedResiduals, basis: Array) -> tuple[Array, Arra
     are linear in the errors and take the correction only where it reduces them, so that they stay below the covariance.
     """
     squared, count = problem.squared, problem.used.sum(axis=0)
-    inlier = squared < OUTLIER_SIGMAS**2
+    inlier = squared < SIGNIFICANT_SIGMAS**2
     influence = np.sum((squared / (1.0 + squared) ** 2)[inlier])
     slope = np.sum(_curvature(problem)[inlier])
     total = max(int(count[inlier].sum()), 1)

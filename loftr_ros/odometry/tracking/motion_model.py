@@ -14,6 +14,7 @@ import numpy as np
 from loftr_ros.arrays import Array
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.geometry.robust import SIGNIFICANT_SIGMAS
 
 # Seconds after which the process noise stops growing, to bound the covariance.
 GROWTH_S = 10.0
@@ -116,4 +117,4 @@ def is_sudden(
     innovation = np.linalg.norm(T_measured[:3, 3] - T_predicted[:3, 3])
     sigma = np.sqrt(np.trace((measured_covariance + model.covariance * seconds**2)[:3, :3]))
     jitter = _STAMP_ERROR * np.linalg.norm(model.twist[:3]) * max(seconds, _MIN_STAMP_ERROR_S)
-    return bool(innovation > 3.0 * sigma + jitter + _MAX_ACCELERATION * seconds**2)
+    return bool(innovation > SIGNIFICANT_SIGMAS * sigma + jitter + _MAX_ACCELERATION * seconds**2)
