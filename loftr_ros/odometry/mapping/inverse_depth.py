@@ -20,10 +20,17 @@ from loftr_ros.odometry.geometry.normalized_matches import MIN_NOISE_PX, homogen
 from loftr_ros.odometry.geometry.robust import SIGNIFICANT_SIGMAS, sigma_from_mad
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 
-# Moving least squares: number of neighbors; upper bound of their weights, above which the point is extrapolated (all
-# neighbors on one side, or on one line); softening of squared distances, relative to their mean.
-_NEIGHBORS, _MAX_WEIGHT, _SOFTENING = 6, 1.05, 0.01
+# Number of neighbors that an inverse depth is interpolated from (moving least squares).
+# measured: docs/sensitivity.md, "inverse_depth._NEIGHBORS"; more are worse.
+_NEIGHBORS = 6
+# Upper bound of their weights, above which the point is extrapolated: all neighbors on one side, or on one line.
+# assumed: 1, at a neighbor, and some tolerance.
+_MAX_WEIGHT = 1.05
+# Softening of squared distances, relative to their mean.
+# numerical: avoids a division by zero at a neighbor.
+_SOFTENING = 0.01
 # Standard deviation of the interpolation, as a share of the range of the neighbors.
+# assumed: near 1 / sqrt(12) = 0.29, that of a uniform distribution over the range.
 _INTERPOLATION_SIGMA = 0.25
 
 

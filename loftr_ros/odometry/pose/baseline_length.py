@@ -8,7 +8,8 @@ from scipy.optimize import minimize_scalar
 from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry.robust import CAUCHY_SIGMAS, cauchy_cost
 
-# Bound of the correction: the baseline is a robust fit already.
+# Bound of the correction.
+# numerical: interval of the search; the baseline is a robust fit already.
 _MAX_LOG_RATIO = 0.1
 
 

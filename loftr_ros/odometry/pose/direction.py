@@ -14,13 +14,16 @@ from loftr_ros.odometry.pose.degeneracy import mixture_covariance
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof, RefinedPose, evaluate_covariance, refine_pose
 from loftr_ros.odometry.pose.two_view import TwoViewPose, epipolar_cost, epipolar_errors, fit_rotation
 
-# Gate of the last refinement, as a multiple of the threshold: farther matches are outliers that bias the noise; nearer
-# ones are needed to measure it.
+# Gate of the last refinement, as a multiple of the threshold.
+# assumed: farther matches are outliers that bias the noise; nearer ones are needed to measure it.
 _GATE = 3.0
-# A local minimum competes with the best one if its cost is at most this share higher and its direction differs by more
-# than this angle. Errors of matches are correlated, so a likelihood ratio of the costs would be overconfident: in a
-# corridor the true direction cost 16 % more than one that was 57 degrees off.
-_COST_MARGIN, _MIN_ANGLE = 0.25, np.radians(10.0)
+# A local minimum competes with the best one if its cost is at most this share higher. Errors of matches are correlated,
+# so a likelihood ratio of the costs would be overconfident.
+# measured: docs/odometry.md, "the true direction cost 16 % more".
+_COST_MARGIN = 0.25
+# And if its direction differs by more than this angle, radians.
+# assumed: less is noise at a few pixels of parallax.
+_MIN_ANGLE = np.radians(10.0)
 
 
 def refine_direction(

@@ -18,13 +18,14 @@ from loftr_ros.odometry.pose.hypotheses import Fit, PoseProblem, fit_from_prior,
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry
 from loftr_ros.odometry.states import Degeneracy
 
-# Lower bound of a covariance: standard deviations of 0.1 mm (or 1e-4 units) and 1e-5 rad, below the errors of
-# calibration and shutter.
+# Lower bound of a covariance: standard deviations of 0.1 mm (or 1e-4 units) and 1e-5 rad.
+# assumed: below the errors of calibration and shutter.
 COVARIANCE_FLOOR = np.diag([1e-4, 1e-4, 1e-4, 1e-5, 1e-5, 1e-5]) ** 2
 # Least inlier ratio of an unambiguous pose, and of common inliers of two poses that are the same.
 # derived: a majority; no other pose has more inliers.
 MAJORITY = 1 / 2
-# Inlier ratio below which the covariance is inflated; above, it is consistent on the simulated runs.
+# Inlier ratio below which the covariance is inflated.
+# assumed: above, it is consistent on the simulated runs (test/odometry/test_consistency.py).
 _CONSISTENT_RATIO = 2 / 3
 
 

@@ -13,14 +13,23 @@ from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.geometry.robust import SIGNIFICANT_SIGMAS, cauchy_weights
 from loftr_ros.odometry.pose.residuals import LinearizedResiduals, NoiseScales
 
+# Largest number of steps.
+# numerical: bounds the run time; most refinements converge within it.
 _MAX_STEPS = 8
-# Convergence: twice the predicted decrease of the cost (1/2 is one standard deviation of a parameter), and the relative
-# change of the noise.
-_COST_TOLERANCE, _NOISE_TOLERANCE = 0.1, 0.1
-# Over-relaxation applies where the predicted decrease per match is below this, so the residuals are mostly noise; the
-# factor stays below 2, up to which a step cannot increase the cost.
-_RELAXED_BELOW, _MAX_RELAXATION = 0.1, 1.8
-# Lower bound of E[psi'] in the covariance; normal residuals have 0.3 to 0.5.
+# Convergence: twice the predicted decrease of the cost; 1/2 is one standard deviation of a parameter.
+# numerical: far below the covariance.
+_COST_TOLERANCE = 0.1
+# Convergence: relative change of the noise.
+# numerical: as accurate as a noise has to be.
+_NOISE_TOLERANCE = 0.1
+# Over-relaxation applies where the predicted decrease per match is below this.
+# numerical: there the residuals are mostly noise.
+_RELAXED_BELOW = 0.1
+# Largest factor of the over-relaxation.
+# numerical: below 2, up to which a step cannot increase the cost.
+_MAX_RELAXATION = 1.8
+# Lower bound of E[psi'] in the covariance.
+# numerical: guard of a division; normal residuals have 0.3 to 0.5.
 _MIN_SLOPE = 0.05
 
 

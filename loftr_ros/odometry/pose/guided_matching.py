@@ -20,12 +20,14 @@ from loftr_ros.odometry.pose.degeneracy import is_competing, mixture_covariance
 from loftr_ros.odometry.pose.estimator import MAJORITY, RelativePoseEstimate
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 
-# Size of the gate in standard deviations of the prediction.
+# Size of the gate, standard deviations of the prediction.
+# assumed: half of one, because the standard deviation is that of hard braking, and panels are near each other.
 _GATE_SIGMAS = 0.5
-# Inliers that the guided motion needs, as a share of those of the first motion ...
+# Inliers that the guided motion needs, as a share of those of the first motion.
+# assumed: with fewer, a camera did accelerate that hard.
 _MIN_SHARE = 1 / 2
-# ... and if the first is a sudden acceleration: random matches do not agree on a prediction this often, so the first
-# motion is that of an object that fills the view.
+# The same if the first motion is a sudden acceleration, so that of an object that fills the view.
+# assumed: random matches do not agree on a prediction this often.
 _MIN_SHARE_IF_SUDDEN = 1 / 8
 
 

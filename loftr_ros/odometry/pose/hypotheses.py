@@ -24,12 +24,14 @@ from loftr_ros.odometry.pose.residuals import LinearizedResiduals
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry, two_view_geometry, two_view_pose
 
 # Upper bound of the reprojection error of an inlier, pixels, however large the noise.
+# measured: docs/odometry.md, "Search near the predicted pose for a single camera"; docs/sensitivity.md.
 MAX_ERROR_PX = 3.0
-# Least relative standard deviation of depth that a single camera has triangulated from its own motion: such depths have
-# errors in common from frame to frame, which no number of frames averages out.
+# Least relative standard deviation of depth that a single camera has triangulated from its own motion.
+# assumed: such depths have errors in common from frame to frame, which no number of frames averages out.
 _TRIANGULATED_SIGMA = 0.15
 # Inlier ratio of a predicted pose, before (within MAX_ERROR_PX) and after its refinement. From a start farther off,
 # the depths of a single camera may lead to another pose with many inliers.
+# measured: docs/sensitivity.md, "hypotheses._MIN_PRIOR_RATIO"; less is worse.
 _MIN_PRIOR_RATIO = 0.8
 
 

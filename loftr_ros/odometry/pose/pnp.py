@@ -10,6 +10,8 @@ from loftr_ros.odometry.config import MINIMUM_MATCHES
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, homogeneous
 
+# Number of RANSAC iterations.
+# numerical: bounds the run time; finds a sample of four inliers among half outliers with 99.8 %.
 _ITERATIONS = 100
 
 

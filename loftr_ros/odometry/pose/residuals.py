@@ -32,12 +32,16 @@ _TRUNCATED_VARIANCE = 0.973
 # measured: docs/odometry.md, "Heavy-tailed prior of unknown depths in the refinement".
 _HEAVY_TAIL_SIGMAS = 10.0
 # Prior of the depth noise factor: it is 1 with the weight of this many residuals.
+# assumed: a few hundred matches with depth outweigh it.
 _PRIOR_COUNT = 50.0
-# Upper bound of that factor, so that wrong matches cannot pass as depth errors.
+# Upper bound of that factor.
+# assumed: wrong matches must not pass as depth errors.
 _MAX_DEPTH_FACTOR = 3.0
 # Size of the subset of matches that the distribution of the scene's depth is taken from.
+# numerical: bounds the run time.
 _SUBSET_SIZE = 200
 # Least depth in camera b, as a share of that in camera a.
+# numerical: guard; a point nearer to camera b has unbounded leverage.
 _MIN_RELATIVE_DEPTH = 0.1
 
 

@@ -22,19 +22,30 @@ from loftr_ros.odometry.geometry.normalized_matches import (
 )
 from loftr_ros.odometry.geometry.robust import cauchy_weights
 
-# RANSAC of the essential matrix.
+# Confidence of RANSAC for the essential matrix, at which it ends.
+# numerical: bounds the run time.
 _PROBABILITY = 0.999
+# Largest number of its iterations.
+# numerical: bounds the run time.
 _MAX_ITERATIONS = 1000
 # With fewer of the most certain matches than this, RANSAC samples from all.
+# assumed: enough for a consensus, twice `OdometryConfig.min_inliers`.
 _MIN_CERTAIN = 50
 # Size of the subset of matches for the rotation, the decomposition and the homography.
+# numerical: bounds the run time.
 _SUBSET_SIZE = 200
-# Least inlier ratio: random matches have 3 %.
+# Least inlier ratio.
+# assumed: random matches have 3 %.
 _MIN_INLIER_RATIO = 0.1
-# Share of the matches of a more general model that another one explains if it explains nearly all of them.
+# Share of the inliers of the essential matrix that another model needs to explain nearly all of them.
+# assumed: outliers that fit an essential matrix by chance are fewer than a tenth.
 NEARLY_ALL = 0.9
-# IRLS iterations of the rotation, and the change of its elements that ends them.
-_MAX_ROTATION_STEPS, _ROTATION_TOLERANCE = 6, 1e-5
+# Largest number of IRLS iterations of the rotation.
+# numerical: bounds the run time.
+_MAX_ROTATION_STEPS = 6
+# Change of its elements that ends them.
+# numerical: below the noise.
+_ROTATION_TOLERANCE = 1e-5
 
 
 class TwoViewGeometry(Enum):

@@ -21,13 +21,20 @@ from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry
 from loftr_ros.odometry.states import Degeneracy
 
-# Seconds without a competing motion after which the next one starts a new error, and seconds for which the covariance
-# of a sudden motion is kept.
-_MEMORY_S, _SUDDEN_MEMORY_S = 1.0, 3.0
-# Lower bounds of the standard deviations of an ambiguous direction, radians (errors in a corridor were 30 to 60
-# degrees), and of the rotation that compensates it, radians per unit of length (the median distance).
-_MIN_DIRECTION_SIGMA, _MIN_ROTATION_SIGMA = 0.5, 0.1
-# Number of keyframes with affected depths: the one of the ambiguous motion, and the next, to which they propagate.
+# Time without a competing motion after which the next one starts a new error, seconds.
+# assumed: an object is missed for single frames only.
+_MEMORY_S = 1.0
+# Time for which the covariance of a sudden motion is kept, seconds.
+# assumed: that in which an object passes.
+_SUDDEN_MEMORY_S = 3.0
+# Lower bound of the standard deviation of an ambiguous direction, radians.
+# measured: docs/odometry.md, "30 to 60 degrees off".
+_MIN_DIRECTION_SIGMA = 0.5
+# Lower bound of that of the rotation that compensates it, radians per unit of length (the median distance).
+# assumed: a rotation by this angle moves the image as the translation does.
+_MIN_ROTATION_SIGMA = 0.1
+# Number of keyframes with affected depths.
+# derived: the one of the ambiguous motion, and the next, to which they propagate.
 _AFFECTED_KEYFRAMES = 2
 
 

@@ -8,10 +8,16 @@ from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
 
 # Time constant of the correction, seconds.
+# assumed: a controller follows, and the correction ends within a second or two.
 _TIME_CONSTANT_S = 0.5
-# Largest step of one frame, in standard deviations of the pose, and as a share of the rest.
-_MAX_SIGMAS, _MAX_SHARE = 0.5, 0.2
+# Largest step of one frame, standard deviations of the pose.
+# assumed: consumers that gate by the covariance accept it.
+_MAX_SIGMAS = 0.5
+# Largest step of one frame as a share of the rest.
+# assumed: gradual at low frame rates, too.
+_MAX_SHARE = 0.2
 # Rest below which the correction is finished: m (or units) and rad.
+# numerical: below the covariance floor.
 _FINISHED = 1e-6
 
 
