@@ -28,7 +28,7 @@ _MEMORY_S = 1.0
 # assumed: that in which an object passes.
 _SUDDEN_MEMORY_S = 3.0
 # Lower bound of the standard deviation of an ambiguous direction, radians.
-# measured: docs/odometry.md, "30 to 60 degrees off".
+# measured: docs/odometry.md, "30 to 60° off".
 _MIN_DIRECTION_SIGMA = 0.5
 # Lower bound of that of the rotation that compensates it, radians per unit of length (the median distance).
 # assumed: a rotation by this angle moves the image as the translation does.
