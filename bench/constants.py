@@ -112,7 +112,7 @@ def constants_of(package: str, leave_out: tuple[str, ...] = ()) -> list[Constant
 
 
 def estimator_constants() -> list[Constant]:
-    """Return the constants of the estimator: those that a wrong value of would change the odometry by."""
+    """Return the constants of the estimator: all of the odometry but those of `NOT_ESTIMATOR`."""
     return constants_of(ESTIMATOR, NOT_ESTIMATOR)
 
 

@@ -23,9 +23,6 @@ _MIN_NEAR_SHARE = 0.05
 # Least inlier ratio of a competing motion among all matches.
 # assumed: a smaller object leaves the motion of the camera hardly in doubt.
 _MIN_COMPETING_SHARE = 0.1
-# Least inlier ratio of a competing motion among the outliers of the first motion.
-# assumed: below, they are plain outliers.
-_MIN_OUTLIER_SHARE = 0.2
 # A motion with fewer of all matches, such as of the margins of the view beside an object, competes if the inliers of
 # the first motion are on one plane: an object that hides the scene is nearly flat, and in a scene with relief few wrong
 # matches of a repetitive texture agree, too. Least inlier ratio among the near outliers.
@@ -94,7 +91,7 @@ def competing_motion_covariance(
     if len(outliers) < min_inliers:
         return None
     near = outliers.select(outliers.inverse_depth > _NEAR_SIGMAS * outliers.sigma)
-    least = max(min_inliers, _MIN_COMPETING_SHARE * len(matches), _MIN_OUTLIER_SHARE * len(outliers))
+    least = max(min_inliers, _MIN_COMPETING_SHARE * len(matches))
     is_flat = geometry is not TwoViewGeometry.GENERAL and _is_flat(matches.select(inliers & matches.has_depth))
     if len(outliers) < least and not is_flat:  # as in most frames
         return None

@@ -14,7 +14,7 @@ from loftr_ros.odometry.geometry.robust import SIGNIFICANT_SIGMAS, cauchy_weight
 from loftr_ros.odometry.pose.residuals import LinearizedResiduals, NoiseScales
 
 # Largest number of steps.
-# numerical: bounds the run time; most refinements converge within it.
+# numerical: bounds the run time; twice as many change nothing (docs/sensitivity.md).
 _MAX_STEPS = 8
 # Convergence: twice the predicted decrease of the cost; 1/2 is one standard deviation of a parameter.
 # numerical: far below the covariance.

@@ -30,9 +30,6 @@ _SUDDEN_MEMORY_S = 3.0
 # Lower bound of the standard deviation of an ambiguous direction, radians.
 # measured: docs/odometry.md, "30 to 60° off".
 _MIN_DIRECTION_SIGMA = 0.5
-# Lower bound of that of the rotation that compensates it, radians per unit of length (the median distance).
-# assumed: a rotation by this angle moves the image as the translation does.
-_MIN_ROTATION_SIGMA = 0.1
 # Number of keyframes with affected depths.
 # derived: the one of the ambiguous motion, and the next, to which they propagate.
 _AFFECTED_KEYFRAMES = 2
@@ -126,7 +123,7 @@ class AmbiguousDirectionMemory:
             of_length = np.outer(position, position)  # the unobservable length, which is no error of the direction
             of_position = np.linalg.eigvalsh(motion.covariance[:3, :3] - of_length)[-1] / squared
             of_rotation = np.linalg.eigvalsh(motion.covariance[3:, 3:])[-1] / squared
-            self._variances = max(of_position, _MIN_DIRECTION_SIGMA**2), max(of_rotation, _MIN_ROTATION_SIGMA**2)
+            self._variances = max(of_position, _MIN_DIRECTION_SIGMA**2), of_rotation
             self._keyframes_left = _AFFECTED_KEYFRAMES
         elif self._keyframes_left <= 0:
             return motion

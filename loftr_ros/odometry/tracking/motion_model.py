@@ -37,9 +37,6 @@ _MAX_ACCELERATION = 30.0
 # Error of the time between two stamps, as a share of it.
 # assumed: a stamp is off by half a frame.
 _STAMP_ERROR = 0.5
-# Least time that the share is taken of, seconds.
-# assumed: two frames at 30 Hz.
-_MIN_STAMP_ERROR_S = 1 / 15
 
 
 @dataclass(frozen=True)
@@ -128,5 +125,5 @@ def is_sudden(
     """
     innovation = np.linalg.norm(T_measured[:3, 3] - T_predicted[:3, 3])
     sigma = np.sqrt(np.trace((measured_covariance + model.covariance * seconds**2)[:3, :3]))
-    jitter = _STAMP_ERROR * np.linalg.norm(model.twist[:3]) * max(seconds, _MIN_STAMP_ERROR_S)
+    jitter = _STAMP_ERROR * np.linalg.norm(model.twist[:3]) * seconds
     return bool(innovation > SIGNIFICANT_SIGMAS * sigma + jitter + _MAX_ACCELERATION * seconds**2)

@@ -38,7 +38,7 @@ from loftr_ros.odometry.tracking.tracked_pose import TrackedPose
 # assumed: longer than a turn or a short stop.
 _TOP_SPEED_DECAY_S = 10.0
 # Lower bound of the twist covariance of a stationary camera: 1 mm/s (or 1e-3 units/s) and 1e-3 rad/s.
-# assumed: below any motion that matters to a consumer.
+# numerical: guard; equal images have no motion at all.
 _STATIONARY_COVARIANCE = np.diag([1e-3] * 6) ** 2
 # Twist covariance before the first measured motion: m/s (or units/s) and rad/s.
 # assumed: walking speed.
