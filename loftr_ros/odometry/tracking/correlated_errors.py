@@ -28,7 +28,7 @@ _MEMORY_S = 1.0
 # assumed: that in which an object passes.
 _SUDDEN_MEMORY_S = 3.0
 # Lower bound of the standard deviation of an ambiguous direction, radians.
-# measured: docs/odometry.md, "30 to 60° off".
+# measured: docs/odometry.md, "30 to 60° in a corridor".
 _MIN_DIRECTION_SIGMA = 0.5
 # Number of keyframes with affected depths.
 # derived: the one of the ambiguous motion, and the next, to which they propagate.
