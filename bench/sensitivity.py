@@ -21,7 +21,7 @@ from typing import Any, Generic
 
 import numpy as np
 import program
-from constants import Constant, constants_of, varied
+from constants import Constant, estimator_constants, varied
 from image_pairs import pinhole
 from numpy.typing import NDArray
 from oracle_matcher import OracleMatcher, room_frames
@@ -36,13 +36,6 @@ from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.states import TrackingState
 
 PROGRAM = "sensitivity.py"
-PACKAGE = "loftr_ros.odometry"
-# Not of the estimator: checks of the input, which have margins of their own (docs/reliability.md); sources of metric
-# scale; and limits of numerical precision.
-OTHERS = tuple(
-    f"{PACKAGE}.{name}"
-    for name in ("checks", "scale", "geometry", "images.gray_levels", "images.depth_counts", "images.working_size")
-)
 # Recording, mode, stride and number of frames.
 RECORDED: tuple[tuple[str, Mode, int, int], ...] = (
     ("kitti06", "stereo", 1, 30),
@@ -226,7 +219,7 @@ def figures_of(clip: Clip, changes: dict[str, Any]) -> Figures:
 def variations(only: str) -> list[tuple[str, str, AbstractContextManager[None], dict[str, Any]]]:
     """Return name, value, context of the change, and changed parameters, of each variation."""
     found: list[tuple[str, str, AbstractContextManager[None], dict[str, Any]]] = []
-    for constant in constants_of(PACKAGE, OTHERS):
+    for constant in estimator_constants():
         for factor in FACTORS:
             value = constant.scaled(factor)
             found.append((constant.label, _described(constant, value), varied(constant, value), {}))

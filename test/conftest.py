@@ -1,15 +1,18 @@
 """Shared fixtures, and the marking and order of slow tests."""
 
+import importlib
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+BENCH = Path(__file__).resolve().parents[1] / "bench"
 # Tests that `make quick` skips: they train, render, install, measure, or start programs.
 SLOW_PLACES = {
     "bench",
@@ -92,6 +95,13 @@ def loftr_ros_program() -> Program:
         return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
 
     return run
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """Import a module of bench/ as its script does."""
+    monkeypatch.syspath_prepend(str(BENCH))
+    return importlib.import_module
 
 
 @pytest.fixture

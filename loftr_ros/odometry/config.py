@@ -13,6 +13,10 @@ from loftr_ros.validation import require
 Mode = Literal["mono", "stereo", "rgbd"]
 ScaleSourceName = Literal["none", "odometry", "camera_height"]
 
+# Fewest matches that a pose is computed from.
+# derived: 9 elements of an essential matrix up to scale; the five-point algorithm and PnP need fewer.
+MINIMUM_MATCHES = 8
+
 
 class OdometryConfigError(LoftrRosError):
     """A setting outside its range; the message names the field."""
@@ -140,7 +144,7 @@ class OdometryConfig:
         "Fewest inliers of a measured pose; with fewer the frame is lost",
         audience="tuning",
         unit="matches",
-        low=8,  # what relative pose needs
+        low=MINIMUM_MATCHES,
         high=100_000,
         runtime=True,
     )

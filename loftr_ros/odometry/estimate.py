@@ -18,6 +18,7 @@ from loftr_ros.odometry.mapping.landmarks import Landmarks
 from loftr_ros.odometry.states import Degeneracy, LostReason, TrackingState
 
 # Upper bound of a covariance: Nav2's message validator rejects 1e9, and the transform from camera to base may add.
+# numerical: a tenth of the limit of that consumer.
 _MAX_COVARIANCE = 1e8
 
 

@@ -18,7 +18,8 @@ from loftr_ros.odometry.mapping.keyframe import Keyframe, View
 from loftr_ros.odometry.stage_clock import StageClock
 
 # Least share of the matches of a stereo pair with an inverse depth significantly above zero, for the scale to be
-# observable: noise makes a few percent of points at infinity look significant.
+# observable.
+# assumed: noise makes a few percent of points at infinity look significant.
 _MIN_FINITE_SHARE = 0.1
 
 

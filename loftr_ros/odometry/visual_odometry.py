@@ -40,6 +40,7 @@ from loftr_ros.odometry.tracking.tracked_pose import TrackedPose
 from loftr_ros.odometry.tracking.tracker import Tracker
 
 # Factor that relaxes the keyframe thresholds for degraded images.
+# assumed: a blurred image of twice the motion makes the worse keyframe.
 _DEGRADED_TOLERANCE = 2
 
 

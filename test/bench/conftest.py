@@ -1,10 +1,7 @@
 """The modules of bench/, and a data folder in which everything is rendered."""
 
-import importlib
 import json
-from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import cv2
 import numpy as np
@@ -16,20 +13,12 @@ from loftr_ros.demo.room import make_room
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.training.data.rendering import render
 
-BENCH = Path(__file__).resolve().parents[2] / "bench"
 WIDTH, HEIGHT = 256, 192
 K = np.array([[170.0, 0, WIDTH / 2 - 0.5], [0, 170.0, HEIGHT / 2 - 0.5], [0, 0, 1]])
 START = se3.transform(se3.exp_rotation([0.0, 0.6, 0.0]), [2.2, 0.0, 0.0])
 STEP = se3.transform(se3.exp_rotation([0.01, -0.03, 0.005]), [0.1, -0.03, 0.15])  # T_a_b of consecutive frames
 BASELINE = 0.2  # meters
 H_B_A = np.array([[1.05, 0.04, 3.0], [-0.02, 0.98, 5.0], [1e-4, -5e-5, 1.0]])
-
-
-@pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
-    """Import a module of bench/ as its script does."""
-    monkeypatch.syspath_prepend(str(BENCH))
-    return importlib.import_module
 
 
 @pytest.fixture

@@ -10,8 +10,12 @@ from numpy.typing import NDArray
 
 from loftr_ros.arrays import Array
 
-# Lower bound of the standard deviation of a match, pixels: residuals of a near-perfect fit underestimate it.
+# Lower bound of the standard deviation of a match, pixels.
+# numerical: guard; residuals of a near-perfect fit underestimate it.
 MIN_NOISE_PX = 0.03
+# Size of the subsets of matches on which hypotheses are computed, scored and tested; all matches refine the best one.
+# numerical: bounds the run time.
+SUBSET_SIZE = 300
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,26 @@ from numpy.typing import NDArray
 
 from loftr_ros.odometry.geometry.robust import cauchy_weights
 
-# Side of the cells of the field, pixels, and standard deviation of the Gaussian that smooths it, cells.
-_CELL, _SMOOTH = 8, 1.5
-# Fallback without matches nearby: a box filter of this side, cells, with this weight.
-_BOX, _BOX_WEIGHT = 49, 1e-3
-# Scale of the Cauchy weights against outliers, pixels, and number of reweighting rounds.
-_CAUCHY_SCALE_PX, _ROUNDS = 1.0, 3
-# The image is warped in bands of this many rows of cells, which fit the cache.
+# Side of the cells of the field, pixels.
+# measured: docs/sensitivity.md, "corridor mono 0.084, 0.071, 0.061".
+_CELL = 8
+# Standard deviation of the Gaussian that smooths the field, cells.
+# measured: docs/sensitivity.md, "flow_field._SMOOTH"; less and more are worse.
+_SMOOTH = 1.5
+# Side of the box filter that fills places without matches nearby, cells.
+# assumed: reaches 196 pixels, a third of the width of usual images.
+_BOX = 49
+# Weight of the box filter.
+# assumed: below that of a match in the Gaussian, 1 / (2 pi _SMOOTH^2) = 0.07, so it only fills.
+_BOX_WEIGHT = 1e-3
+# Scale of the Cauchy weights against outliers, pixels.
+# measured: docs/sensitivity.md, "corridor mono 0.084, 0.071, 0.061".
+_CAUCHY_SCALE_PX = 1.0
+# Number of reweighting rounds.
+# measured: docs/sensitivity.md, "flow_field._ROUNDS"; fewer and more are worse.
+_ROUNDS = 3
+# The image is warped in bands of this many rows of cells.
+# numerical: they fit the cache.
 _BAND = 8
 
 

@@ -13,16 +13,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.arrays import Array
-from loftr_ros.odometry.images.structure_tensor import halved
+from loftr_ros.odometry.images.structure_tensor import GRAY_NOISE, halved
 from loftr_ros.odometry.states import LostReason
 
 # Size of the small copy, within a factor of two.
+# numerical: bounds the run time.
 _SMALL_PIXELS = 160 * 120
-# Gray levels that count as black and white, and the shares of the image above which it is dark or overexposed.
-_BLACK, _WHITE, _TOO_DARK, _TOO_BRIGHT = 16, 250, 0.9, 0.5
+# Gray levels below this count as black.
+# assumed: black of video is 16 (ITU-R BT.601).
+_BLACK = 16
+# Gray levels from this on count as white.
+# assumed: saturated pixels are a little below 255 after compression.
+_WHITE = 250
+# Share of black pixels above which an image is dark.
+# assumed: wide, since dark images match well; it explains a loss and rejects nothing.
+_TOO_DARK = 0.9
+# Share of white pixels above which an image is overexposed.
+# assumed: wide, likewise; sky and windows fill less.
+_TOO_BRIGHT = 0.5
 # Standard deviation of the gray levels below which an image is noise.
-_MIN_CONTRAST = 2.0
-# Share of the gradients of a sharp image below which an image is blurred; a change of view in video leaves more.
+_MIN_CONTRAST = GRAY_NOISE
+# Share of the gradients of a sharp image below which an image is blurred.
+# assumed: a change of view in video leaves more.
 _BLURRED = 0.55
 
 

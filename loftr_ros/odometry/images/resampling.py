@@ -13,6 +13,7 @@ from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.images.frame import Frame
 
 # Relative tolerance between equal calibrations.
+# numerical: drivers round them.
 _TOLERANCE = 1e-3
 
 

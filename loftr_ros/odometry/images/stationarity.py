@@ -5,9 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-# Rows and columns of tiles, and the number of points above which the median of a tile is significant.
-_TILES, _MIN_POINTS = 4, 8
-# Quantile over the tiles: below the maximum, so one moving object in a tile has no effect.
+# Rows and columns of tiles.
+# assumed: a moving object is in one or two of 16.
+_TILES = 4
+# Number of points from which on the median of a tile is significant.
+# assumed: more than half of them would have to be wrong.
+_MIN_POINTS = 8
+# Quantile over the tiles.
+# assumed: below the maximum, so a moving object in a tile has no effect.
 _QUANTILE = 0.9
 
 

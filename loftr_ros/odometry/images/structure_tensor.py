@@ -11,11 +11,21 @@ from numpy.typing import NDArray
 
 from loftr_ros.arrays import Array
 
-WINDOW = 17  # pixels, side of the patches; 15 takes longer, because of the SIMD width
-# Noise between two images of one patch, gray levels, and the number of pixels that share one sample of it.
-_GRAY_NOISE, _CORRELATED_PIXELS = 2.0, 9.0
-# Standard deviation of a point without any texture, from the matcher alone, and its lower bound, pixels.
-_UNREFINED_PX, _BEST_PX = 3.0, 0.05
+# Side of the patches, pixels; 15 takes longer, because of the SIMD width.
+# measured: docs/sensitivity.md, "corridor mono 0.084, 0.071, 0.061".
+WINDOW = 17
+# Standard deviation of the noise between two images of one patch, gray levels.
+# assumed: of 8-bit video in good light. Covariances are relative, so it matters for patches with little texture only.
+GRAY_NOISE = 2.0
+# Number of pixels that share one sample of that noise.
+# assumed: 3 x 3, by demosaicing and compression.
+_CORRELATED_PIXELS = 9.0
+# Standard deviation of a point without any texture, pixels.
+# assumed: of the matcher alone, where the images cannot refine it.
+_UNREFINED_PX = 3.0
+# Lower bound of the standard deviation of a point, pixels.
+# assumed: of the best texture; interpolation and lens leave as much.
+_BEST_PX = 0.05
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,7 @@ class StructureTensor:
         Gradients are taken at half resolution, which smooths them, and their products are averaged over 2 x 2.
         """
         x, y = cv2.spatialGradient(halved(self.image))  # 16 times the gradients of the image
-        scale = (WINDOW / 16) ** 2 / (_GRAY_NOISE**2 * _CORRELATED_PIXELS)
+        scale = (WINDOW / 16) ** 2 / (GRAY_NOISE**2 * _CORRELATED_PIXELS)
         products = (cv2.multiply(*pair, scale=scale, dtype=cv2.CV_32F) for pair in ((x, x), (x, y), (y, y)))
         return [cv2.blur(halved(one), (WINDOW // 4 + 1, WINDOW // 4 + 1)) for one in products]
 

@@ -12,10 +12,14 @@ from loftr_ros.matches import Matches
 from loftr_ros.odometry.images.flow_field import FlowField
 from loftr_ros.odometry.images.structure_tensor import WINDOW, StructureTensor
 
+# Number of iterations of Lucas-Kanade, and length of the step that ends it, pixels.
+# numerical: from a start within two pixels few more change anything.
 _CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 8, 0.02)
 # Least number of consistent matches for the others to be dropped.
+# assumed: enough for a pose, four times `OdometryConfig.min_inliers`.
 _MIN_CONSISTENT = 100
 # Largest forward-backward error of a consistent match, pixels.
+# measured: docs/odometry.md, "A larger limit of the check at such frames"; for less, docs/sensitivity.md.
 _MAX_FORWARD_BACKWARD_PX = 0.5
 
 

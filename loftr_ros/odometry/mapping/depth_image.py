@@ -12,12 +12,17 @@ from loftr_ros.matches import Matches
 from loftr_ros.odometry.mapping.inverse_depth import CellDepths, interpolated
 
 # Relative depth range within one pixel around a point above which it is on a depth edge, and so unknown.
+# assumed: twice that of a surface seen at a grazing angle of 10 degrees with a focal length of 500 pixels.
 _DEPTH_EDGE = 0.05
 # Relative standard deviation of the depth elsewhere.
+# assumed: noise and registration of a depth camera together.
 _DEPTH_SIGMA = 0.02
-# Where pixels are unknown: search radius for the nearest known ones on all four sides, pixels, and relative depth range
-# among them above which they are on a depth edge.
-_RADIUS, _SPARSE_EDGE = 6, 0.1
+# Where pixels are unknown: search radius for the nearest known ones on all four sides, pixels.
+# measured: docs/odometry.md, "all but every sixth row".
+_RADIUS = 6
+# Relative depth range among those pixels above which they are on a depth edge.
+# derived: 2 _DEPTH_EDGE; they are farther apart.
+_SPARSE_EDGE = 2 * _DEPTH_EDGE
 
 
 def depths_from_image(matches: Matches, depth: NDArray[np.float32]) -> CellDepths:

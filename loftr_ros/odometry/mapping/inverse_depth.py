@@ -17,15 +17,20 @@ from loftr_ros.arrays import Array
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.geometry.normalized_matches import MIN_NOISE_PX, homogeneous, transfer, triangulate
-from loftr_ros.odometry.geometry.robust import sigma_from_mad
+from loftr_ros.odometry.geometry.robust import SIGNIFICANT_SIGMAS, sigma_from_mad
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 
-# Gate of two measurements of one cell, standard deviations.
-_GATE_SIGMAS = 3.0
-# Moving least squares: number of neighbors; upper bound of their weights, above which the point is extrapolated (all
-# neighbors on one side, or on one line); softening of squared distances, relative to their mean.
-_NEIGHBORS, _MAX_WEIGHT, _SOFTENING = 6, 1.05, 0.01
+# Number of neighbors that an inverse depth is interpolated from (moving least squares).
+# measured: docs/sensitivity.md, "inverse_depth._NEIGHBORS"; more are worse.
+_NEIGHBORS = 6
+# Upper bound of their weights, above which the point is extrapolated: all neighbors on one side, or on one line.
+# assumed: 1, at a neighbor, and some tolerance.
+_MAX_WEIGHT = 1.05
+# Softening of squared distances, relative to their mean.
+# numerical: avoids a division by zero at a neighbor.
+_SOFTENING = 0.01
 # Standard deviation of the interpolation, as a share of the range of the neighbors.
+# assumed: near 1 / sqrt(12) = 0.29, that of a uniform distribution over the range.
 _INTERPOLATION_SIGMA = 0.25
 
 
@@ -60,7 +65,7 @@ class CellDepths:
             value, sigma: (M,) inverse depths and standard deviations.
         """
         with np.errstate(invalid="ignore"):
-            valid = np.isfinite(value) & np.isfinite(sigma) & (value > -_GATE_SIGMAS * sigma)
+            valid = np.isfinite(value) & np.isfinite(sigma) & (value > -SIGNIFICANT_SIGMAS * sigma)
         cells, value, sigma = cells[valid], value[valid], sigma[valid]
         order = np.argsort(cells, kind="stable")  # fast for cells that are sorted, or in two sorted pieces
         if (np.diff(cells[order]) == 0).any():
@@ -74,7 +79,7 @@ class CellDepths:
     @property
     def num_finite(self) -> int:
         """Number of cells whose inverse depth is significantly above zero."""
-        return int((self.value > _GATE_SIGMAS * self.sigma).sum())
+        return int((self.value > SIGNIFICANT_SIGMAS * self.sigma).sum())
 
     def at(self, cells: NDArray[np.int64]) -> tuple[Array, Array]:
         """Return the (N,) inverse depths and standard deviations of (N,) cells; NaN where unknown."""
@@ -104,7 +109,7 @@ class CellDepths:
         weight_old, weight_new = old_sigma**-2, new.sigma**-2
         sigma = (weight_old + weight_new) ** -0.5
         value = (old_value * weight_old + new.value * weight_new) * sigma**2
-        within_gate = np.abs(old_value - new.value) < _GATE_SIGMAS * np.hypot(old_sigma, new.sigma)
+        within_gate = np.abs(old_value - new.value) < SIGNIFICANT_SIGMAS * np.hypot(old_sigma, new.sigma)
         unknown = np.isnan(old_value)
         value, sigma = np.where(unknown, new.value, value), np.where(unknown, new.sigma, sigma)
         updated = within_gate | unknown

@@ -22,6 +22,8 @@ from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.gating import within_mahalanobis_gate
 
+# Number of errors of a pose.
+# derived: 3 of the translation, 3 of the rotation, 1 of the length unit.
 _DOF = 7
 
 

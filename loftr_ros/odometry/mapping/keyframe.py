@@ -21,6 +21,7 @@ from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 
 # Scale drift per keyframe without new metric depth: relative standard deviation.
+# assumed: for a few keyframes; with a single camera it is larger, `revisits._MONO_SCALE_SIGMA`.
 _DRIFT = 0.005
 
 

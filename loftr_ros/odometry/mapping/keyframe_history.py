@@ -14,9 +14,10 @@ from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.mapping.keyframe import Keyframe
 from loftr_ros.odometry.pose.estimator import COVARIANCE_FLOOR
 
-# Least image motion between two stored keyframes, as a share of the image width: nearer ones show almost the same, so a
-# frame that does not match one matches neither.
-_SPACING = 0.125
+# Image motion between two keyframes that show almost the same, as a share of the image width: a frame that does not
+# match one of them matches neither, and a place is found again within it.
+# assumed: seven eighths of the view are in common.
+SAME_VIEW = 1 / 8
 
 
 class RecentKeyframes(Generic[FeaturesT]):
@@ -41,7 +42,7 @@ class RecentKeyframes(Generic[FeaturesT]):
             moved_px: image motion from it to its successor, pixels.
             lost: whether tracking was lost at it; then it is stored in any case, as the last known place.
         """
-        if lost or self._moved_px > _SPACING * retired.frame.camera.width:
+        if lost or self._moved_px > SAME_VIEW * retired.frame.camera.width:
             self._keyframes.append(retired)
             self._moved_px = 0.0
         self._moved_px += moved_px

@@ -16,28 +16,38 @@ from loftr_ros.arrays import Array
 from loftr_ros.matches import FeaturesT, Matches
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.normalized_matches import homogeneous
+from loftr_ros.odometry.geometry.robust import SIGNIFICANT_SIGMAS
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.mapping.joint_poses import JointPoses
 from loftr_ros.odometry.mapping.keyframe import Keyframe
+from loftr_ros.odometry.mapping.keyframe_history import SAME_VIEW
 
 # Largest predicted image motion between a keyframe and a view that it is matched with again, as a share of the image
 # width.
-_REACH = 0.125
+_REACH = SAME_VIEW
 # Least detour of a revisit, likewise: the image motion summed over the path since, beyond the direct one. Without a
 # detour, as in driving straight on, the path is as good as the direct pose.
+# derived: 2 _REACH; there and back again.
 _DETOUR = 2 * _REACH
-# Least image motion between two stored keyframes, likewise: half the reach, so that one is within reach in between.
+# Least image motion between two stored keyframes, likewise.
+# derived: _REACH / 2, so that one is within reach in between.
 _SPACING = _REACH / 2
 # Largest correction of the view, likewise: more is not drift but another place that looks the same.
+# derived: _REACH / 2, the spacing of the keyframes.
 _MAX_CORRECTION = _REACH / 2
-# Standard deviations of the predicted image motion that have to lie within the reach: else the place is not known.
-_SIGMAS = 3.0
 # Errors outside of the covariances, as of calibration, shutter and registration: standard deviation as a share of the
-# image motion, and in pixels. With the kitchen of 7-Scenes the drift over 20 keyframes was 1 to 8 mm, at a nominal
-# standard deviation of 1.2 mm; with these errors it is 7 mm.
-_UNMODELED_SHARE, _UNMODELED_PX = 0.03, 0.25
-# Number of points of a keyframe whose image motion is predicted, and of keyframes whose features are kept.
-_POINTS, _CACHED_FEATURES = 48, 8
+# image motion.
+# measured: docs/odometry.md, "drift over 20 keyframes".
+_UNMODELED_SHARE = 0.03
+# The same, independent of the motion, pixels.
+# measured: docs/odometry.md, "drift over 20 keyframes".
+_UNMODELED_PX = 0.25
+# Number of points of a keyframe whose image motion is predicted.
+# numerical: bounds run time and memory.
+_POINTS = 48
+# Number of keyframes whose features are kept.
+# numerical: bounds the memory.
+_CACHED_FEATURES = 8
 _UNKNOWN = np.full((4, _POINTS), np.nan)
 
 
@@ -147,7 +157,7 @@ class KeyframeMap(Generic[FeaturesT]):
         with np.errstate(invalid="ignore"):
             motions[~(path - motions >= self._normalized(_DETOUR))] = np.inf
         index = int(np.argmin(motions))
-        if motions[index] > reach or _SIGMAS * self._motion_sigma(index) > reach:
+        if motions[index] > reach or SIGNIFICANT_SIGMAS * self._motion_sigma(index) > reach:
             return None
         return index
 

@@ -14,6 +14,7 @@ from loftr_ros.odometry.geometry.normalized_matches import homogeneous
 from loftr_ros.odometry.mapping.inverse_depth import CellDepths
 
 # Largest relative standard deviation of the inverse depth of a landmark.
+# assumed: beyond, a point cloud is more noise than scene; the poses do not depend on it.
 _MAX_RELATIVE_SIGMA = 0.2
 
 

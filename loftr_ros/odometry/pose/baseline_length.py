@@ -6,11 +6,10 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from loftr_ros.arrays import Array
-from loftr_ros.odometry.geometry.robust import cauchy_cost
+from loftr_ros.odometry.geometry.robust import CAUCHY_SIGMAS, cauchy_cost
 
-# Scale of the Cauchy loss, standard deviations.
-_LOSS_SCALE = 2.0
-# Bound of the correction: the baseline is a robust fit already.
+# Bound of the correction.
+# numerical: interval of the search; the baseline is a robust fit already.
 _MAX_LOG_RATIO = 0.1
 
 
@@ -31,7 +30,7 @@ def length_ratio(prior: Array, prior_sigma: Array, triangulated: Array, triangul
     def cost(log_ratio: float) -> float:
         ratio = np.exp(log_ratio)
         deviations = (ratio * x - y) / np.hypot(ratio * x_sigma, y_sigma)
-        return cauchy_cost((deviations / _LOSS_SCALE) ** 2)
+        return cauchy_cost((deviations / CAUCHY_SIGMAS) ** 2)
 
     best = minimize_scalar(cost, bounds=(-_MAX_LOG_RATIO, _MAX_LOG_RATIO), method="bounded")
     return float(np.exp(best.x))

@@ -6,30 +6,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.arrays import Array
+from loftr_ros.odometry.config import MINIMUM_MATCHES
 from loftr_ros.odometry.geometry import se3
-from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, transfer
+from loftr_ros.odometry.geometry.normalized_matches import SUBSET_SIZE, NormalizedMatches, transfer
 from loftr_ros.odometry.geometry.plane import fit_plane
 from loftr_ros.odometry.pose.pnp import perspective_pose
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry
 from loftr_ros.odometry.states import Degeneracy
 
-# Significance of the inverse depth of a near point, in standard deviations, and the least share of near points.
-_NEAR_SIGMAS, _MIN_NEAR_SHARE = 20.0, 0.05
-# Least inlier ratio of a competing motion: among the outliers of the first motion (below, they are plain outliers), and
-# among all matches.
-_MIN_OUTLIER_SHARE, _MIN_COMPETING_SHARE = 0.2, 0.1
-# Or, with fewer of all matches, such as of the margins of the view beside an object, if the inliers of the first motion
-# are on one plane, as an object that hides the scene is nearly flat, and in a scene with relief few wrong matches of a
-# repetitive texture agree, too: least inlier ratio among the near outliers, and the median reprojection error of these
-# inliers by the first motion, thresholds. In clean sequences (KITTI 06, corridor, kitchen, desk) at most 0.31 of the
-# outliers agree on a motion that differs by more than 3.6, and beside an object that fills the view 0.4 to 0.7 on one
-# that differs by 4.5 or more.
-_MIN_CONSENSUS, _MIN_DIFFERENCE = 0.37, 4.0
-# Largest median deviation of the inverse depths from a plane, relative to their median: 0.002 to 0.033 on a truck, 0.15
-# in a room in which slow motion leaves so little parallax that a homography fits. And the least and the largest number
-# of points for the fit.
-_MAX_RELIEF, _MIN_PLANE_POINTS, _MAX_PLANE_POINTS = 0.07, 10, 300
+# Significance of the inverse depth of a near point, standard deviations.
+# assumed: such a depth gives the length of a motion within 5 %.
+_NEAR_SIGMAS = 20.0
+# Least share of near points.
+# assumed: fewer may be wrong matches.
+_MIN_NEAR_SHARE = 0.05
+# Least inlier ratio of a competing motion among all matches.
+# assumed: a smaller object leaves the motion of the camera hardly in doubt.
+_MIN_COMPETING_SHARE = 0.1
+# A motion with fewer of all matches, such as of the margins of the view beside an object, competes if the inliers of
+# the first motion are on one plane: an object that hides the scene is nearly flat, and in a scene with relief few wrong
+# matches of a repetitive texture agree, too. Least inlier ratio among the near outliers.
+# measured: docs/odometry.md, "beside an object that fills the view 0.4 to 0.7".
+_MIN_CONSENSUS = 0.37
+# Least median reprojection error of its inliers by the first motion, thresholds.
+# measured: docs/odometry.md, "beside an object that fills the view 0.4 to 0.7".
+_MIN_DIFFERENCE = 4.0
+# Largest median deviation of inverse depths from their plane, relative to their median.
+# measured: docs/odometry.md, "0.002 to 0.033 on a truck".
+_MAX_RELIEF = 0.07
 # Relative standard deviation of the difference between both motions.
+# assumed: makes its covariance regular; either motion may be inaccurate by a tenth of it.
 _DIFFERENCE_SIGMA = 0.1
 
 
@@ -85,7 +91,7 @@ def competing_motion_covariance(
     if len(outliers) < min_inliers:
         return None
     near = outliers.select(outliers.inverse_depth > _NEAR_SIGMAS * outliers.sigma)
-    least = max(min_inliers, _MIN_COMPETING_SHARE * len(matches), _MIN_OUTLIER_SHARE * len(outliers))
+    least = max(min_inliers, _MIN_COMPETING_SHARE * len(matches))
     is_flat = geometry is not TwoViewGeometry.GENERAL and _is_flat(matches.select(inliers & matches.has_depth))
     if len(outliers) < least and not is_flat:  # as in most frames
         return None
@@ -101,9 +107,9 @@ def competing_motion_covariance(
 
 def _is_flat(points: NormalizedMatches) -> bool:
     """Return whether matches with depth are on one plane."""
-    if len(points) < _MIN_PLANE_POINTS:
+    if len(points) < MINIMUM_MATCHES:
         return False
-    few = points.subsampled(_MAX_PLANE_POINTS)
+    few = points.subsampled(SUBSET_SIZE)
     deviation = few.inverse_depth - fit_plane(few.columns_a, few.inverse_depth) @ few.columns_a
     return bool(np.median(np.abs(deviation)) < _MAX_RELIEF * np.median(few.inverse_depth))
 

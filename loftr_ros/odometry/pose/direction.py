@@ -7,21 +7,23 @@ from dataclasses import replace
 import numpy as np
 
 from loftr_ros.arrays import Array
+from loftr_ros.odometry.config import MINIMUM_MATCHES
 from loftr_ros.odometry.geometry import se3
-from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, triangulate
+from loftr_ros.odometry.geometry.normalized_matches import SUBSET_SIZE, NormalizedMatches, triangulate
 from loftr_ros.odometry.pose.degeneracy import mixture_covariance
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof, RefinedPose, evaluate_covariance, refine_pose
-from loftr_ros.odometry.pose.two_view import MINIMUM_MATCHES, TwoViewPose, epipolar_cost, epipolar_errors, fit_rotation
+from loftr_ros.odometry.pose.two_view import TwoViewPose, epipolar_cost, epipolar_errors, fit_rotation
 
-# Size of the subset of the inliers that each initial pose is refined on.
-_SUBSET_SIZE = 300
-# Gate of the last refinement, as a multiple of the threshold: farther matches are outliers that bias the noise; nearer
-# ones are needed to measure it.
+# Gate of the last refinement, as a multiple of the threshold.
+# assumed: farther matches are outliers that bias the noise; nearer ones are needed to measure it.
 _GATE = 3.0
-# A local minimum competes with the best one if its cost is at most this share higher and its direction differs by more
-# than this angle. Errors of matches are correlated, so a likelihood ratio of the costs would be overconfident: in a
-# corridor the true direction cost 16 % more than one that was 57 degrees off.
-_COST_MARGIN, _MIN_ANGLE = 0.25, np.radians(10.0)
+# A local minimum competes with the best one if its cost is at most this share higher. Errors of matches are correlated,
+# so a likelihood ratio of the costs would be overconfident.
+# measured: docs/odometry.md, "the true direction cost 16 % more".
+_COST_MARGIN = 0.25
+# And if its direction differs by more than this angle, radians.
+# assumed: less is noise at a few pixels of parallax.
+_MIN_ANGLE = np.radians(10.0)
 
 
 def refine_direction(
@@ -45,7 +47,7 @@ def refine_direction(
         noise, least_noise: see `refine_pose`.
         threshold: largest error of an inlier, on the plane z = 1.
     """
-    subset = matches.select(two_view.inliers).subsampled(_SUBSET_SIZE)
+    subset = matches.select(two_view.inliers).subsampled(SUBSET_SIZE)
     candidates = _candidates(two_view, subset, noise, least_noise)
     candidates += [shifted for T in candidates for shifted in _shifted_along_lines(T, threshold)]
     costs = np.array([epipolar_cost(T, matches, threshold) for T in candidates])

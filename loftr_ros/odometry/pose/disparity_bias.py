@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-# Standard deviation of the measurement of one frame, as a share of the initial one: disparity errors of one scene are
-# correlated.
+# Standard deviation of the measurement of one frame, as a share of the initial one.
+# assumed: far above that of independent disparities, because those of one scene are correlated.
 _MEASUREMENT_SIGMA = 1 / 3
-# Random walk of the bias per frame, likewise: a rig changes with temperature only.
+# Random walk of the bias per frame, likewise.
+# assumed: a rig changes with temperature only; in 150^2 frames, 20 minutes, by the initial one.
 _WALK_SIGMA = 1 / 150
 
 

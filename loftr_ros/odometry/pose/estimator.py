@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from loftr_ros.arrays import Array
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
+from loftr_ros.odometry.geometry.robust import SIGNIFICANT_SIGMAS
 from loftr_ros.odometry.pose.degeneracy import competing_motion_covariance, degeneracies
 from loftr_ros.odometry.pose.disparity_bias import NO_BIAS, DisparityBias
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof, RefinedPose
@@ -17,12 +18,14 @@ from loftr_ros.odometry.pose.hypotheses import Fit, PoseProblem, fit_from_prior,
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry
 from loftr_ros.odometry.states import Degeneracy
 
-# Lower bound of a covariance: standard deviations of 0.1 mm (or 1e-4 units) and 1e-5 rad, below the errors of
-# calibration and shutter.
+# Lower bound of a covariance: standard deviations of 0.1 mm (or 1e-4 units) and 1e-5 rad.
+# assumed: below the errors of calibration and shutter.
 COVARIANCE_FLOOR = np.diag([1e-4, 1e-4, 1e-4, 1e-5, 1e-5, 1e-5]) ** 2
-# Inlier threshold after the refinement, in standard deviations of the noise.
-_INLIER_SIGMAS = 3.0
-# Inlier ratio below which the covariance is inflated; above, it is consistent on the simulated runs.
+# Least inlier ratio of an unambiguous pose, and of common inliers of two poses that are the same.
+# derived: a majority; no other pose has more inliers.
+MAJORITY = 1 / 2
+# Inlier ratio below which the covariance is inflated.
+# assumed: above, it is consistent on the simulated runs (test/odometry/test_consistency.py).
 _CONSISTENT_RATIO = 2 / 3
 
 
@@ -65,6 +68,11 @@ class RelativePoseEstimate:
     def own_covariance(self) -> Array:
         """(6, 6) covariance given that the inliers are of the static scene and not of a moving object."""
         return self.covariance - self.competing_covariance
+
+    @property
+    def has_majority(self) -> bool:
+        """Whether the inliers are a majority: else another pose may have as many."""
+        return bool(self.inliers.mean() >= MAJORITY)
 
     def with_competing_motion(self, covariance: Array, is_marked: bool = True) -> RelativePoseEstimate:
         """Return the estimate with at least this (6, 6) `competing_covariance`, if `is_marked` as COMPETING_MOTION."""
@@ -133,7 +141,7 @@ def estimate_relative_pose(
 
 def _inliers(problem: PoseProblem, refined: RefinedPose) -> NDArray[np.bool_]:
     """(N,) inliers, re-selected among all matches by the estimated noise: an initial pose may have lost some."""
-    tolerance = np.clip(_INLIER_SIGMAS * refined.noise, problem.threshold, problem.largest_error)
+    tolerance = np.clip(SIGNIFICANT_SIGMAS * refined.noise, problem.threshold, problem.largest_error)
     return np.asarray(refined.errors < tolerance)
 
 

@@ -10,17 +10,26 @@ import numpy as np
 from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
-from loftr_ros.odometry.geometry.robust import cauchy_weights
-from loftr_ros.odometry.pose.residuals import OUTLIER_SIGMAS, LinearizedResiduals, NoiseScales
+from loftr_ros.odometry.geometry.robust import SIGNIFICANT_SIGMAS, cauchy_weights
+from loftr_ros.odometry.pose.residuals import LinearizedResiduals, NoiseScales
 
+# Largest number of steps.
+# numerical: bounds the run time; twice as many change nothing (docs/sensitivity.md).
 _MAX_STEPS = 8
-# Convergence: twice the predicted decrease of the cost (1/2 is one standard deviation of a parameter), and the relative
-# change of the noise.
-_COST_TOLERANCE, _NOISE_TOLERANCE = 0.1, 0.1
-# Over-relaxation applies where the predicted decrease per match is below this, so the residuals are mostly noise; the
-# factor stays below 2, up to which a step cannot increase the cost.
-_RELAXED_BELOW, _MAX_RELAXATION = 0.1, 1.8
-# Lower bound of E[psi'] in the covariance; normal residuals have 0.3 to 0.5.
+# Convergence: twice the predicted decrease of the cost; 1/2 is one standard deviation of a parameter.
+# numerical: far below the covariance.
+_COST_TOLERANCE = 0.1
+# Convergence: relative change of the noise.
+# numerical: as accurate as a noise has to be.
+_NOISE_TOLERANCE = 0.1
+# Over-relaxation applies where the predicted decrease per match is below this.
+# numerical: there the residuals are mostly noise.
+_RELAXED_BELOW = 0.1
+# Largest factor of the over-relaxation.
+# numerical: below 2, up to which a step cannot increase the cost.
+_MAX_RELAXATION = 1.8
+# Lower bound of E[psi'] in the covariance.
+# numerical: guard of a division; normal residuals have 0.3 to 0.5.
 _MIN_SLOPE = 0.05
 
 
@@ -184,7 +193,7 @@ def _covariance(problem: LinearizedResiduals, basis: Array) -> tuple[Array, Arra
     are linear in the errors and take the correction only where it reduces them, so that they stay below the covariance.
     """
     squared, count = problem.squared, problem.used.sum(axis=0)
-    inlier = squared < OUTLIER_SIGMAS**2
+    inlier = squared < SIGNIFICANT_SIGMAS**2
     influence = np.sum((squared / (1.0 + squared) ** 2)[inlier])
     slope = np.sum(_curvature(problem)[inlier])
     total = max(int(count[inlier].sum()), 1)

@@ -17,20 +17,18 @@ from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry.gating import within_mahalanobis_gate
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, transfer
 from loftr_ros.odometry.pose.degeneracy import is_competing, mixture_covariance
-from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
+from loftr_ros.odometry.pose.estimator import MAJORITY, RelativePoseEstimate
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 
-# Inlier ratio below which a motion needs a guided pass.
-_MIN_INLIER_RATIO = 1 / 2
-# Size of the gate in standard deviations of the prediction.
+# Size of the gate, standard deviations of the prediction.
+# assumed: half of one, because the standard deviation is that of hard braking, and panels are near each other.
 _GATE_SIGMAS = 0.5
-# Inliers that the guided motion needs, as a share of those of the first motion ...
+# Inliers that the guided motion needs, as a share of those of the first motion.
+# assumed: with fewer, a camera did accelerate that hard.
 _MIN_SHARE = 1 / 2
-# ... and if the first is a sudden acceleration: random matches do not agree on a prediction this often, so the first
-# motion is that of an object that fills the view.
+# The same if the first motion is a sudden acceleration, so that of an object that fills the view.
+# assumed: random matches do not agree on a prediction this often.
 _MIN_SHARE_IF_SUDDEN = 1 / 8
-# Share of common inliers above which both motions are the same.
-_SAME_MOTION_SHARE = 1 / 2
 
 
 def needs_guided_pass(motion: RelativePoseEstimate | None, T_predicted: Array, covariance: Array) -> bool:
@@ -38,7 +36,7 @@ def needs_guided_pass(motion: RelativePoseEstimate | None, T_predicted: Array, c
 
     The gate does not include the covariance of a competing motion: one of the two may be that of an object.
     """
-    if motion is None or motion.inliers.mean() < _MIN_INLIER_RATIO:
+    if motion is None or not motion.has_majority:
         return True
     return not within_mahalanobis_gate(motion.T_keyframe_camera, motion.own_covariance, T_predicted, covariance)
 
@@ -69,7 +67,7 @@ def gated_matches(matches: NormalizedMatches, T_a_b: Array, covariance: Array, t
 
 def fits_gated(motion: RelativePoseEstimate | None, gated: NDArray[np.bool_]) -> bool:
     """Return whether most inliers of a motion lie within the gate, so that a guided pass would repeat it."""
-    return motion is not None and bool(gated[motion.inliers].mean() >= _SAME_MOTION_SHARE)
+    return motion is not None and bool(gated[motion.inliers].mean() >= MAJORITY)
 
 
 def selected(
@@ -94,7 +92,7 @@ def selected(
     if motion is None:
         return guided
     guided_inliers, first_inliers = int(guided.inliers.sum()), int(motion.inliers.sum())
-    if (motion.inliers & guided.inliers).sum() >= _SAME_MOTION_SHARE * guided_inliers:
+    if (motion.inliers & guided.inliers).sum() >= MAJORITY * guided_inliers:
         return motion
     if guided_inliers >= (_MIN_SHARE_IF_SUDDEN if is_sudden else _MIN_SHARE) * first_inliers:
         competes = is_competing(first_inliers, len(gated))

@@ -9,7 +9,12 @@ import numpy as np
 from loftr_ros.arrays import Array
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.geometry import se3
-from loftr_ros.odometry.geometry.normalized_matches import MIN_NOISE_PX, NormalizedMatches, triangulate
+from loftr_ros.odometry.geometry.normalized_matches import (
+    MIN_NOISE_PX,
+    SUBSET_SIZE,
+    NormalizedMatches,
+    triangulate,
+)
 from loftr_ros.odometry.pose.baseline_length import length_ratio
 from loftr_ros.odometry.pose.direction import refine_direction
 from loftr_ros.odometry.pose.disparity_bias import DisparityBias
@@ -19,14 +24,14 @@ from loftr_ros.odometry.pose.residuals import LinearizedResiduals
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry, two_view_geometry, two_view_pose
 
 # Upper bound of the reprojection error of an inlier, pixels, however large the noise.
+# measured: docs/odometry.md, "Search near the predicted pose for a single camera"; docs/sensitivity.md.
 MAX_ERROR_PX = 3.0
-# Least relative standard deviation of depth that a single camera has triangulated from its own motion: such depths have
-# errors in common from frame to frame, which no number of frames averages out.
+# Least relative standard deviation of depth that a single camera has triangulated from its own motion.
+# assumed: such depths have errors in common from frame to frame, which no number of frames averages out.
 _TRIANGULATED_SIGMA = 0.15
-# Size of the subset of matches that tests a predicted pose.
-_SUBSET_SIZE = 300
 # Inlier ratio of a predicted pose, before (within MAX_ERROR_PX) and after its refinement. From a start farther off,
 # the depths of a single camera may lead to another pose with many inliers.
+# measured: docs/sensitivity.md, "hypotheses._MIN_PRIOR_RATIO"; less is worse.
 _MIN_PRIOR_RATIO = 0.8
 
 
@@ -85,7 +90,7 @@ class Fit:
 def fit_from_prior(problem: PoseProblem, T_predicted: Array) -> Fit | None:
     """Refine a (4, 4) predicted pose; None if too few matches fit it before or after the refinement."""
     config, matches = problem.config, problem.matches
-    subset = matches.subsampled(_SUBSET_SIZE)
+    subset = matches.subsampled(SUBSET_SIZE)
     if subset.has_depth.sum() < config.min_inliers:
         return None
     predicted = LinearizedResiduals.with_nominal_noise(T_predicted, subset, problem.noise)

@@ -6,18 +6,11 @@ import numpy as np
 
 from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
-from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, triangulate
-from loftr_ros.odometry.geometry.robust import cauchy_weights
+from loftr_ros.odometry.geometry.normalized_matches import SUBSET_SIZE, NormalizedMatches, triangulate
+from loftr_ros.odometry.geometry.robust import CAUCHY_SIGMAS, SIGNIFICANT_SIGMAS, cauchy_weights
 from loftr_ros.odometry.pose.pnp import perspective_pose
 from loftr_ros.odometry.pose.residuals import LinearizedResiduals
-from loftr_ros.odometry.pose.two_view import TwoViewPose
-
-# Least significance of an inverse depth, in standard deviations, for the length of a translation.
-_NEAR_SIGMAS = 3.0
-# Size of the subset of matches that initial poses are computed and scored on.
-_SUBSET_SIZE = 300
-# Inlier ratio of an initial pose, as a share of the essential matrix's, that makes PnP unnecessary.
-_SUFFICIENT_SHARE = 0.9
+from loftr_ros.odometry.pose.two_view import NEARLY_ALL, TwoViewPose
 
 
 def start_with_depth(two_view: TwoViewPose, matches: NormalizedMatches, noise: float, threshold: float) -> Array:
@@ -31,11 +24,11 @@ def start_with_depth(two_view: TwoViewPose, matches: NormalizedMatches, noise: f
         noise: standard deviation of a match, on the plane z = 1.
         threshold: largest error of an inlier, on the plane z = 1.
     """
-    subset = matches.subsampled(_SUBSET_SIZE)
-    inliers = matches.select(two_view.inliers & matches.has_depth).subsampled(_SUBSET_SIZE)
+    subset = matches.subsampled(SUBSET_SIZE)
+    inliers = matches.select(two_view.inliers & matches.has_depth).subsampled(SUBSET_SIZE)
     best = translated(se3.transform(two_view.R_a_b, two_view.direction), inliers, subset, noise)
-    if (best.errors_at(best.T) < threshold).mean() < _SUFFICIENT_SHARE * two_view.inliers.mean():
-        near = matches.select(matches.inverse_depth > _NEAR_SIGMAS * matches.sigma).subsampled(_SUBSET_SIZE)
+    if (best.errors_at(best.T) < threshold).mean() < NEARLY_ALL * two_view.inliers.mean():
+        near = matches.select(matches.inverse_depth > SIGNIFICANT_SIGMAS * matches.sigma).subsampled(SUBSET_SIZE)
         perspective = perspective_pose(near, threshold)
         if perspective is not None:
             candidate = LinearizedResiduals.with_nominal_noise(perspective[0], subset, noise)
@@ -60,7 +53,7 @@ def translated(
     R = T_a_b[:3, :3]
     starts = [se3.transform(R, position_from_depth(R, inliers, noise))]
     triangulated_rho, _ = triangulate(inliers.a, inliers.b, T_a_b, noise)
-    near = np.isfinite(triangulated_rho) & (inliers.inverse_depth > _NEAR_SIGMAS * inliers.sigma)
+    near = np.isfinite(triangulated_rho) & (inliers.inverse_depth > SIGNIFICANT_SIGMAS * inliers.sigma)
     if near.any():
         length = float(np.median(triangulated_rho[near] / inliers.inverse_depth[near]))
         starts.append(se3.transform(R, length * T_a_b[:3, 3]))
@@ -91,5 +84,5 @@ def position_from_depth(R_a_b: Array, matches: NormalizedMatches, noise: float) 
         weighted = A * np.tile(weights, 2)
         q = np.linalg.lstsq(weighted @ A.T, weighted @ y, rcond=None)[0]
         squared = ((q @ A - y) ** 2).reshape(2, -1).sum(axis=0)
-        weights = cauchy_weights(squared / max(4.0 * noise**2, float(np.median(squared))))
+        weights = cauchy_weights(squared / max((CAUCHY_SIGMAS * noise) ** 2, float(np.median(squared))))
     return np.asarray(R_a_b @ q)

@@ -6,11 +6,13 @@ import cv2
 import numpy as np
 
 from loftr_ros.arrays import Array
+from loftr_ros.odometry.config import MINIMUM_MATCHES
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, homogeneous
 
+# Number of RANSAC iterations.
+# numerical: bounds the run time; finds a sample of four inliers among half outliers with 99.8 %.
 _ITERATIONS = 100
-_MIN_MATCHES = 8
 
 
 def perspective_pose(matches: NormalizedMatches, threshold: float) -> tuple[Array, int] | None:
@@ -23,7 +25,7 @@ def perspective_pose(matches: NormalizedMatches, threshold: float) -> tuple[Arra
     Returns:
         (4, 4) pose of camera b in camera a, and its number of inliers; None without a consensus.
     """
-    if len(matches) < _MIN_MATCHES:
+    if len(matches) < MINIMUM_MATCHES:
         return None
     found, rotation_vector, position, inliers = cv2.solvePnPRansac(
         homogeneous(matches.a) / matches.inverse_depth[:, None],

@@ -21,25 +21,27 @@ from numpy.typing import NDArray
 
 from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, transfer, triangulate_rotated
-from loftr_ros.odometry.geometry.robust import cauchy_cost, sigma_from_mad
+from loftr_ros.odometry.geometry.robust import SIGNIFICANT_SIGMAS, cauchy_cost, sigma_from_mad
 
-# Residuals beyond this many standard deviations are outliers: they are left out of estimates of the noise.
-OUTLIER_SIGMAS = 3.0
-# Variance of a standard normal distribution truncated there.
+# Variance of standard normal residuals without the outliers beyond k = SIGNIFICANT_SIGMAS.
+# derived: 1 - 2 k phi(k) / (2 Phi(k) - 1), rounded, with density phi and distribution function Phi.
 _TRUNCATED_VARIANCE = 0.973
 # Without any prior depth the linearization follows triangulated depths to this many standard deviations from their
 # median: inverse depths of a scene have a heavy tail, and too small a depth makes the Jacobian too small and the steps
-# overshoot. The limit bounds the leverage of outliers. Measured on simulated pairs: OUTLIER_SIGMAS doubles the median
-# error of the direction, 30 and 1000 equal 10. With other depths known, OUTLIER_SIGMAS has a 15 % smaller drift in the
-# corridor.
+# overshoot. The limit bounds the leverage of outliers.
+# measured: docs/odometry.md, "Heavy-tailed prior of unknown depths in the refinement".
 _HEAVY_TAIL_SIGMAS = 10.0
 # Prior of the depth noise factor: it is 1 with the weight of this many residuals.
+# assumed: a few hundred matches with depth outweigh it.
 _PRIOR_COUNT = 50.0
-# Upper bound of that factor, so that wrong matches cannot pass as depth errors.
+# Upper bound of that factor.
+# assumed: wrong matches must not pass as depth errors.
 _MAX_DEPTH_FACTOR = 3.0
 # Size of the subset of matches that the distribution of the scene's depth is taken from.
+# numerical: bounds the run time.
 _SUBSET_SIZE = 200
 # Least depth in camera b, as a share of that in camera a.
+# numerical: guard; a point nearer to camera b has unbounded leverage.
 _MIN_RELATIVE_DEPTH = 0.1
 
 
@@ -205,7 +207,7 @@ class LinearizedResiduals:
         """Re-estimate the scales from the inliers' residuals: maximum likelihood by one fixed-point iteration."""
         used = self.used
         size = np.abs(self.residuals[used])
-        inlier = size <= OUTLIER_SIGMAS * sigma_from_mad(size)
+        inlier = size <= SIGNIFICANT_SIGMAS * sigma_from_mad(size)
         share = np.append(np.zeros(used[0].sum()), self.depth_share[used[1]])[inlier]
         squared = size[inlier] ** 2 / _TRUNCATED_VARIANCE
         noise = self.scales.noise * np.sqrt(np.sum((1.0 - share) * squared) / max(np.sum(1.0 - share), 1e-9))
@@ -245,7 +247,7 @@ def _most_likely_rho(
     value, sigma = np.where(has_depth, measured_rho, median), np.where(has_depth, measured_sigma, deviation)
     gain = np.where(visible, sigma**2 / (sigma**2 + triangulated_sigma**2), 0.0)
     shift = gain * np.where(visible, triangulated_rho - value, 0.0)
-    limit = (OUTLIER_SIGMAS if has_depth.any() else _HEAVY_TAIL_SIGMAS) * sigma
+    limit = (SIGNIFICANT_SIGMAS if has_depth.any() else _HEAVY_TAIL_SIGMAS) * sigma
     shift = np.maximum(np.minimum(shift, limit), -limit)
     return np.maximum(value + shift, 0.0), np.sqrt(1.0 - gain) * sigma
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.arrays import Array
+from loftr_ros.odometry.config import MINIMUM_MATCHES
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.normalized_matches import (
     NormalizedMatches,
@@ -21,20 +22,30 @@ from loftr_ros.odometry.geometry.normalized_matches import (
 )
 from loftr_ros.odometry.geometry.robust import cauchy_weights
 
-MINIMUM_MATCHES = 8
-# RANSAC of the essential matrix.
+# Confidence of RANSAC for the essential matrix, at which it ends.
+# numerical: bounds the run time.
 _PROBABILITY = 0.999
+# Largest number of its iterations.
+# numerical: bounds the run time.
 _MAX_ITERATIONS = 1000
 # With fewer of the most certain matches than this, RANSAC samples from all.
+# assumed: enough for a consensus, twice `OdometryConfig.min_inliers`.
 _MIN_CERTAIN = 50
 # Size of the subset of matches for the rotation, the decomposition and the homography.
+# numerical: bounds the run time.
 _SUBSET_SIZE = 200
-# Least inlier ratio: random matches have 3 %.
+# Least inlier ratio; random matches have 3 %.
+# measured: test/odometry/pose/test_two_view.py, "test_noise_alone_is_no_motion"; it fails without.
 _MIN_INLIER_RATIO = 0.1
-# Share of the matches that a simpler model must explain to be preferred to the essential matrix.
-_SIMPLER_MODEL_SHARE = 0.9
-# IRLS iterations of the rotation, and the change of its elements that ends them.
-_MAX_ROTATION_STEPS, _ROTATION_TOLERANCE = 6, 1e-5
+# Share of the inliers of the essential matrix that another model needs to explain nearly all of them.
+# assumed: outliers that fit an essential matrix by chance are fewer than a tenth.
+NEARLY_ALL = 0.9
+# Largest number of IRLS iterations of the rotation.
+# numerical: bounds the run time.
+_MAX_ROTATION_STEPS = 6
+# Change of its elements that ends them.
+# numerical: below the noise.
+_ROTATION_TOLERANCE = 1e-5
 
 
 class TwoViewGeometry(Enum):
@@ -157,7 +168,7 @@ class _RotationOnlyModel:
         """Return whether rotation explains nearly as many matches as a model with these inliers, at little parallax."""
         explained = self.explained.sum()
         little = self.parallax_px(inliers) < self.min_parallax_px
-        return bool(little and explained >= _SIMPLER_MODEL_SHARE * max(explained, inliers.sum()))
+        return bool(little and explained >= NEARLY_ALL * max(explained, inliers.sum()))
 
 
 def fit_rotation(points_a: Array, points_b: Array, scale: float) -> Array:
@@ -271,4 +282,4 @@ def _is_homography(points_a: Array, points_b: Array, threshold_px: float) -> boo
         return False
     transferred = homogeneous(points_a) @ H.T
     error = np.linalg.norm(transferred[:, :2] / transferred[:, 2:] - points_b, axis=1)
-    return bool((error < threshold_px).mean() > _SIMPLER_MODEL_SHARE)
+    return bool((error < threshold_px).mean() > NEARLY_ALL)

@@ -11,7 +11,7 @@ import numpy as np
 
 from loftr_ros.arrays import Array
 from loftr_ros.odometry.estimate import OdometryEstimate
-from loftr_ros.odometry.geometry.robust import cauchy_weights
+from loftr_ros.odometry.geometry.robust import CAUCHY_SIGMAS, cauchy_weights
 from loftr_ros.odometry.states import TrackingState
 
 # Window of samples, and least number of them for a known scale: fewer may all be outliers.
@@ -21,8 +21,6 @@ _MIN_SAMPLES = 3
 _KNOWN_SIGMA = 0.1
 # Relative standard deviation of the length of a step above which its unit is a new one.
 _UNDETERMINED_SIGMA = 0.9
-# Scale of the Cauchy loss, standard deviations.
-_LOSS_SCALE = 2.0
 
 
 @dataclass(frozen=True)
@@ -151,7 +149,7 @@ class ScaleFilter:
         shared = np.minimum.outer(walk_since, walk_since)
         value, variance = float(np.median(samples)), np.inf
         for _ in range(10):
-            weights = cauchy_weights(((samples - value) ** 2 / (variances + walk_since)) / _LOSS_SCALE**2)
+            weights = cauchy_weights(((samples - value) ** 2 / (variances + walk_since)) / CAUCHY_SIGMAS**2)
             information = np.linalg.inv(shared + np.diag(variances / weights)).sum(axis=0)
             variance = 1.0 / float(information.sum())
             value = variance * float(information @ samples)

@@ -21,13 +21,17 @@ from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry
 from loftr_ros.odometry.states import Degeneracy
 
-# Seconds without a competing motion after which the next one starts a new error, and seconds for which the covariance
-# of a sudden motion is kept.
-_MEMORY_S, _SUDDEN_MEMORY_S = 1.0, 3.0
-# Lower bounds of the standard deviations of an ambiguous direction, radians (errors in a corridor were 30 to 60
-# degrees), and of the rotation that compensates it, radians per unit of length (the median distance).
-_MIN_DIRECTION_SIGMA, _MIN_ROTATION_SIGMA = 0.5, 0.1
-# Number of keyframes with affected depths: the one of the ambiguous motion, and the next, to which they propagate.
+# Time without a competing motion after which the next one starts a new error, seconds.
+# assumed: an object is missed for single frames only.
+_MEMORY_S = 1.0
+# Time for which the covariance of a sudden motion is kept, seconds.
+# assumed: that in which an object passes.
+_SUDDEN_MEMORY_S = 3.0
+# Lower bound of the standard deviation of an ambiguous direction, radians.
+# measured: docs/odometry.md, "30 to 60° in a corridor".
+_MIN_DIRECTION_SIGMA = 0.5
+# Number of keyframes with affected depths.
+# derived: the one of the ambiguous motion, and the next, to which they propagate.
 _AFFECTED_KEYFRAMES = 2
 
 
@@ -119,7 +123,7 @@ class AmbiguousDirectionMemory:
             of_length = np.outer(position, position)  # the unobservable length, which is no error of the direction
             of_position = np.linalg.eigvalsh(motion.covariance[:3, :3] - of_length)[-1] / squared
             of_rotation = np.linalg.eigvalsh(motion.covariance[3:, 3:])[-1] / squared
-            self._variances = max(of_position, _MIN_DIRECTION_SIGMA**2), max(of_rotation, _MIN_ROTATION_SIGMA**2)
+            self._variances = max(of_position, _MIN_DIRECTION_SIGMA**2), of_rotation
             self._keyframes_left = _AFFECTED_KEYFRAMES
         elif self._keyframes_left <= 0:
             return motion

@@ -8,10 +8,13 @@ from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
 
 # Time constant of the correction, seconds.
+# assumed: a controller follows, and the correction ends within a second or two.
 _TIME_CONSTANT_S = 0.5
-# Largest step of one frame, in standard deviations of the pose, and as a share of the rest.
-_MAX_SIGMAS, _MAX_SHARE = 0.5, 0.2
+# Largest step of one frame, standard deviations of the pose.
+# assumed: consumers that gate by the covariance accept it.
+_MAX_SIGMAS = 0.5
 # Rest below which the correction is finished: m (or units) and rad.
+# numerical: below the covariance floor.
 _FINISHED = 1e-6
 
 
@@ -34,7 +37,7 @@ class GradualCorrection:
         if self._rest is None:
             return T_odom_camera, covariance
         sigmas = float(np.sqrt(self._rest @ np.linalg.solve(se3.well_conditioned(covariance), self._rest)))
-        share = min(seconds / _TIME_CONSTANT_S, _MAX_SHARE, _MAX_SIGMAS / max(sigmas, 1e-9))
+        share = min(seconds / _TIME_CONSTANT_S, 1.0, _MAX_SIGMAS / max(sigmas, 1e-9))
         self._rest = self._rest * (1.0 - share)
         if np.abs(self._rest).max() < _FINISHED:
             self._rest = None

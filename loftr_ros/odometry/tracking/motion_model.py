@@ -14,19 +14,29 @@ import numpy as np
 from loftr_ros.arrays import Array
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.geometry import se3
+from loftr_ros.odometry.geometry.robust import SIGNIFICANT_SIGMAS
 
-# Seconds after which the process noise stops growing, to bound the covariance.
+# Time after which the process noise stops growing, seconds.
+# numerical: bounds the covariance.
 GROWTH_S = 10.0
-# Seconds within which the velocity may change by the recent speed, and lower bounds of the accelerations, units/s² and
-# rad/s².
-_CHANGE_S, _MIN_ACCELERATION, _MIN_ANGULAR_ACCELERATION = 0.3, 1.0, 5.0
-# Lower bound of the duration of a motion, seconds: velocities over less are mostly noise.
+# Time within which the velocity may change by the recent speed, seconds.
+# assumed: as in hard braking.
+_CHANGE_S = 0.3
+# Lower bound of the acceleration of the process noise, units/s².
+# assumed: a camera at rest may start to move.
+_MIN_ACCELERATION = 1.0
+# Lower bound of its angular acceleration, rad/s².
+# assumed: of a hand-held camera.
+_MIN_ANGULAR_ACCELERATION = 5.0
+# Lower bound of the duration of a motion, seconds.
+# numerical: guard; velocities over less are mostly noise.
 _MIN_DURATION_S = 0.01
-# Acceleration limit, m/s². Hand-held and flying cameras of recorded sequences reach 16; an object that passes at
-# walking speed at 30 Hz, tracked in place of the static scene, 45.
+# Acceleration limit, m/s².
+# measured: docs/odometry.md, "Hand-held and flying cameras reach 16".
 _MAX_ACCELERATION = 30.0
-# Tolerance for errors of stamps: a share of the speed, over at least this time, seconds.
-_STAMP_ERROR, _MIN_STAMP_ERROR_S = 0.5, 1 / 15
+# Error of the time between two stamps, as a share of it.
+# assumed: a stamp is off by half a frame.
+_STAMP_ERROR = 0.5
 
 
 @dataclass(frozen=True)
@@ -115,5 +125,5 @@ def is_sudden(
     """
     innovation = np.linalg.norm(T_measured[:3, 3] - T_predicted[:3, 3])
     sigma = np.sqrt(np.trace((measured_covariance + model.covariance * seconds**2)[:3, :3]))
-    jitter = _STAMP_ERROR * np.linalg.norm(model.twist[:3]) * max(seconds, _MIN_STAMP_ERROR_S)
-    return bool(innovation > 3.0 * sigma + jitter + _MAX_ACCELERATION * seconds**2)
+    jitter = _STAMP_ERROR * np.linalg.norm(model.twist[:3]) * seconds
+    return bool(innovation > SIGNIFICANT_SIGMAS * sigma + jitter + _MAX_ACCELERATION * seconds**2)

@@ -35,11 +35,16 @@ from loftr_ros.odometry.tracking.reference_pose import ReferencePose
 from loftr_ros.odometry.tracking.tracked_pose import TrackedPose
 
 # Time constant of the decay of the largest recent speed, seconds.
+# assumed: longer than a turn or a short stop.
 _TOP_SPEED_DECAY_S = 10.0
 # Lower bound of the twist covariance of a stationary camera: 1 mm/s (or 1e-3 units/s) and 1e-3 rad/s.
+# numerical: guard; equal images have no motion at all.
 _STATIONARY_COVARIANCE = np.diag([1e-3] * 6) ** 2
-# Twist covariance before the first measured motion, and if lost then: m/s (or units/s) and rad/s.
+# Twist covariance before the first measured motion: m/s (or units/s) and rad/s.
+# assumed: walking speed.
 _INITIAL_COVARIANCE = np.eye(6)
+# The same if lost then.
+# assumed: the speed of a car.
 _INITIAL_COVARIANCE_IF_LOST = np.diag([10.0, 10.0, 10.0, 1.0, 1.0, 1.0]) ** 2
 
 

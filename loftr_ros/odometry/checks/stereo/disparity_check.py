@@ -16,7 +16,7 @@ from loftr_ros.arrays import Array
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.checks.subsampling import subsampled
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, triangulate
-from loftr_ros.odometry.geometry.robust import MAD_TO_SIGMA, cauchy_weights, median
+from loftr_ros.odometry.geometry.robust import CAUCHY_SIGMAS, MAD_TO_SIGMA, cauchy_weights, median
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.mapping.keyframe import Keyframe
 from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
@@ -36,8 +36,8 @@ _MIN_DEPTH_SIGNIFICANCE = 10.0
 _MAX_OFFSET_PX, _MIN_SIGNIFICANCE = 1.5, 5.0
 # Offsets up to this are noise on calibrated pairs; larger ones count as scale errors.
 _NOISE_PX = 0.5
-# Number of iterations, change of the intercept at convergence, relative to the inverse depths, and scale of the loss.
-_MAX_ITERATIONS, _CONVERGED, _LOSS_SCALE = 6, 1e-3, 2.0
+# Number of iterations, and change of the intercept at convergence, relative to the inverse depths.
+_MAX_ITERATIONS, _CONVERGED = 6, 1e-3
 # Relative uncertainty of the noise of inverse depths, which biases the slope.
 _NOISE_UNCERTAINTY = 0.5
 
@@ -104,7 +104,7 @@ def _intercept(x: Array, x_sigma: Array, y: Array, y_sigma: Array) -> tuple[floa
         variance = y_sigma**2 + (slope * x_sigma) ** 2
         squared = (y - slope * x - intercept) ** 2 / variance
         noise = max(MAD_TO_SIGMA**2 * median(squared), 1.0)
-        weights = cauchy_weights(squared / (noise * _LOSS_SCALE**2)) / (variance * noise)
+        weights = cauchy_weights(squared / (noise * CAUCHY_SIGMAS**2)) / (variance * noise)
         total = weights.sum()
         x_mean, y_mean = weights @ x / total, weights @ y / total
         dx, dy = x - x_mean, y - y_mean

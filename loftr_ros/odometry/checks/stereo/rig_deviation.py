@@ -25,7 +25,7 @@ from loftr_ros.matches import Matches
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.geometry.normalized_matches import homogeneous
-from loftr_ros.odometry.geometry.robust import cauchy_weights, median, sigma_from_mad
+from loftr_ros.odometry.geometry.robust import CAUCHY_SIGMAS, cauchy_weights, median, sigma_from_mad
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 
 # Indices of the parameters of calibration and relative pose. Yaw mainly shifts points along the epipolar lines; its
@@ -42,8 +42,6 @@ _MAX_STEPS, _CONVERGED = 12, 0.3
 _MAX_MATCHES = 400
 # Number of RANSAC iterations for a homography.
 _RANSAC_ITERATIONS = 200
-# Scale of the Cauchy loss, standard deviations.
-_LOSS_SCALE = 2.0
 # Noise floor of a match, pixels: errors are correlated between neighboring cells.
 _MIN_NOISE_PX = 0.2
 
@@ -165,7 +163,7 @@ def _fitted(
     residuals, J = model(values)
     for _ in range(_MAX_STEPS):
         noise = max(sigma_from_mad(residuals), _MIN_NOISE_PX / focal)
-        weighted = J * (cauchy_weights((residuals / (noise * _LOSS_SCALE)) ** 2) / noise**2)
+        weighted = J * (cauchy_weights((residuals / (noise * CAUCHY_SIGMAS)) ** 2) / noise**2)
         normal = weighted @ J.T + np.diag(precision)
         step = -np.linalg.solve(normal, weighted @ residuals + precision * values)
         values = values + step
