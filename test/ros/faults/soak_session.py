@@ -52,6 +52,9 @@ def summary(samples: list[dict[str, float]], rig: Rig, since: float) -> dict[str
         "odometry": len(heard),
         "odometry_hz": round(len(heard) / seconds, 2),
         "memory_mib": round(last["rss_kib"] / 1024, 1),
+        "memory_mib_by_tenth": [
+            round(float(np.median([s["rss_kib"] for s in part])) / 1024) for part in np.array_split(samples, 10)
+        ],
         "memory_growth": round(last["rss_kib"] / first["rss_kib"] - 1, 4),
         "thread_growth": last["threads"] - first["threads"],
         "descriptor_growth": last["descriptors"] - first["descriptors"],

@@ -12,6 +12,8 @@ import pytest
 HERE = Path(__file__).parent
 IS_LONG = "LOFTR_ROS_SOAK_MINUTES" in os.environ
 MINUTES = float(os.environ.get("LOFTR_ROS_SOAK_MINUTES", "0.2"))
+# What the node keeps is bounded by these; the defaults would not be full after the warm-up.
+STORES = {"record_failure_memory": 8, "path_length": 100, "trajectory_length": 1000, "revisit_keyframes": 8}
 SIZE, MAX_PIXELS = ((1920, 1080), 150_000) if IS_LONG else ((320, 240), 20_000)
 
 
@@ -20,7 +22,7 @@ def test_soak(ros: Any, rendered: Any, tmp_path: Path) -> None:
     result = Path(os.environ.get("LOFTR_ROS_SOAK_OUTPUT", tmp_path)) / "soak.json"
     result.parent.mkdir(parents=True, exist_ok=True)
     ros.environment["OMP_NUM_THREADS"] = "1"
-    node = ros.node(mode="stereo", max_pixels=MAX_PIXELS, record_failure_memory=8)
+    node = ros.node(mode="stereo", max_pixels=MAX_PIXELS, **STORES)
     session = (HERE / "soak_session.py", rendered.path, node.pid, *SIZE, MINUTES, result)
     code, said, errors = ros.run(*session, timeout=60 * MINUTES + 300)
     assert code == 0, said + errors

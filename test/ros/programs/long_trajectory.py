@@ -14,7 +14,8 @@ clear, close = TrajectoryLog.clear, VoNode.close
 
 def filled(self):
     clear(self)
-    self._poses.extend((stamp, np.eye(4)) for stamp in range(poses))
+    for stamp in range(poses):
+        self.add(stamp, np.eye(4))
 
 
 def last(self):

@@ -184,9 +184,22 @@ def test_an_image_stamped_ahead_costs_one_pose_of_the_trajectory():
     trajectory = TrajectoryLog(10)
     for stamp in (1, 2, 3, 100, 4, 5):
         trajectory.add(stamp, np.eye(4))
-    assert [stamp for stamp, _ in trajectory._poses] == [1, 2, 3, 4, 5]
+    assert trajectory.poses().stamps_ns.tolist() == [1, 2, 3, 4, 5]
     trajectory.add(0, np.eye(4))  # a recording that starts over
-    assert [stamp for stamp, _ in trajectory._poses] == [0]
+    assert trajectory.poses().stamps_ns.tolist() == [0]
+
+
+def test_the_newest_poses_are_kept():
+    trajectory = TrajectoryLog(3)
+    for stamp in range(8):
+        trajectory.add(stamp, stamp * np.eye(4))
+    poses = trajectory.poses()
+    assert poses.stamps_ns.tolist() == [5, 6, 7]
+    assert poses.poses[:, 0, 0].tolist() == [5.0, 6.0, 7.0]
+    trajectory.add(6, np.zeros((4, 4)))  # replaces two; the older ones are not there any more
+    assert trajectory.poses().stamps_ns.tolist() == [5, 6]
+    trajectory.clear()
+    assert len(trajectory.poses()) == 0
 
 
 def test_one_warning_where_tf2_is_missing():
