@@ -37,6 +37,10 @@ _MAX_ACCELERATION = 30.0
 # Error of the time between two stamps, as a share of it.
 # assumed: a stamp is off by half a frame.
 _STAMP_ERROR = 0.5
+# Least time that the share is taken of, seconds. An image that arrives late shortens the time to the next one, whose
+# motion seems faster.
+# assumed: stamped at arrival, one frame in two may be late at 30 Hz.
+_MIN_STAMP_ERROR_S = 1 / 15
 
 
 @dataclass(frozen=True)
@@ -125,5 +129,5 @@ def is_sudden(
     """
     innovation = np.linalg.norm(T_measured[:3, 3] - T_predicted[:3, 3])
     sigma = np.sqrt(np.trace((measured_covariance + model.covariance * seconds**2)[:3, :3]))
-    jitter = _STAMP_ERROR * np.linalg.norm(model.twist[:3]) * seconds
+    jitter = _STAMP_ERROR * np.linalg.norm(model.twist[:3]) * max(seconds, _MIN_STAMP_ERROR_S)
     return bool(innovation > SIGNIFICANT_SIGMAS * sigma + jitter + _MAX_ACCELERATION * seconds**2)

@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.gating import within_mahalanobis_gate
-from loftr_ros.odometry.tracking.motion_model import GROWTH_S, ConstantVelocityModel, within_motion_limits
+from loftr_ros.odometry.tracking.motion_model import (
+    GROWTH_S,
+    ConstantVelocityModel,
+    is_sudden,
+    within_motion_limits,
+)
 
 TWIST = np.array([0.3, 0.0, 1.2, 0.0, 0.2, 0.0])
 VELOCITY = ConstantVelocityModel(10**9, TWIST, np.eye(6) * 1e-4, top_speed=1.24, horizon_s=0.5)
@@ -84,3 +89,16 @@ def test_a_speed_of_unknown_scale_is_limited_relative_to_the_recent_speed() -> N
 def test_an_acceleration_from_rest_is_within_the_gate() -> None:
     still = replace(VELOCITY, twist=np.zeros(6), top_speed=0.0)
     assert within_mahalanobis_gate(moved(0.1), np.eye(6) * 1e-6, np.eye(4), still.process_noise(ns(0), ns(0.5)))
+
+
+@pytest.mark.parametrize(
+    ("motion", "seconds", "expected"),
+    [(0.67, 0.033, False), (0.67, 0.018, False), (0.67, 0.048, False), (2.5, 0.033, True)],
+    ids=["steady", "after a late stamp", "a late stamp", "another motion"],
+)
+def test_stamps_at_arrival_are_no_sudden_motion(motion: float, seconds: float, expected: bool) -> None:
+    """A vehicle at 20 m/s and 30 Hz, whose images are stamped up to half a frame late."""
+    twist = np.array([0.0, 0.0, 20.0, 0.0, 0.0, 0.0])
+    model = ConstantVelocityModel(10**9, twist, np.eye(6) * 1e-4, top_speed=20.0, horizon_s=0.5)
+    T_measured, T_predicted = se3.exp(motion / 20.0 * twist), se3.exp(seconds * twist)
+    assert is_sudden(T_measured, np.eye(6) * 1e-6, T_predicted, model, seconds) is expected
