@@ -83,7 +83,10 @@ def test_record_writes_what_it_has_when_it_is_ended(loftr_ros_program, sideways,
     recorder = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert source.stdout.readline() == "sent\n"
-        time.sleep(0.5)  # acknowledged is not yet handled
+        live, end = tmp_path / "out.live.tum", time.monotonic() + 30
+        while not (live.is_file() and live.read_text().count("\n") >= 3):  # acknowledged is not yet handled
+            assert time.monotonic() < end, "three messages were sent, but not recorded"
+            time.sleep(0.05)
         recorder.send_signal(how)
         said, errors = recorder.communicate(timeout=30)
     finally:
