@@ -1,4 +1,4 @@
-"""Errors of ROS at the start of a program, as sentences: arguments, environment and security that it refuses."""
+"""Start of ROS in a program, with its errors as sentences: arguments, environment and security that it refuses."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import rclpy
 from rclpy.exceptions import NameValidationException
 from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 
 from loftr_ros.errors import LoftrRosError, shortened
 
@@ -31,6 +34,22 @@ def ros_start_errors() -> Iterator[None]:
         raise RosStartError(f"ROS cannot start: after --ros-args, {unknown} is unknown") from error
     except (rclpy_implementation.RCLError, NameValidationException) as error:
         raise RosStartError(f"ROS cannot start: {_sentence(str(error))}") from error
+
+
+def initialize(args: list[str] | None = None) -> None:
+    """Initialize ROS without its signal handlers. Raises RosStartError.
+
+    Args:
+        args: arguments of ROS; None for those of the program.
+    """
+    with ros_start_errors():
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+
+
+def create_node(name: str, namespace: str = "/loftr") -> Node:
+    """Create a node. Raises RosStartError."""
+    with ros_start_errors():
+        return rclpy.create_node(name, namespace=namespace)
 
 
 def _sentence(text: str) -> str:

@@ -7,12 +7,11 @@ from collections.abc import Callable
 
 import rclpy
 from rclpy.executors import ExternalShutdownException
-from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.ros.executor import NodeExecutor
-from loftr_ros.ros.initialization import ros_start_errors
+from loftr_ros.ros.initialization import initialize, ros_start_errors
 from loftr_ros.ros.vo_node import NodeStartError, VoNode
 
 
@@ -24,8 +23,7 @@ def run_node(argv: list[str] | None, on_stop: Callable[[Callable[[], None]], Non
         on_stop: receives the function that stops the node, which may be called from any thread.
     """
     try:
-        with ros_start_errors():
-            rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
+        initialize(argv)
         stopped: Future[None] = Future()
         on_stop(lambda: stopped.set_result(None))
         _run(stopped)

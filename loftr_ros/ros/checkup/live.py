@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-import rclpy
 from rclpy.impl.logging_severity import LoggingSeverity
 from rclpy.node import Node
 
@@ -22,7 +21,7 @@ from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.validation import check_frame
 from loftr_ros.ros.checkup.listener import SEARCH_S, Camera, Listener, Received
 from loftr_ros.ros.checkup.topic_findings import extrinsics_finding, is_given, pair_findings, stream_findings
-from loftr_ros.ros.initialization import ros_start_errors
+from loftr_ros.ros.initialization import create_node
 from loftr_ros.ros.messages.time import nanoseconds
 from loftr_ros.ros.sensors import watchdog
 from loftr_ros.ros.sensors.camera_discovery import CameraSearchError, published, the_only
@@ -53,8 +52,7 @@ def check_topics(mode: Mode | None, seconds: float, keep: int, motion: MotionChe
     Raises:
         ParameterError: a parameter on the command line does not exist or is outside its range.
     """
-    with ros_start_errors():
-        node = rclpy.create_node("check", namespace="/loftr")
+    node = create_node("check")
     node.get_logger().set_level(LoggingSeverity.WARN)
     listener = None
     try:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import rclpy
 from nav_msgs.msg import Odometry
 from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
@@ -19,7 +18,7 @@ from std_msgs.msg import Header
 
 from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.images.frame import Frame
-from loftr_ros.ros.initialization import ros_start_errors
+from loftr_ros.ros.initialization import create_node
 from loftr_ros.ros.messages.conversions import compressed_from_array, image_from_array, info_from_camera, infos_from_rig
 from loftr_ros.ros.messages.time import nanoseconds, time_message
 from loftr_ros.ros.replay.reports import PlayReport, ReplayError
@@ -103,8 +102,7 @@ class _Player:
 
     def __init__(self, options: PlayOptions) -> None:
         self._options = options
-        with ros_start_errors():
-            self._node = rclpy.create_node("play", namespace=options.namespace)
+        self._node = create_node("play", options.namespace)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
         sides = ("left/", "right/") if options.mode == "stereo" else ("",)

@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import rclpy
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from rclpy.executors import SingleThreadedExecutor
@@ -19,7 +18,7 @@ from rclpy.serialization import serialize_message
 
 from loftr_ros.evaluation.trajectory import Trajectory, write_tum
 from loftr_ros.output import writing
-from loftr_ros.ros.initialization import ros_start_errors
+from loftr_ros.ros.initialization import create_node
 from loftr_ros.ros.messages.pose import pose_matrix
 from loftr_ros.ros.messages.time import nanoseconds
 from loftr_ros.ros.replay.reports import RecordReport, ReplayError
@@ -86,8 +85,7 @@ def _record(
             bag = begin_bag(options.bag)
             bag.write_serialized(options.topic, "nav_msgs/Odometry", arrivals[-1], serialize_message(message))
 
-    with ros_start_errors():
-        node = rclpy.create_node("record", namespace="/loftr")
+    node = create_node("record")
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import rclpy
-from rclpy.signals import SignalHandlerOptions
 
 from loftr_ros.interruption import stop_signals
-from loftr_ros.ros.initialization import ros_start_errors
+from loftr_ros.ros.initialization import initialize
 
 
 @contextmanager
@@ -23,8 +22,7 @@ def ros_session() -> Iterator[None]:
     Raises:
         RosStartError: ROS refuses its arguments or environment variables.
     """
-    with ros_start_errors():
-        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    initialize()
     before = {number: signal.signal(number, signal.default_int_handler) for number in stop_signals()}
     try:
         yield
