@@ -38,6 +38,7 @@ from loftr_ros.odometry.states import LostReason, TrackingState
 from loftr_ros.odometry.tracking.correlated_errors import AmbiguousDirectionMemory, CompetingMotionMemory
 from loftr_ros.odometry.tracking.tracked_pose import TrackedPose
 from loftr_ros.odometry.tracking.tracker import Tracker
+from loftr_ros.odometry.tracking.transitions import FrameEvent
 
 # Factor that relaxes the keyframe thresholds for degraded images.
 # assumed: a blurred image of twice the motion makes the worse keyframe.
@@ -145,7 +146,7 @@ class VisualOdometry(Generic[FeaturesT]):
     def _skip_frame(self, frame: Frame, quality: ImageQuality, clock: StageClock) -> OdometryEstimate:
         """Predict the pose of a frame without texture: before the first keyframe at the origin, motion unknown."""
         reason = quality.fault(None) or LostReason.NO_TEXTURE
-        tracked = self._tracker.predict_lost(frame.stamp_ns, Matches.empty(), reason, counts_as_lost=False)
+        tracked = self._tracker.predict_lost(frame.stamp_ns, Matches.empty(), reason, FrameEvent.NO_TEXTURE)
         return self._estimate(frame, self._keyframe, Matches.empty(), tracked, False, clock)
 
     def _skip_repeated(self, frame: Frame, clock: StageClock) -> OdometryEstimate:

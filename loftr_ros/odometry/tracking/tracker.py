@@ -1,13 +1,8 @@
 """Frame-to-keyframe tracking: a state machine of measured, stationary and lost frames.
 
-| from | to | when | pose | velocity |
-|---|---|---|---|---|
-| any | STATIONARY | no image motion since the last measured pose | held | zero |
-| any | TRACKING | a motion is measured, within the limits and the gate | measured | since the last measured pose |
-| (mono) any | INITIALIZING | only rotation was measured so far | measured | since the last measured pose |
-| any | LOST | no motion, one beyond the limits, or one of unknown length | predicted | constant, then zero |
-| LOST | TRACKING | measured against an earlier keyframe, or after `max_gap` | measured | predicted |
-| LOST | LOST | `lost_frames_to_restart` frames: this frame becomes the keyframe | predicted | predicted |
+What a frame shows is a `FrameEvent`; `transitions.TRANSITIONS` is the table of the states, poses and velocities that
+follow. After `lost_frames_to_restart` lost frames the state remains LOST, but the frame becomes the keyframe
+(`switch_keyframe`).
 
 The odometry frame is continuous: a pose measured after a loss must lie within the Mahalanobis gate of the prediction,
 else the camera stays lost, and tracking restarts from the predicted pose. So no correction exceeds the 99.9 % gate of
@@ -33,6 +28,7 @@ from loftr_ros.odometry.states import LostReason, TrackingState
 from loftr_ros.odometry.tracking.motion_model import ConstantVelocityModel, is_sudden, within_motion_limits
 from loftr_ros.odometry.tracking.reference_pose import ReferencePose
 from loftr_ros.odometry.tracking.tracked_pose import TrackedPose
+from loftr_ros.odometry.tracking.transitions import TRANSITIONS, FrameEvent, Source
 
 # Time constant of the decay of the largest recent speed, seconds.
 # assumed: longer than a turn or a short stop.
@@ -135,16 +131,15 @@ class Tracker:
         shift = np.linalg.norm(matches.points_b - self._reference.points_of(matches), axis=1)
         inliers = np.asarray(shift < self._config.ransac_threshold_px)  # False for NaN, a cell without a reference
         seconds = self._reference.seconds_to(stamp_ns)
-        tracked = replace(
+        held = replace(
             self._reference.tracked,
-            state=TrackingState.STATIONARY,
             twist=np.zeros(6),
             twist_covariance=_STATIONARY_COVARIANCE + np.diag((max_motion / seconds) ** 2),
             inliers=inliers,
             motion=None,
             without_competing=None,
         )
-        self._set_measured(stamp_ns, tracked, self._reference.matches)
+        tracked = self._enter(FrameEvent.NO_IMAGE_MOTION, stamp_ns, held, self._reference.matches)
         return replace(tracked, covariance=tracked.covariance + np.diag(max_motion**2))
 
     def is_possible(self, stamp_ns: int, motion: RelativePoseEstimate) -> bool:
@@ -161,33 +156,17 @@ class Tracker:
 
     def update(self, stamp_ns: int, matches: Matches, motion: RelativePoseEstimate) -> TrackedPose:
         """Update pose and velocity with a measured motion of the frame at `stamp_ns`."""
+        is_rotation = motion.observable is ObservableDof.ROTATION_ONLY
+        is_first_rotation = is_rotation and self._config.mode == "mono" and not self._has_translated
         if stamp_ns - self._reference.stamp_ns > 1e9 * self._config.max_gap:
-            return self.reacquire(stamp_ns, matches, motion)
-        before, seconds = self._reference.tracked, self._reference.seconds_to(stamp_ns)
-        step = se3.inverse(before.T_keyframe_camera) @ motion.T_keyframe_camera
-        sensitivities = self._reference.common_depth_sensitivities(matches, motion)
-        covariance = se3.step_covariance(*before.pose, *motion.pose, *sensitivities)
-        without_competing = None
-        if before.without_competing or motion.competing_covariance.any():
-            start = before.without_competing[0] if before.without_competing else before.covariance
-            poses = before.T_keyframe_camera, start, motion.T_keyframe_camera, motion.own_covariance
-            without_competing = motion.own_covariance, se3.step_covariance(*poses, *sensitivities) / seconds**2
-        tracked = TrackedPose(
-            state=self._moving_state(motion),
-            T_keyframe_camera=motion.T_keyframe_camera,
-            covariance=motion.covariance,
-            twist=se3.log(step) / seconds,
-            twist_covariance=covariance / seconds**2,
-            inliers=motion.inliers,
-            parallax_px=motion.parallax_px,
-            motion=motion,
-            without_competing=without_competing,
-        )
-        if motion.observable is ObservableDof.FULL:
-            self._speed = float(np.linalg.norm(tracked.twist[:3]))
-            self._top_speed = max(self._speed, self._top_speed * float(np.exp(-seconds / _TOP_SPEED_DECAY_S)))
-            self._fastest = max(self._speed, self._fastest)
-        return self._set_measured(stamp_ns, tracked, matches)
+            event = FrameEvent.FIRST_ROTATION_AFTER_GAP if is_first_rotation else FrameEvent.MOTION_AFTER_GAP
+        else:
+            event = FrameEvent.FIRST_ROTATION if is_first_rotation else FrameEvent.MOTION
+        return self._moved(event, stamp_ns, matches, motion)
+
+    def reacquire(self, stamp_ns: int, matches: Matches, motion: RelativePoseEstimate) -> TrackedPose:
+        """Update the pose only, with a motion measured from an earlier keyframe."""
+        return self._moved(FrameEvent.EARLIER_KEYFRAME, stamp_ns, matches, motion)
 
     def is_sudden(self, stamp_ns: int, motion: RelativePoseEstimate | None) -> bool:
         """Return whether a motion exceeds the acceleration limit; False without metric scale or measured velocity."""
@@ -199,25 +178,12 @@ class Tracker:
         T_predicted = self.predicted(stamp_ns).T_keyframe_camera
         return is_sudden(motion.T_keyframe_camera, motion.own_covariance, T_predicted, model, seconds)
 
-    def reacquire(self, stamp_ns: int, matches: Matches, motion: RelativePoseEstimate) -> TrackedPose:
-        """Update the pose only, as after a long gap or in another keyframe, where no velocity can be computed."""
-        tracked = replace(
-            self.predicted(stamp_ns),
-            state=self._moving_state(motion),
-            T_keyframe_camera=motion.T_keyframe_camera,
-            covariance=motion.covariance,
-            inliers=motion.inliers,
-            parallax_px=motion.parallax_px,
-            motion=motion,
-        )
-        return self._set_measured(stamp_ns, tracked, matches)
-
     def predicted(self, stamp_ns: int, with_competing: bool = True) -> TrackedPose:
         """Return the pose that the motion model predicts; see `ReferencePose.predicted`."""
         return self._reference.predicted(stamp_ns, with_competing)
 
     def predict_lost(
-        self, stamp_ns: int, matches: Matches, reason: LostReason, counts_as_lost: bool = True
+        self, stamp_ns: int, matches: Matches, reason: LostReason, event: FrameEvent = FrameEvent.NO_MOTION
     ) -> TrackedPose:
         """Predict the pose of a lost frame, all of whose matches are outliers.
 
@@ -225,16 +191,15 @@ class Tracker:
             stamp_ns: of the frame, nanoseconds.
             matches: of keyframe and frame.
             reason: of the loss.
-            counts_as_lost: in `lost_frames`; False for an image without texture, which no other keyframe would match.
+            event: NO_MOTION or NO_TEXTURE.
         """
-        self._is_predicting = True
-        self.lost_frames += counts_as_lost
         # A camera that stood, however long, may start to move while it is lost.
         model = replace(self._reference.model, top_speed=max(self._fastest, self._reference.model.top_speed))
         if self._config.mode != "mono" and self._fastest == 0:
             model = replace(model, covariance=_INITIAL_COVARIANCE_IF_LOST)
         self._reference = replace(self._reference, model=model)
-        return replace(self.predicted(stamp_ns), inliers=np.zeros(len(matches), bool), lost_reason=reason)
+        predicted = replace(self.predicted(stamp_ns), inliers=np.zeros(len(matches), bool), lost_reason=reason)
+        return self._enter(event, stamp_ns, predicted, matches)
 
     def switch_keyframe(self, stamp_ns: int, tracked: TrackedPose) -> None:
         """Make the frame of `tracked` the keyframe."""
@@ -256,12 +221,53 @@ class Tracker:
         """Drop the matches of the last measured pose: the keyframe was resampled, so its cells have changed."""
         self._reference = replace(self._reference, matches=Matches.empty())
 
-    def _set_measured(self, stamp_ns: int, tracked: TrackedPose, matches: Matches | None) -> TrackedPose:
-        """Make this pose the reference."""
-        motion = tracked.motion
-        self._has_translated |= motion is not None and motion.observable is not ObservableDof.ROTATION_ONLY
-        if motion is not None and motion.observable is ObservableDof.FULL:
+    def _moved(self, event: FrameEvent, stamp_ns: int, matches: Matches, motion: RelativePoseEstimate) -> TrackedPose:
+        """Enter the state of a frame whose motion is measured."""
+        moved = replace(
+            self.predicted(stamp_ns),
+            T_keyframe_camera=motion.T_keyframe_camera,
+            covariance=motion.covariance,
+            inliers=motion.inliers,
+            parallax_px=motion.parallax_px,
+            motion=motion,
+        )
+        if TRANSITIONS[event].velocity is Source.MEASURED:
+            moved = self._with_velocity(moved, stamp_ns, matches, motion)
+        self._has_translated |= motion.observable is not ObservableDof.ROTATION_ONLY
+        if motion.observable is ObservableDof.FULL:
             self._length_ns = stamp_ns
+        return self._enter(event, stamp_ns, moved, matches)
+
+    def _with_velocity(
+        self, moved: TrackedPose, stamp_ns: int, matches: Matches, motion: RelativePoseEstimate
+    ) -> TrackedPose:
+        """Return a measured pose with the velocity since the last measured pose."""
+        before, seconds = self._reference.tracked, self._reference.seconds_to(stamp_ns)
+        step = se3.inverse(before.T_keyframe_camera) @ motion.T_keyframe_camera
+        sensitivities = self._reference.common_depth_sensitivities(matches, motion)
+        covariance = se3.step_covariance(*before.pose, *motion.pose, *sensitivities)
+        without_competing = None
+        if before.without_competing or motion.competing_covariance.any():
+            start = before.without_competing[0] if before.without_competing else before.covariance
+            poses = before.T_keyframe_camera, start, motion.T_keyframe_camera, motion.own_covariance
+            without_competing = motion.own_covariance, se3.step_covariance(*poses, *sensitivities) / seconds**2
+        twist = se3.log(step) / seconds
+        if motion.observable is ObservableDof.FULL:
+            self._speed = float(np.linalg.norm(twist[:3]))
+            self._top_speed = max(self._speed, self._top_speed * float(np.exp(-seconds / _TOP_SPEED_DECAY_S)))
+            self._fastest = max(self._speed, self._fastest)
+        return replace(
+            moved, twist=twist, twist_covariance=covariance / seconds**2, without_competing=without_competing
+        )
+
+    def _enter(self, event: FrameEvent, stamp_ns: int, tracked: TrackedPose, matches: Matches | None) -> TrackedPose:
+        """Enter the state of the table; a pose that is not predicted becomes the reference."""
+        transition = TRANSITIONS[event]
+        tracked = replace(tracked, state=transition.state)
+        if transition.pose is Source.PREDICTED:
+            self._is_predicting = True
+            self.lost_frames += transition.counts_as_lost
+            return tracked
         self._reference = ReferencePose(stamp_ns, tracked, matches, self._model(stamp_ns, tracked))
         self._is_predicting, self._was_measured, self.lost_frames = False, True, 0
         return tracked
@@ -274,10 +280,3 @@ class Tracker:
             top_speed=self._top_speed,
             horizon_s=self._config.max_prediction,
         )
-
-    def _moving_state(self, motion: RelativePoseEstimate) -> TrackingState:
-        """INITIALIZING for a single camera that has only rotated so far."""
-        is_rotation = motion.observable is ObservableDof.ROTATION_ONLY
-        if is_rotation and self._config.mode == "mono" and not self._has_translated:
-            return TrackingState.INITIALIZING
-        return TrackingState.TRACKING

@@ -1,4 +1,4 @@
-"""The table of `loftr_ros.odometry.tracking.tracker`: state, pose and velocity after each kind of frame."""
+"""The table of `tracking.transitions`, row by row from every state, and what the tracker decides with it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from loftr_ros.arrays import Array
 from loftr_ros.matches import Matches
 from loftr_ros.odometry.config import Mode, OdometryConfig
 from loftr_ros.odometry.geometry import se3
@@ -16,6 +17,7 @@ from loftr_ros.odometry.pose.two_view import TwoViewGeometry
 from loftr_ros.odometry.states import LostReason, TrackingState
 from loftr_ros.odometry.tracking.tracked_pose import TrackedPose
 from loftr_ros.odometry.tracking.tracker import Tracker
+from loftr_ros.odometry.tracking.transitions import TRANSITIONS, FrameEvent, Source
 
 PERIOD_NS = 100_000_000
 SPEED = 0.5  # m/s along z, of all measured motions
@@ -64,6 +66,10 @@ def no_motion(tracker: Tracker, stamp_ns: int) -> TrackedPose:
     return tracker.predict_lost(stamp_ns, matches_at(5.0), LostReason.NO_MOTION_FITS)
 
 
+def no_texture(tracker: Tracker, stamp_ns: int) -> TrackedPose:
+    return tracker.predict_lost(stamp_ns, Matches.empty(), LostReason.NO_TEXTURE, FrameEvent.NO_TEXTURE)
+
+
 def earlier_keyframe(tracker: Tracker, stamp_ns: int) -> TrackedPose:
     return tracker.reacquire(stamp_ns, matches_at(5.0), motion_at(stamp_ns))
 
@@ -84,49 +90,59 @@ FROM = {
     TrackingState.STATIONARY: [motion, no_image_motion],
     TrackingState.LOST: [motion, motion, no_motion],
 }
+AFTER_GAP_NS = round(1e9 * OdometryConfig().max_gap) + PERIOD_NS
+# What the frame shows, how long after the one before it comes, and the mode, by event.
+EVENTS: dict[FrameEvent, tuple[Step, int, Mode]] = {
+    FrameEvent.NO_IMAGE_MOTION: (no_image_motion, PERIOD_NS, "rgbd"),
+    FrameEvent.MOTION: (motion, PERIOD_NS, "rgbd"),
+    FrameEvent.MOTION_AFTER_GAP: (motion, AFTER_GAP_NS, "rgbd"),
+    FrameEvent.EARLIER_KEYFRAME: (earlier_keyframe, PERIOD_NS, "rgbd"),
+    FrameEvent.FIRST_ROTATION: (only_rotation, PERIOD_NS, "mono"),
+    FrameEvent.FIRST_ROTATION_AFTER_GAP: (only_rotation, AFTER_GAP_NS, "mono"),
+    FrameEvent.NO_MOTION: (no_motion, PERIOD_NS, "rgbd"),
+    FrameEvent.NO_TEXTURE: (no_texture, PERIOD_NS, "rgbd"),
+}
+FIRST = {FrameEvent.FIRST_ROTATION, FrameEvent.FIRST_ROTATION_AFTER_GAP}
+ROWS = [(event, state) for event in FrameEvent for state in FROM if event not in FIRST or not FROM[state]]
 
 
-@pytest.fixture(params=FROM)
-def steps(request: pytest.FixtureRequest) -> list[Step]:
-    """Frames that lead to each of the states."""
-    return list(FROM[request.param])
+def measured_twist(motion: RelativePoseEstimate | None, before: TrackedPose, seconds: float) -> Array:
+    """Twist (6,) since the last measured pose."""
+    assert motion is not None
+    return se3.log(se3.inverse(before.T_keyframe_camera) @ motion.T_keyframe_camera) / seconds
 
 
-def stamp_after(steps: list[Step]) -> int:
-    return (len(steps) + 1) * PERIOD_NS
+@pytest.mark.parametrize(("event", "state"), ROWS, ids=lambda value: value.name)
+def test_each_row_of_the_table_from_each_state(event: FrameEvent, state: TrackingState) -> None:
+    (step, period_ns, mode), row = EVENTS[event], TRANSITIONS[event]
+    tracker = tracker_after(FROM[state], mode)
+    before, since_ns, lost_before = tracker.last, tracker.stamp_ns, tracker.lost_frames
+    stamp_ns = len(FROM[state]) * PERIOD_NS + period_ns
+    tracked = step(tracker, stamp_ns)
+    expected = tracker_after(FROM[state], mode).predicted(stamp_ns)
 
+    assert tracked.state is row.state
+    assert (tracked.motion is not None) == (row.pose is Source.MEASURED)
+    assert (tracked.lost_reason is not None) == (row.state is TrackingState.LOST)
+    if row.pose is Source.MEASURED:
+        assert tracked.motion is not None
+        np.testing.assert_array_equal(tracked.T_keyframe_camera, tracked.motion.T_keyframe_camera)
+    elif row.pose is Source.HELD:
+        np.testing.assert_array_equal(tracked.T_keyframe_camera, before.T_keyframe_camera)
+    else:
+        np.testing.assert_allclose(tracked.T_keyframe_camera, expected.T_keyframe_camera)
 
-def test_from_any_state_without_image_motion(steps: list[Step]) -> None:
-    tracker, stamp_ns = tracker_after(steps), stamp_after(steps)
-    held = tracker.last.T_keyframe_camera
-    tracked = no_image_motion(tracker, stamp_ns)
-    assert (tracked.state, tracked.motion) == (TrackingState.STATIONARY, None)
-    np.testing.assert_array_equal(tracked.T_keyframe_camera, held)
-    assert not tracked.twist.any()
-    assert tracker.lost_frames == 0
+    if row.velocity is Source.MEASURED:
+        twist = measured_twist(tracked.motion, before, 1e-9 * (stamp_ns - since_ns))
+        np.testing.assert_allclose(tracked.twist, twist, atol=1e-12)
+    elif row.velocity is Source.HELD:
+        assert not tracked.twist.any()
+    else:
+        np.testing.assert_array_equal(tracked.twist, expected.twist)
 
-
-def test_from_any_state_with_a_motion(steps: list[Step]) -> None:
-    tracker, stamp_ns = tracker_after(steps), stamp_after(steps)
-    before, since_ns = tracker.last.T_keyframe_camera, tracker.stamp_ns
-    tracked = motion(tracker, stamp_ns)
-    assert tracked.state is TrackingState.TRACKING
-    np.testing.assert_array_equal(tracked.T_keyframe_camera, motion_at(stamp_ns).T_keyframe_camera)
-    speed = (tracked.T_keyframe_camera - before)[2, 3] / (1e-9 * (stamp_ns - since_ns))
-    np.testing.assert_allclose(tracked.twist, [0, 0, speed, 0, 0, 0], atol=1e-12)
-    assert (tracker.stamp_ns, tracker.lost_frames) == (stamp_ns, 0)
-
-
-def test_from_any_state_without_a_motion(steps: list[Step]) -> None:
-    tracker, stamp_ns = tracker_after(steps), stamp_after(steps)
-    predicted, since_ns = tracker.predicted(stamp_ns), tracker.stamp_ns
-    lost_before = tracker.lost_frames
-    tracked = no_motion(tracker, stamp_ns)
-    assert (tracked.state, tracked.lost_reason) == (TrackingState.LOST, LostReason.NO_MOTION_FITS)
-    np.testing.assert_allclose(tracked.T_keyframe_camera, predicted.T_keyframe_camera)
-    np.testing.assert_allclose(tracked.twist, predicted.twist)
-    assert not tracked.inliers.any()
-    assert (tracker.stamp_ns, tracker.lost_frames) == (since_ns, lost_before + 1), "the reference is kept"
+    is_reference = row.pose is not Source.PREDICTED
+    assert tracker.stamp_ns == (stamp_ns if is_reference else since_ns)
+    assert tracker.lost_frames == (0 if is_reference else lost_before + row.counts_as_lost)
 
 
 def test_the_predicted_velocity_is_constant_then_zero() -> None:
@@ -144,18 +160,12 @@ def test_a_single_camera_that_only_turned_is_initializing() -> None:
     assert only_rotation(tracker_after([]), PERIOD_NS).state is TrackingState.TRACKING, "depth is known"
 
 
-@pytest.mark.parametrize(
-    ("step", "gap_s"), [(earlier_keyframe, 0.1), (motion, OdometryConfig().max_gap + 0.1)], ids=["earlier", "gap"]
-)
-def test_no_velocity_across_a_correction(step: Step, gap_s: float) -> None:
+@pytest.mark.parametrize(("step", "gap_ns"), [(earlier_keyframe, PERIOD_NS), (motion, AFTER_GAP_NS)])
+def test_no_velocity_across_a_correction(step: Step, gap_ns: int) -> None:
     tracker = tracker_after(FROM[TrackingState.LOST])
-    stamp_ns = tracker.stamp_ns + round(1e9 * gap_s)
+    stamp_ns = tracker.stamp_ns + gap_ns
     expected = tracker.predicted(stamp_ns).twist
-    tracked = step(tracker, stamp_ns)
-    assert tracked.state is TrackingState.TRACKING
-    np.testing.assert_array_equal(tracked.T_keyframe_camera, motion_at(stamp_ns).T_keyframe_camera)
-    np.testing.assert_array_equal(tracked.twist, expected)
-    assert tracker.stamp_ns == stamp_ns
+    np.testing.assert_array_equal(step(tracker, stamp_ns).twist, expected)
 
 
 def test_a_lost_frame_that_becomes_the_keyframe_continues_the_prediction() -> None:
