@@ -10,17 +10,13 @@ from numpy.typing import NDArray
 from loftr_ros.matches import FeaturesT, Matcher, Matches
 from loftr_ros.odometry.checks.input_checks import InputChecks
 from loftr_ros.odometry.config import OdometryConfig
+from loftr_ros.odometry.geometry.robust import FEW
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.image_quality import ImageQuality
 from loftr_ros.odometry.images.subpixel import refine_subpixel
 from loftr_ros.odometry.mapping.inverse_depth import CellDepths, depths_from_stereo
 from loftr_ros.odometry.mapping.keyframe import Keyframe, View
 from loftr_ros.odometry.stage_clock import StageClock
-
-# Least share of the matches of a stereo pair with an inverse depth significantly above zero, for the scale to be
-# observable.
-# assumed: noise makes a few percent of points at infinity look significant.
-_MIN_FINITE_SHARE = 0.1
 
 
 class FrontEnd(Generic[FeaturesT]):
@@ -68,7 +64,8 @@ class FrontEnd(Generic[FeaturesT]):
         # In a pair of different scenes, or of another calibration, a few matches have a depth by chance.
         fits = len(depths) >= self._config.min_inlier_ratio * len(matches) > 0
         self.pair_fits = fits and checks.pair_gives_depth
-        least = max(self._config.min_inliers, _MIN_FINITE_SHARE * len(matches))
+        # Noise makes a few percent of points at infinity look nearer; with no more the scale is unobservable.
+        least = max(self._config.min_inliers, FEW * len(matches))
         return depths if self.pair_fits and depths.num_finite >= least else CellDepths.empty()
 
     def _refined(

@@ -19,23 +19,19 @@ from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.front_end import FrontEnd
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.gating import within_mahalanobis_gate
-from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.image_quality import ImageQuality
 from loftr_ros.odometry.images.resampling import resampled_to, same_pixels
 from loftr_ros.odometry.images.validation import check_frame
 from loftr_ros.odometry.mapping.keyframe import Keyframe, View, image_motion
 from loftr_ros.odometry.mapping.keyframe_history import RecentKeyframes
-from loftr_ros.odometry.pose.disparity_bias import NO_BIAS, DisparityBias
-from loftr_ros.odometry.pose.estimator import RelativePoseEstimate, estimate_relative_pose
+from loftr_ros.odometry.motion_measurement import MotionMeasurement
+from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
-from loftr_ros.odometry.pose.guided_matching import fits_gated, gated_matches, needs_guided_pass, selected
-from loftr_ros.odometry.pose.hypotheses import MAX_ERROR_PX
 from loftr_ros.odometry.published_pose import PublishedPose
 from loftr_ros.odometry.revisits import Revisits
 from loftr_ros.odometry.stage_clock import StageClock
 from loftr_ros.odometry.states import LostReason, TrackingState
-from loftr_ros.odometry.tracking.correlated_errors import AmbiguousDirectionMemory, CompetingMotionMemory
 from loftr_ros.odometry.tracking.tracked_pose import TrackedPose
 from loftr_ros.odometry.tracking.tracker import Tracker
 from loftr_ros.odometry.tracking.transitions import FrameEvent
@@ -77,10 +73,9 @@ class VisualOdometry(Generic[FeaturesT]):
         self._tracker = Tracker(self._config)
         self._last_state: TrackingState | None = None
         self._last_stamp_ns, self._last_pose = 0, np.eye(4)
-        self._disparity_bias = NO_BIAS
+        self._motions: MotionMeasurement[FeaturesT] = MotionMeasurement(self._config, self._tracker)
         self._checks = InputChecks()
         self._published: PublishedPose[FeaturesT] = PublishedPose(self._config, self._checks)
-        self._competing_motions, self._ambiguous_direction = CompetingMotionMemory(), AmbiguousDirectionMemory()
         self._front_end.pair_fits = True
 
     def reconfigure(self, config: OdometryConfig) -> None:
@@ -90,6 +85,7 @@ class VisualOdometry(Generic[FeaturesT]):
         self._revisits.reconfigure(config)
         self._published.reconfigure(config)
         self._tracker.reconfigure(config)
+        self._motions.reconfigure(config)
 
     def set_unit(self, meters: float | None) -> None:
         """Set the length of a single camera's unit, meters, for the limit `max_speed`; None: unknown."""
@@ -135,7 +131,7 @@ class VisualOdometry(Generic[FeaturesT]):
     def _corrected(self, keyframe: Keyframe[FeaturesT], clock: StageClock) -> Keyframe[FeaturesT] | None:
         """Return the new keyframe corrected by a revisit; None without one."""
         with clock("revisit"):
-            return self._revisits.corrected(keyframe, self._estimate_motion)
+            return self._revisits.corrected(keyframe, self._motions.estimate)
 
     def _correct(self, corrected: Keyframe[FeaturesT], estimate: OdometryEstimate) -> None:
         """Continue from the corrected pose of a keyframe; the published pose follows gradually."""
@@ -158,9 +154,7 @@ class VisualOdometry(Generic[FeaturesT]):
         """Make the first frame with texture the first keyframe."""
         with clock("keyframe"):
             self._keyframe = Keyframe.first(view, self._front_end.stereo_depths(view, self._checks))
-        if self._config.mode == "stereo" and view.frame.rig is not None:
-            per_pixel = 1.0 / (view.frame.camera.focal * view.frame.rig.baseline)
-            self._disparity_bias = DisparityBias.unknown(self._config.disparity_bias_px * per_pixel)
+        self._motions.start(view.frame)
         self._revisits.restart(self._keyframe)
         tracked = self._tracker.last
         self._tracker.switch_keyframe(view.frame.stamp_ns, tracked)
@@ -199,48 +193,13 @@ class VisualOdometry(Generic[FeaturesT]):
             return tracked
         normalized = keyframe.normalized(matches)
         predicted = tracker.predicted(stamp_ns, with_competing=False)
-        motion = self._measured(keyframe, view.frame, normalized, predicted)
+        motion = self._motions.guided(keyframe, view.frame, normalized, predicted)
         if motion and tracker.has_length(stamp_ns, motion) and self._is_possible(keyframe, stamp_ns, motion):
-            self._disparity_bias = motion.disparity_bias
-            if tracker.is_sudden(stamp_ns, motion):
-                self._competing_motions.add_sudden_motion(
-                    motion, predicted.T_keyframe_camera, tracker.stamp_ns, stamp_ns
-                )
-            motion = self._competing_motions.inflated(motion, keyframe.frame.stamp_ns, tracker.stamp_ns, stamp_ns)
-            motion = self._ambiguous_direction.inflated(motion, keyframe.frame.stamp_ns)
+            motion = self._motions.accept(motion, keyframe.frame, stamp_ns, predicted)
             self._checks.add_motion(keyframe, view.frame, matches, normalized, motion)
             return tracker.update(stamp_ns, matches, motion)
         reason = view.quality.fault(keyframe.quality) or self._loss_reason(stamp_ns, matches, motion)
         return tracker.predict_lost(stamp_ns, matches, reason)
-
-    def _measured(
-        self, keyframe: Keyframe[FeaturesT], frame: Frame, matches: NormalizedMatches, predicted: TrackedPose
-    ) -> RelativePoseEstimate | None:
-        """Estimate the motion, with a guided pass over the matches in the gate of the prediction if needed."""
-        T_predicted, covariance = predicted.pose
-        position = self._tracker.last.T_keyframe_camera[:3, 3]
-        motion = self._estimate_motion(keyframe, frame, matches, position, T_predicted)
-        if not needs_guided_pass(motion, T_predicted, covariance):
-            return motion
-        gated = gated_matches(matches, T_predicted, covariance, MAX_ERROR_PX / frame.camera.focal)
-        if fits_gated(motion, gated):
-            return motion
-        guided = self._estimate_motion(keyframe, frame, matches.select(gated), position)
-        return selected(motion, guided, gated, self._tracker.is_sudden(frame.stamp_ns, motion))
-
-    def _estimate_motion(
-        self,
-        keyframe: Keyframe[FeaturesT],
-        frame: Frame,
-        matches: NormalizedMatches,
-        position: Array,
-        T_predicted: Array | None = None,
-    ) -> RelativePoseEstimate | None:
-        """Estimate the relative pose with the scale uncertainty of the keyframe; see `estimate_relative_pose`."""
-        baseline = self._tracker.baseline(1e-9 * (frame.stamp_ns - keyframe.frame.stamp_ns))
-        focal, config, bias = frame.camera.focal, self._config, self._disparity_bias
-        motion = estimate_relative_pose(matches, focal, position, baseline, config, bias, T_predicted)
-        return motion and motion.with_scale_sigma(keyframe.drift)
 
     def _loss_reason(self, stamp_ns: int, matches: Matches, motion: RelativePoseEstimate | None) -> LostReason:
         if motion is None:
@@ -268,7 +227,7 @@ class VisualOdometry(Generic[FeaturesT]):
         matches = self._front_end.match(earlier, view)
         keyframe = earlier.with_depth_of(matches, self._config)
         T_predicted, covariance = self._revisits.relative_to(keyframe, lost.keyframe, *lost.tracked.pose)
-        motion = self._estimate_motion(keyframe, view.frame, keyframe.normalized(matches), T_predicted[:3, 3])
+        motion = self._motions.estimate(keyframe, view.frame, keyframe.normalized(matches), T_predicted[:3, 3])
         if motion is None or motion.observable is not ObservableDof.FULL:
             return lost
         if not self._is_within_limits(keyframe, view.frame.stamp_ns, motion.T_keyframe_camera):

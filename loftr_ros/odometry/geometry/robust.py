@@ -20,6 +20,15 @@ SIGNIFICANT_SIGMAS = 3.0
 # Scale of the Cauchy loss of residuals whose noise is known, standard deviations.
 # assumed: below the 2.385 of 95 % efficiency with normal errors, because some matches are wrong.
 CAUCHY_SIGMAS = 2.0
+# A majority: no other set has more members.
+# derived: of any whole.
+MAJORITY = 1 / 2
+# Share of a whole that is nearly all of it.
+# assumed: matches that agree by chance, with an essential matrix or on another motion, are fewer than a tenth.
+NEARLY_ALL = 0.9
+# Share of a whole below which it is negligible.
+# derived: 1 - NEARLY_ALL.
+FEW = 0.1
 
 
 def cauchy_weights(squared: NDArray[_FloatT]) -> NDArray[_FloatT]:

@@ -1,7 +1,7 @@
 """Faults of an image before matching: dark, overexposed, without texture, blurred.
 
-Measured on a small copy in a fraction of a millisecond. LoFTR matches many degraded images, so the limits are wide, and
-a fault explains the loss of a frame but does not reject it.
+Measured on a small copy in a fraction of a millisecond. LoFTR matches many degraded images, so the limits are wide
+(nearly all of the image black, most of it white), and a fault explains the loss of a frame but does not reject it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.arrays import Array
+from loftr_ros.odometry.geometry.robust import MAJORITY, NEARLY_ALL
 from loftr_ros.odometry.images.structure_tensor import GRAY_NOISE, halved
 from loftr_ros.odometry.states import LostReason
 
@@ -20,17 +21,11 @@ from loftr_ros.odometry.states import LostReason
 # numerical: bounds the run time.
 _SMALL_PIXELS = 160 * 120
 # Gray levels below this count as black.
-# assumed: black of video is 16 (ITU-R BT.601).
+# derived: black of video (ITU-R BT.601).
 _BLACK = 16
 # Gray levels from this on count as white.
 # assumed: saturated pixels are a little below 255 after compression.
 _WHITE = 250
-# Share of black pixels above which an image is dark.
-# assumed: wide, since dark images match well; it explains a loss and rejects nothing.
-_TOO_DARK = 0.9
-# Share of white pixels above which an image is overexposed.
-# assumed: wide, likewise; sky and windows fill less.
-_TOO_BRIGHT = 0.5
 # Standard deviation of the gray levels below which an image is noise.
 _MIN_CONTRAST = GRAY_NOISE
 # Share of the gradients of a sharp image below which an image is blurred.
@@ -79,9 +74,9 @@ class ImageQuality:
         Args:
             reference: of an image of about the same view, to compare the sharpness; None: blur is not checked.
         """
-        if self.dark > _TOO_DARK:
+        if self.dark > NEARLY_ALL:
             return LostReason.DARK
-        if self.bright > _TOO_BRIGHT:
+        if self.bright > MAJORITY:
             return LostReason.OVEREXPOSED
         if self.is_unusable:
             return LostReason.NO_TEXTURE

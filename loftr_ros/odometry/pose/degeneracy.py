@@ -10,6 +10,7 @@ from loftr_ros.odometry.config import MINIMUM_MATCHES
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.normalized_matches import SUBSET_SIZE, NormalizedMatches, transfer
 from loftr_ros.odometry.geometry.plane import fit_plane
+from loftr_ros.odometry.geometry.robust import FEW
 from loftr_ros.odometry.pose.pnp import perspective_pose
 from loftr_ros.odometry.pose.two_view import TwoViewGeometry
 from loftr_ros.odometry.states import Degeneracy
@@ -20,10 +21,7 @@ _NEAR_SIGMAS = 20.0
 # Least share of near points.
 # assumed: fewer may be wrong matches.
 _MIN_NEAR_SHARE = 0.05
-# Least inlier ratio of a competing motion among all matches.
-# assumed: a smaller object leaves the motion of the camera hardly in doubt.
-_MIN_COMPETING_SHARE = 0.1
-# A motion with fewer of all matches, such as of the margins of the view beside an object, competes if the inliers of
+# A motion of fewer than FEW of all matches, such as of the margins beside an object, competes if the inliers of
 # the first motion are on one plane: an object that hides the scene is nearly flat, and in a scene with relief few wrong
 # matches of a repetitive texture agree, too. Least inlier ratio among the near outliers.
 # measured: docs/odometry.md, "beside an object that fills the view 0.4 to 0.7".
@@ -91,7 +89,7 @@ def competing_motion_covariance(
     if len(outliers) < min_inliers:
         return None
     near = outliers.select(outliers.inverse_depth > _NEAR_SIGMAS * outliers.sigma)
-    least = max(min_inliers, _MIN_COMPETING_SHARE * len(matches))
+    least = max(min_inliers, FEW * len(matches))
     is_flat = geometry is not TwoViewGeometry.GENERAL and _is_flat(matches.select(inliers & matches.has_depth))
     if len(outliers) < least and not is_flat:  # as in most frames
         return None
@@ -128,8 +126,8 @@ def _reprojection_errors(matches: NormalizedMatches, T_a_b: Array) -> Array:
 
 
 def is_competing(num_inliers: int, num_matches: int) -> bool:
-    """Return whether a motion with these inliers is supported well enough to compete with another."""
-    return num_inliers >= _MIN_COMPETING_SHARE * num_matches
+    """Return whether a motion has enough inliers to compete: a smaller object leaves the camera's hardly in doubt."""
+    return num_inliers >= FEW * num_matches
 
 
 def mixture_covariance(T_a_b: Array, T_competing: Array, probability: float) -> Array:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from loftr_ros.arrays import Array
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches
-from loftr_ros.odometry.geometry.robust import SIGNIFICANT_SIGMAS
+from loftr_ros.odometry.geometry.robust import MAJORITY, SIGNIFICANT_SIGMAS
 from loftr_ros.odometry.pose.degeneracy import competing_motion_covariance, degeneracies
 from loftr_ros.odometry.pose.disparity_bias import NO_BIAS, DisparityBias
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof, RefinedPose
@@ -21,9 +21,6 @@ from loftr_ros.odometry.states import Degeneracy
 # Lower bound of a covariance: standard deviations of 0.1 mm (or 1e-4 units) and 1e-5 rad.
 # assumed: below the errors of calibration and shutter.
 COVARIANCE_FLOOR = np.diag([1e-4, 1e-4, 1e-4, 1e-5, 1e-5, 1e-5]) ** 2
-# Least inlier ratio of an unambiguous pose, and of common inliers of two poses that are the same.
-# derived: a majority; no other pose has more inliers.
-MAJORITY = 1 / 2
 # Inlier ratio below which the covariance is inflated.
 # assumed: above, it is consistent on the simulated runs (test/odometry/test_consistency.py).
 _CONSISTENT_RATIO = 2 / 3

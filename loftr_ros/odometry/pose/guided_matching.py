@@ -16,17 +16,16 @@ from numpy.typing import NDArray
 from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry.gating import within_mahalanobis_gate
 from loftr_ros.odometry.geometry.normalized_matches import NormalizedMatches, transfer
+from loftr_ros.odometry.geometry.robust import MAJORITY
 from loftr_ros.odometry.pose.degeneracy import is_competing, mixture_covariance
-from loftr_ros.odometry.pose.estimator import MAJORITY, RelativePoseEstimate
+from loftr_ros.odometry.pose.estimator import RelativePoseEstimate
 from loftr_ros.odometry.pose.gauss_newton import ObservableDof
 
 # Size of the gate, standard deviations of the prediction.
 # assumed: half of one, because the standard deviation is that of hard braking, and panels are near each other.
 _GATE_SIGMAS = 0.5
-# Inliers that the guided motion needs, as a share of those of the first motion.
-# assumed: with fewer, a camera did accelerate that hard.
-_MIN_SHARE = 1 / 2
-# The same if the first motion is a sudden acceleration, so that of an object that fills the view.
+# Inliers that the guided motion needs, as a share of those of the first motion, if that is a sudden acceleration, so
+# that of an object that fills the view; else it needs half (with fewer, a camera did accelerate that hard).
 # assumed: random matches do not agree on a prediction this often.
 _MIN_SHARE_IF_SUDDEN = 1 / 8
 
@@ -94,7 +93,7 @@ def selected(
     guided_inliers, first_inliers = int(guided.inliers.sum()), int(motion.inliers.sum())
     if (motion.inliers & guided.inliers).sum() >= MAJORITY * guided_inliers:
         return motion
-    if guided_inliers >= (_MIN_SHARE_IF_SUDDEN if is_sudden else _MIN_SHARE) * first_inliers:
+    if guided_inliers >= (_MIN_SHARE_IF_SUDDEN if is_sudden else MAJORITY) * first_inliers:
         competes = is_competing(first_inliers, len(gated))
         return guided.with_competing_motion(guided.competing_covariance) if competes else guided
     if not is_competing(guided_inliers, len(gated)):

@@ -7,10 +7,10 @@ import numpy as np
 from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.normalized_matches import SUBSET_SIZE, NormalizedMatches, triangulate
-from loftr_ros.odometry.geometry.robust import CAUCHY_SIGMAS, SIGNIFICANT_SIGMAS, cauchy_weights
+from loftr_ros.odometry.geometry.robust import CAUCHY_SIGMAS, NEARLY_ALL, SIGNIFICANT_SIGMAS, cauchy_weights
 from loftr_ros.odometry.pose.pnp import perspective_pose
 from loftr_ros.odometry.pose.residuals import LinearizedResiduals
-from loftr_ros.odometry.pose.two_view import NEARLY_ALL, TwoViewPose
+from loftr_ros.odometry.pose.two_view import TwoViewPose
 
 
 def start_with_depth(two_view: TwoViewPose, matches: NormalizedMatches, noise: float, threshold: float) -> Array:

@@ -20,7 +20,7 @@ from loftr_ros.odometry.geometry.normalized_matches import (
     transfer,
     triangulate,
 )
-from loftr_ros.odometry.geometry.robust import cauchy_weights
+from loftr_ros.odometry.geometry.robust import NEARLY_ALL, cauchy_weights
 
 # Confidence of RANSAC for the essential matrix, at which it ends.
 # numerical: bounds the run time.
@@ -37,9 +37,6 @@ _SUBSET_SIZE = 200
 # Least inlier ratio; random matches have 3 %.
 # measured: test/odometry/pose/test_two_view.py, "test_noise_alone_is_no_motion"; it fails without.
 _MIN_INLIER_RATIO = 0.1
-# Share of the inliers of the essential matrix that another model needs to explain nearly all of them.
-# assumed: outliers that fit an essential matrix by chance are fewer than a tenth.
-NEARLY_ALL = 0.9
 # Largest number of IRLS iterations of the rotation.
 # numerical: bounds the run time.
 _MAX_ROTATION_STEPS = 6
