@@ -296,3 +296,19 @@ def test_map_of_the_architecture_names_every_folder() -> None:
     assert {Path("loftr_ros") / package for package in packages} <= named
     assert {Path(name) for name in ("bench", "config", "docs", "examples", "launch", "test", "tools")} <= named
     assert all((ROOT / folder).is_dir() for folder in named)
+
+
+def test_the_way_of_a_frame() -> None:
+    """Every call of the drawing is a function of the module beside it, and the module of its caller uses it."""
+    text = (ROOT / "docs/architecture.md").read_text()
+    block = re.search(r"^## The way of a frame.*?^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert block
+    callers: list[str] = []
+    for line in block[1].splitlines():
+        drawn = re.match(r"([│├└─ ]*)([\w.]+) +([\w/]+\.py)", line)
+        assert drawn, line
+        depth, name = len(drawn[1]) // 3, drawn[2].rpartition(".")[2]
+        code = (ROOT / "loftr_ros/odometry" / drawn[3]).read_text()
+        assert re.search(rf"^ *def {name}\(", code, re.MULTILINE), line
+        assert depth == 0 or re.search(rf"\b{name}\b", callers[depth - 1]), f"not called there: {line}"
+        callers[depth:] = [code]
