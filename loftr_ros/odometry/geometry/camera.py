@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from loftr_ros.arrays import Array
 from loftr_ros.errors import LoftrRosError, quoted
 from loftr_ros.odometry.geometry.calibration_check import impossible
+from loftr_ros.odometry.geometry.lens_limit import max_radius
 
 # Numbers of coefficients of each model in OpenCV; "none" is a rectified pinhole image. The rational model may have 4
 # more for a thin prism, and then 2 more for a tilted sensor.
@@ -168,6 +170,18 @@ class Camera:
         model = cv2.fisheye.projectPoints if self.distortion_model == "equidistant" else cv2.projectPoints
         pixels, _ = model(xyz, np.zeros((3, 1)), np.zeros((3, 1)), self.K, self.distortion)
         return np.asarray(pixels, np.float64).reshape(-1, 2)
+
+    def has_ray(self, points: ArrayLike) -> NDArray[np.bool_]:
+        """Return which (N, 2) pixels `normalize` is right for; see `lens_limit`."""
+        pixels = np.asarray(points, np.float64).reshape(-1, 2)
+        if not np.isfinite(self._max_radius):
+            return np.ones(len(pixels), bool)
+        offsets = (pixels - self.K[:2, 2]) @ np.linalg.inv(self.K[:2, :2]).T
+        return np.asarray(np.hypot(*offsets.T) <= self._max_radius)
+
+    @cached_property
+    def _max_radius(self) -> float:
+        return max_radius(self)
 
     def cropped(self, x_offset: int, y_offset: int, width: int, height: int) -> Camera:
         """Return the camera of a region of the image, which begins at (x_offset, y_offset)."""
