@@ -132,11 +132,18 @@ def depth_from_compressed(
             "compressedDepth, as png"
         )
     counts = _decoded(message, topic, _DEPTH_HEADER.itemsize, cv2.IMREAD_UNCHANGED)
+    if counts.dtype != np.uint16:
+        coarse = ", which is too coarse for depths" if counts.itemsize == 1 else ""
+        raise EncodingError(
+            f"images on {topic} hold depth in pixels of type {counts.dtype}{coarse}: publish 16 bits by "
+            "compressedDepth, as png"
+        )
     if encoding == "16UC1":
         return _meters(counts, meters_per_count)
     stored = counts.astype(np.float32)
     header = np.frombuffer(message.data, _DEPTH_HEADER, 1)[0]
-    return np.divide(header["a"], stored - header["b"], out=np.zeros_like(stored), where=stored > 0)
+    known = (stored > 0) & (stored != header["b"])
+    return np.divide(header["a"], stored - header["b"], out=np.zeros_like(stored), where=known)
 
 
 def stored_image(message: Any, topic: str, *, compressed: bool) -> NDArray[Any]:
