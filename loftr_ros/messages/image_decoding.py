@@ -36,6 +36,8 @@ SIXTEEN_BITS = ("mono16", "16UC1")
 # Roughness of an image with swapped bytes relative to the image as it is, below which is_bigendian is wrong, and the
 # row stride. Images and depth in the right order: above 3; in the wrong one: below 0.3.
 _SWAPPED_RATIO, _ORDER_STRIDE = 0.5, 8
+# Meters between which floating-point depth lies; the bytes of most such numbers in the other order are outside.
+_USUAL_DEPTHS = (1e-6, 1e6)
 # Compressed images of more pixels than the camera has, by this factor, are not decoded, whose size shows what is wrong.
 _MAX_SIZE_RATIO = 16
 METERS_PER_COUNT = 1e-3  # of integer depth images, by REP-118; floating-point ones are in meters
@@ -173,12 +175,24 @@ def _check_encoding(message: Image, topic: str, accepted: tuple[str, ...]) -> No
 
 
 def looks_swapped(message: Image) -> bool:
-    """Return whether the bytes of a 16-bit image are in the other order: swapped, it is far smoother."""
-    if message.encoding not in SIXTEEN_BITS:
+    """Return whether the bytes of an image of 16 bits or floating point are in the other order.
+
+    Swapped, 16 bits are far smoother, and more of the floating-point depths are usual ones.
+    """
+    if message.encoding not in (*SIXTEEN_BITS, "32FC1"):
         return False
-    counts = _converted(message, "", None)[::_ORDER_STRIDE].astype(np.uint16)
+    image = _converted(message, "", None)[::_ORDER_STRIDE]
+    if message.encoding == "32FC1":
+        depth = np.asarray(image, np.float32)
+        return _usual_share(depth) < _SWAPPED_RATIO * _usual_share(depth.byteswap())
+    counts = np.asarray(image, np.uint16)
     here, swapped = (_roughness(one) for one in (counts, counts.byteswap()))
     return swapped < _SWAPPED_RATIO * here
+
+
+def _usual_share(depth: NDArray[np.float32]) -> float:
+    """Return the share of the pixels whose depth is a usual one."""
+    return float(((depth > _USUAL_DEPTHS[0]) & (depth < _USUAL_DEPTHS[1])).mean())
 
 
 def _roughness(counts: NDArray[np.uint16]) -> float:

@@ -150,7 +150,8 @@ class Pipeline:
     def warning(self) -> str | None:
         """Return a fault that does not stop the odometry, in one sentence, or None."""
         wheels = self._wheels.warning() if self._wheels else None
-        input_ = self._calibration.warning or self._frames.warning or self.statistics.input_fault
+        made_of = self._calibration.warning or self._frames.warning or self._notes.warning
+        input_ = made_of or self.statistics.input_fault
         measured = wheels or self._missing_depth() or input_
         return self._outputs.warning() or measured or self._budget.warning() or self._matcher.fallback
 

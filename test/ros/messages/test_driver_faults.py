@@ -81,6 +81,20 @@ def test_swapped_bytes_are_recognized(kind: str, bits: int) -> None:
     assert not looks_swapped(swapped)
 
 
+@pytest.mark.parametrize("unit", [1.0, 1e-3, 1e3])
+@pytest.mark.parametrize("rest", [0.0, np.nan, np.inf])
+def test_swapped_bytes_of_metric_depth_are_recognized(unit: float, rest: float) -> None:
+    v, u = np.mgrid[:48, :64]
+    depth = (unit * np.where(u > 50, rest, np.round(1.5 + 0.02 * u + 0.003 * v, 2))).astype(np.float32)
+    right, swapped = image_from_array(depth), image_from_array(depth.byteswap())
+    assert [looks_swapped(right), looks_swapped(swapped)] == [False, True]
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf, 1.0, 2.5, -1.0])
+def test_metric_depth_of_one_value_is_as_it_says(value: float) -> None:
+    assert not looks_swapped(image_from_array(np.full((48, 64), value, np.float32)))
+
+
 @pytest.mark.parametrize("image", [np.zeros((48, 64)), np.full((48, 64), 65535), np.eye(48, 64)])
 def test_an_image_without_content_has_no_byte_order(image: np.ndarray) -> None:
     assert not looks_swapped(image_from_array(image.astype(np.uint16)))
