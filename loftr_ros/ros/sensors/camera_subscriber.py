@@ -121,6 +121,11 @@ class CameraInput:
             self._node, [i.stream.topic for i in self._intakes], [i.stamps for i in self._intakes], p
         )
 
+    def other_publishers(self) -> str | None:
+        """Return that several nodes publish one of the topics, in one sentence, or None."""
+        topics = (topic for i in self._intakes for topic in (i.stream.topic, i.stream.info_topic) if topic)
+        return next(filter(None, (watchdog.other_publishers(self._node, topic) for topic in topics)), None)
+
     def _subscribe(self, intake: _Intake) -> list[MatchedSubscription]:
         stream = intake.stream
         wanted: list[tuple[type[Any], str, Callable[[Any], None]]] = [

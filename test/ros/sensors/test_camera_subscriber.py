@@ -34,7 +34,10 @@ class PaperNode:
     def get_publishers_info_by_topic(self, topic):
         kind = f"sensor_msgs/msg/{'CompressedImage' if topic.endswith('compressed') else 'Image'}"
         profiles = [QoSProfile(depth=1, reliability=r) for r in self.publishers.get(topic, [])]
-        return [SimpleNamespace(qos_profile=profile, topic_type=kind) for profile in profiles]
+        return [
+            SimpleNamespace(qos_profile=profile, topic_type=kind, node_namespace="/", node_name=f"camera{index}")
+            for index, profile in enumerate(profiles)
+        ]
 
     def create_timer(self, period, callback, clock):
         self.follow = callback
@@ -264,3 +267,12 @@ def test_the_subscription_follows_what_the_publishers_offer():
     assert len(mono.node.callbacks) == 2
     mono.input.close()
     assert (mono.node.callbacks, mono.node.follow) == ({}, None)
+
+
+def test_several_publishers_of_one_topic_are_named(camera):
+    seen = camera("stereo")
+    assert seen.input.other_publishers() is None
+    seen.node.publishers = {"/right/camera_info": [ReliabilityPolicy.RELIABLE] * 2}
+    assert seen.input.other_publishers() == (
+        "2 nodes publish /right/camera_info (/camera0, /camera1): end all but one, or give each its own namespace"
+    )
