@@ -9,6 +9,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from loftr_ros.ros.messages.stamp_order import Order
+from loftr_ros.ros.messages.time import nanoseconds
 from loftr_ros.ros.parameters.table import VoParameters
 from loftr_ros.ros.sensors.camera_subscriber import CameraInput
 from loftr_ros.ros.sensors.streams import streams
@@ -276,3 +277,14 @@ def test_several_publishers_of_one_topic_are_named(camera):
     assert seen.input.other_publishers() == (
         "2 nodes publish /right/camera_info (/camera0, /camera1): end all but one, or give each its own namespace"
     )
+
+
+def test_stamps_that_no_message_holds_are_ignored(camera):
+    """Nanoseconds of more than a second carry over, and the sum may exceed the 32 bits of the seconds."""
+    seen = camera("mono")
+    seen.put("/camera_info", 0)
+    largest = 2**31 - 1
+    for sec, nanosec in ((1, 10**9 + 5), (largest, 10**9), (largest, 2**32 - 1), (largest, 10**9 - 1)):
+        seen.node.callbacks["/image"](Image(header=Header(stamp=Time(sec=sec, nanosec=nanosec))))
+    assert [nanoseconds(s.images[0].header.stamp) for s in seen.sets] == [2 * 10**9 + 5, 2**31 * 10**9 - 1]
+    assert seen.ignored == [Order.STALE, Order.STALE]
