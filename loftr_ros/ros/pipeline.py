@@ -231,12 +231,13 @@ class Pipeline:
             self._wheels.update(T_base_camera)
         if T_base_camera is self._T_base_camera:
             return
+        pitch = pitch_of(T_base_camera)
+        config = odometry_config(self._parameters, pitch)  # refused with each frame, as nothing is changed before
         if self._T_base_camera is not None:
             self._interruptions.add("the pose of the camera on the base changed")
             self._outputs.restart_here()
-        self._T_base_camera = T_base_camera
-        self._pitch = pitch_of(T_base_camera)
-        self._odometry.reconfigure(odometry_config(self._parameters, self._pitch))
+        self._T_base_camera, self._pitch = T_base_camera, pitch
+        self._odometry.reconfigure(config)
         self._odometry.reset()
 
     def _warm_up(self, info: CameraInfo) -> None:
@@ -253,9 +254,10 @@ class Pipeline:
         self._outputs.restart_here()
 
     def _apply_parameters(self, parameters: VoParameters) -> None:
+        config = odometry_config(parameters, self._pitch)
         self._parameters = parameters
         self._budget.reconfigure(parameters)
-        self._odometry.reconfigure(odometry_config(parameters, self._pitch))
+        self._odometry.reconfigure(config)
         self._outputs.reconfigure(parameters)
 
     def _run_commands(self) -> None:
