@@ -26,6 +26,7 @@ from loftr_ros.odometry.states import TrackingState
 from loftr_ros.ros.budget.controller import BudgetController
 from loftr_ros.ros.error_log import ErrorLog
 from loftr_ros.ros.failure_record import FailureRecord
+from loftr_ros.ros.messages.time import nanoseconds
 from loftr_ros.ros.parameters.table import VoParameters, odometry_config
 from loftr_ros.ros.publishers.diagnostics import Statistics, user_message
 from loftr_ros.ros.publishers.outputs import Outputs
@@ -208,6 +209,8 @@ class Pipeline:
         """Convert the messages to a frame, estimate its pose and publish it."""
         camera_frame = messages.images[0].header.frame_id
         T_base_camera = self._outputs.extrinsic.of(camera_frame)
+        if self._wheels:
+            self._wheels.update(T_base_camera, nanoseconds(messages.images[0].header.stamp))
         self._set_extrinsics(T_base_camera)
         frame = self._frames.frame(messages)
         if self._camera is not None and frame.camera is not self._camera:
@@ -227,8 +230,6 @@ class Pipeline:
 
     def _set_extrinsics(self, T_base_camera: NDArray[np.float64]) -> None:
         """Apply new extrinsics by a restart from the current pose of the base, which would jump otherwise."""
-        if self._wheels:
-            self._wheels.update(T_base_camera)
         if T_base_camera is self._T_base_camera:
             return
         pitch = pitch_of(T_base_camera)

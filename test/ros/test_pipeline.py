@@ -17,7 +17,7 @@ def pipeline():
     """What `_set_extrinsics` uses of a pipeline whose scale is that of the camera's height."""
     parameters = VoParameters(scale_source="camera_height", camera_height=1.5)
     return SimpleNamespace(
-        _wheels=None, _T_base_camera=None, _pitch=None, _parameters=parameters, _odometry=Mock(), _outputs=Mock(),
+        _T_base_camera=None, _pitch=None, _parameters=parameters, _odometry=Mock(), _outputs=Mock(),
         _interruptions=Mock(),
     )  # fmt: skip
 

@@ -19,6 +19,8 @@ from loftr_ros.ros.sensors import watchdog
 
 # Positions beyond are no robot's, meters; the largest number of a quaternion of about unit length is between these.
 _MAX_POSITION, _LARGEST = 1e9, (0.1, 10.0)
+# Largest difference of the newest stamps of images and wheels, seconds: of slow processing. Clocks differ by more.
+_MAX_OFFSET_S = 5.0
 # Time for which a jump is reported, seconds.
 _REPORTED_S = 10.0
 # Messages between two frames, or before the first one: 20 s at 100 Hz.
@@ -39,6 +41,7 @@ class WheelInput:
         self._timeout, self._max_speed = parameters.input_timeout, parameters.max_speed
         self._newest: tuple[int, NDArray[np.float64]] | None = None
         self._jump: tuple[float, str] | None = None
+        self._image_ns: int | None = None
         self._waiting: deque[tuple[int, NDArray[np.float64]]] = deque(maxlen=_WAITING)
         self._last = time.monotonic()
         self._subscription = node.create_subscription(
@@ -49,8 +52,14 @@ class WheelInput:
         """Unsubscribe."""
         self._node.destroy_subscription(self._subscription)
 
-    def update(self, T_base_camera: NDArray[np.float64]) -> None:
-        """Add the positions received so far, by these extrinsics (4, 4); called by the worker before each frame."""
+    def update(self, T_base_camera: NDArray[np.float64], stamp_ns: int) -> None:
+        """Add the positions received so far; called by the worker before each frame.
+
+        Args:
+            T_base_camera: (4, 4) extrinsics.
+            stamp_ns: of the frame.
+        """
+        self._image_ns = stamp_ns
         while self._waiting:
             stamp_ns, T_odom_base = self._waiting.popleft()
             self.positions.add(stamp_ns, (T_odom_base @ T_base_camera)[:3, 3])
@@ -63,6 +72,14 @@ class WheelInput:
                 f"no valid wheel odometry on {topic} for {self._timeout:g} s, so the scale is not measured: publish "
                 "it, or set wheel_odometry_topic"
             )
+        if self._newest and self._image_ns is not None:
+            offset_s = 1e-9 * (self._newest[0] - self._image_ns)
+            if abs(offset_s) > _MAX_OFFSET_S:
+                side = "after" if offset_s > 0 else "before"
+                return (
+                    f"the wheel odometry on {topic} is stamped {abs(offset_s):.3g} s {side} the images, so the scale "
+                    "is not measured: let one clock stamp both"
+                )
         if self._jump is None or self._jump[0] < now - _REPORTED_S:
             return None
         hint = watchdog.other_publishers(self._node, topic) or "check that it is in meters, and does not start over"

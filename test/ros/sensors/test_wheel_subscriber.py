@@ -42,7 +42,7 @@ def test_positions_arrive_with_their_stamps_until_it_is_closed():
     wheels = WheelInput(node, VoParameters(wheel_odometry_topic="odom"))
     for stamp_ns, x in ((10**9, 1.0), (10**9 + 10**8, float("nan")), (10**9 + 2 * 10**8, 3.0)):
         node.subscriptions["odom"](odometry(stamp_ns, x))
-    wheels.update(AT_THE_ORIGIN)
+    wheels.update(AT_THE_ORIGIN, 10**9)
     np.testing.assert_allclose(wheels.positions.position(10**9 + 10**8), [2.0, 0.0, 0.0])
     wheels.close()
     assert node.subscriptions == {}
@@ -55,7 +55,7 @@ def test_the_position_is_that_of_the_camera():
     message.pose.pose.orientation.w = message.pose.pose.orientation.z = np.sqrt(0.5)  # a quarter turn to the left
     node.subscriptions["wheel_odometry"](message)
     assert wheels.positions.position(10**9) is None, "nobody has told where it sits"
-    wheels.update(camera_in_base(0.5, 0.1, 1.0, 0.0, 0.3, 0.0))
+    wheels.update(camera_in_base(0.5, 0.1, 1.0, 0.0, 0.3, 0.0), 10**9)
     np.testing.assert_allclose(wheels.positions.position(10**9), [1.9, 0.5, 1.0])
 
 
@@ -66,7 +66,7 @@ def test_a_message_without_orientation_is_none(w):
     message = odometry(10**9, 2.0)
     message.pose.pose.orientation.w = w
     node.subscriptions["wheel_odometry"](message)
-    wheels.update(AT_THE_ORIGIN)
+    wheels.update(AT_THE_ORIGIN, 10**9)
     assert wheels.positions.position(10**9) is None
 
 
@@ -87,7 +87,7 @@ def test_a_position_of_no_robot_is_none(x):
     node = PaperNode()
     wheels = WheelInput(node, VoParameters())
     node.subscriptions["wheel_odometry"](odometry(10**9, x))
-    wheels.update(AT_THE_ORIGIN)
+    wheels.update(AT_THE_ORIGIN, 10**9)
     assert wheels.positions.position(10**9) is None
 
 
@@ -110,3 +110,15 @@ def test_jumps_are_told_for_ten_seconds(monkeypatch):
     assert "2 nodes publish /loftr/wheel_odometry (/bag, /wheels)" in wheels.warning()
     now[0] += 10.5
     assert wheels.warning() is None
+
+
+@pytest.mark.parametrize(("image_s", "told"), [(8, None), (-2, None), (100, "97 s before"), (-60, "63 s after")])
+def test_wheels_of_another_clock_are_told(image_s, told):
+    node = PaperNode()
+    wheels = WheelInput(node, VoParameters())
+    node.subscriptions["wheel_odometry"](odometry(3 * 10**9, 0.0))
+    assert wheels.warning() is None
+    wheels.update(AT_THE_ORIGIN, image_s * 10**9)
+    expected = f"the wheel odometry on /loftr/wheel_odometry is stamped {told} the images, so the scale is not measured"
+    assert (wheels.warning() or "").startswith(expected if told else "")
+    assert (wheels.warning() is None) == (told is None)
