@@ -20,6 +20,7 @@ from loftr_ros.loftr.runtime.matcher import LoftrMatcher
 from loftr_ros.messages.calibration import Calibration
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry.camera import Camera
+from loftr_ros.odometry.images.resampling import same_lens_and_pixels
 from loftr_ros.odometry.images.working_size import at_working_size, working_size
 from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
 from loftr_ros.odometry.states import TrackingState
@@ -213,7 +214,7 @@ class Pipeline:
             self._wheels.update(T_base_camera, nanoseconds(messages.images[0].header.stamp))
         self._set_extrinsics(T_base_camera)
         frame = self._frames.frame(messages)
-        if self._camera is not None and frame.camera is not self._camera:
+        if self._camera is not None and not same_lens_and_pixels(self._camera, frame.camera):
             self._interruptions.add("the calibration of the images changed")
         self._camera = frame.camera
         self.failure_record.add(frame)
