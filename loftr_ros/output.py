@@ -6,10 +6,13 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
+from threading import Condition
 
 from loftr_ros.errors import LoftrRosError, shortened
 
+_changed, _in_work = Condition(), set[Path]()  # files that are being written
 REPORT_FILE = "run.json"  # in the folder of a run
 
 
@@ -41,6 +44,21 @@ def make_folder(path: Path, *files: str) -> None:
             raise OutputError(f"{path / name} is a folder, but a result of that name is to be written: remove it.")
 
 
+def make_new_folder(parent: Path, name: str) -> Path:
+    """Create a folder of this name, or of the name and a number if it exists. Raises OutputError."""
+    make_folder(parent)
+    for number in count():
+        folder = parent / (f"{name}_{number}" if number else name)
+        try:
+            folder.mkdir()  # fails for a folder of another thread or process, also of the same moment
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise OutputError(f"The output folder {folder} cannot be created: {error.strerror}.") from error
+        return folder
+    raise AssertionError
+
+
 def inside(folder: Path, name: str, parameter: str) -> Path:
     """Return the file of this name in a folder, with symbolic links resolved.
 
@@ -70,6 +88,8 @@ def inside(folder: Path, name: str, parameter: str) -> Path:
 def writing(path: Path) -> Iterator[Path]:
     """Yield a temporary file that replaces `path` atomically at the end; on an error the old file is kept.
 
+    Threads that write the same file, as two calls of a service, take turns.
+
     Raises:
         OutputError: the file cannot be written; the message names `path`.
     """
@@ -79,12 +99,27 @@ def writing(path: Path) -> Iterator[Path]:
             yield path
             return
         part = target.with_name(f"{target.stem}.part{path.suffix}")
-        try:
-            yield part
-            part.replace(target)
-        except BaseException:
-            with suppress(OSError):
-                part.unlink()
-            raise
+        with _alone(target):
+            try:
+                yield part
+                part.replace(target)
+            except BaseException:
+                with suppress(OSError):
+                    part.unlink()
+                raise
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Wait until no other thread writes this file."""
+    with _changed:
+        _changed.wait_for(lambda: target not in _in_work)
+        _in_work.add(target)
+    try:
+        yield
+    finally:
+        with _changed:
+            _in_work.remove(target)
+            _changed.notify_all()

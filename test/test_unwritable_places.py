@@ -3,8 +3,11 @@
 import errno
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -16,7 +19,7 @@ from loftr_ros.evaluation.plotting import plot_trajectory
 from loftr_ros.evaluation.report import Evaluation, write_evaluation
 from loftr_ros.evaluation.trajectory import Trajectory
 from loftr_ros.matches import Matches
-from loftr_ros.output import OutputError, inside, make_folder, writing
+from loftr_ros.output import OutputError, inside, make_folder, make_new_folder, writing
 from loftr_ros.reports.match_report import write_matches, write_picture
 from loftr_ros.ros.replay.reports import PlayReport, write_report
 
@@ -190,3 +193,34 @@ def test_result_that_is_a_link_stays_one(tmp_path: Path) -> None:
         part.write_text("new")
     assert link.is_symlink()
     assert (tmp_path / "disk" / "other.tum").read_text() == "new"
+
+
+def test_threads_that_write_one_file_take_turns(tmp_path: Path) -> None:
+    """Two calls of save_trajectory at once: both are written whole, and the last one stays."""
+    path, together = tmp_path / "result.txt", Barrier(3)
+
+    def write(name: str) -> None:
+        together.wait()
+        with writing(path) as part:
+            for _ in range(20):
+                with part.open("a") as file:
+                    file.write(name)
+                time.sleep(0.001)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(write, "abc"))
+    assert path.read_text() in {20 * name for name in "abc"}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_new_folder_belongs_to_one_thread(tmp_path: Path) -> None:
+    together = Barrier(4)
+
+    def make(_: int) -> Path:
+        together.wait()
+        return make_new_folder(tmp_path / "parent", "failure")
+
+    with ThreadPoolExecutor() as pool:
+        made = list(pool.map(make, range(4)))
+    assert {folder.name for folder in made} == {"failure", "failure_1", "failure_2", "failure_3"}
+    assert all(folder.is_dir() for folder in made)

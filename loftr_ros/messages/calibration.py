@@ -61,7 +61,7 @@ class Calibration:
         """Warn about an implausible calibration, once until the warning changes."""
         left, *right = (full_camera_from_info(info, rectified=self._rectified) for info in infos)
         warnings = [*unlikely(left, right[0] if right else None, rig.baseline if rig else None)]
-        if self._named_rectified and not self._rectified and left.distortion.any():
+        if self._named_rectified and not self._rectified and left.has_lens:
             warnings.append(
                 f"{self._named_rectified[0]} is rectified according to its name, but its calibration has distortion: "
                 f"set {'stereo_rectified' if right else 'rectified'} to true"

@@ -103,7 +103,7 @@ def fields_of_rig(left: Camera, rig: StereoRig) -> tuple[dict[str, Any], dict[st
 
 def is_rectified(left: Camera, rig: StereoRig) -> bool:
     """Return whether the images of a pair are rectified."""
-    has_distortion = left.distortion.any() or rig.right.distortion.any()
+    has_distortion = left.has_lens or rig.right.has_lens
     return not has_distortion and np.allclose(rig.rectification, np.eye(3), rtol=0, atol=1e-9)
 
 

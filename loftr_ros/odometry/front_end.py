@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from loftr_ros.matches import FeaturesT, Matcher, Matches
 from loftr_ros.odometry.checks.input_checks import InputChecks
 from loftr_ros.odometry.config import OdometryConfig
+from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.geometry.robust import FEW
 from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.images.image_quality import ImageQuality
@@ -41,6 +42,7 @@ class FrontEnd(Generic[FeaturesT]):
         with clock("match"):
             matches = self._matcher.match(keyframe.features, view.features)
             matches = matches.valid(keyframe.frame.image.shape, view.frame.image.shape)
+            matches = with_rays(matches, keyframe.frame.camera, view.frame.camera)
         with clock("subpixel"):
             return self._refined(keyframe.frame, view.frame.image, matches)
 
@@ -58,6 +60,7 @@ class FrontEnd(Generic[FeaturesT]):
             return CellDepths.empty()
         matches = self._matcher.match(view.features, self._matcher.extract(frame.right))
         matches = matches.valid(frame.image.shape, frame.right.shape)
+        matches = with_rays(matches, frame.camera, frame.rig.right)
         matches = self._refined(frame, frame.right, matches, forward_backward=False)
         depths = depths_from_stereo(matches, frame.camera, frame.rig, self._config.ransac_threshold_px)
         checks.add_pair(frame, matches)
@@ -75,3 +78,9 @@ class FrontEnd(Generic[FeaturesT]):
             return matches
         max_shift_px = self._config.subpixel_max_shift_px
         return refine_subpixel(frame_a.structure_tensor, image_b, matches, max_shift_px, forward_backward)
+
+
+def with_rays(matches: Matches, camera_a: Camera, camera_b: Camera) -> Matches:
+    """Return the matches whose pixels have rays on the plane z = 1 in both cameras."""
+    keep = camera_a.has_ray(matches.points_a) & camera_b.has_ray(matches.points_b)
+    return matches if keep.all() else matches.select(keep)

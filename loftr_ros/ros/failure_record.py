@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from loftr_ros import __version__
 from loftr_ros.errors import LoftrRosError
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.images.frame import Frame
-from loftr_ros.output import make_folder, writing
+from loftr_ros.output import make_new_folder, writing
 from loftr_ros.ros.parameters.table import VoParameters
 
 BAG_FILE, ESTIMATES_FILE = "frames.mcap", "estimates.json"
@@ -83,7 +82,7 @@ class FailureRecord:
         if not kept:
             hint = "no frame arrived" if self._capacity else "set record_failure_memory and start the node again"
             raise FailureRecordError(f"there are no frames to record: {hint}")
-        folder = _new_folder(parent, f"failure_{kept[-1].frame.stamp_ns}")
+        folder = make_new_folder(parent, f"failure_{kept[-1].frame.stamp_ns}")
         compressed = parameters.mode != "rgbd"  # depth stays raw, and both have one transport
         write_sequence(folder / BAG_FILE, (one.frame for one in kept), None, compressed=compressed)
         content = {
@@ -98,17 +97,6 @@ class FailureRecord:
             f"wrote {len(kept)} frames of {seconds:.1f} s; replay them: "
             f"loftr-ros run {folder / BAG_FILE} --mode {parameters.mode}"
         )
-
-
-def _new_folder(parent: Path, name: str) -> Path:
-    """Create a folder that does not exist yet, or none of these frames did."""
-    number = 0
-    while True:
-        folder = parent / (f"{name}_{number}" if number else name)
-        if not os.path.lexists(folder):
-            make_folder(folder)
-            return folder
-        number += 1
 
 
 def _figures(estimate: OdometryEstimate) -> dict[str, Any]:

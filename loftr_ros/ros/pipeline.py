@@ -19,18 +19,22 @@ from loftr_ros.loftr.runtime.device import OutOfMemory
 from loftr_ros.loftr.runtime.matcher import LoftrMatcher
 from loftr_ros.messages.calibration import Calibration
 from loftr_ros.odometry.estimate import OdometryEstimate
+from loftr_ros.odometry.geometry.camera import Camera
+from loftr_ros.odometry.images.resampling import same_lens_and_pixels
 from loftr_ros.odometry.images.working_size import at_working_size, working_size
 from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
 from loftr_ros.odometry.states import TrackingState
 from loftr_ros.ros.budget.controller import BudgetController
 from loftr_ros.ros.error_log import ErrorLog
 from loftr_ros.ros.failure_record import FailureRecord
+from loftr_ros.ros.messages.time import nanoseconds
 from loftr_ros.ros.parameters.table import VoParameters, odometry_config
 from loftr_ros.ros.publishers.diagnostics import Statistics, user_message
 from loftr_ros.ros.publishers.outputs import Outputs
 from loftr_ros.ros.sensors.camera_subscriber import CameraInput, CameraMessages
 from loftr_ros.ros.sensors.frame_builder import FrameBuilder
 from loftr_ros.ros.sensors.input_notes import InputNotes
+from loftr_ros.ros.sensors.interruptions import Interruptions
 from loftr_ros.ros.sensors.streams import streams
 from loftr_ros.ros.sensors.wheel_subscriber import WheelInput
 from loftr_ros.ros.transforms.baseline import Baseline
@@ -82,6 +86,8 @@ class Pipeline:
         self._T_base_camera: NDArray[np.float64] | None = None
         self._pitch: float | None = None
         self._epoch = 0
+        self._camera: Camera | None = None
+        self._interruptions = Interruptions()
         self._error: str | None = None
         self._errors = ErrorLog(node)
         self._frame_s = 0.0
@@ -121,7 +127,7 @@ class Pipeline:
         if error:
             return DiagnosticStatus.ERROR, error
         if state is TrackingState.LOST:
-            fault = self.statistics.input_fault
+            fault = self._interrupted() or self.statistics.input_fault
             lost = f"lost: {self.statistics.lost_because}; the pose is a prediction"
             return DiagnosticStatus.WARN, f"{lost}; {fault}" if fault else lost
         if warning := self.warning():
@@ -150,9 +156,17 @@ class Pipeline:
     def warning(self) -> str | None:
         """Return a fault that does not stop the odometry, in one sentence, or None."""
         wheels = self._wheels.warning() if self._wheels else None
-        input_ = self._calibration.warning or self._frames.warning or self.statistics.input_fault
-        measured = wheels or self._missing_depth() or input_
+        made_of = self._calibration.warning or self._frames.warning or self._notes.warning
+        input_ = made_of or self.statistics.input_fault
+        measured = self._interrupted() or wheels or self._missing_depth() or input_
         return self._outputs.warning() or measured or self._budget.warning() or self._matcher.fallback
+
+    def _interrupted(self) -> str | None:
+        """Return that the odometry starts over, or the calibration changes, again and again."""
+        if (repeated := self._interruptions.repeated()) is None:
+            return None
+        hint = self._input.other_publishers() or "let one driver with one clock and one calibration publish the images"
+        return f"{repeated.what} {repeated.times} times in 10 s, which disturbs the odometry each time: {hint}"
 
     def _missing_depth(self) -> str | None:
         """Warn before the first motion: without depth the camera is lost as soon as it moves."""
@@ -196,8 +210,13 @@ class Pipeline:
         """Convert the messages to a frame, estimate its pose and publish it."""
         camera_frame = messages.images[0].header.frame_id
         T_base_camera = self._outputs.extrinsic.of(camera_frame)
+        if self._wheels:
+            self._wheels.update(T_base_camera, nanoseconds(messages.images[0].header.stamp))
         self._set_extrinsics(T_base_camera)
         frame = self._frames.frame(messages)
+        if self._camera is not None and not same_lens_and_pixels(self._camera, frame.camera):
+            self._interruptions.add("the calibration of the images changed")
+        self._camera = frame.camera
         self.failure_record.add(frame)
         self._notes.add(messages.images, frame)
         frame = at_working_size(frame, self._parameters.max_pixels)
@@ -212,15 +231,15 @@ class Pipeline:
 
     def _set_extrinsics(self, T_base_camera: NDArray[np.float64]) -> None:
         """Apply new extrinsics by a restart from the current pose of the base, which would jump otherwise."""
-        if self._wheels:
-            self._wheels.update(T_base_camera)
         if T_base_camera is self._T_base_camera:
             return
+        pitch = pitch_of(T_base_camera)
+        config = odometry_config(self._parameters, pitch)  # refused with each frame, as nothing is changed before
         if self._T_base_camera is not None:
+            self._interruptions.add("the pose of the camera on the base changed")
             self._outputs.restart_here()
-        self._T_base_camera = T_base_camera
-        self._pitch = pitch_of(T_base_camera)
-        self._odometry.reconfigure(odometry_config(self._parameters, self._pitch))
+        self._T_base_camera, self._pitch = T_base_camera, pitch
+        self._odometry.reconfigure(config)
         self._odometry.reset()
 
     def _warm_up(self, info: CameraInfo) -> None:
@@ -237,9 +256,10 @@ class Pipeline:
         self._outputs.restart_here()
 
     def _apply_parameters(self, parameters: VoParameters) -> None:
+        config = odometry_config(parameters, self._pitch)
         self._parameters = parameters
         self._budget.reconfigure(parameters)
-        self._odometry.reconfigure(odometry_config(parameters, self._pitch))
+        self._odometry.reconfigure(config)
         self._outputs.reconfigure(parameters)
 
     def _run_commands(self) -> None:
@@ -257,9 +277,9 @@ class Pipeline:
             self._outputs.restart()
         else:
             self._outputs.restart_here()
-        self._node.get_logger().warning(
-            f"the stamps of the images jumped back: on_time_jump is {self._parameters.on_time_jump}"
-        )
+        what = "the stamps of the images jumped back"
+        if self._interruptions.add(what):
+            self._node.get_logger().warning(f"{what}: on_time_jump is {self._parameters.on_time_jump}")
 
     def _fail(self, error: BaseException) -> None:
         self.statistics.frame_dropped()

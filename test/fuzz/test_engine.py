@@ -26,7 +26,15 @@ from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.odometry.scale.metric_odometry import MetricOdometry
 from loftr_ros.odometry.states import TrackingState
 
-K = np.array([[75.0, 0, 47.5], [0, 75, 35.5], [0, 0, 1]])
+# Focal length, and distortion: none, usual, one that turns back inside the image, and fisheye up to 274 degrees.
+LENSES = (
+    (75.0, "none", ()),
+    (75.0, "plumb_bob", (-0.3, 0.1, 0.001, -0.001)),
+    (40.0, "plumb_bob", (-0.5, 0.0, 0.0, 0.0)),
+    (75.0, "plumb_bob", (50.0, -1e3, 0.5, 0.5)),
+    (40.0, "equidistant", (0.0, 0.0, 0.0, 0.0)),
+    (25.0, "equidistant", (0.01, -0.05, 0.2, -0.2)),
+)
 GAPS_NS = (1, 1000, 10**6, 10**8, 10**9, 10**11, 10**17, 0, -1, -(10**10))
 SETUPS = ("stereo", "rgbd", "mono", "camera_height", "odometry")
 
@@ -46,6 +54,7 @@ class Scenario:
     """Setup, frames, and the seed of all numbers."""
 
     setup: str
+    lens: tuple[float, str, tuple[float, ...]]
     seed: int
     share_of_settings: float
     baseline: float
@@ -65,6 +74,7 @@ def scenarios(spoilers: list[str]) -> st.SearchStrategy[Scenario]:
     return st.builds(
         Scenario,
         setup=st.sampled_from(SETUPS),
+        lens=st.just(LENSES[0]) | st.sampled_from(LENSES),
         seed=st.integers(0, 2**32 - 1),
         share_of_settings=st.sampled_from([0.0, 0.0, 0.1, 1.0]),
         baseline=st.just(0.2) | st.sampled_from([1e-9, 1e-3, 1e4, 1e9]),
@@ -128,7 +138,9 @@ def assert_usable(estimate: OdometryEstimate, frame: Frame) -> None:
 def test_engine(fuzz: Callable[..., None], simulator: ModuleType, adversary: ModuleType) -> None:
     def check(scenario: Scenario) -> None:
         rng = np.random.default_rng(scenario.seed)
-        camera = Camera(96, 72, K)
+        focal, model, distortion = scenario.lens
+        K = np.array([[focal, 0, 47.5], [0, focal, 35.5], [0, 0, 1]])
+        camera = Camera(96, 72, K, model, np.array(distortion))
         pose, poses = np.eye(4), []
         for _ in scenario.steps:
             poses.append(pose)

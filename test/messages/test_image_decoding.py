@@ -11,6 +11,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from loftr_ros.messages import image_converter
 from loftr_ros.messages.image_converter import find_converter
 from loftr_ros.messages.image_decoding import (
+    EncodingError,
     ImageError,
     depth_from_compressed,
     depth_from_image,
@@ -268,3 +269,29 @@ def test_compressed_depth_in_meters():
 def test_other_compressed_depth_is_refused(form):
     with pytest.raises(ImageError, match="publish 16UC1 or 32FC1 by compressedDepth, as png"):
         depth_from_compressed(compressed(bytes(40), form), TOPIC)
+
+
+@pytest.mark.parametrize("encoding", ["16UC1", "32FC1"])
+@pytest.mark.parametrize(
+    ("kind", "dtype", "reason"),
+    [
+        (".png", np.uint8, "uint8, which is too coarse for depths: publish 16 bits"),
+        (".jpg", np.uint8, "uint8, which is too coarse for depths: publish 16 bits"),
+        (".tif", np.float32, "float32: publish 16 bits"),
+        (".tif", np.int16, "int16: publish 16 bits"),
+    ],
+)
+def test_compressed_depth_of_other_than_16_bits_is_refused(encoding, kind, dtype, reason):
+    """Eight bits would be read as depths below 26 cm."""
+    data = bytes(12) + cv2.imencode(kind, ramp().astype(dtype))[1].tobytes()
+    with pytest.raises(EncodingError, match=f"on {TOPIC} hold depth in pixels of type {reason}"):
+        depth_from_compressed(compressed(data, f"{encoding}; compressedDepth png"), TOPIC)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_pixel_at_infinity_is_unknown():
+    header = np.array([0], "<i4").tobytes() + np.array([100.0, 1.0], "<f4").tobytes()
+    stored = np.tile(np.array([0, 1, 2, 101], np.uint16), (HEIGHT, 1))
+    data = header + cv2.imencode(".png", stored)[1].tobytes()
+    found = depth_from_compressed(compressed(data, "32FC1; compressedDepth"), TOPIC)
+    np.testing.assert_array_equal(found[0], [0, 0, 100, 1])

@@ -1,6 +1,7 @@
 """What comes into the node, as real cameras would send it, over DDS."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -168,3 +169,21 @@ def test_a_second_node_on_the_same_topics_is_a_warning(ros, program):
     code, said, errors = ros.run(program("misbehave.py"), "twins", expected)
     assert (code, said) == (0, f"{expected}\n"), errors
     assert [ros.stop(node)[0] for node in nodes] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("case", "what"),
+    [
+        ("two-clocks", "the stamps of the images jumped back"),
+        ("two-calibrations", "the calibration of the images changed"),
+    ],
+)
+def test_a_second_camera_on_the_same_topics_is_a_warning(ros, program, case, what):
+    """Such as a recording that is played beside the live camera: each image restarts the odometry."""
+    node = ros.node(qos="reliable", max_pixels=4096)
+    code, said, errors = ros.run(program("misbehave.py"), case, what)
+    assert code == 0, errors
+    assert re.search(rf"{what} \d+ times in 10 s, which disturbs the odometry each time: let one driver", said), said
+    code, errors = ros.stop(node)
+    assert (code, "Traceback" in errors) == (0, False), errors
+    assert errors.count(f"{what}: on_time_jump") == 2 * (case == "two-clocks")

@@ -57,7 +57,7 @@ class BlackBars:
 
 def _width_of_bar(lines: NDArray[np.uint8]) -> int:
     """Return the number of first lines of (N, M) that form a bar; 0 without one."""
-    if np.ptp(lines[0]) > _MAX_RANGE:
+    if len(lines) < 3 or np.ptp(lines[0]) > _MAX_RANGE:
         return 0
     third = lines[: len(lines) // 3].astype(np.int16)
     is_other = np.abs(third - int(np.median(lines[0]))) > _MAX_RANGE

@@ -26,6 +26,9 @@ _MIN_RESIZED, _RESIZED_TOLERANCE = 0.06, 0.015
 # Bounds of a valid distortion: the largest error of undistortion at the middle of the image sides, pixels, and the
 # largest tangential shift in the corners, relative to half the diagonal (recorded: 0.01).
 _MAX_INVERSION_PX, _MAX_TANGENTIAL = 5.0, 0.03
+# Angle to the optical axis, degrees, up to which an equidistant lens has rays unless the image ends before. Recorded
+# lenses reach beyond 90 (TUM-VI, T265).
+_LEAST_END = 80.0
 
 
 def impossible(camera: Camera) -> str | None:
@@ -102,18 +105,17 @@ def _unlikely(camera: Camera, name: str = "") -> list[str]:
 
 def _distortion_fault(camera: Camera) -> str | None:
     """Return a clause on a distortion that no lens has over the whole image; None if it is plausible."""
-    if not camera.distortion.any() or camera.distortion_model == "equidistant":  # which may see beyond 180 degrees
+    if not camera.has_lens:
         return None
     coefficients = ", ".join(f"{value:g}" for value in camera.distortion)
+    if camera.distortion_model == "equidistant":  # which may see beyond 180 degrees
+        return _too_strong(coefficients, camera.distortion_model) if _ends_early(camera) else None
     cx, cy = camera.K[:2, 2]
     sides = np.array([[0.0, cy], [camera.width - 1.0, cy], [cx, 0.0], [cx, camera.height - 1.0]])
     rays = camera.normalize(sides)
     error_px = np.abs(camera.project(np.column_stack([rays, np.ones(len(rays))])) - sides).max()
     if not error_px < _MAX_INVERSION_PX:  # also not finite
-        return (
-            f"the distortion ({coefficients}) of {camera.distortion_model} is too strong to be undone at the sides of "
-            "the image: check the order and unit of the coefficients and the model, or calibrate"
-        )
+        return _too_strong(coefficients, camera.distortion_model)
     p1, p2 = camera.distortion[2:4]
     x, y = camera.width / 2 / camera.K[0, 0], camera.height / 2 / camera.K[1, 1]
     shift = np.hypot(
@@ -125,6 +127,23 @@ def _distortion_fault(camera: Camera) -> str | None:
         f"the tangential distortion p1 = {p1:g}, p2 = {p2:g} is unusually large: check the order of the coefficients, "
         "which is k1, k2, p1, p2, k3 (other programs have k3 third)"
     )
+
+
+def _too_strong(coefficients: str, model: str) -> str:
+    return (
+        f"the distortion ({coefficients}) of {model} is too strong to be undone at the sides of the image: check the "
+        "order and unit of the coefficients and the model, or calibrate"
+    )
+
+
+def _ends_early(camera: Camera) -> bool:
+    """Return whether the rays of an equidistant lens end before the sides of the image and before a wide angle."""
+    radius, center = camera.max_radius, camera.K[:2, 2]
+    sides = np.array([[0.0, center[1]], [camera.width - 1.0, center[1]]])
+    if camera.has_ray(sides).all():
+        return False
+    rays = camera.normalize(center + radius * camera.K[:2, 0] * np.array([[-1.0], [1.0]]))
+    return bool((np.degrees(np.arctan(np.linalg.norm(rays, axis=1))) < _LEAST_END).any())
 
 
 def resize_hint(camera: Camera, width: int, height: int) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from loftr_ros.arrays import Array
 from loftr_ros.errors import LoftrRosError, quoted
 from loftr_ros.odometry.geometry.calibration_check import impossible
+from loftr_ros.odometry.geometry.lens_limit import max_radius
 
 # Numbers of coefficients of each model in OpenCV; "none" is a rectified pinhole image. The rational model may have 4
 # more for a thin prism, and then 2 more for a tilted sensor.
@@ -123,14 +125,17 @@ class Camera:
             width, height: image size in pixels.
             k: the 9 numbers of the camera matrix of the raw image.
             d: distortion coefficients of the raw image.
-            distortion_model: as in the message; empty for an undistorted image.
+            distortion_model: as in the message; empty for an undistorted image. An equidistant lens whose coefficients
+                are all 0 is a fisheye lens, too: the radius is the angle by the focal length.
             p: the 12 numbers of the projection matrix of the rectified image.
             rectified: whether the images are rectified (image_rect); their intrinsics are those of P.
 
         Raises:
             CameraError: the calibration is missing, incomplete or invalid.
         """
-        is_undistorted = any(k) and not any(d) and not any(p)  # rectified or not: K is that of both
+        distortion = np.asarray(d, np.float64)
+        has_lens = any(d) or (len(d) > 0 and _as_in_ros(distortion_model, distortion)[0] == "equidistant")
+        is_undistorted = any(k) and not has_lens and not any(p)  # rectified or not: K is that of both
         source, name, count = (p, "P", 12) if rectified and not is_undistorted else (k, "K", 9)
         if not any(source):
             other = "P is not: set rectified to true if the images are" if any(p) else "calibrate the camera"
@@ -138,9 +143,14 @@ class Camera:
         if len(source) != count:
             raise CameraError(f"{name} of the camera info has {len(source)} numbers; it must have {count}.")
         matrix = np.reshape(np.asarray(source, np.float64), (3, -1))[:, :3]
-        if rectified or not any(d):
+        if rectified or not has_lens:
             return checked(cls(width, height, matrix))
-        return checked(cls(width, height, matrix, distortion_model, np.asarray(d, np.float64)))
+        return checked(cls(width, height, matrix, distortion_model, distortion))
+
+    @property
+    def has_lens(self) -> bool:
+        """Whether straight lines are curved in the images. Coefficients of 0 are no distortion, but of equidistant."""
+        return bool(self.distortion.any()) or self.distortion_model == "equidistant"
 
     @property
     def focal(self) -> float:
@@ -168,6 +178,19 @@ class Camera:
         model = cv2.fisheye.projectPoints if self.distortion_model == "equidistant" else cv2.projectPoints
         pixels, _ = model(xyz, np.zeros((3, 1)), np.zeros((3, 1)), self.K, self.distortion)
         return np.asarray(pixels, np.float64).reshape(-1, 2)
+
+    def has_ray(self, points: ArrayLike) -> NDArray[np.bool_]:
+        """Return which (N, 2) pixels `normalize` is right for; see `lens_limit`."""
+        pixels = np.asarray(points, np.float64).reshape(-1, 2)
+        if not np.isfinite(self.max_radius):
+            return np.ones(len(pixels), bool)
+        offsets = (pixels - self.K[:2, 2]) @ np.linalg.inv(self.K[:2, :2]).T
+        return np.asarray(np.hypot(*offsets.T) <= self.max_radius)
+
+    @cached_property
+    def max_radius(self) -> float:
+        """Distorted radius on the plane z = 1 up to which pixels have rays."""
+        return max_radius(self)
 
     def cropped(self, x_offset: int, y_offset: int, width: int, height: int) -> Camera:
         """Return the camera of a region of the image, which begins at (x_offset, y_offset)."""

@@ -22,6 +22,16 @@ def same_pixels(a: Camera, b: Camera) -> bool:
     return (a.width, a.height) == (b.width, b.height) and np.allclose(a.K, b.K, rtol=_TOLERANCE)
 
 
+def same_lens_and_pixels(a: Camera, b: Camera) -> bool:
+    """Return whether both are the same calibration, up to rounding."""
+    return (
+        same_pixels(a, b)
+        and a.distortion_model == b.distortion_model
+        and a.distortion.shape == b.distortion.shape
+        and np.allclose(a.distortion, b.distortion, rtol=_TOLERANCE)
+    )
+
+
 def resampled_to(frame: Frame, now: Frame) -> Frame:
     """Resample the images of a frame to the camera matrices of `now`, which has the same lenses.
 

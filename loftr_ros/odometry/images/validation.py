@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,19 +35,30 @@ def check_frame(frame: Frame, before: Frame | None, mode: Mode) -> None:
         FrameError: an image is missing, or does not fit the calibration.
         StampError: the stamp is not after that of `before`.
     """
-    size = (frame.camera.height, frame.camera.width)
-    _check_image("image", frame.image, size, np.uint8, frame.camera)
     if mode == "stereo":
         _check_stereo(frame)
-    if mode == "rgbd":
-        if frame.depth is None:
-            raise FrameError("mode is rgbd but the frame has no depth image; give one, or set mode to mono.")
-        _check_image("depth image", frame.depth, size, np.float32)
+    if mode == "rgbd" and frame.depth is None:
+        raise FrameError("mode is rgbd but the frame has no depth image; give one, or set mode to mono.")
+    used = replace(
+        frame, right=frame.right if mode == "stereo" else None, depth=frame.depth if mode == "rgbd" else None
+    )
+    check_images(used)
     if before is not None and frame.stamp_ns <= before.stamp_ns:
         raise StampError(
             f"The stamp {frame.stamp_ns} ns is not after the one before, {before.stamp_ns} ns; "
             "drop duplicates, and reset the odometry when time jumps back."
         )
+
+
+def check_images(frame: Frame) -> None:
+    """Validate the shapes and types of all images that a frame has. Raises FrameError."""
+    size = (frame.camera.height, frame.camera.width)
+    _check_image("image", frame.image, size, np.uint8, frame.camera)
+    if frame.right is not None and frame.rig is not None:
+        right = frame.rig.right
+        _check_image("right image", frame.right, (right.height, right.width), np.uint8, right)
+    if frame.depth is not None:
+        _check_image("depth image", frame.depth, size, np.float32)
 
 
 def _check_stereo(frame: Frame) -> None:
@@ -57,8 +69,6 @@ def _check_stereo(frame: Frame) -> None:
             "mode is stereo but the frame has no rig, which says where the right camera is; calibrate the pair: ROS "
             "keeps the baseline in P[3] of the right camera."
         )
-    right = frame.rig.right
-    _check_image("right image", frame.right, (right.height, right.width), np.uint8, right)
 
 
 def _check_image(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.images.validation import check_images
 
 # Largest number of pixels of an image, relative to the budget of the network. The corridor, enlarged without detail, is
 # tracked as well as the original at a ratio of 5, and lost at 11.
@@ -27,10 +28,15 @@ def working_size(width: int, height: int, max_pixels: int) -> tuple[int, int]:
 
 
 def at_working_size(frame: Frame, max_pixels: int) -> Frame:
-    """Return a frame with images and calibration downscaled to the working size; unchanged if they are not larger."""
+    """Return a frame with images and calibration downscaled to the working size; unchanged if they are not larger.
+
+    Raises:
+        FrameError: an image does not fit its calibration, which scaling would hide.
+    """
     camera = _scaled(frame.camera, max_pixels)
     if camera is frame.camera:
         return frame
+    check_images(frame)
     right, rig, depth = frame.right, frame.rig, frame.depth
     if rig is not None:
         rig = replace(rig, right=_scaled(rig.right, max_pixels))

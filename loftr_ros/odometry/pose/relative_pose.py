@@ -54,14 +54,17 @@ def relative_pose(
     """
     camera_b, config = camera_b or camera_a, config or _CONFIG
     focal = (camera_a.focal + camera_b.focal) / 2
-    normalized = _normalized(matches, camera_a, camera_b)
+    has_rays = camera_a.has_ray(matches.points_a) & camera_b.has_ray(matches.points_b)
+    normalized = _normalized(matches.select(has_rays), camera_a, camera_b)
     motion = estimate_relative_pose(normalized, focal, np.zeros(3), 1.0, config)
     if motion is None:
         return None
+    inliers = np.zeros(len(matches), bool)
+    inliers[has_rays] = motion.inliers
     return RelativePose(
         geometry=motion.geometry,
         T_a_b=motion.T_keyframe_camera,
-        inliers=motion.inliers,
+        inliers=inliers,
         parallax_px=motion.parallax_px,
         noise_px=motion.noise_px,
     )

@@ -75,6 +75,12 @@ class KeyframeStep:
         is_determined = length_sigma(self.T_keyframe_camera, self.covariance) <= _UNDETERMINED_SIGMA  # False for NaN
         return lost or not is_determined
 
+    def speed_at(self, log_scale: float) -> float:
+        """Return the speed of this motion at a scale, the logarithm of meters per unit, in m/s."""
+        seconds = 1e-9 * (self.estimate.stamp_ns - self.keyframe_ns)
+        with np.errstate(over="ignore"):
+            return float(np.exp(log_scale) * np.linalg.norm(self.T_keyframe_camera[:3, 3]) / seconds)
+
 
 def length_sigma(T: Array, covariance: Array) -> float:
     """Return the relative standard deviation of the length of a translation; infinite for a zero translation.

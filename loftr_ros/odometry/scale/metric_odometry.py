@@ -143,12 +143,13 @@ class MetricOdometry(Generic[FeaturesT]):
         if step.has_new_unit:
             self._filter.restart(_NEW_UNIT_SIGMA)
         for sample in source.samples(step):
-            self._filter.add(sample)
+            if step.speed_at(sample.log_scale) <= self._config.max_speed:  # False for NaN
+                self._filter.add(sample)
 
 
 def _source(config: OdometryConfig, wheels: PositionBuffer) -> ScaleSource | None:
     if config.scale_source == "odometry":
-        return WheelScale(wheels)
+        return WheelScale(wheels, config.max_speed)
     return GroundScale(config) if config.scale_source == "camera_height" else None
 
 

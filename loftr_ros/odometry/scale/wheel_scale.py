@@ -6,6 +6,7 @@ import threading
 from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import islice, pairwise
 
 import numpy as np
 
@@ -19,6 +20,8 @@ _CAPACITY = 2000
 _MAX_GAP_NS = 500_000_000
 # Standard deviations: of a position, meters; of a distance by slip, relative; of the wheel radius, relative, constant.
 _POSITION_SIGMA, _SLIP_SIGMA, _COMMON_SIGMA = 0.005, 0.02, 0.01
+# Distance between two positions that no speed explains, meters: resolution of the encoders and jitter of the stamps.
+_JITTER = 0.1
 # Unknown lever arm from the reference point of the positions to the camera, meters. Rotation moves the camera along the
 # path by the sideways part times the angle, and across it by the forward part, which adds length to second order.
 _SIDEWAYS, _AHEAD = 0.1, 0.5
@@ -50,6 +53,15 @@ class PositionBuffer:
             self._stamps.append(stamp_ns)
             self._positions.append(position)
 
+    def jumps(self, start_ns: int, end_ns: int, max_speed: float) -> bool:
+        """Return whether two successive positions between these times are not of one drive, see `is_jump`."""
+        with self._lock:
+            first, end = bisect_left(self._stamps, start_ns), bisect_left(self._stamps, end_ns) + 1
+            stamps = list(islice(self._stamps, max(first - 1, 0), end))
+            positions = list(islice(self._positions, max(first - 1, 0), end))
+        steps = zip(pairwise(stamps), pairwise(positions), strict=True)
+        return any(is_jump(end - start, b - a, max_speed) for (start, end), (a, b) in steps)
+
     def reaches(self, stamp_ns: int) -> bool:
         """Return whether there is a position at or after this time."""
         with self._lock:
@@ -68,6 +80,11 @@ class PositionBuffer:
             begin, end = self._stamps[after - 1], self._stamps[after]
             share = (stamp_ns - begin) / (end - begin)
             return (1.0 - share) * self._positions[after - 1] + share * self._positions[after]
+
+
+def is_jump(duration_ns: int, step: Array, max_speed: float) -> bool:
+    """Return whether a (3,) step between two positions is longer than the speed allows, as of another odometry."""
+    return not float(np.linalg.norm(step)) <= max_speed * 1e-9 * duration_ns + _JITTER
 
 
 @dataclass(frozen=True)
@@ -119,9 +136,10 @@ class WheelScale:
 
     common_sigma = _COMMON_SIGMA
 
-    def __init__(self, wheels: PositionBuffer) -> None:
-        """Read the positions of the wheels, which may arrive late."""
+    def __init__(self, wheels: PositionBuffer, max_speed: float = np.inf) -> None:
+        """Read the positions of the wheels, which may arrive late; jumps beyond `max_speed`, m/s, are not driven."""
         self._wheels = wheels
+        self._max_speed = max_speed
         self._pending: deque[KeyframeStep] = deque(maxlen=_MAX_PENDING)
         self._segment: _TravelledSegment | None = None
 
@@ -139,7 +157,8 @@ class WheelScale:
         if position is None:
             self._segment = None
             return []
-        if self._segment is None or step.has_new_unit:
+        jumps = self._wheels.jumps(step.keyframe_ns, step.estimate.stamp_ns, self._max_speed)
+        if self._segment is None or step.has_new_unit or jumps:
             self._segment = _TravelledSegment(position)
             return []
         segment = self._segment.extended(step)

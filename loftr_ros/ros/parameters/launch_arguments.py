@@ -13,7 +13,7 @@ import yaml
 from loftr_ros import plain_yaml
 from loftr_ros.errors import LoftrRosError, shortened
 from loftr_ros.parameters import ParameterSpec
-from loftr_ros.ros.parameters.table import PARAMETERS, VoParameters, validated
+from loftr_ros.ros.parameters.table import PARAMETERS, VoParameters, check_frames, validated
 from loftr_ros.validation import require
 
 # Relative, so that PushRosNamespace of an including launch file is prepended.
@@ -122,6 +122,7 @@ def plan(given: Mapping[str, str], around: Mapping[str, str]) -> Plan:
         str(known.get(name) or in_file.get(name) or getattr(VoParameters(), name))
         for name in ("odom_frame", "base_frame")
     )
+    check_frames(odom_frame, base_frame)
     return Plan(
         namespace=given.get("namespace", NAMESPACE),
         params_file=Path(given["params_file"]) if "params_file" in given else None,

@@ -16,6 +16,7 @@ from loftr_ros.loftr.runtime.budget import ComputeBudget
 from loftr_ros.odometry.config import SPECS as ODOMETRY
 from loftr_ros.odometry.config import Mode, OdometryConfig, ScaleSourceName
 from loftr_ros.parameters import ParameterError, ParameterSpec, parameter, same_as, specs
+from loftr_ros.validation import require
 
 _ANGLE: dict[str, Any] = {"unit": "rad", "low": -math.pi, "high": math.pi}
 _OFFSET: dict[str, Any] = {"unit": "m", "low": -100.0, "high": 100.0}
@@ -310,10 +311,16 @@ def odometry_config(parameters: VoParameters, camera_pitch: float | None = None)
         camera_pitch: of the extrinsics from TF, radians; None: that of the parameters.
 
     Raises:
-        OdometryConfigError: parameters that exclude each other.
+        OdometryConfigError, ParameterError: parameters that exclude each other.
     """
+    check_frames(parameters.odom_frame, parameters.base_frame)
     values = {spec.name: getattr(parameters, spec.name) for spec in ODOMETRY}
     return OdometryConfig(**values if camera_pitch is None else {**values, "camera_pitch": camera_pitch})
+
+
+def check_frames(odom_frame: str, base_frame: str) -> None:
+    """Raise ParameterError unless the frames differ: TF refuses a transform from a frame to itself."""
+    require(odom_frame != base_frame, ParameterError, "odom_frame", odom_frame, "another frame than base_frame")
 
 
 def compute_budget(parameters: VoParameters) -> ComputeBudget:

@@ -16,7 +16,7 @@ from sensor_msgs.msg import CameraInfo
 
 from loftr_ros.ros.compat import message_filters
 from loftr_ros.ros.messages.stamp_order import Order, StampOrder
-from loftr_ros.ros.messages.time import nanoseconds
+from loftr_ros.ros.messages.time import is_valid, nanoseconds
 from loftr_ros.ros.parameters.table import VoParameters
 from loftr_ros.ros.sensors import watchdog
 from loftr_ros.ros.sensors.qos import MatchedSubscription
@@ -121,6 +121,11 @@ class CameraInput:
             self._node, [i.stream.topic for i in self._intakes], [i.stamps for i in self._intakes], p
         )
 
+    def other_publishers(self) -> str | None:
+        """Return that several nodes publish one of the topics, in one sentence, or None."""
+        topics = (topic for i in self._intakes for topic in (i.stream.topic, i.stream.info_topic) if topic)
+        return next(filter(None, (watchdog.other_publishers(self._node, topic) for topic in topics)), None)
+
     def _subscribe(self, intake: _Intake) -> list[MatchedSubscription]:
         stream = intake.stream
         wanted: list[tuple[type[Any], str, Callable[[Any], None]]] = [
@@ -151,7 +156,7 @@ class CameraInput:
     def _on_image(self, intake: _Intake, message: Any) -> None:
         stamp_ns = nanoseconds(message.header.stamp)
         intake.arrival = time.monotonic()
-        if stamp_ns < 0:  # refused by message_filters
+        if not is_valid(stamp_ns):  # refused by message_filters, or by the messages of the odometry
             self._ignore(Order.STALE)
             return
         if intake.order.judge(stamp_ns) is Order.JUMP:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sensor_msgs.msg import CameraInfo
 
+from loftr_ros.errors import quoted
 from loftr_ros.messages.camera_info import baseline_from_calibration, baseline_from_transform
 from loftr_ros.odometry.geometry.camera import CameraError
 from loftr_ros.ros.transforms.tf_lookup import TfLookup
@@ -38,8 +39,8 @@ class Baseline:
             return self._parameter
         raise CameraError(
             "the stereo baseline is unknown: P[3] of left and right camera info are equal, TF has no transform from "
-            f"'{frames[1]}' to '{frames[0]}', and stereo_baseline is 0: calibrate the pair as stereo, publish the "
-            "transform, or set stereo_baseline to the meters"
+            f"{quoted(frames[1])} to {quoted(frames[0])}, and stereo_baseline is 0: calibrate the pair as stereo, "
+            "publish the transform, or set stereo_baseline to the meters"
         )
 
     def _from_tf(self, left: str, right: str) -> float | None:

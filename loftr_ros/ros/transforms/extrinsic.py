@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rclpy.node import Node
 
-from loftr_ros.errors import LoftrRosError
+from loftr_ros.errors import LoftrRosError, quoted, shortened
 from loftr_ros.ros.parameters.table import VoParameters
 from loftr_ros.ros.transforms.frames import camera_in_base
 from loftr_ros.ros.transforms.tf_lookup import TfLookup
@@ -17,6 +17,7 @@ from loftr_ros.ros.transforms.tf_lookup import TfLookup
 _WAIT_S = 1.0
 # Without a transform, unsubscribe from moving transforms this long after the first image, seconds.
 _LISTEN_S = 10.0
+_QUOTED = 60  # characters of the name of a frame in a message
 
 
 class ExtrinsicError(LoftrRosError):
@@ -64,7 +65,7 @@ class Extrinsic:
         if found is not None:
             self._tf.keep_static(self)
             if self._current is None or not np.allclose(found, self._current, rtol=0, atol=1e-6):
-                self._log.info(f"{camera_frame} on {self._parameters.base_frame}: {self._how()}")
+                self._log.info(f"{shortened(camera_frame, _QUOTED)} on {self._parameters.base_frame}: {self._how()}")
                 self._current = found
         elif self._current is None:
             self._current = self._fallback(camera_frame)
@@ -96,8 +97,8 @@ class Extrinsic:
         """Return the pose that is assumed without a transform. Raises ExtrinsicError."""
         base_frame = self._parameters.base_frame
         reason = refused_by_tf(camera_frame, base_frame) or (
-            f"TF has no transform from {camera_frame} to {base_frame}: publish it (robot_state_publisher or "
-            "static_transform_publisher)"
+            f"TF has no transform from {shortened(camera_frame, _QUOTED)} to {base_frame}: publish it "
+            "(robot_state_publisher or static_transform_publisher)"
         )
         if self._parameters.extrinsic_source == "tf":
             raise ExtrinsicError(f"{reason}, or set extrinsic_source to parameters")
@@ -113,7 +114,7 @@ def refused_by_tf(camera_frame: str, base_frame: str) -> str | None:
     if not camera_frame:
         return "the header.frame_id of the images is empty: let the camera's driver set it to its optical frame"
     if camera_frame.startswith("/"):
-        return f"the header.frame_id of the images is '{camera_frame}', which TF refuses: drop the leading slash"
+        return f"the header.frame_id of the images is {quoted(camera_frame)}, which TF refuses: drop the leading slash"
     if base_frame.startswith("/"):
         return f"base_frame is '{base_frame}', which TF refuses: drop the leading slash"
     return None

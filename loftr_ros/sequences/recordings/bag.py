@@ -218,7 +218,7 @@ def _trajectory(poses: RecordedPoses, path: Path) -> Trajectory:
 def _rectification(chosen: CameraTopics, camera: Camera) -> tuple[str, ...]:
     """Return a note if neither name nor calibration tells whether the images are rectified."""
     named = chosen.rectified or any("raw" in image for image in chosen.images)
-    if named or chosen.infos[0] is None or not camera.distortion.any():
+    if named or chosen.infos[0] is None or not camera.has_lens:
         return ()
     return (f"images on {chosen.images[0]} are taken as raw, with the distortion of their calibration",)
 

@@ -8,6 +8,8 @@ import pytest
 from loftr_ros.odometry.geometry.calibration_check import resize_hint, unlikely
 from loftr_ros.odometry.geometry.camera import Camera, CameraError
 
+T265 = [-0.0077, 0.0408, -0.0388, 0.0068]
+
 
 def camera_of(
     fx: float, fy: float, cx: float, cy: float, width: int = 640, height: int = 480, **lens: object
@@ -67,10 +69,19 @@ def test_what_hardly_any_camera_has_is_named(camera: Camera, message: str) -> No
         camera_of(1163.45, 1164.79, 653.626, 481.6, 1296, 968),  # ScanNet
         camera_of(190.98, 190.97, 254.93, 256.9, 512, 512, distortion_model="fisheye", distortion=[0.003, 0, 0, 0]),
         camera_of(60, 60, 320, 240, distortion_model="fisheye", distortion=[0.003, 0, 0, 0]),  # 360 degrees nearly
+        camera_of(285.7, 285.8, 419.9, 399.6, 848, 800, distortion_model="fisheye", distortion=T265),
+        camera_of(285.7, 285.8, 419.9, 399.6, 848, 800, distortion_model="fisheye", distortion=[0.0, 0, 0, 0]),
     ],
 )
 def test_real_cameras_get_no_warning(camera: Camera) -> None:
     assert unlikely(camera, camera, 0.54) == ()
+
+
+@pytest.mark.parametrize("distortion", [[-0.5, 0, 0, 0], [-5.0, 3, 9, 9], [1e6, 0, 0, 0], [-0.28, 0, 0, 0]])
+def test_a_fisheye_lens_that_turns_back_is_named(distortion: list[float]) -> None:
+    camera = camera_of(300, 300, 376, 240, 752, 480, distortion_model="fisheye", distortion=distortion)
+    (found,) = unlikely(camera)
+    assert "of equidistant is too strong to be undone at the sides of the image" in found
 
 
 def test_both_cameras_of_a_pair_are_looked_at_once() -> None:

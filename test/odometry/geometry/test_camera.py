@@ -58,6 +58,20 @@ def test_a_region_of_the_image_sees_the_same_rays() -> None:
     np.testing.assert_allclose(region.normalize([[10, 20]]), camera.normalize([[110, 70]]), atol=1e-9)
 
 
+@pytest.mark.parametrize("name", ["equidistant", "fisheye", "kannala_brandt"])
+def test_an_equidistant_lens_with_coefficients_of_zero_is_no_pinhole(name: str) -> None:
+    """As simulators publish it: the radius is the angle by the focal length."""
+    camera = Camera.from_camera_info(752, 480, K.ravel(), [0.0] * 4, name, [0.0] * 12, rectified=False)
+    assert (camera.distortion_model, camera.has_lens) == ("equidistant", True)
+    at_60_degrees = camera.project([[np.tan(np.radians(60)), 0.0, 1.0]])
+    np.testing.assert_allclose(at_60_degrees, [[K[0, 2] + K[0, 0] * np.radians(60), K[1, 2]]], atol=1e-6)
+    with pytest.raises(CameraError, match="P of the camera info is empty"):
+        Camera.from_camera_info(752, 480, K.ravel(), [0.0] * 4, name, [0.0] * 12, rectified=True)
+    for model, count in (("plumb_bob", 5), ("", 4), ("rational_polynomial", 8), (name, 0)):
+        pinhole = Camera.from_camera_info(752, 480, K.ravel(), [0.0] * count, model, [0.0] * 12, rectified=False)
+        assert (pinhole.distortion_model, pinhole.has_lens) == ("none", False)
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_no_points_are_no_error(model: str) -> None:
     camera = Camera(752, 480, K, model, np.array(MODELS[model]))

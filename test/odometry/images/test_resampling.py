@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.images.frame import Frame
-from loftr_ros.odometry.images.resampling import resampled_to, same_pixels
+from loftr_ros.odometry.images.resampling import resampled_to, same_lens_and_pixels, same_pixels
 
 CAMERA = Camera(320, 200, np.array([[250.0, 0, 161], [0, 255, 98], [0, 0, 1]]))
 CROP = replace(CAMERA, width=256, height=160, K=CAMERA.K - np.array([[0, 0, 30], [0, 0, 24], [0, 0, 0]]))
@@ -18,6 +18,15 @@ CROP = replace(CAMERA, width=256, height=160, K=CAMERA.K - np.array([[0, 0, 30],
 def seen(image: NDArray[np.uint8], by: Camera) -> Frame:
     depth = np.tile(np.arange(320, dtype=np.float32), (200, 1))
     return resampled_to(Frame(7, image, CAMERA, depth=depth), Frame(8, np.zeros((by.height, by.width), np.uint8), by))
+
+
+def test_a_calibration_that_changed() -> None:
+    lens = replace(CAMERA, distortion_model="plumb_bob", distortion=np.array([0.1, 0, 0, 0]))
+    same = replace(lens, K=lens.K * (1 + 1e-4), distortion=lens.distortion * (1 + 1e-4))
+    assert same_lens_and_pixels(lens, same)
+    others = CAMERA, CROP, replace(lens, distortion=lens.distortion * 1.1), replace(lens, distortion=np.zeros(5))
+    for other in (*others, replace(lens, distortion_model="equidistant")):
+        assert not same_lens_and_pixels(lens, other)
 
 
 def test_cameras_with_the_same_pixels() -> None:

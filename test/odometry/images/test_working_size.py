@@ -1,11 +1,14 @@
 """Large images are processed at the size that the matcher resolves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.odometry.images.frame import Frame
+from loftr_ros.odometry.images.validation import FrameError
 from loftr_ros.odometry.images.working_size import MAX_RATIO, at_working_size, size_note, working_size
 
 CAMERA = Camera(640, 480, np.array([[500.0, 0, 310], [0, 500, 250], [0, 0, 1]]))
@@ -37,3 +40,14 @@ def test_points_keep_their_direction_and_depth(shrink):
     np.testing.assert_allclose(rays, CAMERA.normalize(corners), atol=1e-9)
     assert set(np.unique(small.depth)) == {2.0, 9.0}, "no depth between both sides of an edge"
     assert "640x480 are processed at" in size_note(CAMERA, round(640 * 480 / shrink**2 / MAX_RATIO))
+
+
+@pytest.mark.parametrize("name", ["image", "right image", "depth image"])
+def test_scaling_does_not_hide_another_size(name):
+    """Images of 4:3 would be stretched to a calibration of 16:9, and depth that is not registered to its image."""
+    other = np.zeros((240, 320), np.float32 if name == "depth image" else np.uint8)
+    images = {"right": IMAGE, "depth": np.ones((480, 640), np.float32), "rig": StereoRig.rectified(CAMERA, 0.1)}
+    given = Frame(7, IMAGE, **{"camera": CAMERA, **images})
+    field = {"image": "image", "right image": "right", "depth image": "depth"}[name]
+    with pytest.raises(FrameError, match=f"The {name} is 320x240 but the camera is calibrated for 640x480"):
+        at_working_size(replace(given, **{field: other}), 4096)

@@ -258,3 +258,31 @@ def test_without_a_source_it_is_the_plain_odometry(make_world: MakeWorld, mode: 
 def test_settings_that_make_no_scale(settings: dict[str, Any], name: str) -> None:
     with pytest.raises(OdometryConfigError, match=f"^{name} is"):
         OdometryConfig(**settings)
+
+
+def of_two_robots(i: int, x: float) -> float:
+    return x + 500.0 * (i % 2)
+
+
+def in_millimeters(i: int, x: float) -> float:
+    return 1000.0 * x
+
+
+def started_over(i: int, x: float) -> float:
+    return x + 100.0 * (i > 1)
+
+
+@pytest.mark.parametrize("position", [of_two_robots, in_millimeters, started_over])
+def test_positions_that_jump_measure_no_scale(make_world: MakeWorld, position: Callable[[int, float], float]) -> None:
+    """A first sample that is wrong displaces the path for good, as nothing contradicts it."""
+    world = make_world(driven(*[DRIVE] * 16), size=HALL, depth_images=False)
+    wheels = PositionBuffer()
+    for index in range(len(world.poses)):
+        wheels.add(100_000_000 * index, np.array([position(index, 0.8 * index), 0.0, 0.0]))
+    estimates = run(world, wheels, **BY_WHEELS)
+    positions = np.array([estimate.T_odom_camera[:3, 3] for estimate in estimates])
+    assert np.linalg.norm(np.diff(positions, axis=0), axis=1).max() < 1.0
+    assert any(estimate.scale_known for estimate in estimates) == (position is started_over)
+    truth = se3.inverse(world.poses[0]) @ world.poses[-1]
+    error = np.abs(positions[-1] - truth[:3, 3])
+    assert (error < 4 * np.sqrt(np.diag(estimates[-1].pose_covariance)[:3]) + 0.1).all()

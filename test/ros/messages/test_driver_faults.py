@@ -6,7 +6,7 @@ import pytest
 from sensor_msgs.msg import CameraInfo, Image
 
 from loftr_ros.messages.camera_info import camera_from_info, rig_from_infos
-from loftr_ros.messages.image_decoding import ImageError, gray_from_image, looks_swapped
+from loftr_ros.messages.image_decoding import ImageError, depth_from_image, gray_from_image, looks_swapped
 from loftr_ros.odometry.geometry.camera import CameraError
 from loftr_ros.ros.messages.conversions import image_from_array
 from loftr_ros.ros.transforms.baseline import Baseline
@@ -81,6 +81,20 @@ def test_swapped_bytes_are_recognized(kind: str, bits: int) -> None:
     assert not looks_swapped(swapped)
 
 
+@pytest.mark.parametrize("unit", [1.0, 1e-3, 1e3])
+@pytest.mark.parametrize("rest", [0.0, np.nan, np.inf])
+def test_swapped_bytes_of_metric_depth_are_recognized(unit: float, rest: float) -> None:
+    v, u = np.mgrid[:48, :64]
+    depth = (unit * np.where(u > 50, rest, np.round(1.5 + 0.02 * u + 0.003 * v, 2))).astype(np.float32)
+    right, swapped = image_from_array(depth), image_from_array(depth.byteswap())
+    assert [looks_swapped(right), looks_swapped(swapped)] == [False, True]
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf, 1.0, 2.5, -1.0])
+def test_metric_depth_of_one_value_is_as_it_says(value: float) -> None:
+    assert not looks_swapped(image_from_array(np.full((48, 64), value, np.float32)))
+
+
 @pytest.mark.parametrize("image", [np.zeros((48, 64)), np.full((48, 64), 65535), np.eye(48, 64)])
 def test_an_image_without_content_has_no_byte_order(image: np.ndarray) -> None:
     assert not looks_swapped(image_from_array(image.astype(np.uint16)))
@@ -94,6 +108,41 @@ def test_color_images_that_are_called_gray_are_refused(channels: int, wanted: st
     message.data.frombytes(bytes(48 * 64 * (channels - 1)))
     with pytest.raises(ImageError, match=wanted):
         gray_from_image(message, "/image")
+
+
+def photograph() -> np.ndarray:
+    """A gray image with structure at many scales."""
+    rng = np.random.default_rng(0)
+    layers = [cv2.resize(rng.random((48 // size, 64 // size)), (64, 48)) for size in (1, 2, 4, 8)]
+    image: np.ndarray = cv2.normalize(sum(layers), None, 0, 255, cv2.NORM_MINMAX)
+    return image
+
+
+@pytest.mark.parametrize("data", ["mono16", "times 257", "12 bits", "yuv422", "uyvy", "32 bits as 16"])
+def test_pixels_of_two_bytes_that_are_called_gray_are_refused(data: str) -> None:
+    """Read as padding, half of the image would be used, stretched and mixed with the other bytes."""
+    levels = photograph()
+    chroma = np.full(levels.shape, 120.0) + cv2.resize(levels[:8, :8], (64, 48)) / 20
+    pairs = {
+        "mono16": (257.1 * levels).astype("<u2").view(np.uint8),
+        "times 257": (257 * levels.astype("<u2")).view(np.uint8),
+        "12 bits": (16.1 * levels).astype("<u2").view(np.uint8),
+        "yuv422": np.stack([levels, chroma], 2).astype(np.uint8),
+        "uyvy": np.stack([chroma, levels], 2).astype(np.uint8),
+        "32 bits as 16": (levels / 50 + 0.3).astype("<f4").view("<u2"),
+    }[data].reshape(48, -1)
+    message: Image = image_from_array(pairs)
+    message.width = 64
+    with pytest.raises(ImageError, match="2 bytes for each of theirs: set the encoding to that of the data"):
+        (depth_from_image if data == "32 bits as 16" else gray_from_image)(message, "/image")
+
+
+@pytest.mark.parametrize("image", [np.zeros((48, 64)), photograph(), np.where(photograph() > 128, 255.0, 0.0)])
+def test_rows_of_twice_the_length_are_padding(image: np.ndarray) -> None:
+    both = np.hstack([image, photograph()[:, ::-1]]).astype(np.uint8)
+    message: Image = image_from_array(both)
+    message.width = 64
+    np.testing.assert_array_equal(gray_from_image(message, "/image"), both[:, :64])
 
 
 def test_the_other_half_of_side_by_side_images_is_padding() -> None:

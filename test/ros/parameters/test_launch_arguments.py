@@ -78,6 +78,7 @@ def test_switches_are_read_in_one_way(texts, value):
         ("use_sim_time", "2", "use_sim_time is '2': it must be true or false"),
         ("mode", "trio", "mode is 'trio': it must be one of"),
         ("max_pixels", "3", "max_pixels is 3: it must be 4096 to"),
+        ("odom_frame", "base_link", "odom_frame is 'base_link': it must be another frame than base_frame"),
         ("bag", "/no/such/bag", "bag /no/such/bag does not exist"),
         ("params_file", "/no/such.yaml", "params_file /no/such.yaml cannot be read: No such file"),
     ],
@@ -94,6 +95,7 @@ def test_frames_come_from_the_argument_the_launch_files_around_the_file_or_the_t
     assert plan(file, around).base_frame == "outer"
     assert plan(file, {}).base_frame == plan({}, file).base_frame == "footprint"
     assert plan(file, {}).odom_frame == plan({}, {}).odom_frame == VoParameters().odom_frame
+    assert plan(file | {"odom_frame": VoParameters().base_frame}, {}).odom_frame == "base_link"
 
 
 def test_launch_files_around_set_parameters_and_files():

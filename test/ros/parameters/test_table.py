@@ -164,3 +164,9 @@ def test_names_that_no_topic_has(name):
 def test_names_that_no_frame_has(name):
     with pytest.raises(ParameterError, match="must be a frame of tf2"):
         validated({"odom_frame": name})
+
+
+def test_a_frame_has_no_transform_to_itself():
+    with pytest.raises(ParameterError, match="odom_frame is 'base_link': it must be another frame than base_frame"):
+        odometry_config(validated({"odom_frame": "base_link"}))
+    odometry_config(validated({"odom_frame": "base_link", "base_frame": "body"}))

@@ -3,6 +3,7 @@
 import sys
 import time
 
+import cv2
 import numpy as np
 import rclpy
 from builtin_interfaces.msg import Time
@@ -16,8 +17,9 @@ sides = ["left/", "right/"] if case in {"sizes", "no-baseline", "gap"} else [""]
 qos = QoSProfile(depth=10)
 if case == "best-effort":
     qos.reliability = ReliabilityPolicy.BEST_EFFORT
-level = DiagnosticStatus.WARN if case == "twins" else DiagnosticStatus.ERROR
-found = []
+level = DiagnosticStatus.WARN if case in {"twins", "two-clocks", "two-calibrations"} else DiagnosticStatus.ERROR
+found, count = [], 0
+TEXTURE = cv2.resize(np.random.default_rng(0).integers(0, 256, (12, 16), np.uint8), (128, 96))
 
 
 def on_diagnostics(message):
@@ -28,12 +30,14 @@ def on_diagnostics(message):
 
 def image(width):
     message = Image(height=96, width=width, step=width, encoding="32FC1" if case == "encoding" else "mono8")
-    message.data.frombytes(np.zeros(96 * width, np.uint8).tobytes())
+    levels = TEXTURE[:, :width] if case.startswith("two-") else np.zeros((96, width), np.uint8)
+    message.data.frombytes(np.ascontiguousarray(levels).tobytes())
     return message
 
 
 def info(width):
-    matrix = [100.0, 0.0, width / 2, 0.0, 100.0, 48.0, 0.0, 0.0, 1.0]
+    focal = 120.0 if case == "two-calibrations" and count % 2 else 100.0
+    matrix = [focal, 0.0, width / 2, 0.0, focal, 48.0, 0.0, 0.0, 1.0]
     projection = [100.0, 0.0, width / 2, 0.0, 0.0, 100.0, 48.0, 0.0, 0.0, 0.0, 1.0, 0.0]
     return CameraInfo(height=96, width=width, distortion_model="plumb_bob", d=[0.0] * 5, k=matrix, p=projection)
 
@@ -45,7 +49,10 @@ images = [node.create_publisher(Image, f"{side}image", qos) for side in sides]
 infos = [node.create_publisher(CameraInfo, f"{side}camera_info", qos) for side in sides]
 deadline = time.monotonic() + 30
 while not found and time.monotonic() < deadline:
+    count += 1
     stamp = node.get_clock().now().to_msg()
+    if case == "two-clocks" and count % 2:
+        stamp.sec -= 10**8
     for index in range(0 if case == "twins" else len(sides)):
         width = 160 if case == "sizes" and index == 1 else 128
         picture, calibration = image(width), info(width)

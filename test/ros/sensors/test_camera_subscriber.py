@@ -9,6 +9,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from loftr_ros.ros.messages.stamp_order import Order
+from loftr_ros.ros.messages.time import nanoseconds
 from loftr_ros.ros.parameters.table import VoParameters
 from loftr_ros.ros.sensors.camera_subscriber import CameraInput
 from loftr_ros.ros.sensors.streams import streams
@@ -34,7 +35,10 @@ class PaperNode:
     def get_publishers_info_by_topic(self, topic):
         kind = f"sensor_msgs/msg/{'CompressedImage' if topic.endswith('compressed') else 'Image'}"
         profiles = [QoSProfile(depth=1, reliability=r) for r in self.publishers.get(topic, [])]
-        return [SimpleNamespace(qos_profile=profile, topic_type=kind) for profile in profiles]
+        return [
+            SimpleNamespace(qos_profile=profile, topic_type=kind, node_namespace="/", node_name=f"camera{index}")
+            for index, profile in enumerate(profiles)
+        ]
 
     def create_timer(self, period, callback, clock):
         self.follow = callback
@@ -264,3 +268,23 @@ def test_the_subscription_follows_what_the_publishers_offer():
     assert len(mono.node.callbacks) == 2
     mono.input.close()
     assert (mono.node.callbacks, mono.node.follow) == ({}, None)
+
+
+def test_several_publishers_of_one_topic_are_named(camera):
+    seen = camera("stereo")
+    assert seen.input.other_publishers() is None
+    seen.node.publishers = {"/right/camera_info": [ReliabilityPolicy.RELIABLE] * 2}
+    assert seen.input.other_publishers() == (
+        "2 nodes publish /right/camera_info (/camera0, /camera1): end all but one, or give each its own namespace"
+    )
+
+
+def test_stamps_that_no_message_holds_are_ignored(camera):
+    """Nanoseconds of more than a second carry over, and the sum may exceed the 32 bits of the seconds."""
+    seen = camera("mono")
+    seen.put("/camera_info", 0)
+    largest = 2**31 - 1
+    for sec, nanosec in ((1, 10**9 + 5), (largest, 10**9), (largest, 2**32 - 1), (largest, 10**9 - 1)):
+        seen.node.callbacks["/image"](Image(header=Header(stamp=Time(sec=sec, nanosec=nanosec))))
+    assert [nanoseconds(s.images[0].header.stamp) for s in seen.sets] == [2 * 10**9 + 5, 2**31 * 10**9 - 1]
+    assert seen.ignored == [Order.STALE, Order.STALE]

@@ -85,4 +85,34 @@ def test_implausible_unit_of_integer_depth_is_warned_about(counts_per_meter, is_
         assert "16UC1 in counts of" in input_notes.diagnostics()["assumptions"]
         assert len(warned) == expected
         assert all("check depth_scale" in text for text in warned)
+        assert input_notes.warning == (warned[0] if expected else None)  # for the diagnostics
         warned.clear()
+
+
+def test_a_camera_that_starts_without_depth_is_judged_by_the_first_that_it_has():
+    parameters, said, warned = VoParameters(mode="rgbd"), [], []
+    input_notes = InputNotes(streams(parameters, "/loftr/{}".format), parameters, said.append, warned.append)
+    for meters in (0.0, 0.0, 100.0, 90.0):
+        depth = np.full(GRAY.shape, meters, np.float32)
+        counts = image_from_array((500 * depth).astype(np.uint16))
+        input_notes.add([image_from_array(GRAY), counts], Frame(0, GRAY, CAMERA, depth=depth))
+    assert [text.rpartition(", ")[2] for text in said] == ["no depth at all", "median 100 m"]
+    assert input_notes.diagnostics()["assumptions"] == said[-1]
+    assert len(warned) == 1
+    assert "is 1e+02 to 1e+02 m away" in warned[0]
+
+
+@pytest.mark.parametrize("kind", ["16UC1", "32FC1"])
+@pytest.mark.parametrize("is_swapped", [False, True])
+def test_byte_order_is_judged_by_an_image_with_content(kind, is_swapped):
+    parameters, warned = VoParameters(mode="rgbd"), []
+    input_notes = InputNotes(streams(parameters, "/loftr/{}".format), parameters, lambda _: None, warned.append)
+    v, u = np.mgrid[:48, :64]
+    for scale in (0, 0, 1, 1):
+        counts = (scale * (1500 + 20 * u + 3 * v + 400 * (u > 30))).astype(np.uint16)
+        image = counts if kind == "16UC1" else (1e-3 * counts).astype(np.float32)
+        message = image_from_array(image.byteswap() if is_swapped else image)
+        input_notes.add([image_from_array(GRAY), message], Frame(0, GRAY, CAMERA, depth=np.zeros(GRAY.shape, "f4")))
+    assert len(warned) == is_swapped
+    assert all("little-endian by is_bigendian, but their bytes are in the other order" in text for text in warned)
+    assert input_notes.warning == (warned[0] if is_swapped else None)

@@ -160,3 +160,20 @@ def test_where_tf_is_not_installed_it_cannot_be_asked_for(monkeypatch):
         Extrinsic(PaperNode(), VoParameters(extrinsic_source="tf"))
     found = Extrinsic(PaperNode(), VoParameters())
     np.testing.assert_allclose(found.of("eye"), camera_in_base(0, 0, 0, 0, 0, 0))
+
+
+@pytest.mark.parametrize("start", ["", "/"])
+def test_names_of_frames_are_quoted_in_a_line_of_bounded_length(tf, start):
+    """They come from other programs: a line break or a control sequence would forge the log."""
+    tf.knows, node = False, PaperNode()
+    name = f"{start}eye\n[ERROR] \x1b[31m" + 5000 * "x"
+    Extrinsic(node, VoParameters()).of(name)
+    with pytest.raises(ExtrinsicError) as error:
+        Extrinsic(node, VoParameters(extrinsic_source="tf")).of(name)
+    tf.knows = True
+    Extrinsic(node, VoParameters()).of(name)
+    assert (len(node.warnings), len(node.infos)) == ((2, 0) if start else (1, 1))
+    for text in (str(error.value), *node.warnings, *node.infos):
+        assert text.isprintable()
+        assert "eye [ERROR]" in text
+        assert len(text) < 500
