@@ -91,9 +91,9 @@ def read_rows(path: Path, separator: str | None = None) -> list[list[str]]:
         raise SequenceError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise SequenceError(f"{path} cannot be read: it is no text in {error.encoding}.") from error
-    rows = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if separator is None:
-        rows = [row.replace(",", " ") for row in rows]
+        lines = [line.replace(",", " ") for line in lines]
+    rows = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
     return [[word.strip() for word in row.split(separator)] for row in rows]
 
 

@@ -133,6 +133,14 @@ def test_fractions_without_leading_zeros_in_a_list(tum: Path, write_image: Calla
     assert "without leading zeros" in sequence.notes[0]
 
 
+@pytest.mark.parametrize(("name", "file"), [("tum", "rgb.txt"), ("tum", "depth.txt"), ("kitti", "calib.txt")])
+def test_rows_of_separators_alone_are_empty(name: str, file: str, request: pytest.FixtureRequest) -> None:
+    """A spreadsheet writes empty rows so."""
+    path = request.getfixturevalue(name) / file
+    path.write_text(f",\n,,\n{path.read_text()}, ,\n")
+    assert len(open_sequence(path.parent, "mono" if name == "kitti" else "rgbd")) > 0
+
+
 def test_frame_numbers_as_stamps_are_noted(tum: Path) -> None:
     rows = (tum / "rgb.txt").read_text().splitlines()[1:]
     (tum / "rgb.txt").write_text("".join(f"{i} {row.split()[1]}\n" for i, row in enumerate(rows)))
