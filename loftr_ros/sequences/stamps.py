@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from statistics import median
@@ -15,6 +16,7 @@ from loftr_ros.sequences.errors import SequenceError
 # Odometry needs overlapping images, so a longer median interval shows that the stamps are not in seconds.
 MAX_STEP_NS = 10 * 10**9
 MIN_STEP_NS = 10**5  # frame interval of the fastest cameras
+MAX_FPS = 1e9  # of which stamps in nanoseconds are distinct
 MAX_DIGITS = 19  # of a stamp in nanoseconds; int() rejects thousands of digits
 LEAST_STEP_NS = 10**6  # frame interval below which the user is asked
 _DECIMAL = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
@@ -29,6 +31,22 @@ def seconds_to_ns(text: str) -> int | None:
     except InvalidOperation:
         return None
     return round(value * 10**9) if value.is_finite() and value.copy_abs() < MAX_SECONDS else None
+
+
+def stamps_at(numbers: Iterable[int], fps: float) -> list[int]:
+    """Return the stamps of frame numbers at a frame rate, nanoseconds.
+
+    Raises:
+        SequenceError: they are later than stamps can be, or the rate has no distinct ones.
+    """
+    frames = list(numbers)
+    last = max(map(abs, frames), default=0)
+    if not (0 < fps <= MAX_FPS and last < MAX_SECONDS * fps):
+        raise SequenceError(
+            f"Frame {last} at {fps:g} frames per second has no stamp: number the frames from 0, and set --fps to the "
+            "frame rate."
+        )
+    return [round(number * 1e9 / fps) for number in frames]
 
 
 def since_1970(values: list[Decimal]) -> tuple[list[int], str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,14 @@ def test_frame_numbers_as_stamps_are_noted(tum: Path) -> None:
     rows = (tum / "rgb.txt").read_text().splitlines()[1:]
     (tum / "rgb.txt").write_text("".join(f"{i} {row.split()[1]}\n" for i, row in enumerate(rows)))
     assert "if they are frame numbers, velocities are wrong" in open_sequence(tum, "mono").notes[0]
+
+
+@pytest.mark.parametrize("stamp_ns", [2**31 * 10**9, 2**63, -(2**63)])
+def test_stamps_beyond_those_of_ros_are_refused(tum: Path, stamp_ns: int) -> None:
+    """As of a damaged bag whose messages have no stamps: the trajectory could not hold them."""
+    sequence = open_sequence(tum, "mono")
+    with pytest.raises(SequenceError, match=r"The stamp of .*png is .*, but stamps are in seconds and end at"):
+        replace(sequence, entries=(replace(sequence.entries[0], stamp_ns=stamp_ns),))
 
 
 def test_equal_stamps_are_refused_with_the_stamp(tum: Path) -> None:

@@ -20,11 +20,11 @@ from loftr_ros.sequences.datasets.layout import (
     published,
     rate_note,
     read_numbers,
-    stamps_at,
 )
 from loftr_ros.sequences.errors import MissingSensorError, SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth
 from loftr_ros.sequences.sequence import Entry, Sequence
+from loftr_ros.sequences.stamps import stamps_at
 
 _CAMERA = (481.20, 480.00, 319.50, 239.50)
 _FPS, _UNITS_PER_METER = 30.0, 5000.0

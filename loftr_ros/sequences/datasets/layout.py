@@ -134,11 +134,6 @@ def size_of(images: Iterable[Path]) -> tuple[int, int]:
     raise damage or SequenceError("There are no images.")
 
 
-def stamps_at(numbers: Sequence[int], fps: float) -> list[int]:
-    """Return the stamps of frame numbers, nanoseconds."""
-    return [round(number * 1e9 / fps) for number in numbers]
-
-
 def rate_note(fps: float | None, nominal: float) -> tuple[float, tuple[str, ...]]:
     """Return the frame rate, given or nominal, and a note on the latter."""
     if fps:

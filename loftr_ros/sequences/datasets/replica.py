@@ -21,12 +21,12 @@ from loftr_ros.sequences.datasets.layout import (
     read_numbers,
     rows_at,
     size_of,
-    stamps_at,
     truth_of,
 )
 from loftr_ros.sequences.errors import MissingSensorError, SequenceError
 from loftr_ros.sequences.images import list_images
 from loftr_ros.sequences.sequence import Entry, Sequence
+from loftr_ros.sequences.stamps import stamps_at
 
 # cam_params.json of the data set, for folders that were copied without it.
 _PUBLISHED = {"w": 1200, "h": 680, "fx": 600.0, "fy": 600.0, "cx": 599.5, "cy": 339.5, "scale": 6553.5}

@@ -23,12 +23,12 @@ from loftr_ros.sequences.datasets.layout import (
     rate_note,
     read_numbers,
     size_of,
-    stamps_at,
     truth_of,
 )
 from loftr_ros.sequences.errors import MissingSensorError, SequenceError
 from loftr_ros.sequences.images import ImageFile, StoredImage, read_as_stored, read_gray
 from loftr_ros.sequences.sequence import Entry, Sequence
+from loftr_ros.sequences.stamps import stamps_at
 
 _FPS, _UNITS_PER_METER = 30.0, 1000.0
 

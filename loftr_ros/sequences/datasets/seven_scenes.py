@@ -15,12 +15,12 @@ from loftr_ros.sequences.datasets.layout import (
     published,
     rate_note,
     read_numbers,
-    stamps_at,
     truth_of,
 )
 from loftr_ros.sequences.errors import MissingSensorError, SequenceError
 from loftr_ros.sequences.images import list_images
 from loftr_ros.sequences.sequence import Entry, Sequence
+from loftr_ros.sequences.stamps import stamps_at
 
 _COLOR = re.compile(r"frame-(\d{6})\.color\.(?:png|jpg)")
 _FOCAL, _CENTER = 525.0, (320.0, 240.0)  # of the color camera of a Kinect; the data set has no calibration

@@ -22,12 +22,12 @@ from loftr_ros.sequences.datasets.layout import (
     rate_note,
     read_numbers,
     rows_at,
-    stamps_at,
     truth_of,
 )
 from loftr_ros.sequences.errors import DamagedImageError, MissingSensorError, SequenceError
 from loftr_ros.sequences.images import ImageFile, StoredImage, known_depth
 from loftr_ros.sequences.sequence import Entry, Sequence
+from loftr_ros.sequences.stamps import stamps_at
 
 _CAMERA, _BASELINE_M = (320.0, 320.0, 320.0, 240.0), 0.25  # of all environments
 _FPS = 10.0

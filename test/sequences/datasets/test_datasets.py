@@ -219,7 +219,8 @@ def test_seven_scenes(seven_scenes: Path, write_calibration: Callable[..., None]
     assert re.search(r"frame-000001.pose.txt cannot be read", open_sequence(seven_scenes).ground_truth_fault)
 
 
-def test_scannet(tmp_path: Path) -> None:
+@pytest.fixture
+def scannet(tmp_path: Path) -> Path:
     folder = tmp_path / "scene0000_00"
     for i in (0, 1, 2, 10):
         write(folder / "color" / f"{i}.png", i, size=(2 * WIDTH, 2 * HEIGHT))
@@ -229,13 +230,17 @@ def test_scannet(tmp_path: Path) -> None:
         (folder / "pose" / f"{i}.txt").write_text(f"1 0 0 {x}\n0 1 0 0\n0 0 1 0\n0 0 0 1\n")
     (folder / "intrinsic").mkdir()
     (folder / "intrinsic" / "intrinsic_color.txt").write_text("100 0 62 0\n0 100 46 0\n0 0 1 0\n0 0 0 1\n")
-    assert layout_of(folder) == "ScanNet"
-    mono = open_sequence(folder)
+    return folder
+
+
+def test_scannet(scannet: Path) -> None:
+    assert layout_of(scannet) == "ScanNet"
+    mono = open_sequence(scannet)
     assert levels(mono) == [0, 1, 2, 10]
     assert mono.camera.width == 2 * WIDTH
     assert mono.entries[3].stamp_ns == round(1e10 / 30)
     np.testing.assert_allclose(positions(mono)[:, 0], [0, 2, 10])
-    rgbd = open_sequence(folder, "rgbd")
+    rgbd = open_sequence(scannet, "rgbd")
     frame = rgbd[3]
     assert frame.image.shape == frame.depth.shape == (HEIGHT, WIDTH)
     assert float(frame.depth[0, 0]) == 1.5
@@ -271,6 +276,14 @@ def test_modes_that_a_data_set_does_not_have(seven_scenes: Path, kitti_raw: Path
     (tartanair / "depth_left").rename(tartanair / "other")
     with pytest.raises(MissingSensorError, match=r"depth_left is missing; use mode mono"):
         open_sequence(tartanair, "rgbd")
+
+
+def test_dates_for_frame_numbers_are_no_stamps(scannet: Path) -> None:
+    for path in sorted(scannet.rglob("*.*")):
+        if path.stem.isdecimal():
+            path.rename(path.with_stem(f"20240101{int(path.stem):06d}"))
+    with pytest.raises(SequenceError, match=r"Frame 20240101000010 at 30 frames per second has no stamp: number the"):
+        open_sequence(scannet)
 
 
 @pytest.mark.parametrize("name", ["kitti_raw", "tum_vi", "tartanair", "seven_scenes"])
