@@ -47,19 +47,19 @@ def open_euroc(folder: Path, mode: Mode) -> Sequence:
         raise MissingSensorError(f"{folder} is a EuRoC sequence, which has no depth images; use mode mono or stereo.")
     mav = folder / "mav0"
     left, T_body_left = _read_sensor(mav / "cam0" / "sensor.yaml")
-    (lefts, notes), rig = _read_images(mav / "cam0"), None
+    (lefts, notes), rig = read_images(mav / "cam0"), None
     pairs: dict[int, int] = {}
     images: dict[int, Path] = {}
     if mode == "stereo":
         if not (mav / "cam1").is_dir():
             raise MissingSensorError(f"{mav / 'cam1'} is missing, so there is no right camera; use mode mono.")
-        (images, _), rig = _read_images(mav / "cam1"), _read_rig(mav, T_body_left)
+        (images, _), rig = read_images(mav / "cam1"), _read_rig(mav, T_body_left)
         pairs, pairing = pair_stamps(list(lefts), list(images))
         notes += pairing
         if not pairs:
             raise NoFramesError(_no_pair_message(mav, lefts, images))
     truth, fault = read_ground_truth(
-        mav / "state_groundtruth_estimate0" / "data.csv", lambda path: _read_ground_truth(path, T_body_left)
+        mav / "state_groundtruth_estimate0" / "data.csv", lambda path: read_body_poses(path, T_body_left)
     )
     return Sequence(
         name=f"EuRoC {folder.resolve().name}",
@@ -76,8 +76,12 @@ def _entry(lefts: dict[int, Path], rights: dict[int, Path], left: int, right: in
     return Entry(left, lefts[left]) if right is None else Entry(left, lefts[left], rights[right], None, right - left)
 
 
-def _read_images(camera: Path) -> tuple[dict[int, Path], tuple[str, ...]]:
-    """Return the images in data/ by stamp, nanoseconds, from rows of `stamp [ns],filename`, and notes on the unit."""
+def read_images(camera: Path) -> tuple[dict[int, Path], tuple[str, ...]]:
+    """Return the images in data/ by stamp, nanoseconds, from rows of `stamp [ns],filename`, and notes on the unit.
+
+    Raises:
+        SequenceError: data.csv is not valid.
+    """
     path = camera / "data.csv"
     rows = read_table(path, ",")
     if not rows or any(len(row) != 2 for row in rows):
@@ -142,15 +146,15 @@ def _read_rig(mav: Path, T_body_left: NDArray[np.float64]) -> StereoRig:
         raise SequenceError(f"T_BS of {mav / 'cam0'} and cam1 are no usable calibration: {error}") from error
 
 
-def _read_ground_truth(path: Path, T_body_camera: NDArray[np.float64]) -> Trajectory:
+def read_body_poses(path: Path, T_body_camera: NDArray[np.float64]) -> Trajectory:
     """Return the trajectory of the camera, from rows of body poses `stamp [ns], x, y, z, qw, qx, qy, qz, ...`.
 
     Raises:
         SequenceError: the file is not valid.
     """
     rows = read_table(path, ",")
-    if any(len(row) < 8 for row in rows):
-        raise SequenceError(f"{path} must list {_POSE_ROWS}: a row has fewer numbers.")
+    if not rows or any(len(row) < 8 for row in rows):
+        raise SequenceError(f"{path} must list {_POSE_ROWS}: {'a row has fewer numbers' if rows else 'it is empty'}.")
     stamps_ns, _ = read_nanoseconds([row[0] for row in rows], path, _POSE_ROWS)
     try:
         stamps = np.array(stamps_ns, np.int64)

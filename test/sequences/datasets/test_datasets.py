@@ -134,6 +134,31 @@ def test_tum_vi(tum_vi: Path) -> None:
         open_sequence(tum_vi)
 
 
+def test_stamps_of_tum_vi_in_microseconds(tum_vi: Path) -> None:
+    """Taken for nanoseconds, velocities would be a thousand times too large."""
+    for path in sorted(tum_vi.rglob("data.csv")):
+        path.write_text(re.sub(r"^(\d{16})000,", r"\1,", path.read_text(), flags=re.MULTILINE))
+    sequence = open_sequence(tum_vi)
+    stamps = [1520530308_000000000 + 50_000_000 * i for i in range(3)]
+    assert [entry.stamp_ns for entry in sequence.entries] == stamps
+    assert sequence.ground_truth.stamps_ns.tolist() == stamps
+    assert sequence.notes == ("cam0/data.csv has microseconds",)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("1520530308000000000,1520530308050000000.png", "lists two images with one stamp"),
+        ("9999999999999999999,1520530308050000000.png", "9999999999999999999 is too large for nanoseconds"),
+    ],
+)
+def test_lists_of_tum_vi_with_faulty_stamps(tum_vi: Path, row: str, message: str) -> None:
+    path = tum_vi / "mav0" / "cam0" / "data.csv"
+    path.write_text(f"{path.read_text()}\n{row}\n")
+    with pytest.raises(SequenceError, match=rf"cam0/data.csv .*{message}"):
+        open_sequence(tum_vi)
+
+
 def test_icl_nuim(tmp_path: Path) -> None:
     """The y axis of its poses is up: a camera that rises and nods down has a smaller y, and looks down, in optics."""
     folder = tmp_path / "living_room_traj0_frei_png"
