@@ -142,12 +142,23 @@ def checked_trajectory(path: Path, stamps_ns: NDArray[np.int64], poses: NDArray[
     near = (np.abs(poses[:, :3, 3]) < MAX_DISTANCE).all(axis=1)  # False for NaN
     if not near.all():
         raise TrajectoryError(f"{path} cannot be used: pose {np.argmin(near) + 1} holds no position in meters.")
-    R = poses[:, :3, :3]
-    with np.errstate(over="ignore", invalid="ignore"):  # entries of any size
-        rigid = (np.abs(R @ np.swapaxes(R, 1, 2) - np.eye(3)).max(axis=(1, 2)) < MAX_SHEAR) & (np.linalg.det(R) > 0)
-    if not rigid.all():
-        raise TrajectoryError(f"{path} cannot be used: pose {np.argmin(rigid) + 1} holds no rotation.")
+    rotates = are_rotations(poses[:, :3, :3])
+    if not rotates.all():
+        raise TrajectoryError(f"{path} cannot be used: pose {np.argmin(rotates) + 1} holds no rotation.")
     return Trajectory(stamps_ns, poses)
+
+
+def are_rotations(R: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(...,) whether (..., 3, 3) matrices are rotations, with few digits; a reflection is none."""
+    with np.errstate(over="ignore", invalid="ignore"):  # entries of any size
+        shear = np.abs(R @ np.swapaxes(R, -1, -2) - np.eye(3)).max(axis=(-2, -1))
+        return np.asarray((shear < MAX_SHEAR) & (np.linalg.det(R) > 0))
+
+
+def is_rigid(T: NDArray[np.float64]) -> bool:
+    """Return whether a (4, 4) matrix is a rotation and a translation in meters."""
+    has_row = np.allclose(T[3], (0, 0, 0, 1), rtol=0, atol=1e-6)
+    return bool(has_row and (np.abs(T[:3, 3]) < MAX_DISTANCE).all() and are_rotations(T[:3, :3]))
 
 
 def rotations_of(path: Path, quaternions: NDArray[np.float64]) -> NDArray[np.float64]:

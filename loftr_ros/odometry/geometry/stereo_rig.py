@@ -29,7 +29,8 @@ class StereoRig:
         """Raise CameraError for an invalid transform or a baseline of zero."""
         T = np.array(self.T_left_right, np.float64)
         object.__setattr__(self, "T_left_right", T)
-        if T.shape != (4, 4) or not np.allclose(T[:3, :3] @ T[:3, :3].T, np.eye(3), atol=1e-3):
+        is_orthogonal = T.shape == (4, 4) and np.allclose(T[:3, :3] @ T[:3, :3].T, np.eye(3), atol=1e-3)
+        if not is_orthogonal or np.linalg.det(T[:3, :3]) < 0:
             raise CameraError(
                 f"The pose of the right camera is {T.tolist()}; it must be a rotation and "
                 "a translation: calibrate the pair."

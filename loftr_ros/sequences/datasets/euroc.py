@@ -9,13 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.errors import shortened
-from loftr_ros.evaluation.trajectory import (
-    MAX_DISTANCE,
-    MAX_SHEAR,
-    Trajectory,
-    checked_trajectory,
-    rotations_of,
-)
+from loftr_ros.evaluation.trajectory import Trajectory, checked_trajectory, is_rigid, rotations_of
 from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera, CameraError, checked
@@ -132,8 +126,7 @@ def _read_sensor(path: Path) -> tuple[Camera, NDArray[np.float64]]:
         raise SequenceError(
             f"{path} is no usable calibration: the last row of T_BS is {row}, but must be 0 0 0 1: write it row by row."
         )
-    R = T_body_camera[:3, :3]
-    if not ((np.abs(T_body_camera) < MAX_DISTANCE).all() and np.allclose(R @ R.T, np.eye(3), atol=MAX_SHEAR)):
+    if not is_rigid(T_body_camera):
         raise SequenceError(f"{path} is no usable calibration: T_BS is no rotation and translation.")
     return camera, T_body_camera
 

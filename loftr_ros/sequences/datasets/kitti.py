@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.errors import shortened
-from loftr_ros.evaluation.trajectory import Trajectory, read_kitti
+from loftr_ros.evaluation.trajectory import Trajectory, checked_trajectory, read_kitti
 from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.geometry.camera import Camera, CameraError, checked, projection_offset, stereo_baseline
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
@@ -167,7 +167,7 @@ def _ground_truth(folder: Path, stamps: list[int], offset: NDArray[np.float64]) 
 
     def read(path: Path) -> Trajectory:
         camera_0 = read_kitti(path, np.array(stamps, np.int64))
-        return Trajectory(camera_0.stamps_ns, camera_0.poses @ T_camera0_camera)
+        return checked_trajectory(path, camera_0.stamps_ns, camera_0.poses @ T_camera0_camera)
 
     here = folder.resolve()
     return read_ground_truth(here.parent.parent / "poses" / f"{here.name}.txt", read)

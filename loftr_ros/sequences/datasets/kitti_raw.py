@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from loftr_ros.arrays import Array
 from loftr_ros.errors import shortened
-from loftr_ros.evaluation.trajectory import Trajectory, checked_trajectory
+from loftr_ros.evaluation.trajectory import Trajectory, checked_trajectory, is_rigid
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera, CameraError, checked, projection_offset, stereo_baseline
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
@@ -92,23 +92,28 @@ class _Calibration:
 
     def camera_in_imu(self, number: int) -> Array:
         """Return T_imu_camera of a rectified camera. Raises SequenceError."""
-        R_rectified_camera0 = self._numbers(self._cameras, _CAMERAS, "R_rect_00", 9).reshape(3, 3)
-        T_camera0_rectified = se3.transform(R_rectified_camera0.T, np.zeros(3))
-        T_velo_imu, T_camera0_velo = self._transform("calib_imu_to_velo.txt"), self._transform("calib_velo_to_cam.txt")
+        T_rectified_camera0 = self._transform(_CAMERAS, self._cameras, "R_rect_00")
+        T_velo_imu, T_camera0_velo = (
+            self._transform(name, self._read(name), "R", "T")
+            for name in ("calib_imu_to_velo.txt", "calib_velo_to_cam.txt")
+        )
         T_rectified_camera = np.eye(4)
         try:
             T_rectified_camera[:3, 3] = -projection_offset(self._projection(number).ravel().tolist())
         except CameraError as error:
             raise SequenceError(f"{self._path(_CAMERAS)} is no usable calibration: {error}") from error
-        return se3.inverse(T_camera0_velo @ T_velo_imu) @ T_camera0_rectified @ T_rectified_camera
+        return se3.inverse(T_camera0_velo @ T_velo_imu) @ se3.inverse(T_rectified_camera0) @ T_rectified_camera
 
     def _projection(self, number: int) -> Array:
         return self._numbers(self._cameras, _CAMERAS, f"P_rect_{number:02d}", 12).reshape(3, 4)
 
-    def _transform(self, name: str) -> Array:
-        rows = self._read(name)
-        R, t = self._numbers(rows, name, "R", 9), self._numbers(rows, name, "T", 3)
-        return se3.transform(R.reshape(3, 3), t)
+    def _transform(self, name: str, rows: dict[str, str], rotation: str, translation: str = "") -> Array:
+        """Return the (4, 4) transform of rows of a file. Raises SequenceError."""
+        t = self._numbers(rows, name, translation, 3) if translation else np.zeros(3)
+        T = se3.transform(self._numbers(rows, name, rotation, 9).reshape(3, 3), t)
+        if not is_rigid(T):
+            raise SequenceError(f"{self._path(name)} has no rotation in '{rotation}:', or no translation in meters.")
+        return T
 
     def _path(self, name: str) -> Path:
         assert self._folder is not None

@@ -9,7 +9,7 @@ import numpy as np
 
 from loftr_ros.arrays import Array
 from loftr_ros.errors import shortened
-from loftr_ros.evaluation.trajectory import MAX_SHEAR
+from loftr_ros.evaluation.trajectory import is_rigid
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera, CameraError, checked
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
@@ -76,8 +76,7 @@ def _camera(path: Path, name: str) -> tuple[Camera, Array]:
     except (CameraError, KeyError, TypeError, ValueError, OverflowError) as error:
         reason = f"no {error.args[0]}" if isinstance(error, KeyError) else shortened(error, 300).rstrip(".")
         raise SequenceError(f"{path} is no usable calibration of {name}: {reason}.") from error
-    R = T_camera_imu[:3, :3]
-    if not (np.isfinite(T_camera_imu).all() and np.allclose(R @ R.T, np.eye(3), atol=MAX_SHEAR)):
+    if not is_rigid(T_camera_imu):
         raise SequenceError(f"{path} is no usable calibration of {name}: T_cam_imu is no rotation and translation.")
     return camera, T_camera_imu
 

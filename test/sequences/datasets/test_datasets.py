@@ -311,6 +311,31 @@ def test_dates_for_frame_numbers_are_no_stamps(scannet: Path) -> None:
         open_sequence(scannet)
 
 
+@pytest.mark.parametrize(
+    ("name", "file", "number"),
+    [
+        ("kitti_raw", "../calib_imu_to_velo.txt", "R: 1"),
+        ("kitti_raw", "../calib_cam_to_cam.txt", "R_rect_00: 1"),
+        ("tum_vi", "dso/camchain.yaml", "T_cam_imu:\n  - - 1.0"),
+        ("euroc", "mav0/cam0/sensor.yaml", "data:\n  - 0\n  - 0\n  - 1"),
+    ],
+)
+@pytest.mark.parametrize("other", ["-1.0", "2.0", "1.0e+300"])
+def test_extrinsics_that_mirror_or_scale(
+    name: str, file: str, number: str, other: str, request: pytest.FixtureRequest
+) -> None:
+    folder: Path = request.getfixturevalue(name)
+    path = folder / file
+    whole = path.read_text()
+    assert number in whole
+    path.write_text(whole.replace(number, f"{number.rpartition(' ')[0]} {other}", 1))
+    try:
+        fault = open_sequence(folder).ground_truth_fault
+    except SequenceError as error:
+        fault = str(error)
+    assert re.search(rf"{path.name} .*no rotation", fault)
+
+
 @pytest.mark.parametrize("name", ["kitti_raw", "tum_vi", "tartanair", "seven_scenes"])
 def test_damaged_text_files_are_refused_or_reported(name: str, request: pytest.FixtureRequest) -> None:
     folder: Path = request.getfixturevalue(name)

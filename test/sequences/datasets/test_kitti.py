@@ -110,6 +110,13 @@ def test_the_error_names_an_invalid_text_file_and_its_fault(kitti: Path, name: s
         open_sequence(kitti, "mono")
 
 
+def test_an_impossible_offset_of_the_camera_leaves_the_ground_truth_out(kitti: Path) -> None:
+    (kitti / "calib.txt").write_text("P0: 50 0 31 1e300 0 50 23 0 0 0 1 0\n")
+    sequence = open_sequence(kitti, "mono")
+    assert sequence.ground_truth is None
+    assert "pose 1 holds no position in meters" in sequence.ground_truth_fault
+
+
 def test_missing_image_keeps_the_stamps_and_the_truth_of_the_others(kitti: Path) -> None:
     for camera in range(4):
         (kitti / f"image_{camera}" / "000001.png").unlink()
