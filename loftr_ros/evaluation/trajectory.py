@@ -142,6 +142,11 @@ def checked_trajectory(path: Path, stamps_ns: NDArray[np.int64], poses: NDArray[
     near = (np.abs(poses[:, :3, 3]) < MAX_DISTANCE).all(axis=1)  # False for NaN
     if not near.all():
         raise TrajectoryError(f"{path} cannot be used: pose {np.argmin(near) + 1} holds no position in meters.")
+    has_row = np.abs(poses[:, 3] - (0.0, 0.0, 0.0, 1.0)).max(axis=1, initial=0.0) < MAX_SHEAR
+    if not has_row.all():
+        raise TrajectoryError(
+            f"{path} cannot be used: the last row of pose {np.argmin(has_row) + 1} is not 0 0 0 1: write it row by row."
+        )
     rotates = are_rotations(poses[:, :3, :3])
     if not rotates.all():
         raise TrajectoryError(f"{path} cannot be used: pose {np.argmin(rotates) + 1} holds no rotation.")

@@ -18,6 +18,7 @@ from loftr_ros.sequences.sequence import Sequence
 
 WIDTH, HEIGHT = 64, 48
 VGA = (640, 480)
+REPLICA_CAMERA = {"w": WIDTH, "h": HEIGHT, "fx": 60.0, "fy": 60.0, "cx": 31.5, "cy": 23.5, "scale": 6553.5}
 # Optical axes in a world with x forward, y left, z up.
 R_WORLD_OPTICAL = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])
 
@@ -273,25 +274,44 @@ def test_scannet(scannet: Path) -> None:
     assert any("resized from 128x96 to 64x48" in note for note in rgbd.notes)
 
 
-def test_replica(tmp_path: Path) -> None:
+@pytest.fixture
+def replica(tmp_path: Path) -> Path:
     folder = tmp_path / "Replica" / "room0"
     for i in range(3):
         write(folder / "results" / f"frame{i:06d}.jpg", 10 * i)
         write(folder / "results" / f"depth{i:06d}.png", 6553, np.uint16)
     (folder / "traj.txt").write_text("".join(f"1 0 0 {i} 0 1 0 0 0 0 1 0 0 0 0 1\n" for i in range(3)))
-    assert layout_of(folder) == "Replica"
-    with pytest.raises(SequenceError, match=r"cam_params.json is missing, and the images are not 1200x680"):
-        open_sequence(folder)
-    camera = {"w": WIDTH, "h": HEIGHT, "fx": 60.0, "fy": 60.0, "cx": 31.5, "cy": 23.5, "scale": 6553.5}
-    (tmp_path / "Replica" / "cam_params.json").write_text(json.dumps({"camera": camera}))
-    sequence = open_sequence(folder, "rgbd")
+    (tmp_path / "Replica" / "cam_params.json").write_text(json.dumps({"camera": REPLICA_CAMERA}))
+    return folder
+
+
+def test_replica(replica: Path) -> None:
+    assert layout_of(replica) == "Replica"
+    sequence = open_sequence(replica, "rgbd")
     assert levels(sequence) == [0, 10, 20]
     assert sequence.camera.K[0, 0] == 60
     assert float(sequence[0].depth[0, 0]) == pytest.approx(6553 / 6553.5)
     np.testing.assert_allclose(positions(sequence), [[i, 0, 0] for i in range(3)])
-    (tmp_path / "Replica" / "cam_params.json").write_text("{")
+    parameters = replica.parent / "cam_params.json"
+    parameters.write_text("{")
     with pytest.raises(SequenceError, match=r"cam_params.json must hold the field camera"):
-        open_sequence(folder)
+        open_sequence(replica)
+    parameters.unlink()
+    with pytest.raises(SequenceError, match=r"cam_params.json is missing, and the images are not 1200x680"):
+        open_sequence(replica)
+
+
+@pytest.mark.parametrize(
+    ("name", "file"), [("replica", "traj.txt"), ("scannet", "pose/2.txt"), ("seven_scenes", "frame-000001.pose.txt")]
+)
+def test_poses_that_are_written_column_by_column(name: str, file: str, request: pytest.FixtureRequest) -> None:
+    """All positions would be 0."""
+    folder: Path = request.getfixturevalue(name)
+    poses = np.loadtxt(folder / file).reshape(-1, 4, 4)
+    np.savetxt(folder / file, np.swapaxes(poses, 1, 2).reshape(-1, 16 if name == "replica" else 4))
+    sequence = open_sequence(folder)
+    assert sequence.ground_truth is None
+    assert re.search(r"the last row of pose 2 is not 0 0 0 1: write it row by row", sequence.ground_truth_fault)
 
 
 def test_modes_that_a_data_set_does_not_have(seven_scenes: Path, kitti_raw: Path, tartanair: Path) -> None:
