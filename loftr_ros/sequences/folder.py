@@ -132,7 +132,7 @@ def _stamped(folder: Path, fps: float) -> tuple[list[tuple[int, Path]], tuple[st
     if found := stamps_in_names([image.stem for image in images]):
         stamps, notation = found
         return sorted(zip(stamps, images, strict=True)), (f"the names in {folder.name}/ hold stamps: {notation}",)
-    ordered = list(zip(stamps_at(range(len(images)), fps), sorted(images, key=_natural), strict=True))
+    ordered = list(zip(stamps_at(range(len(images)), fps, folder), sorted(images, key=_natural), strict=True))
     hint = "; set --fps" if fps == DEFAULT_FPS else ""
     numbering = _numbering([image for _, image in ordered])
     return ordered, (f"no stamps in the names of {folder.name}/: taking {fps:g} frames per second{hint}{numbering}",)

@@ -33,8 +33,13 @@ def seconds_to_ns(text: str) -> int | None:
     return round(value * 10**9) if value.is_finite() and value.copy_abs() < MAX_SECONDS else None
 
 
-def stamps_at(numbers: Iterable[int], fps: float) -> list[int]:
+def stamps_at(numbers: Iterable[int], fps: float, origin: Path) -> list[int]:
     """Return the stamps of frame numbers at a frame rate, nanoseconds.
+
+    Args:
+        numbers: of the frames.
+        fps: frames per second.
+        origin: file or folder of the frames, for messages.
 
     Raises:
         SequenceError: they are later than stamps can be, or the rate has no distinct ones.
@@ -43,8 +48,8 @@ def stamps_at(numbers: Iterable[int], fps: float) -> list[int]:
     last = max(map(abs, frames), default=0)
     if not (0 < fps <= MAX_FPS and last < MAX_SECONDS * fps):
         raise SequenceError(
-            f"Frame {last} at {fps:g} frames per second has no stamp: number the frames from 0, and set --fps to the "
-            "frame rate."
+            f"{origin}: frame {last} at {fps:g} frames per second has no stamp: number the frames from 0, and set "
+            "--fps to the frame rate."
         )
     return [round(number * 1e9 / fps) for number in frames]
 

@@ -305,7 +305,9 @@ def test_images_without_a_calibration(tmp_path: Path, write_image: Callable[...,
 
 @pytest.mark.parametrize("fps", [0.0, 1e-320, 1e-12, 1e10, np.inf, np.nan])
 def test_frame_rate_must_give_stamps(stereo_folder: Path, fps: float) -> None:
-    with pytest.raises(SequenceError, match=r"Frame \d at .* frames per second has no stamp.* --fps to the frame rate"):
+    with pytest.raises(
+        SequenceError, match=r"left: frame \d at .* frames per second has no stamp.* --fps to the frame rate"
+    ):
         open_sequence(stereo_folder, "mono", fps=fps)
 
 

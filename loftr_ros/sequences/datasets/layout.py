@@ -134,6 +134,13 @@ def size_of(images: Iterable[Path]) -> tuple[int, int]:
     raise damage or SequenceError("There are no images.")
 
 
+def counts_per_meter(scale: float, origin: str | Path) -> float:
+    """Return the counts of integer depth images per meter. Raises SequenceError if it is no such scale."""
+    if not 1 <= scale < np.inf:
+        raise SequenceError(f"{origin} holds {scale:g}, which is not the counts in a meter: 1000 for millimeters.")
+    return scale
+
+
 def rate_note(fps: float | None, nominal: float) -> tuple[float, tuple[str, ...]]:
     """Return the frame rate, given or nominal, and a note on the latter."""
     if fps:

@@ -89,7 +89,7 @@ def _T_base_camera(path: Path) -> Array:
         if isinstance(row, dict) and (row.get("parent_frame"), row.get("child_frame")) == (_BASE, _CAMERA):
             try:
                 return np.reshape(numbers(row["matrix"]), (4, 4))
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
                 raise SequenceError(f"{path} has a row {_BASE}, {_CAMERA} without a matrix of 4 rows.") from error
     raise SequenceError(f"{path} has no transform from {_BASE} to {_CAMERA}.")
 

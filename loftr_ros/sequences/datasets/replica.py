@@ -15,6 +15,7 @@ from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.sequences.datasets.layout import (
     Layout,
     Options,
+    counts_per_meter,
     numbered,
     pinhole,
     rate_note,
@@ -52,7 +53,7 @@ def open_replica(folder: Path, options: Options) -> Sequence:
         raise MissingSensorError(f"{results} has no depth{missing[0]:06d}.png; use mode mono.")
     camera, scale, origin = _parameters(folder, size_of(images.values()))
     fps, notes = rate_note(options.fps, _FPS)
-    stamps = stamps_at(list(images), fps)
+    stamps = stamps_at(images, fps, folder)
     path = folder / "traj.txt"
     truth, fault = truth_of(path, stamps, lambda: _poses(path, list(images)))
     return Sequence(
@@ -82,7 +83,7 @@ def _parameters(folder: Path, size: tuple[int, int]) -> tuple[Camera, float, str
     values: dict[str, Any] = _PUBLISHED
     if found is not None:
         try:
-            values = json.loads(found.read_text())["camera"]
+            values = json.loads(found.read_text(encoding="utf-8-sig"))["camera"]
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise SequenceError(f"{found} must hold the field camera: {shortened(error)}.") from error
     elif size != (_PUBLISHED["w"], _PUBLISHED["h"]):
@@ -91,11 +92,9 @@ def _parameters(folder: Path, size: tuple[int, int]) -> tuple[Camera, float, str
     try:
         fx, fy, cx, cy, scale = (float(values[key]) for key in ("fx", "fy", "cx", "cy", "scale"))
         size = int(values["w"]), int(values["h"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise SequenceError(f"{path} must hold w, h, fx, fy, cx, cy and scale: {shortened(error)}.") from error
-    if not scale > 0:
-        raise SequenceError(f"{path} has the scale {scale:g}, which must be above 0.")
-    return pinhole(path, size, fx, fy, cx, cy), scale, found.name if found else "Replica"
+    return pinhole(path, size, fx, fy, cx, cy), counts_per_meter(scale, path), found.name if found else "Replica"
 
 
 REPLICA = Layout(is_replica, open_replica, "results/ and traj.txt (Replica)")

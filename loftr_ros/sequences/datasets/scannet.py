@@ -58,7 +58,7 @@ def open_scannet(folder: Path, options: Options) -> Sequence:
         notes = (f"color images are resized from {camera.width}x{camera.height} to {size[0]}x{size[1]}, as the depth",)
         camera = camera.scaled(*size)
     fps, rate = rate_note(options.fps, _FPS)
-    stamps = stamps_at(list(images), fps)
+    stamps = stamps_at(images, fps, folder)
     truth, fault = truth_of(folder / "pose", stamps, lambda: _poses(folder / "pose", list(images)))
     return Sequence(
         name=f"ScanNet {folder.resolve().name}",

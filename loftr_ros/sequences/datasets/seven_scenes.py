@@ -41,7 +41,7 @@ def open_seven_scenes(folder: Path, options: Options) -> Sequence:
     if not images:
         raise SequenceError(f"{folder} holds no images frame-000000.color.png.")
     fps, notes = rate_note(options.fps, _FPS)
-    stamps = stamps_at(list(images), fps)
+    stamps = stamps_at(images, fps, folder)
     camera, own = own_camera(folder, lambda: published(folder, images, (_FOCAL, _FOCAL, *_CENTER)))
     guess = () if own else ("7-Scenes has no calibration of its color camera: taking 525 px, that of a Kinect",)
     depths = {i: folder / f"frame-{i:06d}.depth.png" if options.mode == "rgbd" else None for i in images}

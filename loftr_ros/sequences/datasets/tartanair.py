@@ -45,7 +45,7 @@ def open_tartanair(folder: Path, options: Options) -> Sequence:
     lefts = images_of(folder / "image_left")
     camera, own = own_camera(folder, lambda: published(folder, lefts, _CAMERA))
     fps, notes = rate_note(options.fps, _FPS)
-    stamps = stamps_at(list(lefts), fps)
+    stamps = stamps_at(lefts, fps, folder)
     seconds = _second(folder, list(lefts), options)
     rights, depths = (seconds if options.mode == mode else {} for mode in ("stereo", "rgbd"))
     entries = tuple(

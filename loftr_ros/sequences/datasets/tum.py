@@ -13,7 +13,7 @@ import numpy as np
 
 from loftr_ros.evaluation.trajectory import read_tum
 from loftr_ros.odometry.config import Mode
-from loftr_ros.sequences.datasets.layout import Layout
+from loftr_ros.sequences.datasets.layout import Layout, counts_per_meter
 from loftr_ros.sequences.datasets.tum_camera import camera_of
 from loftr_ros.sequences.errors import MissingSensorError, NoFramesError, SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth
@@ -164,9 +164,7 @@ def _read_depth_scale(path: Path) -> float:
         scale = float(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise SequenceError(f"{path} must hold one number, the counts of depth images in a meter.") from error
-    if not 1 <= scale < np.inf:
-        raise SequenceError(f"{path} holds {scale:g}, which is not the counts in a meter: 1000 for millimeters.")
-    return scale
+    return counts_per_meter(scale, path)
 
 
 TUM_RGBD = Layout(is_tum, lambda path, o: open_tum(path, o.mode, o.depth_scale, o.fov), EXPECTED_FILES)

@@ -194,7 +194,7 @@ def _times(video: Video, fps: float | None) -> tuple[list[int], tuple[str, ...]]
     fps = fps or rate
     if not fps:
         raise SequenceError(f"{video.path} tells neither times nor the frame rate: give --fps.")
-    return stamps_at(range(len(times)), fps), (f"{len(times)} frames, taking {fps:g} per second", *missing)
+    return stamps_at(range(len(times)), fps, video.path), (f"{len(times)} frames, taking {fps:g} per second", *missing)
 
 
 def _rotation(video: Video) -> tuple[str, ...]:

@@ -160,7 +160,8 @@ def test_lists_of_tum_vi_with_faulty_stamps(tum_vi: Path, row: str, message: str
         open_sequence(tum_vi)
 
 
-def test_icl_nuim(tmp_path: Path) -> None:
+@pytest.fixture
+def icl_nuim(tmp_path: Path) -> Path:
     """The y axis of its poses is up: a camera that rises and nods down has a smaller y, and looks down, in optics."""
     folder = tmp_path / "living_room_traj0_frei_png"
     for i in (0, 1, 2, 10):
@@ -170,8 +171,12 @@ def test_icl_nuim(tmp_path: Path) -> None:
     down = Rotation.from_rotvec([0.1, 0, 0]).as_quat()  # with y up: z turns to -y, which is down
     rows = [f"{i} 0 {0.5 * i} -2.25 {' '.join(map(str, down))}" for i in (1, 2, 10)]
     (folder / "livingRoom0.gt.freiburg").write_text("\n".join(rows))
-    assert layout_of(folder) == "ICL-NUIM"
-    sequence = open_sequence(folder, "rgbd")
+    return folder
+
+
+def test_icl_nuim(icl_nuim: Path) -> None:
+    assert layout_of(icl_nuim) == "ICL-NUIM"
+    sequence = open_sequence(icl_nuim, "rgbd")
     assert levels(sequence) == [0, 1, 2, 10]
     assert [round(entry.stamp_ns * 30 / 1e9) for entry in sequence.entries] == [0, 1, 2, 10]
     assert sequence.camera.K[1, 1] == 480
@@ -302,6 +307,42 @@ def test_replica(replica: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("parameter", "value", "message"),
+    [
+        ("w", np.inf, "must hold w, h, fx, fy, cx, cy and scale: cannot convert float infinity"),
+        ("fx", 10**400, "must hold w, h, fx, fy, cx, cy and scale: int too large"),
+        ("scale", 0.001, "holds 0.001, which is not the counts in a meter: 1000 for millimeters"),
+        ("scale", np.inf, "holds inf, which is not the counts in a meter"),
+    ],
+)
+def test_parameters_of_replica_out_of_range(replica: Path, parameter: str, value: float, message: str) -> None:
+    (replica.parent / "cam_params.json").write_text(json.dumps({"camera": {**REPLICA_CAMERA, parameter: value}}))
+    with pytest.raises(SequenceError, match=rf"cam_params.json {message}"):
+        open_sequence(replica, "rgbd")
+
+
+def test_byte_order_mark_before_the_parameters_of_replica(replica: Path) -> None:
+    path = replica.parent / "cam_params.json"
+    path.write_text(f"\ufeff{path.read_text()}")
+    assert open_sequence(replica).camera.K[0, 0] == 60
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.001, -1.0, np.inf, np.nan])
+def test_depth_scale_that_is_given_out_of_range(replica: Path, scale: float) -> None:
+    with pytest.raises(SequenceError, match=r"depth_scale holds .* not the counts in a meter: 1000 for millimeters"):
+        open_sequence(replica, "rgbd", depth_scale=scale)
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf", "1e300", "1e12", "-1e12"])
+def test_frame_numbers_of_icl_nuim_out_of_range(icl_nuim: Path, number: str) -> None:
+    path = icl_nuim / "livingRoom0.gt.freiburg"
+    path.write_text(f"{path.read_text()}\n{number} 0 0 0 0 0 0 1\n")
+    sequence = open_sequence(icl_nuim)
+    assert sequence.ground_truth is None
+    assert re.search(r"gt.freiburg( must hold a frame number|: frame 1.* has no stamp)", sequence.ground_truth_fault)
+
+
+@pytest.mark.parametrize(
     ("name", "file"), [("replica", "traj.txt"), ("scannet", "pose/2.txt"), ("seven_scenes", "frame-000001.pose.txt")]
 )
 def test_poses_that_are_written_column_by_column(name: str, file: str, request: pytest.FixtureRequest) -> None:
@@ -327,7 +368,9 @@ def test_dates_for_frame_numbers_are_no_stamps(scannet: Path) -> None:
     for path in sorted(scannet.rglob("*.*")):
         if path.stem.isdecimal():
             path.rename(path.with_stem(f"20240101{int(path.stem):06d}"))
-    with pytest.raises(SequenceError, match=r"Frame 20240101000010 at 30 frames per second has no stamp: number the"):
+    with pytest.raises(
+        SequenceError, match=r"scene0000_00: frame 20240101000010 at 30 frames per second has no stamp: number the"
+    ):
         open_sequence(scannet)
 
 
