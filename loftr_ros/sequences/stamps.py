@@ -91,6 +91,16 @@ def _irregularity(stamps: list[int]) -> float:
     return sum(abs(step - middle) for step in steps) / (len(steps) * middle) if middle else float("inf")
 
 
+def read_text(path: Path) -> str:
+    """Read a text file in UTF-8, without a byte order mark. Raises SequenceError."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise SequenceError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise SequenceError(f"{path} cannot be read: it is no text in {error.encoding}.") from error
+
+
 def read_table(path: Path, separator: str | None = None) -> list[list[str]]:
     """Read rows as `read_rows` does, without a header row. Raises SequenceError."""
     rows = read_rows(path, separator)
@@ -108,12 +118,7 @@ def read_rows(path: Path, separator: str | None = None) -> list[list[str]]:
     Raises:
         SequenceError: the file cannot be read.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()  # skips a byte order mark
-    except OSError as error:
-        raise SequenceError(f"{path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise SequenceError(f"{path} cannot be read: it is no text in {error.encoding}.") from error
+    lines = read_text(path).splitlines()
     if separator is None:
         lines = [line.replace(",", " ") for line in lines]
     rows = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]

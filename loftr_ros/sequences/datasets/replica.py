@@ -27,7 +27,7 @@ from loftr_ros.sequences.datasets.layout import (
 from loftr_ros.sequences.errors import MissingSensorError, SequenceError
 from loftr_ros.sequences.images import list_images
 from loftr_ros.sequences.sequence import Entry, Sequence
-from loftr_ros.sequences.stamps import stamps_at
+from loftr_ros.sequences.stamps import read_text, stamps_at
 
 # cam_params.json of the data set, for folders that were copied without it.
 _PUBLISHED = {"w": 1200, "h": 680, "fx": 600.0, "fy": 600.0, "cx": 599.5, "cy": 339.5, "scale": 6553.5}
@@ -83,8 +83,8 @@ def _parameters(folder: Path, size: tuple[int, int]) -> tuple[Camera, float, str
     values: dict[str, Any] = _PUBLISHED
     if found is not None:
         try:
-            values = json.loads(found.read_text(encoding="utf-8-sig"))["camera"]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            values = json.loads(read_text(found))["camera"]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise SequenceError(f"{found} must hold the field camera: {shortened(error)}.") from error
     elif size != (_PUBLISHED["w"], _PUBLISHED["h"]):
         raise SequenceError(f"{folder / name} is missing, and the images are not 1200x680 as those of the data set.")

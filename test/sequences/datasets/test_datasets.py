@@ -90,6 +90,34 @@ def test_kitti_raw(kitti_raw: Path) -> None:
         open_sequence(kitti_raw)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [("2011-", "2311-", "is out of range"), ("2011-", "0001-", "is out of range"), ("25.", "25.-", "is no number")],
+)
+@pytest.mark.parametrize("file", ["image_00/timestamps.txt", "oxts/timestamps.txt"])
+def test_dates_of_kitti_raw_out_of_range(kitti_raw: Path, file: str, before: str, after: str, message: str) -> None:
+    path = kitti_raw / file
+    path.write_text(path.read_text().replace(before, after))
+    try:
+        fault = open_sequence(kitti_raw).ground_truth_fault
+    except SequenceError as error:
+        fault = str(error)
+    assert re.search(rf"{file} must hold a date and time a line: .*{message}", fault)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("latitude", ["95", "-90", "1e300"])
+def test_latitude_of_kitti_raw_out_of_range(kitti_raw: Path, latitude: str) -> None:
+    (kitti_raw / "oxts" / "data" / "0000000001.txt").write_text(f"{latitude} 0 100 0 0 0\n")
+    assert "0000000001.txt must hold one row that begins with latitude" in open_sequence(kitti_raw).ground_truth_fault
+
+
+def test_byte_order_marks_in_kitti_raw(kitti_raw: Path) -> None:
+    for path in sorted(kitti_raw.parent.rglob("*.txt")):
+        path.write_text(f"\ufeff{path.read_text()}")
+    assert len(positions(open_sequence(kitti_raw))) == 3
+
+
 @pytest.fixture
 def tum_vi(tmp_path: Path) -> Path:
     """Three 16-bit fisheye pairs; the IMU moves along y, and its axes are those of camera 0, 0.2 m above it."""
