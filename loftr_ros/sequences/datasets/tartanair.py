@@ -100,14 +100,15 @@ class DepthArray(ImageFile):
     def as_stored(self) -> NDArray[Any]:
         """Read the array."""
         try:
-            depth = np.load(self.path, allow_pickle=False)
+            # Mapped, as the header of a small file may claim any size.
+            depth = np.load(self.path, mmap_mode="r", allow_pickle=False)
         except OSError as error:
             raise DamagedImageError(f"{self.path} cannot be read: {error.strerror or shortened(error)}.") from error
-        except (ValueError, EOFError) as error:
+        except Exception as error:  # of many kinds, from a damaged header
             raise DamagedImageError(f"{self.path} is no array of NumPy: {shortened(error)}.") from error
-        if not isinstance(depth, np.ndarray) or depth.ndim != 2 or depth.dtype.kind != "f":
+        if not isinstance(depth, np.ndarray) or depth.ndim != 2 or not depth.size or depth.dtype.kind != "f":
             raise DamagedImageError(f"{self.path} must hold a depth in meters for each pixel.")
-        return depth
+        return np.array(depth)
 
 
 TARTANAIR = Layout(is_tartanair, open_tartanair, "image_left/ and pose_left.txt (TartanAir)")

@@ -249,6 +249,29 @@ def test_tartanair(tartanair: Path) -> None:
     assert "has 1 rows, and the frames are numbered to 2" in open_sequence(tartanair).ground_truth_fault
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1048576, 1048576), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (480, 1000000000000000000000), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (480, 640), ",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 0), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (-480, -640), }",
+        "(" * 3000,
+        "[]",
+    ],
+)
+def test_damaged_header_of_a_depth_array(tartanair: Path, header: str) -> None:
+    path = tartanair / "depth_left" / "000001_left_depth.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + (len(header) + 1).to_bytes(2, "little") + header.encode() + b"\n")
+    skipped: list[str] = []
+    assert len(list(open_sequence(tartanair, "rgbd").readable(skipped))) == 2
+    assert re.search(r"000001_left_depth.npy (is no array of NumPy|must hold a depth)", skipped[0])
+    path.write_bytes(b"PK\x03\x04 an archive that is none")
+    assert len(list(open_sequence(tartanair, "rgbd").readable(skipped))) == 2
+    assert "000001_left_depth.npy is no array of NumPy" in skipped[1]
+
+
 @pytest.fixture
 def seven_scenes(tmp_path: Path) -> Path:
     folder = tmp_path / "chess" / "seq-01"
