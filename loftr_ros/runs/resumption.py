@@ -121,7 +121,7 @@ def _summary(folder: Path) -> dict[str, Any] | None:
         return {**summary, "identity": dict(summary["identity"]), "states": dict(summary["states"])}
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ResumeError(f"{folder} has a {REPORT_FILE} without what --resume needs: run without it.") from error
 
 
