@@ -165,7 +165,8 @@ def warnings(evaluation: Evaluation, estimate: Trajectory, truth: Trajectory, po
             f"only {len(truth)} of {poses} poses of the estimate have a ground truth pose at their time: check that "
             "both use the same clock and unit of time, or set --max-difference"
         )
-    if truth.length < MIN_PATH_M and estimate.length > MIN_PATH_M:
+    # A scale by least squares shrinks the estimate to a point, without any error.
+    if truth.length < MIN_PATH_M and (estimate.length > MIN_PATH_M or evaluation.alignment == "sim3"):
         return [*found, "the ground truth does not move: check its positions"]
     if other := _other_convention(evaluation, estimate, truth):
         found.append(f"the estimate agrees far better with the ground truth {other}")
