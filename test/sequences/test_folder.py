@@ -262,6 +262,9 @@ def test_calibration_as_opencv_writes_it(tmp_path: Path, write_image: Callable[.
     np.testing.assert_array_equal(camera.K, [[50, 0, 31], [0, 51, 23], [0, 0, 1]])
     np.testing.assert_array_equal(camera.distortion, [-0.2, 0.1, 0, 0.001])
     assert camera.distortion_model == ("equidistant" if fisheye else "plumb_bob")
+    path = tmp_path / "camera.yaml"
+    path.write_text(path.read_text().replace(f"fisheye_model: {fisheye}", f"fisheye_model: '{fisheye}'"))
+    assert open_sequence(tmp_path, "mono").camera.distortion_model == camera.distortion_model
 
 
 @pytest.mark.parametrize(

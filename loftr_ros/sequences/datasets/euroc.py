@@ -14,7 +14,7 @@ from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera, CameraError, checked
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
-from loftr_ros.sequences.camera_yaml import numbers, read_yaml
+from loftr_ros.sequences.camera_yaml import numbers, read_yaml, whole
 from loftr_ros.sequences.errors import MissingSensorError, NoFramesError, SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth
 from loftr_ros.sequences.pairing import pair_stamps
@@ -109,8 +109,8 @@ def _read_sensor(path: Path) -> tuple[Camera, NDArray[np.float64]]:
         (width, height), (fx, fy, cx, cy) = content["resolution"], content["intrinsics"]
         camera = checked(
             Camera(
-                int(width),
-                int(height),
+                whole(width),
+                whole(height),
                 np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]),
                 str(content["distortion_model"]),
                 np.array(content["distortion_coefficients"]),

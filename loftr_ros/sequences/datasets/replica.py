@@ -12,6 +12,7 @@ from typing import Any
 from loftr_ros.arrays import Array
 from loftr_ros.errors import shortened
 from loftr_ros.odometry.geometry.camera import Camera
+from loftr_ros.sequences.camera_yaml import whole
 from loftr_ros.sequences.datasets.layout import (
     Layout,
     Options,
@@ -91,7 +92,7 @@ def _parameters(folder: Path, size: tuple[int, int]) -> tuple[Camera, float, str
     path = found or folder
     try:
         fx, fy, cx, cy, scale = (float(values[key]) for key in ("fx", "fy", "cx", "cy", "scale"))
-        size = int(values["w"]), int(values["h"])
+        size = whole(values["w"]), whole(values["h"])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise SequenceError(f"{path} must hold w, h, fx, fy, cx, cy and scale: {shortened(error)}.") from error
     return pinhole(path, size, fx, fy, cx, cy), counts_per_meter(scale, path), found.name if found else "Replica"

@@ -13,7 +13,7 @@ from loftr_ros.evaluation.trajectory import is_rigid
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera, CameraError, checked
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
-from loftr_ros.sequences.camera_yaml import read_yaml
+from loftr_ros.sequences.camera_yaml import read_yaml, whole
 from loftr_ros.sequences.datasets.euroc import read_body_poses, read_images
 from loftr_ros.sequences.datasets.layout import Layout, Options
 from loftr_ros.sequences.errors import MissingSensorError, NoFramesError, SequenceError
@@ -71,7 +71,7 @@ def _camera(path: Path, name: str) -> tuple[Camera, Array]:
         (width, height), (fx, fy, cx, cy) = content["resolution"], content["intrinsics"]
         K = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float64)
         distortion = np.array(content["distortion_coeffs"], np.float64)
-        camera = checked(Camera(int(width), int(height), K, str(content["distortion_model"]), distortion))
+        camera = checked(Camera(whole(width), whole(height), K, str(content["distortion_model"]), distortion))
         T_camera_imu = np.array(content["T_cam_imu"], np.float64).reshape(4, 4)
     except (CameraError, KeyError, TypeError, ValueError, OverflowError) as error:
         reason = f"no {error.args[0]}" if isinstance(error, KeyError) else shortened(error, 300).rstrip(".")

@@ -360,6 +360,7 @@ def test_replica(replica: Path) -> None:
 @pytest.mark.parametrize(
     ("parameter", "value", "message"),
     [
+        ("w", 64.7, "must hold w, h, fx, fy, cx, cy and scale: 64.7 is no whole number"),
         ("w", np.inf, "must hold w, h, fx, fy, cx, cy and scale: cannot convert float infinity"),
         ("fx", 10**400, "must hold w, h, fx, fy, cx, cy and scale: int too large"),
         ("scale", 0.001, "holds 0.001, which is not the counts in a meter: 1000 for millimeters"),
