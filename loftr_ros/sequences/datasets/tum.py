@@ -6,10 +6,8 @@ associations.txt, with color and depth image in each row, replaces rgb.txt and d
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from loftr_ros.evaluation.trajectory import read_tum
 from loftr_ros.odometry.config import Mode
@@ -19,6 +17,7 @@ from loftr_ros.sequences.errors import MissingSensorError, NoFramesError, Sequen
 from loftr_ros.sequences.ground_truth import read_ground_truth
 from loftr_ros.sequences.guessed_camera import FieldOfView
 from loftr_ros.sequences.images import EXTENSIONS
+from loftr_ros.sequences.pairing import pair_depth_stamps
 from loftr_ros.sequences.sequence import Entry, Sequence
 from loftr_ros.sequences.stamps import read_stamps, read_table
 
@@ -132,22 +131,12 @@ def _file(folder: Path, words: list[str]) -> Path:
 
 def with_depth(entries: list[Entry], depths: list[tuple[int, Path]]) -> tuple[list[Entry], tuple[str, ...]]:
     """Add the nearest depth image to each entry, and drop entries without one within 20 ms; return notes on both."""
-    stamps = np.array([stamp for stamp, _ in depths], np.int64)
-    nearest = [int(np.abs(stamps - entry.stamp_ns).argmin()) for entry in entries]
-    paired = [
-        Entry(entry.stamp_ns, entry.image, depth=depths[i][1], offset_ns=depths[i][0] - entry.stamp_ns)
-        for entry, i in zip(entries, nearest, strict=True)
-        if abs(depths[i][0] - entry.stamp_ns) <= MAX_STAMP_DIFFERENCE_NS
-    ]
-    if not paired:
+    files = dict(reversed(depths))  # the first of two with one stamp
+    pairs, notes = pair_depth_stamps([entry.stamp_ns for entry in entries], list(files), MAX_STAMP_DIFFERENCE_NS)
+    if not pairs:
         raise NoFramesError(f"No depth image is within 20 ms of an image of {entries[0].image.parent}; use mode mono.")
-    notes = []
-    if largest := max(abs(entry.offset_ns or 0) for entry in paired):
-        notes.append(f"depth images are paired with images up to {largest / 1e6:.3g} ms away")
-    if len(paired) < len(entries):
-        left_out = len(entries) - len(paired)
-        notes.append(f"{left_out} of {len(entries)} images have no depth image within 20 ms: left out")
-    return paired, tuple(notes)
+    paired = [(entry, pairs[entry.stamp_ns]) for entry in entries if entry.stamp_ns in pairs]
+    return [replace(entry, depth=files[t], offset_ns=t - entry.stamp_ns) for entry, t in paired], notes
 
 
 def _depth_scale(path: Path, given: float | None) -> tuple[float, str]:

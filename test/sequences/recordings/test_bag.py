@@ -309,6 +309,17 @@ def test_images_without_stamps_have_the_times_of_recording(make_bag: MakeBag) ->
     assert any("have no stamps" in note for note in sequence.notes)
 
 
+@pytest.mark.parametrize("mode", ["mono", "rgbd"])
+def test_times_of_recording_beyond_all_stamps_are_refused(mode: str, make_bag: MakeBag) -> None:
+    bag = make_bag("a.mcap")
+    for i in range(3):
+        bag.info("/cam/camera_info", 0)
+        bag.image("/cam/image", 0, flat(i), recorded_ns=2**63 + i * STEP)
+        bag.image("/cam/depth/image", 0, flat(1000, np.uint16), "16UC1", recorded_ns=2**63 + i * STEP)
+    with pytest.raises(SequenceError, match=r"/cam/image at .* but stamps are in seconds and end at"):
+        open_sequence(bag.close(), mode)
+
+
 def test_damaged_image_in_the_middle_is_skipped(make_bag: MakeBag) -> None:
     bag = make_bag("a.mcap")
     for i, stamp in enumerate(STAMPS):
