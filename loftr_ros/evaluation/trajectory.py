@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from loftr_ros.errors import LoftrRosError, shortened
+from loftr_ros.validation import refuse_pipe
 
 if TYPE_CHECKING:
     from loftr_ros.odometry.estimate import OdometryEstimate
@@ -226,6 +227,7 @@ def _rows_of(path: Path, lines: Iterable[str]) -> Iterator[str]:
 def _read_rows(path: Path, contents: Mapping[int, str]) -> NDArray[np.float64]:
     """Read (N, M) finite numbers, N at least 1, M one of the keys of `contents`."""
     try:
+        refuse_pipe(path)
         with path.open(encoding="utf-8-sig") as file, warnings.catch_warnings():  # utf-8-sig skips a byte order mark
             warnings.simplefilter("ignore")  # an empty file is reported below
             rows = np.loadtxt(

@@ -21,6 +21,7 @@ from loftr_ros.evaluation.trajectory import Trajectory, is_rigid
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.output import OutputError, writing
 from loftr_ros.reports.run_log import FrameRecord
+from loftr_ros.validation import refuse_pipe
 
 JOURNAL_FILE = "run.live.jsonl"
 
@@ -46,8 +47,10 @@ class Journal:
     @staticmethod
     def read(folder: Path) -> Journal | None:
         """Read the journal of a folder up to its first damaged line; None if there is none."""
+        path = folder / JOURNAL_FILE
         try:
-            lines = (folder / JOURNAL_FILE).read_text(encoding="utf-8").split("\n")
+            refuse_pipe(path)
+            lines = path.read_text(encoding="utf-8").split("\n")
         except (OSError, ValueError):
             return None
         journal: Journal | None = None

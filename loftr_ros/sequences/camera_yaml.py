@@ -22,6 +22,7 @@ from loftr_ros.odometry.geometry.camera import (
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.sequences.errors import SequenceError
 from loftr_ros.sequences.unsupported_formats import EXAMPLE, file_hint, reject_other_calibrations
+from loftr_ros.validation import refuse_pipe
 
 _OPENCV_HEADER = re.compile(r"^%YAML:1\.0", re.MULTILINE)  # not valid YAML
 # Numbers of coefficients that only the pinhole models of OpenCV have; 4 may be of a fisheye lens.
@@ -157,6 +158,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
     text = ""
     try:
+        refuse_pipe(path)
         text = path.read_text(encoding="utf-8-sig")
         content = plain_yaml.load(_OPENCV_HEADER.sub("", text))
     except OSError as error:

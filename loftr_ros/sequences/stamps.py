@@ -12,6 +12,7 @@ from statistics import median
 from loftr_ros.errors import shortened
 from loftr_ros.evaluation.trajectory import MAX_SECONDS, why_no_stamp
 from loftr_ros.sequences.errors import SequenceError
+from loftr_ros.validation import refuse_pipe
 
 # Odometry needs overlapping images, so a longer median interval shows that the stamps are not in seconds.
 MAX_STEP_NS = 10 * 10**9
@@ -94,6 +95,7 @@ def _irregularity(stamps: list[int]) -> float:
 def read_text(path: Path) -> str:
     """Read a text file in UTF-8, without a byte order mark. Raises SequenceError."""
     try:
+        refuse_pipe(path)
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise SequenceError(f"{path} cannot be read: {error.strerror}.") from error

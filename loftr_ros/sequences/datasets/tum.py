@@ -19,7 +19,7 @@ from loftr_ros.sequences.guessed_camera import FieldOfView
 from loftr_ros.sequences.images import EXTENSIONS
 from loftr_ros.sequences.pairing import pair_depth_stamps
 from loftr_ros.sequences.sequence import Entry, Sequence
-from loftr_ros.sequences.stamps import read_stamps, read_table
+from loftr_ros.sequences.stamps import read_stamps, read_table, read_text
 
 EXPECTED_FILES = "rgb.txt or associations.txt (TUM RGB-D)"
 LISTINGS = ("rgb.txt", "associations.txt", "association.txt", "associate.txt", "assoc.txt", "rgbd_assoc.txt")
@@ -150,8 +150,8 @@ def _depth_scale(path: Path, given: float | None) -> tuple[float, str]:
 
 def _read_depth_scale(path: Path) -> float:
     try:
-        scale = float(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+        scale = float(read_text(path))
+    except (SequenceError, ValueError) as error:
         raise SequenceError(f"{path} must hold one number, the counts of depth images in a meter.") from error
     return counts_per_meter(scale, path)
 
