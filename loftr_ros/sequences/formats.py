@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from loftr_ros.errors import shortened
 from loftr_ros.odometry.config import Mode
 from loftr_ros.sequences import folder
 from loftr_ros.sequences.datasets.known import DATASETS, WITHOUT_CALIBRATION
@@ -65,6 +66,8 @@ def open_sequence(
         SequenceError: the folder has no supported layout, or a file is missing or not valid.
     """
     path = Path(os.path.expanduser(path))  # noqa: PTH111  Path.expanduser raises for an unknown user
+    if "\0" in str(path):
+        raise SequenceError(f"{shortened(path)} is no path: it has a null character.")
     if depth_scale is not None:
         counts_per_meter(depth_scale, "depth_scale")
     layout = layout_of(path)

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -349,6 +350,27 @@ def test_the_error_names_a_sequence_above_or_below_the_folder(kitti: Path, euroc
     for given, meant in ((kitti.parent, kitti), (kitti / "image_0", kitti), (euroc / "mav0", euroc)):
         with pytest.raises(SequenceError, match=f"is no sequence, but {meant} looks like one: give that"):
             open_sequence(given)
+
+
+def test_path_with_a_null_character() -> None:
+    with pytest.raises(SequenceError, match="a b is no path: it has a null character"):
+        open_sequence("a\0b")
+
+
+def test_a_pipe_named_metadata_is_no_bag(tmp_path: Path) -> None:
+    """Opening it would wait for ever."""
+    os.mkfifo(tmp_path / "metadata.yaml")
+    with pytest.raises(SequenceError, match="is no sequence"):
+        open_sequence(tmp_path)
+
+
+def test_a_folder_in_place_of_the_calibration_is_told_once(tmp_path: Path, write_image: Callable[..., None]) -> None:
+    write_image(tmp_path / "0.png")
+    (tmp_path / "camera.yaml").mkdir()
+    with pytest.raises(
+        SequenceError, match=r"camera.yaml cannot be read \(Is a directory\): put the calibration there"
+    ):
+        open_sequence(tmp_path)
 
 
 def test_path_that_is_no_folder(tmp_path: Path) -> None:
