@@ -140,9 +140,7 @@ def checked_trajectory(path: Path, stamps_ns: NDArray[np.int64], poses: NDArray[
         TrajectoryError: the stamps do not increase, or a pose is invalid.
     """
     _check_order(path, stamps_ns)
-    near = (np.abs(poses[:, :3, 3]) < MAX_DISTANCE).all(axis=1)  # False for NaN
-    if not near.all():
-        raise TrajectoryError(f"{path} cannot be used: pose {np.argmin(near) + 1} holds no position in meters.")
+    check_positions(path, poses[:, :3, 3])
     has_row = np.abs(poses[:, 3] - (0.0, 0.0, 0.0, 1.0)).max(axis=1, initial=0.0) < MAX_SHEAR
     if not has_row.all():
         raise TrajectoryError(
@@ -154,9 +152,16 @@ def checked_trajectory(path: Path, stamps_ns: NDArray[np.int64], poses: NDArray[
     return Trajectory(stamps_ns, poses)
 
 
+def check_positions(path: Path, positions: NDArray[np.float64]) -> None:
+    """Raise TrajectoryError if one of (N, 3) positions that were read from a file is not in meters, or not finite."""
+    near = (np.abs(positions) < MAX_DISTANCE).all(axis=1)  # False for NaN
+    if not near.all():
+        raise TrajectoryError(f"{path} cannot be used: pose {np.argmin(near) + 1} holds no position in meters.")
+
+
 def are_rotations(R: NDArray[np.float64]) -> NDArray[np.bool_]:
     """(...,) whether (..., 3, 3) matrices are rotations, with few digits; a reflection is none."""
-    with np.errstate(over="ignore", invalid="ignore"):  # entries of any size
+    with np.errstate(all="ignore"):  # entries of any size
         shear = np.abs(R @ np.swapaxes(R, -1, -2) - np.eye(3)).max(axis=(-2, -1))
         return np.asarray((shear < MAX_SHEAR) & (np.linalg.det(R) > 0))
 

@@ -1,8 +1,9 @@
 """Each data set in its original layout: images, stamps, calibration, ground truth in the optical frame, and units."""
 
 import json
+import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ import yaml
 from scipy.spatial.transform import Rotation
 
 from loftr_ros import open_sequence
+from loftr_ros.evaluation.trajectory import tum_rows
 from loftr_ros.sequences.errors import MissingSensorError, SequenceError
 from loftr_ros.sequences.formats import layout_of
 from loftr_ros.sequences.sequence import Sequence
@@ -451,21 +453,55 @@ def test_extrinsics_that_mirror_or_scale(
     assert re.search(rf"{path.name} .*no rotation", fault)
 
 
-@pytest.mark.parametrize("name", ["kitti_raw", "tum_vi", "tartanair", "seven_scenes"])
+WORDS = (
+    b"",
+    b"nan",
+    b"-inf",
+    b"1e400",
+    b"1e300",
+    b"-1e300",
+    b"9" * 400,
+    b"-1",
+    b"0",
+    b"1e-320",
+    b"1,5",
+    b",",
+    b"\0",
+    b"word",
+)
+LAYOUTS = ("kitti_raw", "tum_vi", "tartanair", "seven_scenes", "scannet", "replica", "icl_nuim")
+
+
+def damaged(whole: bytes, rng: random.Random) -> Iterator[bytes]:
+    """Yield a text file as a bad disk, download or script leaves it."""
+    yield from (b"", b"\0\xff\xfe", b"word\n", b"nan nan nan\n", b"1e999,1\n", whole[: len(whole) // 2], whole * 2)
+    yield from (whole.replace(b"0", b"-inf"), whole.replace(b"1", b"0"), b",\n" + whole)
+    parts = re.split(rb"([\s,]+)", whole)
+    for word in WORDS:
+        changed = list(parts)
+        changed[rng.randrange(0, len(parts), 2)] = word
+        yield b"".join(changed)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", LAYOUTS)
 def test_damaged_text_files_are_refused_or_reported(name: str, request: pytest.FixtureRequest) -> None:
     folder: Path = request.getfixturevalue(name)
-    root = folder.parent if name == "kitti_raw" else folder
-    for path in sorted(file for ending in ("txt", "csv", "yaml") for file in root.rglob(f"*.{ending}")):
+    root = folder.parent if name in ("kitti_raw", "replica") else folder
+    rng = random.Random(name)
+    for path in sorted(
+        file for ending in ("txt", "csv", "yaml", "json", "freiburg") for file in root.rglob(f"*.{ending}")
+    ):
         whole = path.read_bytes()
-        contents = (b"", b"\0\xff\xfe", b"word\n", b"nan nan nan\n", b"1e999,1\n", whole[: len(whole) // 2], whole * 2)
-        for content in (*contents, whole.replace(b"0", b"-inf"), whole.replace(b"1", b"0")):
+        for content in damaged(whole, rng):
             path.write_bytes(content)
-            faults = []
             try:
-                faults.append(open_sequence(folder).ground_truth_fault)
+                sequence = open_sequence(folder)
+                fault = sequence.ground_truth_fault
+                assert sequence.ground_truth is None or all(tum_rows(sequence.ground_truth))
             except SequenceError as error:
-                faults.append(str(error))
-            assert "\n" not in faults[0]
-            assert not faults[0] or str(path.parent.parent) in faults[0]
+                fault = str(error)
+            assert "\n" not in fault
+            assert not fault or str(path.parent.parent) in fault
         path.write_bytes(whole)
     assert open_sequence(folder).ground_truth is not None
