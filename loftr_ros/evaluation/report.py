@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -28,6 +27,7 @@ from loftr_ros.evaluation.rpe import (
     segment_drift,
 )
 from loftr_ros.evaluation.trajectory import Trajectory
+from loftr_ros.odometry.geometry import se3
 from loftr_ros.output import writing
 
 ALIGNMENTS: Mapping[Alignment, str] = {
@@ -199,7 +199,7 @@ def _is_turned(estimate: Trajectory, truth: Trajectory) -> bool:
     """Return whether a constant rotation between the moving frames explains the errors of the steps."""
     starts = np.arange(len(truth) - 1)
     steps, true_steps = (relative_motions(t.poses, starts, starts + 1)[:, :3, 3] for t in (estimate, truth))
-    R = _rotation(true_steps.T @ steps)
+    R = se3.nearest_rotation(true_steps.T @ steps)
     error, turned, length = (
         float(np.linalg.norm(e)) for e in (steps - true_steps, steps @ R.T - true_steps, true_steps)
     )
@@ -209,18 +209,13 @@ def _is_turned(estimate: Trajectory, truth: Trajectory) -> bool:
 def _is_mirrored(estimate: Trajectory, truth: Trajectory) -> bool:
     """Return whether positions fit the alignment of the orientations only with one axis of the truth reversed."""
     moved, positions = (t.positions - t.positions.mean(axis=0) for t in (estimate, truth))
-    moved = moved @ _rotation((truth.poses[:, :3, :3] @ np.swapaxes(estimate.poses[:, :3, :3], 1, 2)).sum(axis=0)).T
+    turns = truth.poses[:, :3, :3] @ np.swapaxes(estimate.poses[:, :3, :3], 1, 2)
+    moved = moved @ se3.nearest_rotation(turns.sum(axis=0)).T
     moved *= np.linalg.norm(positions) / max(float(np.linalg.norm(moved)), 1e-12)  # the scale may be unknown
     reversed_axes = (positions * (1.0 - 2.0 * axis) for axis in np.eye(3))
     mirrored = min(float(np.linalg.norm(moved - other)) for other in reversed_axes)
     error = float(np.linalg.norm(moved - positions))
     return error > MIN_TURNED_ERROR * float(np.linalg.norm(positions)) and mirrored < MAX_CONVENTION_ATE * error
-
-
-def _rotation(M: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the rotation nearest to a (3, 3) matrix."""
-    U, _, Vt = np.linalg.svd(M)
-    return np.asarray((U * [1.0, 1.0, np.sign(np.linalg.det(U @ Vt))]) @ Vt)
 
 
 def _other_convention(evaluation: Evaluation, estimate: Trajectory, truth: Trajectory) -> str | None:

@@ -54,6 +54,13 @@ def log_rotation(R: Array) -> Array:
     return np.asarray(axis * (np.arctan2(sine, cosine) / sine if sine > 0.0 else 1.0))
 
 
+def nearest_rotation(M: Array) -> Array:
+    """Return the (3, 3) rotation R nearest to a matrix: the largest trace of R^T M (Kabsch)."""
+    U, _, Vt = np.linalg.svd(M)
+    U[:, 2] *= np.linalg.det(U @ Vt)  # no reflection
+    return np.asarray(U @ Vt)
+
+
 def exp(twist: Array) -> Array:
     """Return the (4, 4) motion of a body with the constant (6,) body twist (v, w) over one unit of time."""
     return transform(exp_rotation(twist[3:]), _left_jacobian(twist[3:]) @ twist[:3])

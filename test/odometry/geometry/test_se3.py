@@ -73,3 +73,11 @@ def test_step_covariance_is_that_of_perturbed_poses(a: NDArray[np.float64], b: N
     expected = adjoint @ covariance_of(errors) @ adjoint.T
     gains = 0.6 * np.eye(6), np.eye(6)
     np.testing.assert_allclose(se3.step_covariance(A, np.eye(6), B, np.eye(6), *gains), expected, atol=1e-4)
+
+
+@given(twists, st.sampled_from([1.0, -1.0]))
+def test_nearest_rotation_is_none_of_a_mirror(twist: NDArray[np.float64], last: float) -> None:
+    """Of R S with a symmetric S it is R, also where S mirrors its weakest axis a little."""
+    R = se3.exp_rotation(twist[3:])
+    stretch = np.diag([3.0, 2.0, 0.5 * last])
+    np.testing.assert_allclose(se3.nearest_rotation(R @ stretch), R, atol=1e-9)
