@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
@@ -79,4 +78,4 @@ def matrix(position: Any, orientation: Any) -> Array | None:
         norm = np.linalg.norm(quaternion)
     if not (np.isfinite(translation).all() and np.isfinite(norm) and norm > 1e-6):
         return None
-    return se3.transform(Rotation.from_quat(quaternion).as_matrix(), translation)
+    return se3.from_quaternion(quaternion, translation)

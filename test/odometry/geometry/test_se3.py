@@ -81,3 +81,13 @@ def test_nearest_rotation_is_none_of_a_mirror(twist: NDArray[np.float64], last: 
     R = se3.exp_rotation(twist[3:])
     stretch = np.diag([3.0, 2.0, 0.5 * last])
     np.testing.assert_allclose(se3.nearest_rotation(R @ stretch), R, atol=1e-9)
+
+
+@given(twists)
+def test_quaternion_is_x_y_z_w_of_unit_length(twist: NDArray[np.float64]) -> None:
+    T = se3.exp(twist)
+    quaternion = np.array(se3.quaternion(T))
+    assert abs(np.linalg.norm(quaternion) - 1) < 1e-12
+    np.testing.assert_allclose(se3.from_quaternion(3 * quaternion, T[:3, 3]), T, atol=1e-12)
+    half_turn_about_y = se3.from_quaternion([0, 1, 0, 0], [1, 2, 3])
+    np.testing.assert_allclose(half_turn_about_y[:3], [[-1, 0, 0, 1], [0, 1, 0, 2], [0, 0, -1, 3]], atol=1e-12)
