@@ -172,12 +172,13 @@ def is_rigid(T: NDArray[np.float64]) -> bool:
     return bool(has_row and (np.abs(T[:3, 3]) < MAX_DISTANCE).all() and are_rotations(T[:3, :3]))
 
 
-def rotations_of(path: Path, quaternions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the (N, 3, 3) rotations of (N, 4) quaternions x, y, z, w of any length.
+def poses_of(path: Path, positions: NDArray[np.float64], quaternions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (N, 4, 4) poses of (N, 3) positions and (N, 4) quaternions x, y, z, w of any length from a file.
 
     Raises:
-        TrajectoryError: a quaternion has zero length or is not finite.
+        TrajectoryError: a position is not in meters, or a quaternion has zero length or is not finite.
     """
+    check_positions(path, positions)
     largest = np.abs(quaternions).max(axis=1, keepdims=True)
     usable = (largest > 0) & (largest < np.inf)  # False for NaN
     if not usable.all():
@@ -185,14 +186,14 @@ def rotations_of(path: Path, quaternions: NDArray[np.float64]) -> NDArray[np.flo
         raise TrajectoryError(
             f"{path} cannot be used: pose {row} has a quaternion of zero length, or not a finite one."
         )
-    return np.asarray(Rotation.from_quat(quaternions / largest).as_matrix())
+    poses = np.tile(np.eye(4), (len(positions), 1, 1))
+    poses[:, :3, :3] = Rotation.from_quat(quaternions / largest).as_matrix()
+    poses[:, :3, 3] = positions
+    return poses
 
 
 def _from_tum(path: Path, rows: NDArray[np.float64]) -> Trajectory:
-    poses = np.tile(np.eye(4), (len(rows), 1, 1))
-    poses[:, :3, 3] = rows[:, 1:4]
-    poses[:, :3, :3] = rotations_of(path, rows[:, 4:])
-    return checked_trajectory(path, _nanoseconds(path, rows[:, 0]), poses)
+    return checked_trajectory(path, _nanoseconds(path, rows[:, 0]), poses_of(path, rows[:, 1:4], rows[:, 4:]))
 
 
 def _from_kitti(path: Path, rows: NDArray[np.float64], stamps_ns: NDArray[np.int64]) -> Trajectory:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.errors import shortened
-from loftr_ros.evaluation.trajectory import Trajectory, checked_trajectory, is_rigid, rotations_of
+from loftr_ros.evaluation.trajectory import Trajectory, checked_trajectory, is_rigid, poses_of
 from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera, CameraError, checked
@@ -150,13 +150,9 @@ def read_body_poses(path: Path, T_body_camera: NDArray[np.float64]) -> Trajector
         raise SequenceError(f"{path} must list {_POSE_ROWS}: {'a row has fewer numbers' if rows else 'it is empty'}.")
     stamps_ns, _ = read_nanoseconds([row[0] for row in rows], path, _POSE_ROWS)
     try:
-        stamps = np.array(stamps_ns, np.int64)
-        x, y, z, qw, qx, qy, qz = np.array([row[1:8] for row in rows], np.float64).T
-    except (ValueError, OverflowError) as error:
-        reason = shortened(error)
-        raise SequenceError(f"{path} must hold a stamp, a position and a quaternion a line: {reason}.") from error
-    bodies = np.tile(np.eye(4), (len(rows), 1, 1))
-    bodies[:, :3, :3] = rotations_of(path, np.column_stack([qx, qy, qz, qw]))
-    bodies[:, :3, 3] = np.column_stack([x, y, z])
-    body = checked_trajectory(path, stamps, bodies)
+        table = np.array([row[1:8] for row in rows], np.float64)
+    except ValueError as error:
+        raise SequenceError(f"{path} must list {_POSE_ROWS}: {shortened(error)}.") from error
+    bodies = poses_of(path, table[:, :3], table[:, [4, 5, 6, 3]])
+    body = checked_trajectory(path, np.array(stamps_ns, np.int64), bodies)
     return Trajectory(body.stamps_ns, body.poses @ T_body_camera)

@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from loftr_ros.arrays import Array
-from loftr_ros.evaluation.trajectory import Trajectory, checked_trajectory
+from loftr_ros.evaluation.trajectory import Trajectory, checked_trajectory, poses_of
 from loftr_ros.sequences.datasets.layout import (
     Layout,
     Options,
     images_of,
     own_camera,
-    poses_of_quaternions,
     published,
     rate_note,
     read_numbers,
@@ -78,7 +77,7 @@ def _truth(path: Path, fps: float) -> Trajectory:
     table = read_numbers(path, 8)
     if not np.isfinite(table[:, 0]).all():
         raise SequenceError(f"{path} must hold a frame number, a position and a quaternion a line.")
-    poses: Array = _REFLECTION @ poses_of_quaternions(path, table[:, 1:4], table[:, 4:]) @ _REFLECTION
+    poses: Array = _REFLECTION @ poses_of(path, table[:, 1:4], table[:, 4:]) @ _REFLECTION
     stamps = stamps_at([round(number) for number in table[:, 0].tolist()], fps, path)
     return checked_trajectory(path, np.array(stamps, np.int64), poses)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from loftr_ros.arrays import Array
 from loftr_ros.errors import shortened
-from loftr_ros.evaluation.trajectory import Trajectory, check_positions, checked_trajectory, rotations_of
+from loftr_ros.evaluation.trajectory import Trajectory, checked_trajectory
 from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.geometry.camera import Camera, CameraError, checked
 from loftr_ros.sequences import sequence
@@ -146,15 +146,6 @@ def rate_note(fps: float | None, nominal: float) -> tuple[float, tuple[str, ...]
     if fps:
         return fps, ()
     return nominal, (f"frames have numbers and no stamps: taking {nominal:g} per second; set --fps",)
-
-
-def poses_of_quaternions(path: Path, positions: Array, quaternions: Array) -> Array:
-    """Return (N, 4, 4) poses of (N, 3) positions and (N, 4) quaternions x, y, z, w. Raises TrajectoryError."""
-    check_positions(path, positions)  # before they are moved, which is undefined for infinity
-    poses = np.tile(np.eye(4), (len(positions), 1, 1))
-    poses[:, :3, :3] = rotations_of(path, quaternions)
-    poses[:, :3, 3] = positions
-    return poses
 
 
 def truth_of(path: Path, stamps_ns: Sequence[int], poses: Callable[[], Array]) -> tuple[Trajectory | None, str]:

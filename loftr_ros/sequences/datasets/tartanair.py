@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from loftr_ros.arrays import Array
 from loftr_ros.errors import shortened
+from loftr_ros.evaluation.trajectory import poses_of
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.sequences.datasets.layout import (
     Layout,
     Options,
     images_of,
     own_camera,
-    poses_of_quaternions,
     published,
     rate_note,
     read_numbers,
@@ -82,7 +82,7 @@ def _second(folder: Path, numbers: list[int], options: Options) -> dict[int, Sto
 def _poses(path: Path) -> Array:
     """Return T_world_camera, optical, from rows of x, y, z, qx, qy, qz, qw. Raises SequenceError, TrajectoryError."""
     table = read_numbers(path, 7)
-    return poses_of_quaternions(path, table[:, :3], table[:, 3:]) @ _T_NED_OPTICAL
+    return poses_of(path, table[:, :3], table[:, 3:]) @ _T_NED_OPTICAL
 
 
 @dataclass(frozen=True, eq=False)
