@@ -70,6 +70,14 @@ def read_numbers(path: Path, columns: int | None = None) -> Array:
     return table
 
 
+def read_poses(files: Iterable[Path]) -> Array:
+    """Return (N, 4, 4) poses of files with a row of 4 numbers a line. Raises SequenceError."""
+    poses = {file: read_numbers(file, 4) for file in files}
+    if wrong := [file for file, pose in poses.items() if pose.shape != (4, 4)]:
+        raise SequenceError(f"{wrong[0]} must hold a pose of 4 rows.")
+    return np.array(list(poses.values()))
+
+
 def pinhole(path: Path, size: tuple[int, int], fx: float, fy: float, cx: float, cy: float) -> Camera:
     """Return a camera without distortion.
 
