@@ -7,6 +7,7 @@ from bisect import bisect_left
 from statistics import median
 
 MAX_DIFFERENCE_NS = 5_000_000
+MAX_DEPTH_DIFFERENCE_NS = 20_000_000  # between color and depth images of cameras that are not synchronized
 MAX_FRAME_SHARE = 0.25  # of the frame interval: excludes the next image of the other camera
 
 

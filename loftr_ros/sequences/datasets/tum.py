@@ -17,14 +17,13 @@ from loftr_ros.sequences.errors import MissingSensorError, NoFramesError, Sequen
 from loftr_ros.sequences.ground_truth import read_ground_truth
 from loftr_ros.sequences.guessed_camera import FieldOfView
 from loftr_ros.sequences.images import EXTENSIONS
-from loftr_ros.sequences.pairing import pair_depth_stamps
+from loftr_ros.sequences.pairing import MAX_DEPTH_DIFFERENCE_NS, pair_depth_stamps
 from loftr_ros.sequences.sequence import Entry, Sequence
 from loftr_ros.sequences.stamps import read_stamps, read_table, read_text
 
 EXPECTED_FILES = "rgb.txt or associations.txt (TUM RGB-D)"
 LISTINGS = ("rgb.txt", "associations.txt", "association.txt", "associate.txt", "assoc.txt", "rgbd_assoc.txt")
 _FORMAT = "'stamp filename' a line, or in an association file 'stamp image stamp depth'"
-MAX_STAMP_DIFFERENCE_NS = 20_000_000
 UNITS_PER_METER = 5000.0  # of the TUM benchmark
 _ASSUMED = "assumed as in the TUM benchmark"
 
@@ -132,7 +131,7 @@ def _file(folder: Path, words: list[str]) -> Path:
 def with_depth(entries: list[Entry], depths: list[tuple[int, Path]]) -> tuple[list[Entry], tuple[str, ...]]:
     """Add the nearest depth image to each entry, and drop entries without one within 20 ms; return notes on both."""
     files = dict(reversed(depths))  # the first of two with one stamp
-    pairs, notes = pair_depth_stamps([entry.stamp_ns for entry in entries], list(files), MAX_STAMP_DIFFERENCE_NS)
+    pairs, notes = pair_depth_stamps([entry.stamp_ns for entry in entries], list(files), MAX_DEPTH_DIFFERENCE_NS)
     if not pairs:
         raise NoFramesError(f"No depth image is within 20 ms of an image of {entries[0].image.parent}; use mode mono.")
     paired = [(entry, pairs[entry.stamp_ns]) for entry in entries if entry.stamp_ns in pairs]

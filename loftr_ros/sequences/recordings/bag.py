@@ -23,7 +23,7 @@ from loftr_ros.odometry.geometry.camera import Camera, CameraError
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.sequences.errors import DamagedImageError, MissingSensorError, NoFramesError, SequenceError
 from loftr_ros.sequences.guessed_camera import FieldOfView, calibration_exists, guess_camera
-from loftr_ros.sequences.pairing import pair_depth_stamps, pair_stamps
+from loftr_ros.sequences.pairing import MAX_DEPTH_DIFFERENCE_NS, pair_depth_stamps, pair_stamps
 from loftr_ros.sequences.recordings.bag_file import BagFile
 from loftr_ros.sequences.recordings.bag_frames import DYNAMIC_TOPIC, STATIC_TOPIC, FixedFrames, frame_name
 from loftr_ros.sequences.recordings.bag_images import BagImage
@@ -33,7 +33,6 @@ from loftr_ros.sequences.recordings.bag_truth import PoseSource, RecordedPoses, 
 from loftr_ros.sequences.recordings.camera_files import cameras_of_files
 from loftr_ros.sequences.sequence import Entry, Sequence
 
-MAX_DEPTH_OFFSET_NS = 20_000_000
 UNITS_PER_METER = 1000.0  # of integer depth images (REP 118)
 _FIRST_IMAGES = 8  # of which one has to tell the frame
 
@@ -140,7 +139,7 @@ def _entries(index: BagIndex, chosen: CameraTopics, mode: Mode) -> tuple[tuple[E
 def _pair_depth(images: list[int], depths: list[int]) -> tuple[dict[int, int], tuple[str, ...]]:
     """Return the nearest depth stamp within 20 ms and half a frame by image stamp, and notes."""
     steps = [after - before for before, after in pairwise(images)]
-    return pair_depth_stamps(images, depths, min([MAX_DEPTH_OFFSET_NS, *([0.5 * median(steps)] if steps else [])]))
+    return pair_depth_stamps(images, depths, min([MAX_DEPTH_DIFFERENCE_NS, *([0.5 * median(steps)] if steps else [])]))
 
 
 def _cameras(
