@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from loftr_ros.evaluation.ate import Alignment, absolute_errors_m, align
+from loftr_ros.evaluation.ate import MIN_PATH_M, Alignment, absolute_errors_m, align
 from loftr_ros.evaluation.plotting import plot_axes
 from loftr_ros.evaluation.rpe import (
     DeltaUnit,
@@ -47,7 +47,6 @@ MAX_ATE_PERCENT, MAX_END_ERROR = 3.0, 0.5  # of the path, of the extent of the p
 MIN_COMPARED_SHARE, MAX_CONVENTION_ATE = 0.5, 0.3
 # Error of the steps, relative to their length, above which they are compared with those of a turned frame: 6 degrees.
 MIN_TURNED_ERROR = 0.1
-MIN_PATH_M = 1e-3
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def print_summary(summary: dict[str, Any], output: Path) -> None:
         table.add_row("ATE", f"{ate}, {alignment}{covered}")
         table.add_row("rotation error", f"{errors['rotation_mean_deg']:.3f}° per frame (mean)")
     elif summary["ground_truth"]:
-        table.add_row("ATE", "unknown: the ground truth covers fewer than two of these frames")
+        table.add_row("ATE", "unknown: the ground truth covers fewer than two of these frames, or does not move")
     elif summary["ground_truth_fault"]:
         table.add_row("ATE", "unknown: the ground truth cannot be used, see the warning")
     table.add_row("results", escape(str(output)))
