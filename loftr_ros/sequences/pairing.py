@@ -52,7 +52,8 @@ def pair_depth_stamps(
 
 def _nearest(stamps: list[int], others: list[int], tolerance_ns: float) -> dict[int, int]:
     """Return the nearest of the others by stamp, the earlier of two, where one is within the tolerance."""
-    ordered, pairs = sorted(others), {}
+    ordered = sorted(others)
+    pairs: dict[int, int] = {}
     for stamp in stamps:
         i = bisect_left(ordered, stamp)
         nearest = min(ordered[max(i - 1, 0) : i + 1], key=lambda other: abs(other - stamp), default=None)
