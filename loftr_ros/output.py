@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from itertools import count
 from pathlib import Path
 from threading import Condition
@@ -28,7 +28,7 @@ def make_folder(path: Path, *files: str) -> None:
         files: names of the results.
 
     Raises:
-        OutputError: the folder cannot be created or written to, or a folder has the name of a result.
+        OutputError: the folder cannot be created or written to, or a folder or a pipe has the name of a result.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -40,8 +40,10 @@ def make_folder(path: Path, *files: str) -> None:
     except OSError as error:
         raise OutputError(f"The output folder {path} cannot be written to: {error.strerror}.") from error
     for name in files:
-        if (path / name).is_dir():
-            raise OutputError(f"{path / name} is a folder, but a result of that name is to be written: remove it.")
+        result = path / name
+        if result.is_dir() or result.is_fifo() or result.is_socket():
+            kind = "a folder" if result.is_dir() else "a pipe"
+            raise OutputError(f"{result} is {kind}, but a result of that name is to be written: remove it.")
 
 
 def make_new_folder(parent: Path, name: str) -> Path:
@@ -88,15 +90,16 @@ def inside(folder: Path, name: str, parameter: str) -> Path:
 def writing(path: Path) -> Iterator[Path]:
     """Yield a temporary file that replaces `path` atomically at the end; on an error the old file is kept.
 
-    Threads that write the same file, as two calls of a service, take turns.
+    Threads that write the same file, as two calls of a service, take turns. A device or a pipe is written itself.
 
     Raises:
-        OutputError: the file cannot be written; the message names `path`.
+        OutputError: the file cannot be written, or nobody reads the pipe; the message names `path`.
     """
     try:
         target = Path(os.path.realpath(path))  # keep symbolic links
         if target.exists() and not target.is_file():  # a device or a pipe
-            yield path
+            with _reader_of(target) if target.is_fifo() else nullcontext():
+                yield path
             return
         part = target.with_name(f"{target.stem}.part{path.suffix}")
         with _alone(target):
@@ -123,3 +126,16 @@ def _alone(target: Path) -> Iterator[None]:
         with _changed:
             _in_work.remove(target)
             _changed.notify_all()
+
+
+@contextmanager
+def _reader_of(pipe: Path) -> Iterator[None]:
+    """Keep a pipe open that is read; raise OSError for another, on which writing would wait for ever."""
+    try:
+        end = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as error:
+        raise OSError(error.errno, "nobody reads this pipe") from error
+    try:
+        yield
+    finally:
+        os.close(end)

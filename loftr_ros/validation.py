@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -33,6 +36,12 @@ def user_path(error: type[LoftrRosError], name: str, text: str) -> Path:
     require(path is not None and "\0" not in text, error, name, text, "a file of a user of this machine")
     assert path is not None
     return path
+
+
+def refuse_pipe(path: Path) -> None:
+    """Raise OSError for a named pipe, reading which would wait for ever; a pipe of the shell, <(…), is none."""
+    if stat.S_ISFIFO(path.stat().st_mode) and os.path.exists(os.path.realpath(path)):  # noqa: PTH110
+        raise OSError(errno.ESPIPE, "it is a pipe")
 
 
 def require_known(error: type[LoftrRosError], names: Iterable[object], known: Iterable[str], where: str = "") -> None:

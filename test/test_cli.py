@@ -1,5 +1,6 @@
 """The start of `loftr-ros`: help must not wait for what only a command needs."""
 
+import argparse
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from loftr_ros.cli import COMMANDS
+from loftr_ros.commands.arguments import positive, positive_int
 
 OUTPUT = [sys.executable, "-m", "loftr_ros.cli", "weights", "list"]
 
@@ -34,6 +36,21 @@ def test_output_to_a_full_disk() -> None:
     assert result.returncode != 0
     assert result.stderr.startswith("loftr-ros: error: [Errno 28] No space left on device\n")
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "1e-300", "1e300", "9" * 400, "\u221e"])
+def test_positive_numbers_have_a_range(text: str) -> None:
+    """Waits of 1e300 s and rates of 1e-300 Hz ended in OverflowError."""
+    with pytest.raises((argparse.ArgumentTypeError, ValueError)) as error:
+        positive(text)
+    assert len(str(error.value)) < 120
+    with pytest.raises((argparse.ArgumentTypeError, ValueError)):
+        positive_int(text)
+
+
+def test_positive_numbers_in_range() -> None:
+    assert [positive(text) for text in ("1e-9", "1e9")] == [1e-9, 1e9]
+    assert [positive_int(text) for text in ("1", str(2**31 - 1))] == [1, 2**31 - 1]
 
 
 def test_terminal_without_unicode() -> None:

@@ -1,7 +1,10 @@
 """Files that are damaged in hundreds of ways: a reader takes them, or says in one sentence which file is wrong."""
 
+import os
 import random
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -73,9 +76,11 @@ def damaged(content: bytes, rng: random.Random) -> bytes:
 def replaced(path: Path, rng: random.Random) -> None:
     """Put something in the place of a file that is none, or take it away."""
     path.unlink()
-    kind = rng.choice(("nothing", "folder", "dangling", "loop", "device"))
+    kind = rng.choice(("nothing", "folder", "dangling", "loop", "device", "pipe"))
     if kind == "folder":
         path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
     elif kind != "nothing":
         path.symlink_to({"dangling": "nowhere", "loop": path.name, "device": "/dev/null"}[kind])
 
@@ -251,6 +256,14 @@ def test_trajectories(name: str, tmp_path: Path) -> None:
             evaluate(estimate, truth, with_scale=True)
 
     assert_fails_only_in_a_sentence(tmp_path / name, 2 * VARIANTS, use)
+
+
+def test_a_pipe_of_the_shell_is_read(tmp_path: Path) -> None:
+    write_tum(tmp_path / "a.tum", Trajectory(np.arange(2), np.tile(np.eye(4), (2, 1, 1))))
+    code = "import sys, pathlib; from loftr_ros.evaluation.trajectory import read_tum\n"
+    code += "print(len(read_tum(pathlib.Path(sys.argv[1]))))"
+    command = ["bash", "-c", 'exec "$0" -c "$1" <(cat "$2")', sys.executable, code, str(tmp_path / "a.tum")]
+    assert subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout == "2\n"
 
 
 def test_report_of_a_run(tmp_path: Path) -> None:

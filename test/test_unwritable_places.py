@@ -1,11 +1,13 @@
 """Results that cannot be written where they should go: a sentence names the place, and nothing else happens."""
 
 import errno
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -64,6 +66,10 @@ def full_disk(path: Path) -> None:
     path.symlink_to("/dev/full")
 
 
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
 def file_for_a_folder(path: Path) -> None:
     path.parent.rmdir()
     path.parent.touch()
@@ -79,13 +85,17 @@ def nothing(path: Path) -> None:
 
 @pytest.mark.parametrize("name", WRITERS)
 @pytest.mark.parametrize(
-    "spoil", [nothing, folder_in_the_way, link_to_nowhere, full_disk, file_for_a_folder, no_folder]
+    "spoil", [nothing, folder_in_the_way, link_to_nowhere, full_disk, pipe, file_for_a_folder, no_folder]
 )
 def test_place(name: str, spoil: Callable[[Path], None], tmp_path: Path) -> None:
     path = tmp_path / "results" / name
     path.parent.mkdir()
     spoil(path)
-    replaces = name == "copy.safetensors" and spoil in (link_to_nowhere, full_disk)  # the link, not what it points to
+    replaces = name == "copy.safetensors" and spoil in (
+        link_to_nowhere,
+        full_disk,
+        pipe,
+    )  # the link, not what it points to
     if spoil is nothing or replaces:
         WRITERS[name](path)
         assert path.stat().st_size > 0
@@ -108,6 +118,27 @@ def test_folder_with_the_name_of_a_note(tmp_path: Path) -> None:
     folder_in_the_way(tmp_path / "copy.part.json")
     place(Path(__file__), tmp_path / "copy.safetensors", lambda file: None)
     assert (tmp_path / "copy.safetensors").read_bytes() == Path(__file__).read_bytes()
+
+
+@pytest.mark.parametrize("spoil", [folder_in_the_way, pipe])
+def test_results_that_have_something_in_their_way(spoil: Callable[[Path], None], tmp_path: Path) -> None:
+    """Found before any result is computed."""
+    spoil(tmp_path / "run.json")
+    with pytest.raises(OutputError, match=r"run.json is a (folder|pipe), but a result of that name is to be written"):
+        make_folder(tmp_path, "trajectory.tum", "run.json")
+
+
+def test_a_pipe_that_is_read_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    pipe(path)
+    with subprocess.Popen(["cat", path], stdout=subprocess.PIPE, text=True) as reader:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with suppress(OutputError), writing(path) as part:
+                part.write_text("a result")
+                break
+            time.sleep(0.05)
+        assert reader.communicate(timeout=30)[0] == "a result"
 
 
 @pytest.mark.parametrize("path", ["/proc/nothing", "/dev/null/results", "a" * 300])

@@ -8,28 +8,31 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Literal
 
-from loftr_ros.errors import LoftrRosError
+from loftr_ros.errors import LoftrRosError, shortened
 from loftr_ros.loftr.network.config import MAX_PIXELS
 from loftr_ros.odometry.config import SPECS
 from loftr_ros.parameters import ParameterSpec
 
+# Beyond them are no rates, times or distances, and the times that a thread can wait for.
+MIN_POSITIVE, MAX_POSITIVE = 1e-9, 1e9
+MAX_INT = 2**31 - 1
 # Those of the odometry that another option sets: the mode also selects the images that are read.
 SET_OTHERWISE = {"mode": "--mode"}
 
 
 def positive(text: str) -> float:
-    """Parse a number above 0."""
+    """Parse a number above 0: a rate, a time in seconds, a factor or a distance."""
     value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    if not MIN_POSITIVE <= value <= MAX_POSITIVE:
+        raise argparse.ArgumentTypeError(f"{shortened(text, 40)} is not from {MIN_POSITIVE:g} to {MAX_POSITIVE:g}")
     return value
 
 
 def positive_int(text: str) -> int:
     """Parse a whole number of at least 1."""
     value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    if not 1 <= value <= MAX_INT:
+        raise argparse.ArgumentTypeError(f"{shortened(text, 40)} is not a whole number from 1 to {MAX_INT}")
     return value
 
 

@@ -16,6 +16,7 @@ from loftr_ros.evaluation.rpe import motion_errors, relative_motions
 from loftr_ros.evaluation.trajectory import Trajectory, TrajectoryError
 from loftr_ros.odometry.geometry import se3
 
+MIN_PATH_M = 1e-3  # of a ground truth that moves
 Alignment = Literal["se3", "sim3", "origin", "none"]
 
 
@@ -158,9 +159,11 @@ def evaluate(
     """Evaluate an estimate against ground truth; `with_scale` if its scale is unknown (single camera).
 
     Raises:
-        TrajectoryError: see `associate`.
+        TrajectoryError: see `associate`; or the ground truth does not move, so it has no scale.
     """
     estimate, truth = associate(estimate, truth, max_difference_s)
+    if with_scale and truth.length < MIN_PATH_M:  # the estimate would shrink to a point, without any error
+        raise TrajectoryError("The ground truth does not move, so it has no scale to compare with.")
     estimate = align_to(estimate, truth, "sim3" if with_scale else "se3").move(estimate)
     ate = float(np.sqrt((absolute_errors_m(estimate, truth) ** 2).mean()))
     starts, ends = np.arange(len(truth) - 1), np.arange(1, len(truth))

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from loftr_ros.evaluation.ate import Alignment, absolute_errors_m, align
+from loftr_ros.evaluation.ate import MIN_PATH_M, Alignment, absolute_errors_m, align
 from loftr_ros.evaluation.plotting import plot_axes
 from loftr_ros.evaluation.rpe import (
     DeltaUnit,
@@ -28,6 +27,7 @@ from loftr_ros.evaluation.rpe import (
     segment_drift,
 )
 from loftr_ros.evaluation.trajectory import Trajectory
+from loftr_ros.odometry.geometry import se3
 from loftr_ros.output import writing
 
 ALIGNMENTS: Mapping[Alignment, str] = {
@@ -47,7 +47,6 @@ MAX_ATE_PERCENT, MAX_END_ERROR = 3.0, 0.5  # of the path, of the extent of the p
 MIN_COMPARED_SHARE, MAX_CONVENTION_ATE = 0.5, 0.3
 # Error of the steps, relative to their length, above which they are compared with those of a turned frame: 6 degrees.
 MIN_TURNED_ERROR = 0.1
-MIN_PATH_M = 1e-3
 
 
 @dataclass(frozen=True)
@@ -165,7 +164,8 @@ def warnings(evaluation: Evaluation, estimate: Trajectory, truth: Trajectory, po
             f"only {len(truth)} of {poses} poses of the estimate have a ground truth pose at their time: check that "
             "both use the same clock and unit of time, or set --max-difference"
         )
-    if truth.length < MIN_PATH_M and estimate.length > MIN_PATH_M:
+    # A scale by least squares shrinks the estimate to a point, without any error.
+    if truth.length < MIN_PATH_M and (estimate.length > MIN_PATH_M or evaluation.alignment == "sim3"):
         return [*found, "the ground truth does not move: check its positions"]
     if other := _other_convention(evaluation, estimate, truth):
         found.append(f"the estimate agrees far better with the ground truth {other}")
@@ -198,7 +198,7 @@ def _is_turned(estimate: Trajectory, truth: Trajectory) -> bool:
     """Return whether a constant rotation between the moving frames explains the errors of the steps."""
     starts = np.arange(len(truth) - 1)
     steps, true_steps = (relative_motions(t.poses, starts, starts + 1)[:, :3, 3] for t in (estimate, truth))
-    R = _rotation(true_steps.T @ steps)
+    R = se3.nearest_rotation(true_steps.T @ steps)
     error, turned, length = (
         float(np.linalg.norm(e)) for e in (steps - true_steps, steps @ R.T - true_steps, true_steps)
     )
@@ -208,18 +208,13 @@ def _is_turned(estimate: Trajectory, truth: Trajectory) -> bool:
 def _is_mirrored(estimate: Trajectory, truth: Trajectory) -> bool:
     """Return whether positions fit the alignment of the orientations only with one axis of the truth reversed."""
     moved, positions = (t.positions - t.positions.mean(axis=0) for t in (estimate, truth))
-    moved = moved @ _rotation((truth.poses[:, :3, :3] @ np.swapaxes(estimate.poses[:, :3, :3], 1, 2)).sum(axis=0)).T
+    turns = truth.poses[:, :3, :3] @ np.swapaxes(estimate.poses[:, :3, :3], 1, 2)
+    moved = moved @ se3.nearest_rotation(turns.sum(axis=0)).T
     moved *= np.linalg.norm(positions) / max(float(np.linalg.norm(moved)), 1e-12)  # the scale may be unknown
     reversed_axes = (positions * (1.0 - 2.0 * axis) for axis in np.eye(3))
     mirrored = min(float(np.linalg.norm(moved - other)) for other in reversed_axes)
     error = float(np.linalg.norm(moved - positions))
     return error > MIN_TURNED_ERROR * float(np.linalg.norm(positions)) and mirrored < MAX_CONVENTION_ATE * error
-
-
-def _rotation(M: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the rotation nearest to a (3, 3) matrix."""
-    U, _, Vt = np.linalg.svd(M)
-    return np.asarray((U * [1.0, 1.0, np.sign(np.linalg.det(U @ Vt))]) @ Vt)
 
 
 def _other_convention(evaluation: Evaluation, estimate: Trajectory, truth: Trajectory) -> str | None:

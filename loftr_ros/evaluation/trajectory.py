@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from loftr_ros.errors import LoftrRosError, shortened
+from loftr_ros.validation import refuse_pipe
 
 if TYPE_CHECKING:
     from loftr_ros.odometry.estimate import OdometryEstimate
@@ -139,23 +140,45 @@ def checked_trajectory(path: Path, stamps_ns: NDArray[np.int64], poses: NDArray[
         TrajectoryError: the stamps do not increase, or a pose is invalid.
     """
     _check_order(path, stamps_ns)
-    near = (np.abs(poses[:, :3, 3]) < MAX_DISTANCE).all(axis=1)  # False for NaN
-    if not near.all():
-        raise TrajectoryError(f"{path} cannot be used: pose {np.argmin(near) + 1} holds no position in meters.")
-    R = poses[:, :3, :3]
-    with np.errstate(over="ignore", invalid="ignore"):  # entries of any size
-        rigid = (np.abs(R @ np.swapaxes(R, 1, 2) - np.eye(3)).max(axis=(1, 2)) < MAX_SHEAR) & (np.linalg.det(R) > 0)
-    if not rigid.all():
-        raise TrajectoryError(f"{path} cannot be used: pose {np.argmin(rigid) + 1} holds no rotation.")
+    check_positions(path, poses[:, :3, 3])
+    has_row = np.abs(poses[:, 3] - (0.0, 0.0, 0.0, 1.0)).max(axis=1, initial=0.0) < MAX_SHEAR
+    if not has_row.all():
+        raise TrajectoryError(
+            f"{path} cannot be used: the last row of pose {np.argmin(has_row) + 1} is not 0 0 0 1: write it row by row."
+        )
+    rotates = are_rotations(poses[:, :3, :3])
+    if not rotates.all():
+        raise TrajectoryError(f"{path} cannot be used: pose {np.argmin(rotates) + 1} holds no rotation.")
     return Trajectory(stamps_ns, poses)
 
 
-def rotations_of(path: Path, quaternions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the (N, 3, 3) rotations of (N, 4) quaternions x, y, z, w of any length.
+def check_positions(path: Path, positions: NDArray[np.float64]) -> None:
+    """Raise TrajectoryError if one of (N, 3) positions that were read from a file is not in meters, or not finite."""
+    near = (np.abs(positions) < MAX_DISTANCE).all(axis=1)  # False for NaN
+    if not near.all():
+        raise TrajectoryError(f"{path} cannot be used: pose {np.argmin(near) + 1} holds no position in meters.")
+
+
+def are_rotations(R: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(...,) whether (..., 3, 3) matrices are rotations, with few digits; a reflection is none."""
+    with np.errstate(all="ignore"):  # entries of any size
+        shear = np.abs(R @ np.swapaxes(R, -1, -2) - np.eye(3)).max(axis=(-2, -1))
+        return np.asarray((shear < MAX_SHEAR) & (np.linalg.det(R) > 0))
+
+
+def is_rigid(T: NDArray[np.float64]) -> bool:
+    """Return whether a (4, 4) matrix is a rotation and a translation in meters."""
+    has_row = np.allclose(T[3], (0, 0, 0, 1), rtol=0, atol=1e-6)
+    return bool(has_row and (np.abs(T[:3, 3]) < MAX_DISTANCE).all() and are_rotations(T[:3, :3]))
+
+
+def poses_of(path: Path, positions: NDArray[np.float64], quaternions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (N, 4, 4) poses of (N, 3) positions and (N, 4) quaternions x, y, z, w of any length from a file.
 
     Raises:
-        TrajectoryError: a quaternion has zero length or is not finite.
+        TrajectoryError: a position is not in meters, or a quaternion has zero length or is not finite.
     """
+    check_positions(path, positions)
     largest = np.abs(quaternions).max(axis=1, keepdims=True)
     usable = (largest > 0) & (largest < np.inf)  # False for NaN
     if not usable.all():
@@ -163,14 +186,14 @@ def rotations_of(path: Path, quaternions: NDArray[np.float64]) -> NDArray[np.flo
         raise TrajectoryError(
             f"{path} cannot be used: pose {row} has a quaternion of zero length, or not a finite one."
         )
-    return np.asarray(Rotation.from_quat(quaternions / largest).as_matrix())
+    poses = np.tile(np.eye(4), (len(positions), 1, 1))
+    poses[:, :3, :3] = Rotation.from_quat(quaternions / largest).as_matrix()
+    poses[:, :3, 3] = positions
+    return poses
 
 
 def _from_tum(path: Path, rows: NDArray[np.float64]) -> Trajectory:
-    poses = np.tile(np.eye(4), (len(rows), 1, 1))
-    poses[:, :3, 3] = rows[:, 1:4]
-    poses[:, :3, :3] = rotations_of(path, rows[:, 4:])
-    return checked_trajectory(path, _nanoseconds(path, rows[:, 0]), poses)
+    return checked_trajectory(path, _nanoseconds(path, rows[:, 0]), poses_of(path, rows[:, 1:4], rows[:, 4:]))
 
 
 def _from_kitti(path: Path, rows: NDArray[np.float64], stamps_ns: NDArray[np.int64]) -> Trajectory:
@@ -210,6 +233,7 @@ def _rows_of(path: Path, lines: Iterable[str]) -> Iterator[str]:
 def _read_rows(path: Path, contents: Mapping[int, str]) -> NDArray[np.float64]:
     """Read (N, M) finite numbers, N at least 1, M one of the keys of `contents`."""
     try:
+        refuse_pipe(path)
         with path.open(encoding="utf-8-sig") as file, warnings.catch_warnings():  # utf-8-sig skips a byte order mark
             warnings.simplefilter("ignore")  # an empty file is reported below
             rows = np.loadtxt(

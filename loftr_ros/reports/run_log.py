@@ -24,6 +24,7 @@ from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.states import TrackingState
 from loftr_ros.output import REPORT_FILE, writing
+from loftr_ros.validation import refuse_pipe
 
 TRAJECTORY_FILE, TRUTH_FILE = "trajectory.tum", "groundtruth.tum"
 KITTI_FILE, PICTURE_FILE = "trajectory.kitti", "trajectory.png"
@@ -220,10 +221,17 @@ def focal_length_test(summary: Mapping[str, Any]) -> str:
     return f"agrees with the motion within {3.0 * sigma:.1%} (3 sigma)"
 
 
+def load_report(folder: Path) -> Any:
+    """Return the content of run.json. Raises OSError, ValueError or RecursionError if it cannot be read."""
+    path = folder / REPORT_FILE
+    refuse_pipe(path)
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def read_scale_known(folder: Path) -> bool:
     """Read from the report of a run whether its scale is known. Raises RunLogError."""
     try:
-        return bool(json.loads((folder / REPORT_FILE).read_text())["summary"]["scale_known"])
+        return bool(load_report(folder)["summary"]["scale_known"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RunLogError(
             f"{folder} is not a folder of a run: it has no valid {REPORT_FILE} of `loftr-ros run`; "

@@ -18,6 +18,7 @@ from loftr_ros.odometry.images.frame import Frame
 from loftr_ros.output import OutputError
 from loftr_ros.reports.anchored_truth import AnchoredTruth
 from loftr_ros.reports.drawing import confidence_colors
+from loftr_ros.validation import refuse_pipe
 
 INSTALL = "pip install 'loftr_ros[rerun]', or pip install rerun-sdk"
 _WORLD, _CAMERA, _IMAGE = "odom", "odom/camera", "odom/camera/image"
@@ -52,6 +53,8 @@ def recording_rerun(path: Path, name: str, truth: Trajectory | None) -> Iterator
     rerun = rerun_for(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            refuse_pipe(path)
         with path.open("wb"):
             pass
     except OSError as error:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.output import OutputError
+from loftr_ros.validation import refuse_pipe
 
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 _MIN_FPS, _MAX_FPS = 1.0, 60.0
@@ -40,6 +41,8 @@ def recording_video(path: Path, fps: float) -> Iterator[VideoRecorder]:
     check_suffix(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            refuse_pipe(path)
         with path.open("ab"):  # OpenCV tells no reason
             pass
     except OSError as error:

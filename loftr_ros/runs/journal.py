@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from loftr_ros.arrays import Array
-from loftr_ros.evaluation.trajectory import Trajectory
+from loftr_ros.evaluation.trajectory import Trajectory, is_rigid
 from loftr_ros.odometry.checks.input_fault import InputFault, InputWarning
 from loftr_ros.output import OutputError, writing
 from loftr_ros.reports.run_log import FrameRecord
+from loftr_ros.validation import refuse_pipe
 
 JOURNAL_FILE = "run.live.jsonl"
 
@@ -46,15 +47,17 @@ class Journal:
     @staticmethod
     def read(folder: Path) -> Journal | None:
         """Read the journal of a folder up to its first damaged line; None if there is none."""
+        path = folder / JOURNAL_FILE
         try:
-            lines = (folder / JOURNAL_FILE).read_text(encoding="utf-8").split("\n")
+            refuse_pipe(path)
+            lines = path.read_text(encoding="utf-8").split("\n")
         except (OSError, ValueError):
             return None
         journal: Journal | None = None
         # The last line of a killed run may end anywhere, and a disk may damage any.
         with suppress(ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
             head = json.loads(lines[0])
-            journal = Journal(head["identity"], resumed_at=[operator.index(frame) for frame in head["resumed_at"]])
+            journal = Journal({**head["identity"]}, resumed_at=[operator.index(frame) for frame in head["resumed_at"]])
             for line in filter(None, lines[1:]):
                 journal._add(json.loads(line))
         return journal
@@ -68,7 +71,7 @@ class Journal:
         if not _is_sound(record):
             raise ValueError("no record of a frame")
         is_later = not self.records or record.stamp_ns > self.records[-1].stamp_ns
-        if not (is_later and np.isfinite(record.T_odom_camera).all() and np.isfinite(covariance).all()):
+        if not (is_later and is_rigid(record.T_odom_camera) and _is_covariance(covariance)):
             raise ValueError("no pose of the frame after the last one")
         self.records.append(record)
         self.covariances.append(covariance)
@@ -163,6 +166,17 @@ def _is_sound(record: FrameRecord) -> bool:
     return (
         all(type(count) is int and abs(count) < 2**63 for count in counts)
         and all(isinstance(switch, bool) for switch in switches)
-        and all(isinstance(figure, int | float) for figure in (*figures, *record.milliseconds.values()))
+        and all(_is_figure(figure) for figure in (*figures, *record.milliseconds.values()))
         and all(isinstance(text, str) for text in texts)
     )
+
+
+def _is_figure(value: Any) -> bool:
+    """Return whether a value is a number that a float holds."""
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63)
+
+
+def _is_covariance(matrix: Array) -> bool:
+    """Return whether a (6, 6) matrix is symmetric and positive definite, as those of estimates are."""
+    is_symmetric = np.isfinite(matrix).all() and np.allclose(matrix, matrix.T, rtol=1e-6, atol=0)
+    return bool(is_symmetric and np.linalg.eigvalsh(matrix)[0] > 0)

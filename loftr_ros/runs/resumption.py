@@ -21,7 +21,7 @@ from loftr_ros.errors import LoftrRosError
 from loftr_ros.odometry.estimate import OdometryEstimate, bounded_covariance
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.output import REPORT_FILE
-from loftr_ros.reports.run_log import MEASURED
+from loftr_ros.reports.run_log import MEASURED, load_report
 from loftr_ros.runs.journal import Journal
 from loftr_ros.sequences.errors import SequenceError
 from loftr_ros.sequences.sequence import Sequence
@@ -117,11 +117,11 @@ def start_of(folder: Path, identity: Mapping[str, Any], single_camera: bool) -> 
 def _summary(folder: Path) -> dict[str, Any] | None:
     """Return the summary of a finished run; None if there is none."""
     try:
-        summary = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))["summary"]
+        summary = load_report(folder)["summary"]
         return {**summary, "identity": dict(summary["identity"]), "states": dict(summary["states"])}
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ResumeError(f"{folder} has a {REPORT_FILE} without what --resume needs: run without it.") from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from rich.table import Table
 from loftr_ros.errors import shortened
 from loftr_ros.odometry.states import Degeneracy
 from loftr_ros.output import REPORT_FILE
-from loftr_ros.reports.run_log import MEASURED, focal_length_test
+from loftr_ros.reports.run_log import MEASURED, focal_length_test, load_report
 from loftr_ros.runs.batch import LOG_FILE, Outcome
 
 
@@ -53,7 +52,7 @@ def print_summary(summary: dict[str, Any], output: Path) -> None:
         table.add_row("ATE", f"{ate}, {alignment}{covered}")
         table.add_row("rotation error", f"{errors['rotation_mean_deg']:.3f}° per frame (mean)")
     elif summary["ground_truth"]:
-        table.add_row("ATE", "unknown: the ground truth covers fewer than two of these frames")
+        table.add_row("ATE", "unknown: the ground truth covers fewer than two of these frames, or does not move")
     elif summary["ground_truth_fault"]:
         table.add_row("ATE", "unknown: the ground truth cannot be used, see the warning")
     table.add_row("results", escape(str(output)))
@@ -65,26 +64,34 @@ _HEADINGS = ("source", "mode", "frames", "tracked", "ATE", "RPE", "rate")
 
 def print_outcomes(outcomes: Sequence[Outcome], folder: Path) -> None:
     """Print a table of several runs, each with its remarks, or the reason why there is no result."""
-    rows = [_HEADINGS, *(_row(outcome) for outcome in outcomes)]
-    remarks = ["", *(_remarks(outcome) for outcome in outcomes)]
+    results = [_result(outcome) for outcome in outcomes]
+    rows = [_HEADINGS, *((shortened(o.task.name), *cells) for o, (cells, _) in zip(outcomes, results, strict=True))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row, remark in zip(rows, remarks, strict=True):
+    for row, remark in zip(rows, ["", *(remark for _, remark in results)], strict=True):
         cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
         print("  ".join([row[0].ljust(widths[0]), *cells[1:], remark]).rstrip())
     print(f"results in {folder}, output of each source in its {LOG_FILE}", flush=True)
 
 
-def _row(outcome: Outcome) -> tuple[str, ...]:
-    """Return name, mode, frames, tracked frames, errors of the path and per frame, and frames per second."""
+def _result(outcome: Outcome) -> tuple[tuple[str, ...], str]:
+    """Return the cells after the name, and the remarks, or the reason why there is no result."""
     if outcome.code != 0:
-        return (shortened(outcome.task.name), *["-"] * 6)
-    summary, ate, rpe = _summary_of(outcome), "-", "-"
+        return ("-",) * 6, f"no result: {shortened(outcome.reason, 400)}"
+    try:
+        summary = load_report(outcome.task.folder)["summary"]
+        return _cells(summary), _remarks(summary)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
+        return ("-",) * 6, f"no result: its {REPORT_FILE} is damaged; repeat the run without --resume"
+
+
+def _cells(summary: dict[str, Any]) -> tuple[str, ...]:
+    """Return mode, frames, tracked frames, errors of the path and per frame, and frames per second."""
+    ate, rpe = "-", "-"
     tracked = sum(count for state, count in summary["states"].items() if state in MEASURED)
     if errors := summary["errors"]:
         ate = f"{errors['ate_m']:.3f} m, {errors['ate_percent']:.2f} %"
         rpe = f"{errors['translation_mean_m']:.4f} m, {errors['rotation_mean_deg']:.3f}°"
     return (
-        shortened(outcome.task.name),
         str(summary["mode"]),
         str(summary["frames"]),
         f"{100 * tracked / summary['frames']:.0f} %",
@@ -94,15 +101,7 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
     )
 
 
-def _summary_of(outcome: Outcome) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((outcome.task.folder / REPORT_FILE).read_text(encoding="utf-8"))
-    return dict(content["summary"])
-
-
-def _remarks(outcome: Outcome) -> str:
-    if outcome.code != 0:
-        return f"no result: {shortened(outcome.reason, 400)}"
-    summary = _summary_of(outcome)
+def _remarks(summary: dict[str, Any]) -> str:
     remarks = [] if summary["scale_known"] else ["scale unknown"]
     remarks += [f"{count} lost, {reason}" for reason, count in summary["lost"].items()]
     if summary["calibration_guess"]:
@@ -114,4 +113,4 @@ def _remarks(outcome: Outcome) -> str:
         remarks.append(f"warnings: {warnings}")
     if summary["resumed_at"]:
         remarks.append(f"resumed at frame {', '.join(map(str, summary['resumed_at']))}")
-    return "; ".join(remarks)
+    return shortened("; ".join(remarks), 400)

@@ -22,6 +22,7 @@ from loftr_ros.odometry.geometry.camera import (
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.sequences.errors import SequenceError
 from loftr_ros.sequences.unsupported_formats import EXAMPLE, file_hint, reject_other_calibrations
+from loftr_ros.validation import refuse_pipe
 
 _OPENCV_HEADER = re.compile(r"^%YAML:1\.0", re.MULTILINE)  # not valid YAML
 # Numbers of coefficients that only the pinhole models of OpenCV have; 4 may be of a fisheye lens.
@@ -77,8 +78,8 @@ def read_calibration(path: Path) -> Calibration:
     try:
         K = _field(content, "camera_matrix", numbers)
         raw = Camera.from_camera_info(
-            _field(content, "image_width", int),
-            _field(content, "image_height", int),
+            _field(content, "image_width", whole),
+            _field(content, "image_height", whole),
             k=K,
             d=_field(content, "distortion_coefficients", numbers),
             distortion_model=_distortion_model(content),
@@ -134,7 +135,7 @@ def _field(content: dict[str, Any], name: str, convert: Callable[[Any], Any]) ->
         raise ValueError(f"{name} has no {error.args[0]}: write its numbers as a list, row by row") from error
     except (TypeError, ValueError, OverflowError) as error:
         value = shortened(content[name], 80)
-        wanted = "a whole number of pixels" if convert is int else "a list of numbers with decimal points, row by row"
+        wanted = "a whole number of pixels" if convert is whole else "a list of numbers with decimal points, row by row"
         raise ValueError(f"{name} is '{value}', but must be {wanted} ({shortened(error, 120)})") from error
 
 
@@ -145,7 +146,7 @@ def _distortion_model(content: dict[str, Any]) -> str:
         KeyError: none of them tells the model.
     """
     if "distortion_model" not in content and "fisheye_model" in content:
-        return "equidistant" if content["fisheye_model"] else "plumb_bob"
+        return "equidistant" if int(content["fisheye_model"]) else "plumb_bob"
     if "distortion_model" not in content and len(numbers(content["distortion_coefficients"])) in _PINHOLE_COUNTS:
         return "plumb_bob"
     return str(content["distortion_model"])
@@ -157,6 +158,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
     text = ""
     try:
+        refuse_pipe(path)
         text = path.read_text(encoding="utf-8-sig")
         content = plain_yaml.load(_OPENCV_HEADER.sub("", text))
     except OSError as error:
@@ -181,3 +183,11 @@ def numbers(matrix: Any) -> list[float]:
     data = matrix["data"] if isinstance(matrix, dict) else matrix
     flat: list[float] = np.asarray(data, np.float64).ravel().tolist()
     return flat
+
+
+def whole(value: Any) -> int:
+    """Return a whole number, also from a text. Raises TypeError, ValueError or OverflowError for anything else."""
+    number = int(value)
+    if isinstance(value, bool) or (isinstance(value, float) and value != number):
+        raise ValueError(f"{value} is no whole number")
+    return number

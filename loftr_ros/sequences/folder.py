@@ -20,6 +20,7 @@ from loftr_ros.sequences.pairing import pair_stamps
 from loftr_ros.sequences.recordings.camera_files import cameras_of_files
 from loftr_ros.sequences.sequence import Entry, Sequence
 from loftr_ros.sequences.stamped_names import stamps_in_names
+from loftr_ros.sequences.stamps import stamps_at
 
 EXPECTED_FILES = "images with camera.yaml, or left/ and right/ with left.yaml and right.yaml (image folder)"
 DEFAULT_FPS = 30.0
@@ -128,12 +129,10 @@ def _stamped(folder: Path, fps: float) -> tuple[list[tuple[int, Path]], tuple[st
     The stamps are those of the file names, else by number at `fps`.
     """
     images = list_camera_images(folder)
-    if not fps > 0:
-        raise SequenceError(f"The frame rate is {fps}; it must be above 0.")
     if found := stamps_in_names([image.stem for image in images]):
         stamps, notation = found
         return sorted(zip(stamps, images, strict=True)), (f"the names in {folder.name}/ hold stamps: {notation}",)
-    ordered = [(round(i * 1e9 / fps), image) for i, image in enumerate(sorted(images, key=_natural))]
+    ordered = list(zip(stamps_at(range(len(images)), fps, folder), sorted(images, key=_natural), strict=True))
     hint = "; set --fps" if fps == DEFAULT_FPS else ""
     numbering = _numbering([image for _, image in ordered])
     return ordered, (f"no stamps in the names of {folder.name}/: taking {fps:g} frames per second{hint}{numbering}",)

@@ -9,10 +9,11 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from loftr_ros.errors import shortened
 from loftr_ros.odometry.config import Mode
 from loftr_ros.sequences import folder
 from loftr_ros.sequences.datasets.known import DATASETS, WITHOUT_CALIBRATION
-from loftr_ros.sequences.datasets.layout import Options
+from loftr_ros.sequences.datasets.layout import Options, counts_per_meter
 from loftr_ros.sequences.errors import MissingSensorError, SequenceError
 from loftr_ros.sequences.guessed_camera import FieldOfView, calibration_exists
 from loftr_ros.sequences.recordings import bag, bag_paths, video
@@ -65,6 +66,10 @@ def open_sequence(
         SequenceError: the folder has no supported layout, or a file is missing or not valid.
     """
     path = Path(os.path.expanduser(path))  # noqa: PTH111  Path.expanduser raises for an unknown user
+    if "\0" in str(path):
+        raise SequenceError(f"{shortened(path)} is no path: it has a null character.")
+    if depth_scale is not None:
+        counts_per_meter(depth_scale, "depth_scale")
     layout = layout_of(path)
     if layout == BAG:
         return bag.open_bag(path, mode, depth_scale, topics, camera, fov)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from loftr_ros.errors import shortened
-from loftr_ros.evaluation.trajectory import Trajectory
+from loftr_ros.evaluation.trajectory import Trajectory, why_no_stamp
 from loftr_ros.odometry.geometry.calibration_check import resize_hint, unlikely
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
@@ -69,7 +69,7 @@ class Sequence:
     calibration_guess: str = ""
 
     def __post_init__(self) -> None:
-        """Raise SequenceError for missing files and for stamps out of order, which would stop a run halfway."""
+        """Raise SequenceError for missing files and for stamps out of order or range: a run would stop halfway."""
         if not self.entries:
             raise SequenceError(f"{self.name} holds no frames.")
         for entry in self.entries:
@@ -87,6 +87,9 @@ class Sequence:
             if after.stamp_ns <= before.stamp_ns:
                 fault = _order_fault(before, after)
                 raise SequenceError(f"The stamp of {after.image} is not after that of {before.image.name}: {fault}.")
+        for entry in (self.entries[0], self.entries[-1]):
+            if reason := why_no_stamp(entry.stamp_ns / 1e9):
+                raise SequenceError(f"The stamp of {entry.image} is {entry.stamp_ns / 1e9:.9g}, but {reason}.")
 
     def __len__(self) -> int:
         return len(self.entries)

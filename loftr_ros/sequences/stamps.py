@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from statistics import median
@@ -11,10 +12,12 @@ from statistics import median
 from loftr_ros.errors import shortened
 from loftr_ros.evaluation.trajectory import MAX_SECONDS, why_no_stamp
 from loftr_ros.sequences.errors import SequenceError
+from loftr_ros.validation import refuse_pipe
 
 # Odometry needs overlapping images, so a longer median interval shows that the stamps are not in seconds.
 MAX_STEP_NS = 10 * 10**9
 MIN_STEP_NS = 10**5  # frame interval of the fastest cameras
+MAX_FPS = 1e9  # of which stamps in nanoseconds are distinct
 MAX_DIGITS = 19  # of a stamp in nanoseconds; int() rejects thousands of digits
 LEAST_STEP_NS = 10**6  # frame interval below which the user is asked
 _DECIMAL = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
@@ -29,6 +32,27 @@ def seconds_to_ns(text: str) -> int | None:
     except InvalidOperation:
         return None
     return round(value * 10**9) if value.is_finite() and value.copy_abs() < MAX_SECONDS else None
+
+
+def stamps_at(numbers: Iterable[int], fps: float, origin: Path) -> list[int]:
+    """Return the stamps of frame numbers at a frame rate, nanoseconds.
+
+    Args:
+        numbers: of the frames.
+        fps: frames per second.
+        origin: file or folder of the frames, for messages.
+
+    Raises:
+        SequenceError: they are later than stamps can be, or the rate has no distinct ones.
+    """
+    frames = list(numbers)
+    last = max(map(abs, frames), default=0)
+    if not (0 < fps <= MAX_FPS and last < MAX_SECONDS * fps):
+        raise SequenceError(
+            f"{origin}: frame {last} at {fps:g} frames per second has no stamp: number the frames from 0, and set "
+            "--fps to the frame rate."
+        )
+    return [round(number * 1e9 / fps) for number in frames]
 
 
 def since_1970(values: list[Decimal]) -> tuple[list[int], str] | None:
@@ -68,6 +92,17 @@ def _irregularity(stamps: list[int]) -> float:
     return sum(abs(step - middle) for step in steps) / (len(steps) * middle) if middle else float("inf")
 
 
+def read_text(path: Path) -> str:
+    """Read a text file in UTF-8, without a byte order mark. Raises SequenceError."""
+    try:
+        refuse_pipe(path)
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise SequenceError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise SequenceError(f"{path} cannot be read: it is no text in {error.encoding}.") from error
+
+
 def read_table(path: Path, separator: str | None = None) -> list[list[str]]:
     """Read rows as `read_rows` does, without a header row. Raises SequenceError."""
     rows = read_rows(path, separator)
@@ -85,15 +120,10 @@ def read_rows(path: Path, separator: str | None = None) -> list[list[str]]:
     Raises:
         SequenceError: the file cannot be read.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()  # skips a byte order mark
-    except OSError as error:
-        raise SequenceError(f"{path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise SequenceError(f"{path} cannot be read: it is no text in {error.encoding}.") from error
-    rows = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    lines = read_text(path).splitlines()
     if separator is None:
-        rows = [row.replace(",", " ") for row in rows]
+        lines = [line.replace(",", " ") for line in lines]
+    rows = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
     return [[word.strip() for word in row.split(separator)] for row in rows]
 
 

@@ -81,9 +81,10 @@ def folder_hint(folders: list[Path]) -> str:
 def file_hint(path: Path) -> str:
     """Return what to do about a missing calibration: a clause that names another calibration beside it, if any."""
     try:
-        beside = sorted(child.name for child in path.parent.iterdir() if _OTHER_FILES.fullmatch(child.name))
+        names = sorted(child.name for child in path.parent.iterdir() if child.name != path.name)
     except OSError:
-        beside = []
+        names = []
+    beside = [name for name in names if _OTHER_FILES.fullmatch(name)]
     if not beside:
         hint = f"put the calibration there as camera_calibration writes it, in YAML: {EXAMPLE}"
         return f"{hint}; {HOW_TO_CALIBRATE}" if path.name == "camera.yaml" else hint

@@ -201,9 +201,12 @@ def test_folder_of_a_run_without_truth(run_folder: Path, capsys: pytest.CaptureF
     assert main(["evaluate", str(run_folder), "--groundtruth", str(run_folder.parent / "truth.tum")]) == 0
 
 
-def warnings_about(files: Path, estimate: Trajectory, capsys: pytest.CaptureFixture[str]) -> str:
+def warnings_about(
+    files: Path, estimate: Trajectory, capsys: pytest.CaptureFixture[str], alignment: str = "auto"
+) -> str:
     write_tum(files / "other.tum", estimate)
-    assert main(["evaluate", str(files / "other.tum"), "--groundtruth", str(files / "truth.tum")]) == 0
+    given = ["evaluate", str(files / "other.tum"), "--groundtruth", str(files / "truth.tum"), "--align", alignment]
+    assert main(given) == 0
     return capsys.readouterr().err
 
 
@@ -280,10 +283,13 @@ def test_few_common_times_are_told(files: Path, capsys: pytest.CaptureFixture[st
     assert "only 5 of 41 poses" in warnings_about(files, truth, capsys)
 
 
-def test_a_ground_truth_at_rest_is_told(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("without_plots")
+@pytest.mark.parametrize("alignment", ["auto", "sim3", "origin", "none"])
+def test_a_ground_truth_at_rest_is_told(files: Path, alignment: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a scale by least squares all errors are 0."""
     truth = read_tum(files / "truth.tum")
     write_tum(files / "truth.tum", Trajectory(truth.stamps_ns, np.tile(np.eye(4), (len(truth), 1, 1))))
-    assert "the ground truth does not move" in warnings_about(files, truth, capsys)
+    assert "the ground truth does not move" in warnings_about(files, truth, capsys, alignment)
 
 
 @pytest.mark.parametrize("separator", [";", ", ", "\t"])

@@ -80,6 +80,15 @@ def test_errors_of_a_known_drift() -> None:
     assert errors.direction_median_deg == pytest.approx(4.5)
 
 
+def test_a_ground_truth_at_rest_has_no_scale(wandering: Wandering) -> None:
+    """The estimate would shrink to a point, and have no error whatever its shape."""
+    estimate = wandering()
+    still = Trajectory(estimate.stamps_ns, np.tile(np.eye(4), (len(estimate), 1, 1)))
+    with pytest.raises(TrajectoryError, match="does not move, so it has no scale"):
+        evaluate(estimate, still, with_scale=True)
+    assert evaluate(estimate, still, with_scale=False).ate_m > 0.1
+
+
 def test_end_error_in_percent(wandering: Wandering) -> None:
     truth = wandering()
     poses = truth.poses.copy()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
+from loftr_ros.evaluation.trajectory import tum_rows
 from loftr_ros.reports.run_log import FrameRecord
 from loftr_ros.runs.journal import JOURNAL_FILE, Journal
 
@@ -41,6 +42,7 @@ def test_journals(fuzz: Callable[..., None], damaged_files: ModuleType, tmp_path
         assert (np.diff(journal.trajectory.stamps_ns) > 0).all()
         assert np.isfinite(journal.covariances).all()
         assert journal.kept(1).lines()
+        assert list(tum_rows(journal.trajectory))
 
     path.write_bytes(content)
     assert Journal.read(tmp_path) is not None

@@ -1,5 +1,6 @@
 """The video and the window of a run, and the growing trajectory in them."""
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -115,6 +116,12 @@ def test_what_is_no_video(tmp_path: Path) -> None:
     with (
         pytest.raises(OutputError, match=r"folder.mp4 cannot be written: Is a directory"),
         recording_video(tmp_path / "folder.mp4", 10.0),
+    ):
+        pass
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with (
+        pytest.raises(OutputError, match=r"pipe.mp4 cannot be written: it is a pipe"),
+        recording_video(tmp_path / "pipe.mp4", 10.0),
     ):
         pass
     with recording_video(tmp_path / "empty.mp4", 10.0):

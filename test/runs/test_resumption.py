@@ -104,7 +104,9 @@ def test_lines_of_a_killed_run_may_end_anywhere(tmp_path: Path, lines: int, char
     ("field", "value"),
     [
         *(("stamp_ns", float("inf")), ("stamp_ns", 2**70), ("matches", "x"), ("state", None), ("keyframe", 3)),
-        *(("remarks", [1]), ("milliseconds", {"pose": []}), ("speed", None)),
+        *(("remarks", [1]), ("milliseconds", {"pose": []}), ("speed", None), ("speed", 10**400)),
+        *(("T_odom_camera", np.zeros((4, 4)).tolist()), ("T_odom_camera", np.diag([1.0, 1, -1, 1]).tolist())),
+        *(("pose_covariance", [0.0] * 36), ("pose_covariance", [1e-3] * 35 + [-1.0])),
     ],
 )
 def test_a_record_with_a_field_of_another_type_ends_the_journal(tmp_path: Path, field: str, value: object) -> None:
@@ -120,11 +122,21 @@ def test_a_record_with_a_field_of_another_type_ends_the_journal(tmp_path: Path, 
     assert journal.trajectory is not None
 
 
-def test_a_damaged_head_is_no_journal(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "head", ['{"identity": {}, "resumed_at": [null]}', '{"identity": [1], "resumed_at": []}', "[]"]
+)
+def test_a_damaged_head_is_no_journal(tmp_path: Path, head: str) -> None:
     journal_of(tmp_path)
     path = tmp_path / JOURNAL_FILE
-    path.write_text(path.read_text().replace('"resumed_at": []', '"resumed_at": [null]'))
+    path.write_text("\n".join([head, *path.read_text().splitlines()[1:]]))
     assert Journal.read(tmp_path) is None
+    assert start_of(tmp_path, IDENTITY, single_camera=False) == (Journal(IDENTITY), None)
+
+
+def test_a_report_that_is_nested_too_deeply_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("[" * 100_000)
+    with pytest.raises(ResumeError, match=r"has a run.json without what --resume needs"):
+        start_of(tmp_path, IDENTITY, single_camera=False)
 
 
 def test_an_empty_folder_starts_and_a_foreign_one_is_refused(tmp_path: Path) -> None:

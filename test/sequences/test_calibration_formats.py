@@ -101,6 +101,11 @@ def test_a_calibration_of_another_name_is_pointed_out(tmp_path: Path, name: str)
     ("changes", "message"),
     [
         ({"image_width": "64px"}, "image_width is '64px', but must be a whole number of pixels"),
+        (
+            {"image_width": 64.7},
+            r"image_width is '64.7', but must be a whole number of pixels \(64.7 is no whole number",
+        ),
+        ({"image_height": True}, "image_height is 'True', but must be a whole number of pixels"),
         ({"image_height": []}, r"image_height is '\[\]', but must be"),
         ({"camera_matrix": {"fx": 50}}, "camera_matrix has no data"),
         ({"camera_matrix": {"data": "50 0 31"}}, "camera_matrix is .* but must be a list of numbers"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -133,10 +134,26 @@ def test_fractions_without_leading_zeros_in_a_list(tum: Path, write_image: Calla
     assert "without leading zeros" in sequence.notes[0]
 
 
+@pytest.mark.parametrize(("name", "file"), [("tum", "rgb.txt"), ("tum", "depth.txt"), ("kitti", "calib.txt")])
+def test_rows_of_separators_alone_are_empty(name: str, file: str, request: pytest.FixtureRequest) -> None:
+    """A spreadsheet writes empty rows so."""
+    path = request.getfixturevalue(name) / file
+    path.write_text(f",\n,,\n{path.read_text()}, ,\n")
+    assert len(open_sequence(path.parent, "mono" if name == "kitti" else "rgbd")) > 0
+
+
 def test_frame_numbers_as_stamps_are_noted(tum: Path) -> None:
     rows = (tum / "rgb.txt").read_text().splitlines()[1:]
     (tum / "rgb.txt").write_text("".join(f"{i} {row.split()[1]}\n" for i, row in enumerate(rows)))
     assert "if they are frame numbers, velocities are wrong" in open_sequence(tum, "mono").notes[0]
+
+
+@pytest.mark.parametrize("stamp_ns", [2**31 * 10**9, 2**63, -(2**63)])
+def test_stamps_beyond_those_of_ros_are_refused(tum: Path, stamp_ns: int) -> None:
+    """As of a damaged bag whose messages have no stamps: the trajectory could not hold them."""
+    sequence = open_sequence(tum, "mono")
+    with pytest.raises(SequenceError, match=r"The stamp of .*png is .*, but stamps are in seconds and end at"):
+        replace(sequence, entries=(replace(sequence.entries[0], stamp_ns=stamp_ns),))
 
 
 def test_equal_stamps_are_refused_with_the_stamp(tum: Path) -> None:

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -262,6 +263,9 @@ def test_calibration_as_opencv_writes_it(tmp_path: Path, write_image: Callable[.
     np.testing.assert_array_equal(camera.K, [[50, 0, 31], [0, 51, 23], [0, 0, 1]])
     np.testing.assert_array_equal(camera.distortion, [-0.2, 0.1, 0, 0.001])
     assert camera.distortion_model == ("equidistant" if fisheye else "plumb_bob")
+    path = tmp_path / "camera.yaml"
+    path.write_text(path.read_text().replace(f"fisheye_model: {fisheye}", f"fisheye_model: '{fisheye}'"))
+    assert open_sequence(tmp_path, "mono").camera.distortion_model == camera.distortion_model
 
 
 @pytest.mark.parametrize(
@@ -303,9 +307,12 @@ def test_images_without_a_calibration(tmp_path: Path, write_image: Callable[...,
         open_sequence(tmp_path, "mono")
 
 
-def test_frame_rate_must_be_positive(stereo_folder: Path) -> None:
-    with pytest.raises(SequenceError, match="frame rate"):
-        open_sequence(stereo_folder, "mono", fps=0.0)
+@pytest.mark.parametrize("fps", [0.0, 1e-320, 1e-12, 1e10, np.inf, np.nan])
+def test_frame_rate_must_give_stamps(stereo_folder: Path, fps: float) -> None:
+    with pytest.raises(
+        SequenceError, match=r"left: frame \d at .* frames per second has no stamp.* --fps to the frame rate"
+    ):
+        open_sequence(stereo_folder, "mono", fps=fps)
 
 
 def test_depth_is_refused(stereo_folder: Path) -> None:
@@ -343,6 +350,27 @@ def test_the_error_names_a_sequence_above_or_below_the_folder(kitti: Path, euroc
     for given, meant in ((kitti.parent, kitti), (kitti / "image_0", kitti), (euroc / "mav0", euroc)):
         with pytest.raises(SequenceError, match=f"is no sequence, but {meant} looks like one: give that"):
             open_sequence(given)
+
+
+def test_path_with_a_null_character() -> None:
+    with pytest.raises(SequenceError, match="a b is no path: it has a null character"):
+        open_sequence("a\0b")
+
+
+def test_a_pipe_named_metadata_is_no_bag(tmp_path: Path) -> None:
+    """Opening it would wait for ever."""
+    os.mkfifo(tmp_path / "metadata.yaml")
+    with pytest.raises(SequenceError, match="is no sequence"):
+        open_sequence(tmp_path)
+
+
+def test_a_folder_in_place_of_the_calibration_is_told_once(tmp_path: Path, write_image: Callable[..., None]) -> None:
+    write_image(tmp_path / "0.png")
+    (tmp_path / "camera.yaml").mkdir()
+    with pytest.raises(
+        SequenceError, match=r"camera.yaml cannot be read \(Is a directory\): put the calibration there"
+    ):
+        open_sequence(tmp_path)
 
 
 def test_path_that_is_no_folder(tmp_path: Path) -> None:

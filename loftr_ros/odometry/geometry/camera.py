@@ -92,7 +92,9 @@ class Camera:
             raise CameraError(
                 f"The camera matrix K is {self.K.tolist()}; calibrate: the focal lengths must be above 0."
             )
-        if not np.linalg.det(self.K[:2, :2] / self.K[0, 0]) > np.finfo(np.float64).eps:
+        with np.errstate(all="ignore"):  # numbers of any size
+            area = np.linalg.det(self.K[:2, :2] / self.K[0, 0])
+        if not area > np.finfo(np.float64).eps:
             raise CameraError(f"The camera matrix K is {self.K.tolist()}; calibrate: its axes must not be parallel.")
         if self.distortion_model not in DISTORTION_COEFFICIENTS:
             raise CameraError(

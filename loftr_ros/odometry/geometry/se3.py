@@ -8,6 +8,8 @@ about the fixed axes of a:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,6 +30,17 @@ def transform(R: ArrayLike, p: ArrayLike) -> Array:
     T[:3, :3] = R
     T[:3, 3] = p
     return T
+
+
+def from_quaternion(quaternion: Sequence[float] | Array, p: ArrayLike) -> Array:
+    """Return the (4, 4) transform with the rotation of a quaternion x, y, z, w and a (3,) translation."""
+    return transform(Rotation.from_quat(quaternion).as_matrix(), p)
+
+
+def quaternion(T: Array) -> list[float]:
+    """Return the unit quaternion x, y, z, w of the rotation of a (4, 4) transform."""
+    numbers: list[float] = Rotation.from_matrix(T[:3, :3]).as_quat().tolist()
+    return numbers
 
 
 def inverse(T: Array) -> Array:
@@ -52,6 +65,13 @@ def log_rotation(R: Array) -> Array:
     if cosine < 0.0:  # near 180 degrees the sine does not determine the axis
         return np.asarray(Rotation.from_matrix(R).as_rotvec())
     return np.asarray(axis * (np.arctan2(sine, cosine) / sine if sine > 0.0 else 1.0))
+
+
+def nearest_rotation(M: Array) -> Array:
+    """Return the (3, 3) rotation R nearest to a matrix: the largest trace of R^T M (Kabsch)."""
+    U, _, Vt = np.linalg.svd(M)
+    U[:, 2] *= np.linalg.det(U @ Vt)  # no reflection
+    return np.asarray(U @ Vt)
 
 
 def exp(twist: Array) -> Array:

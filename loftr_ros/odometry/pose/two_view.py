@@ -180,9 +180,7 @@ def fit_rotation(points_a: Array, points_b: Array, scale: float) -> Array:
     weights: Array = np.ones(len(points_a))
     R = np.eye(3)
     for _ in range(_MAX_ROTATION_STEPS):
-        U, _, Vt = np.linalg.svd((bearings_a * weights) @ bearings_b.T)
-        U[:, 2] *= np.linalg.det(U @ Vt)  # no reflection
-        before, R = R, U @ Vt
+        before, R = R, se3.nearest_rotation((bearings_a * weights) @ bearings_b.T)
         if np.abs(R - before).max() < _ROTATION_TOLERANCE:
             break
         squared = ((bearings_a - R @ bearings_b) ** 2).sum(axis=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 
 from loftr_ros.errors import quoted
 from loftr_ros.output import REPORT_FILE
-from loftr_ros.reports.run_log import RunLogError
+from loftr_ros.reports.run_log import RunLogError, load_report
 
 _MAX_NUMBER = 1e15  # keeps sums finite
 _MAX_DEPTH = 20
@@ -95,7 +94,7 @@ def read_run_json(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         RunLogError: it is not the folder of a run, or a field is not what it should be.
     """
     try:
-        content = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
+        content = load_report(folder)
         summary, frames = content["summary"], content["frames"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RunLogError(

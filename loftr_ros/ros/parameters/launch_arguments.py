@@ -210,7 +210,7 @@ def rviz_config(template: str, namespace: str, odom_frame: str, base_frame: str)
 def _in_file(params_file: Path) -> dict[str, Any]:
     """Return the parameters of all nodes in a file, merged."""
     try:
-        found = _parameters(plain_yaml.load(params_file.read_text(encoding="utf-8")))
+        found = _parameters(plain_yaml.load(params_file.read_text(encoding="utf-8"), repeats=True))
     except OSError as error:
         raise ParametersFileError(f"params_file {params_file} cannot be read: {error.strerror}") from error
     except plain_yaml.ERRORS as error:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.time import Time
-from scipy.spatial.transform import Rotation
 
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.ros.compat import tf2
@@ -61,7 +60,7 @@ class TfLookup:
             return None
         transform = self._buffer.lookup_transform(target, source, Time()).transform
         p, q = transform.translation, transform.rotation
-        return se3.transform(Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix(), [p.x, p.y, p.z])
+        return se3.from_quaternion([q.x, q.y, q.z, q.w], [p.x, p.y, p.z])
 
     def _set(self, user: object, moving: bool | None) -> None:
         with self._lock:

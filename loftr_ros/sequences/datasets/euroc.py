@@ -9,18 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loftr_ros.errors import shortened
-from loftr_ros.evaluation.trajectory import (
-    MAX_DISTANCE,
-    MAX_SHEAR,
-    Trajectory,
-    checked_trajectory,
-    rotations_of,
-)
+from loftr_ros.evaluation.trajectory import Trajectory, checked_trajectory, is_rigid, poses_of
 from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera, CameraError, checked
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
-from loftr_ros.sequences.camera_yaml import numbers, read_yaml
+from loftr_ros.sequences.camera_yaml import numbers, read_yaml, whole
 from loftr_ros.sequences.errors import MissingSensorError, NoFramesError, SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth
 from loftr_ros.sequences.pairing import pair_stamps
@@ -47,19 +41,19 @@ def open_euroc(folder: Path, mode: Mode) -> Sequence:
         raise MissingSensorError(f"{folder} is a EuRoC sequence, which has no depth images; use mode mono or stereo.")
     mav = folder / "mav0"
     left, T_body_left = _read_sensor(mav / "cam0" / "sensor.yaml")
-    (lefts, notes), rig = _read_images(mav / "cam0"), None
+    (lefts, notes), rig = read_images(mav / "cam0"), None
     pairs: dict[int, int] = {}
     images: dict[int, Path] = {}
     if mode == "stereo":
         if not (mav / "cam1").is_dir():
             raise MissingSensorError(f"{mav / 'cam1'} is missing, so there is no right camera; use mode mono.")
-        (images, _), rig = _read_images(mav / "cam1"), _read_rig(mav, T_body_left)
+        (images, _), rig = read_images(mav / "cam1"), _read_rig(mav, T_body_left)
         pairs, pairing = pair_stamps(list(lefts), list(images))
         notes += pairing
         if not pairs:
             raise NoFramesError(_no_pair_message(mav, lefts, images))
     truth, fault = read_ground_truth(
-        mav / "state_groundtruth_estimate0" / "data.csv", lambda path: _read_ground_truth(path, T_body_left)
+        mav / "state_groundtruth_estimate0" / "data.csv", lambda path: read_body_poses(path, T_body_left)
     )
     return Sequence(
         name=f"EuRoC {folder.resolve().name}",
@@ -76,8 +70,12 @@ def _entry(lefts: dict[int, Path], rights: dict[int, Path], left: int, right: in
     return Entry(left, lefts[left]) if right is None else Entry(left, lefts[left], rights[right], None, right - left)
 
 
-def _read_images(camera: Path) -> tuple[dict[int, Path], tuple[str, ...]]:
-    """Return the images in data/ by stamp, nanoseconds, from rows of `stamp [ns],filename`, and notes on the unit."""
+def read_images(camera: Path) -> tuple[dict[int, Path], tuple[str, ...]]:
+    """Return the images in data/ by stamp, nanoseconds, from rows of `stamp [ns],filename`, and notes on the unit.
+
+    Raises:
+        SequenceError: data.csv is not valid.
+    """
     path = camera / "data.csv"
     rows = read_table(path, ",")
     if not rows or any(len(row) != 2 for row in rows):
@@ -111,8 +109,8 @@ def _read_sensor(path: Path) -> tuple[Camera, NDArray[np.float64]]:
         (width, height), (fx, fy, cx, cy) = content["resolution"], content["intrinsics"]
         camera = checked(
             Camera(
-                int(width),
-                int(height),
+                whole(width),
+                whole(height),
                 np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]),
                 str(content["distortion_model"]),
                 np.array(content["distortion_coefficients"]),
@@ -128,8 +126,7 @@ def _read_sensor(path: Path) -> tuple[Camera, NDArray[np.float64]]:
         raise SequenceError(
             f"{path} is no usable calibration: the last row of T_BS is {row}, but must be 0 0 0 1: write it row by row."
         )
-    R = T_body_camera[:3, :3]
-    if not ((np.abs(T_body_camera) < MAX_DISTANCE).all() and np.allclose(R @ R.T, np.eye(3), atol=MAX_SHEAR)):
+    if not is_rigid(T_body_camera):
         raise SequenceError(f"{path} is no usable calibration: T_BS is no rotation and translation.")
     return camera, T_body_camera
 
@@ -142,24 +139,20 @@ def _read_rig(mav: Path, T_body_left: NDArray[np.float64]) -> StereoRig:
         raise SequenceError(f"T_BS of {mav / 'cam0'} and cam1 are no usable calibration: {error}") from error
 
 
-def _read_ground_truth(path: Path, T_body_camera: NDArray[np.float64]) -> Trajectory:
+def read_body_poses(path: Path, T_body_camera: NDArray[np.float64]) -> Trajectory:
     """Return the trajectory of the camera, from rows of body poses `stamp [ns], x, y, z, qw, qx, qy, qz, ...`.
 
     Raises:
         SequenceError: the file is not valid.
     """
     rows = read_table(path, ",")
-    if any(len(row) < 8 for row in rows):
-        raise SequenceError(f"{path} must list {_POSE_ROWS}: a row has fewer numbers.")
+    if not rows or any(len(row) < 8 for row in rows):
+        raise SequenceError(f"{path} must list {_POSE_ROWS}: {'a row has fewer numbers' if rows else 'it is empty'}.")
     stamps_ns, _ = read_nanoseconds([row[0] for row in rows], path, _POSE_ROWS)
     try:
-        stamps = np.array(stamps_ns, np.int64)
-        x, y, z, qw, qx, qy, qz = np.array([row[1:8] for row in rows], np.float64).T
-    except (ValueError, OverflowError) as error:
-        reason = shortened(error)
-        raise SequenceError(f"{path} must hold a stamp, a position and a quaternion a line: {reason}.") from error
-    bodies = np.tile(np.eye(4), (len(rows), 1, 1))
-    bodies[:, :3, :3] = rotations_of(path, np.column_stack([qx, qy, qz, qw]))
-    bodies[:, :3, 3] = np.column_stack([x, y, z])
-    body = checked_trajectory(path, stamps, bodies)
+        table = np.array([row[1:8] for row in rows], np.float64)
+    except ValueError as error:
+        raise SequenceError(f"{path} must list {_POSE_ROWS}: {shortened(error)}.") from error
+    bodies = poses_of(path, table[:, :3], table[:, [4, 5, 6, 3]])
+    body = checked_trajectory(path, np.array(stamps_ns, np.int64), bodies)
     return Trajectory(body.stamps_ns, body.poses @ T_body_camera)

@@ -10,21 +10,20 @@ from pathlib import Path
 import numpy as np
 
 from loftr_ros.arrays import Array
-from loftr_ros.evaluation.trajectory import Trajectory, checked_trajectory
+from loftr_ros.evaluation.trajectory import Trajectory, checked_trajectory, poses_of
 from loftr_ros.sequences.datasets.layout import (
     Layout,
     Options,
     images_of,
     own_camera,
-    poses_of_quaternions,
     published,
     rate_note,
     read_numbers,
-    stamps_at,
 )
 from loftr_ros.sequences.errors import MissingSensorError, SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth
 from loftr_ros.sequences.sequence import Entry, Sequence
+from loftr_ros.sequences.stamps import stamps_at
 
 _CAMERA = (481.20, 480.00, 319.50, 239.50)
 _FPS, _UNITS_PER_METER = 30.0, 5000.0
@@ -50,7 +49,7 @@ def open_icl_nuim(folder: Path, options: Options) -> Sequence:
         raise SequenceError(f"No image of {folder / 'depth'} has the number of one of rgb/.")
     camera, own = own_camera(folder, lambda: published(folder, images, _CAMERA))
     fps, notes = rate_note(options.fps, _FPS)
-    stamps = stamps_at(list(images), fps)
+    stamps = stamps_at(images, fps, folder)
     path = _truth_file(folder)
     truth, fault = read_ground_truth(path, lambda path: _truth(path, fps)) if path else (None, "")
     return Sequence(
@@ -70,10 +69,16 @@ def _truth_file(folder: Path) -> Path | None:
 
 
 def _truth(path: Path, fps: float) -> Trajectory:
-    """Return T_world_camera from rows of frame number, position, quaternion x, y, z, w. Raises TrajectoryError."""
+    """Return T_world_camera from rows of frame number, position, quaternion x, y, z, w.
+
+    Raises:
+        SequenceError, TrajectoryError: the file is not valid.
+    """
     table = read_numbers(path, 8)
-    poses: Array = _REFLECTION @ poses_of_quaternions(path, table[:, 1:4], table[:, 4:]) @ _REFLECTION
-    stamps = stamps_at([round(number) for number in table[:, 0].tolist()], fps)
+    if not np.isfinite(table[:, 0]).all():
+        raise SequenceError(f"{path} must hold a frame number, a position and a quaternion a line.")
+    poses: Array = _REFLECTION @ poses_of(path, table[:, 1:4], table[:, 4:]) @ _REFLECTION
+    stamps = stamps_at([round(number) for number in table[:, 0].tolist()], fps, path)
     return checked_trajectory(path, np.array(stamps, np.int64), poses)
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from loftr_ros.errors import shortened
-from loftr_ros.evaluation.trajectory import Trajectory, read_kitti
+from loftr_ros.errors import quoted, shortened
+from loftr_ros.evaluation.trajectory import Trajectory, checked_trajectory, read_kitti
 from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.geometry.camera import Camera, CameraError, checked, projection_offset, stereo_baseline
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
@@ -141,11 +141,18 @@ def _right_images(folder: Path, lefts: list[Path]) -> list[Path | None]:
 
 def _read_projections(path: Path) -> dict[str, NDArray[np.float64]]:
     """Return the (3, 4) projection matrices, pixels, by name, from rows of `P0: ` and 12 numbers; ignore other rows."""
-    try:
-        rows = {row[0].rstrip(":"): np.array(row[1:], np.float64) for row in read_rows(path)}
-    except ValueError as error:
-        raise SequenceError(f"{path} has a value that is no number: {shortened(error)}.") from error
-    return {name: numbers.reshape(3, 4) for name, numbers in rows.items() if numbers.size == 12}
+    found: dict[str, NDArray[np.float64]] = {}
+    for name, *words in read_rows(path):
+        try:
+            numbers = np.array(words, np.float64)
+        except ValueError as error:
+            raise SequenceError(f"{path} has a value that is no number: {shortened(error)}.") from error
+        if numbers.size != 12:
+            continue
+        P = numbers.reshape(3, 4)
+        if not np.array_equal(found.setdefault(name.rstrip(":"), P), P, equal_nan=True):
+            raise SequenceError(f"{path} has two rows {quoted(name)} that differ: keep one.")
+    return found
 
 
 def _projection(projections: dict[str, NDArray[np.float64]], camera: int, folder: Path) -> NDArray[np.float64]:
@@ -167,7 +174,7 @@ def _ground_truth(folder: Path, stamps: list[int], offset: NDArray[np.float64]) 
 
     def read(path: Path) -> Trajectory:
         camera_0 = read_kitti(path, np.array(stamps, np.int64))
-        return Trajectory(camera_0.stamps_ns, camera_0.poses @ T_camera0_camera)
+        return checked_trajectory(path, camera_0.stamps_ns, camera_0.poses @ T_camera0_camera)
 
     here = folder.resolve()
     return read_ground_truth(here.parent.parent / "poses" / f"{here.name}.txt", read)

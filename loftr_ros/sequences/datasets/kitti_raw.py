@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from loftr_ros.arrays import Array
 from loftr_ros.errors import shortened
-from loftr_ros.evaluation.trajectory import Trajectory, checked_trajectory
+from loftr_ros.evaluation.trajectory import Trajectory, checked_trajectory, is_rigid, why_no_stamp
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera, CameraError, checked, projection_offset, stereo_baseline
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
@@ -21,6 +21,7 @@ from loftr_ros.sequences.datasets.layout import Layout, Options, images_of, read
 from loftr_ros.sequences.errors import MissingSensorError, SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth
 from loftr_ros.sequences.sequence import Entry, Sequence
+from loftr_ros.sequences.stamps import read_text
 
 _PAIRS = ((0, 1), (2, 3))  # the gray and the color cameras
 _CAMERAS = "calib_cam_to_cam.txt"
@@ -92,33 +93,35 @@ class _Calibration:
 
     def camera_in_imu(self, number: int) -> Array:
         """Return T_imu_camera of a rectified camera. Raises SequenceError."""
-        R_rectified_camera0 = self._numbers(self._cameras, _CAMERAS, "R_rect_00", 9).reshape(3, 3)
-        T_camera0_rectified = se3.transform(R_rectified_camera0.T, np.zeros(3))
-        T_velo_imu, T_camera0_velo = self._transform("calib_imu_to_velo.txt"), self._transform("calib_velo_to_cam.txt")
+        T_rectified_camera0 = self._transform(_CAMERAS, self._cameras, "R_rect_00")
+        T_velo_imu, T_camera0_velo = (
+            self._transform(name, self._read(name), "R", "T")
+            for name in ("calib_imu_to_velo.txt", "calib_velo_to_cam.txt")
+        )
         T_rectified_camera = np.eye(4)
         try:
             T_rectified_camera[:3, 3] = -projection_offset(self._projection(number).ravel().tolist())
         except CameraError as error:
             raise SequenceError(f"{self._path(_CAMERAS)} is no usable calibration: {error}") from error
-        return se3.inverse(T_camera0_velo @ T_velo_imu) @ T_camera0_rectified @ T_rectified_camera
+        return se3.inverse(T_camera0_velo @ T_velo_imu) @ se3.inverse(T_rectified_camera0) @ T_rectified_camera
 
     def _projection(self, number: int) -> Array:
         return self._numbers(self._cameras, _CAMERAS, f"P_rect_{number:02d}", 12).reshape(3, 4)
 
-    def _transform(self, name: str) -> Array:
-        rows = self._read(name)
-        R, t = self._numbers(rows, name, "R", 9), self._numbers(rows, name, "T", 3)
-        return se3.transform(R.reshape(3, 3), t)
+    def _transform(self, name: str, rows: dict[str, str], rotation: str, translation: str = "") -> Array:
+        """Return the (4, 4) transform of rows of a file. Raises SequenceError."""
+        t = self._numbers(rows, name, translation, 3) if translation else np.zeros(3)
+        T = se3.transform(self._numbers(rows, name, rotation, 9).reshape(3, 3), t)
+        if not is_rigid(T):
+            raise SequenceError(f"{self._path(name)} has no rotation in '{rotation}:', or no translation in meters.")
+        return T
 
     def _path(self, name: str) -> Path:
         assert self._folder is not None
         return self._folder / name
 
     def _read(self, name: str) -> dict[str, str]:
-        try:
-            lines = self._path(name).read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SequenceError(f"{self._path(name)} cannot be read: {shortened(error)}.") from error
+        lines = read_text(self._path(name)).splitlines()
         return {key: values for key, colon, values in (line.partition(":") for line in lines) if colon}
 
     def _numbers(self, rows: dict[str, str], name: str, key: str, count: int) -> Array:
@@ -133,25 +136,31 @@ class _Calibration:
 
 def _stamps(path: Path) -> list[int]:
     """Return the stamps of rows such as 2011-09-26 13:02:25.964389445, nanoseconds since 1970. Raises SequenceError."""
+    rows = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     try:
-        rows = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
         return [_nanoseconds(row) for row in rows]
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise SequenceError(f"{path} must hold a date and time a line: {shortened(error)}.") from error
 
 
 def _nanoseconds(row: str) -> int:
-    whole, _, fraction = row.partition(".")
-    seconds = datetime.strptime(whole, "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc).timestamp()
-    return round(seconds) * 10**9 + int(fraction[:9].ljust(9, "0"))
+    """Raises ValueError."""
+    whole, point, fraction = row.partition(".")
+    seconds = round(datetime.strptime(whole, "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc).timestamp())
+    if point and not fraction.isdecimal():
+        raise ValueError(f"the fraction of the second in '{shortened(row, 60)}' is no number")
+    if reason := why_no_stamp(seconds):
+        raise ValueError(f"'{shortened(row, 60)}' is out of range: {reason}")
+    return seconds * 10**9 + int(fraction[:9].ljust(9, "0"))
 
 
 def _position(file: Path) -> Array:
     """Return latitude, longitude, altitude, roll, pitch, yaw. Raises SequenceError."""
     table = read_numbers(file)
-    if len(table) != 1 or table.shape[1] < 6 or not np.isfinite(table[0, :6]).all():
+    is_row = len(table) == 1 and table.shape[1] >= 6 and np.isfinite(table[0, :6]).all()
+    if not (is_row and abs(table[0, 0]) < 90):
         raise SequenceError(
-            f"{file} must hold one row that begins with latitude, longitude, altitude, roll, pitch, yaw."
+            f"{file} must hold one row that begins with latitude (below 90), longitude, altitude, roll, pitch, yaw."
         )
     return np.asarray(table[0, :6])
 

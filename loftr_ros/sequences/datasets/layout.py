@@ -11,7 +11,7 @@ import numpy as np
 
 from loftr_ros.arrays import Array
 from loftr_ros.errors import shortened
-from loftr_ros.evaluation.trajectory import Trajectory, checked_trajectory, rotations_of
+from loftr_ros.evaluation.trajectory import Trajectory, checked_trajectory
 from loftr_ros.odometry.config import Mode
 from loftr_ros.odometry.geometry.camera import Camera, CameraError, checked
 from loftr_ros.sequences import sequence
@@ -68,6 +68,14 @@ def read_numbers(path: Path, columns: int | None = None) -> Array:
     if table.ndim != 2 or columns not in (None, table.shape[1]):
         raise SequenceError(f"{path} must hold rows of {columns or 'equally many'} numbers.")
     return table
+
+
+def read_poses(files: Iterable[Path]) -> Array:
+    """Return (N, 4, 4) poses of files with a row of 4 numbers a line. Raises SequenceError."""
+    poses = {file: read_numbers(file, 4) for file in files}
+    if wrong := [file for file, pose in poses.items() if pose.shape != (4, 4)]:
+        raise SequenceError(f"{wrong[0]} must hold a pose of 4 rows.")
+    return np.array(list(poses.values()))
 
 
 def pinhole(path: Path, size: tuple[int, int], fx: float, fy: float, cx: float, cy: float) -> Camera:
@@ -134,9 +142,11 @@ def size_of(images: Iterable[Path]) -> tuple[int, int]:
     raise damage or SequenceError("There are no images.")
 
 
-def stamps_at(numbers: Sequence[int], fps: float) -> list[int]:
-    """Return the stamps of frame numbers, nanoseconds."""
-    return [round(number * 1e9 / fps) for number in numbers]
+def counts_per_meter(scale: float, origin: str | Path) -> float:
+    """Return the counts of integer depth images per meter. Raises SequenceError if it is no such scale."""
+    if not 1 <= scale < np.inf:
+        raise SequenceError(f"{origin} holds {scale:g}, which is not the counts in a meter: 1000 for millimeters.")
+    return scale
 
 
 def rate_note(fps: float | None, nominal: float) -> tuple[float, tuple[str, ...]]:
@@ -144,14 +154,6 @@ def rate_note(fps: float | None, nominal: float) -> tuple[float, tuple[str, ...]
     if fps:
         return fps, ()
     return nominal, (f"frames have numbers and no stamps: taking {nominal:g} per second; set --fps",)
-
-
-def poses_of_quaternions(path: Path, positions: Array, quaternions: Array) -> Array:
-    """Return (N, 4, 4) poses of (N, 3) positions and (N, 4) quaternions x, y, z, w. Raises TrajectoryError."""
-    poses = np.tile(np.eye(4), (len(positions), 1, 1))
-    poses[:, :3, :3] = rotations_of(path, quaternions)
-    poses[:, :3, 3] = positions
-    return poses
 
 
 def truth_of(path: Path, stamps_ns: Sequence[int], poses: Callable[[], Array]) -> tuple[Trajectory | None, str]:

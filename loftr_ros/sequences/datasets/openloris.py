@@ -14,7 +14,7 @@ import numpy as np
 from loftr_ros.arrays import Array
 from loftr_ros.evaluation.trajectory import Trajectory, checked_trajectory, read_tum
 from loftr_ros.odometry.geometry.camera import Camera, CameraError
-from loftr_ros.sequences.camera_yaml import numbers, read_yaml
+from loftr_ros.sequences.camera_yaml import numbers, read_yaml, whole
 from loftr_ros.sequences.datasets.layout import Layout, Options
 from loftr_ros.sequences.datasets.tum import read_listing, with_depth
 from loftr_ros.sequences.errors import MissingSensorError, SequenceError
@@ -62,8 +62,8 @@ def _camera(path: Path) -> Camera:
             raise KeyError(_CAMERA)
         fx, cx, fy, cy = numbers(fields["intrinsics"])
         return Camera.from_camera_info(
-            int(fields["width"]),
-            int(fields["height"]),
+            whole(fields["width"]),
+            whole(fields["height"]),
             k=[fx, 0, cx, 0, fy, cy, 0, 0, 1],
             d=numbers(fields.get("distortion_coefficients", [])),
             distortion_model=str(fields.get("distortion_model", "radtan")),
@@ -89,7 +89,7 @@ def _T_base_camera(path: Path) -> Array:
         if isinstance(row, dict) and (row.get("parent_frame"), row.get("child_frame")) == (_BASE, _CAMERA):
             try:
                 return np.reshape(numbers(row["matrix"]), (4, 4))
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
                 raise SequenceError(f"{path} has a row {_BASE}, {_CAMERA} without a matrix of 4 rows.") from error
     raise SequenceError(f"{path} has no transform from {_BASE} to {_CAMERA}.")
 

@@ -12,21 +12,23 @@ from typing import Any
 from loftr_ros.arrays import Array
 from loftr_ros.errors import shortened
 from loftr_ros.odometry.geometry.camera import Camera
+from loftr_ros.sequences.camera_yaml import whole
 from loftr_ros.sequences.datasets.layout import (
     Layout,
     Options,
+    counts_per_meter,
     numbered,
     pinhole,
     rate_note,
     read_numbers,
     rows_at,
     size_of,
-    stamps_at,
     truth_of,
 )
 from loftr_ros.sequences.errors import MissingSensorError, SequenceError
 from loftr_ros.sequences.images import list_images
 from loftr_ros.sequences.sequence import Entry, Sequence
+from loftr_ros.sequences.stamps import read_text, stamps_at
 
 # cam_params.json of the data set, for folders that were copied without it.
 _PUBLISHED = {"w": 1200, "h": 680, "fx": 600.0, "fy": 600.0, "cx": 599.5, "cy": 339.5, "scale": 6553.5}
@@ -52,7 +54,7 @@ def open_replica(folder: Path, options: Options) -> Sequence:
         raise MissingSensorError(f"{results} has no depth{missing[0]:06d}.png; use mode mono.")
     camera, scale, origin = _parameters(folder, size_of(images.values()))
     fps, notes = rate_note(options.fps, _FPS)
-    stamps = stamps_at(list(images), fps)
+    stamps = stamps_at(images, fps, folder)
     path = folder / "traj.txt"
     truth, fault = truth_of(path, stamps, lambda: _poses(path, list(images)))
     return Sequence(
@@ -82,20 +84,18 @@ def _parameters(folder: Path, size: tuple[int, int]) -> tuple[Camera, float, str
     values: dict[str, Any] = _PUBLISHED
     if found is not None:
         try:
-            values = json.loads(found.read_text())["camera"]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            values = json.loads(read_text(found))["camera"]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise SequenceError(f"{found} must hold the field camera: {shortened(error)}.") from error
     elif size != (_PUBLISHED["w"], _PUBLISHED["h"]):
         raise SequenceError(f"{folder / name} is missing, and the images are not 1200x680 as those of the data set.")
     path = found or folder
     try:
         fx, fy, cx, cy, scale = (float(values[key]) for key in ("fx", "fy", "cx", "cy", "scale"))
-        size = int(values["w"]), int(values["h"])
-    except (KeyError, TypeError, ValueError) as error:
+        size = whole(values["w"]), whole(values["h"])
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise SequenceError(f"{path} must hold w, h, fx, fy, cx, cy and scale: {shortened(error)}.") from error
-    if not scale > 0:
-        raise SequenceError(f"{path} has the scale {scale:g}, which must be above 0.")
-    return pinhole(path, size, fx, fy, cx, cy), scale, found.name if found else "Replica"
+    return pinhole(path, size, fx, fy, cx, cy), counts_per_meter(scale, path), found.name if found else "Replica"
 
 
 REPLICA = Layout(is_replica, open_replica, "results/ and traj.txt (Replica)")

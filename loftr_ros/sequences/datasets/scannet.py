@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry.camera import Camera
 from loftr_ros.sequences.datasets.layout import (
     Layout,
@@ -22,13 +21,14 @@ from loftr_ros.sequences.datasets.layout import (
     pinhole,
     rate_note,
     read_numbers,
+    read_poses,
     size_of,
-    stamps_at,
     truth_of,
 )
 from loftr_ros.sequences.errors import MissingSensorError, SequenceError
 from loftr_ros.sequences.images import ImageFile, StoredImage, read_as_stored, read_gray
 from loftr_ros.sequences.sequence import Entry, Sequence
+from loftr_ros.sequences.stamps import stamps_at
 
 _FPS, _UNITS_PER_METER = 30.0, 1000.0
 
@@ -58,8 +58,9 @@ def open_scannet(folder: Path, options: Options) -> Sequence:
         notes = (f"color images are resized from {camera.width}x{camera.height} to {size[0]}x{size[1]}, as the depth",)
         camera = camera.scaled(*size)
     fps, rate = rate_note(options.fps, _FPS)
-    stamps = stamps_at(list(images), fps)
-    truth, fault = truth_of(folder / "pose", stamps, lambda: _poses(folder / "pose", list(images)))
+    stamps = stamps_at(images, fps, folder)
+    # The poses are not finite where the camera was lost.
+    truth, fault = truth_of(folder / "pose", stamps, lambda: read_poses(folder / "pose" / f"{i}.txt" for i in images))
     return Sequence(
         name=f"ScanNet {folder.resolve().name}",
         camera=camera,
@@ -77,14 +78,6 @@ def _camera(path: Path, size: tuple[int, int]) -> Camera:
     if K.shape not in ((3, 3), (4, 4)):
         raise SequenceError(f"{path} must hold a camera matrix of 3 or 4 rows.")
     return pinhole(path, size, K[0, 0], K[1, 1], K[0, 2], K[1, 2])
-
-
-def _poses(folder: Path, numbers: list[int]) -> Array:
-    """Return T_world_camera, not finite where the camera was lost. Raises SequenceError."""
-    poses = [read_numbers(folder / f"{i}.txt", 4) for i in numbers]
-    if wrong := [i for i, pose in zip(numbers, poses, strict=True) if pose.shape != (4, 4)]:
-        raise SequenceError(f"{folder / f'{wrong[0]}.txt'} must hold a pose of 4 rows.")
-    return np.array(poses)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,22 +5,19 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import numpy as np
-
-from loftr_ros.arrays import Array
 from loftr_ros.sequences.datasets.layout import (
     Layout,
     Options,
     own_camera,
     published,
     rate_note,
-    read_numbers,
-    stamps_at,
+    read_poses,
     truth_of,
 )
 from loftr_ros.sequences.errors import MissingSensorError, SequenceError
 from loftr_ros.sequences.images import list_images
 from loftr_ros.sequences.sequence import Entry, Sequence
+from loftr_ros.sequences.stamps import stamps_at
 
 _COLOR = re.compile(r"frame-(\d{6})\.color\.(?:png|jpg)")
 _FOCAL, _CENTER = 525.0, (320.0, 240.0)  # of the color camera of a Kinect; the data set has no calibration
@@ -41,11 +38,11 @@ def open_seven_scenes(folder: Path, options: Options) -> Sequence:
     if not images:
         raise SequenceError(f"{folder} holds no images frame-000000.color.png.")
     fps, notes = rate_note(options.fps, _FPS)
-    stamps = stamps_at(list(images), fps)
+    stamps = stamps_at(images, fps, folder)
     camera, own = own_camera(folder, lambda: published(folder, images, (_FOCAL, _FOCAL, *_CENTER)))
     guess = () if own else ("7-Scenes has no calibration of its color camera: taking 525 px, that of a Kinect",)
     depths = {i: folder / f"frame-{i:06d}.depth.png" if options.mode == "rgbd" else None for i in images}
-    truth, fault = truth_of(folder, stamps, lambda: _poses(folder, list(images)))
+    truth, fault = truth_of(folder, stamps, lambda: read_poses(folder / f"frame-{i:06d}.pose.txt" for i in images))
     return Sequence(
         name=f"7-Scenes {folder.resolve().parent.name} {folder.resolve().name}",
         camera=camera,
@@ -56,19 +53,6 @@ def open_seven_scenes(folder: Path, options: Options) -> Sequence:
         depth_units_source="--depth-scale" if options.depth_scale else "7-Scenes",
         notes=(*notes, *own, *guess),
     )
-
-
-def _poses(folder: Path, numbers: list[int]) -> Array:
-    """Return T_world_camera of each frame. Raises SequenceError."""
-    files = [folder / f"frame-{i:06d}.pose.txt" for i in numbers]
-    return np.array([_pose(file) for file in files])
-
-
-def _pose(file: Path) -> Array:
-    pose = read_numbers(file, 4)
-    if pose.shape != (4, 4):
-        raise SequenceError(f"{file} must hold a pose of 4 rows.")
-    return pose
 
 
 SEVEN_SCENES = Layout(is_seven_scenes, open_seven_scenes, "frame-000000.color.png and .pose.txt (7-Scenes)")

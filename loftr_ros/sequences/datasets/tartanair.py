@@ -11,23 +11,23 @@ from numpy.typing import NDArray
 
 from loftr_ros.arrays import Array
 from loftr_ros.errors import shortened
+from loftr_ros.evaluation.trajectory import poses_of
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.sequences.datasets.layout import (
     Layout,
     Options,
     images_of,
     own_camera,
-    poses_of_quaternions,
     published,
     rate_note,
     read_numbers,
     rows_at,
-    stamps_at,
     truth_of,
 )
 from loftr_ros.sequences.errors import DamagedImageError, MissingSensorError, SequenceError
 from loftr_ros.sequences.images import ImageFile, StoredImage, known_depth
 from loftr_ros.sequences.sequence import Entry, Sequence
+from loftr_ros.sequences.stamps import stamps_at
 
 _CAMERA, _BASELINE_M = (320.0, 320.0, 320.0, 240.0), 0.25  # of all environments
 _FPS = 10.0
@@ -45,7 +45,7 @@ def open_tartanair(folder: Path, options: Options) -> Sequence:
     lefts = images_of(folder / "image_left")
     camera, own = own_camera(folder, lambda: published(folder, lefts, _CAMERA))
     fps, notes = rate_note(options.fps, _FPS)
-    stamps = stamps_at(list(lefts), fps)
+    stamps = stamps_at(lefts, fps, folder)
     seconds = _second(folder, list(lefts), options)
     rights, depths = (seconds if options.mode == mode else {} for mode in ("stereo", "rgbd"))
     entries = tuple(
@@ -82,7 +82,7 @@ def _second(folder: Path, numbers: list[int], options: Options) -> dict[int, Sto
 def _poses(path: Path) -> Array:
     """Return T_world_camera, optical, from rows of x, y, z, qx, qy, qz, qw. Raises SequenceError, TrajectoryError."""
     table = read_numbers(path, 7)
-    return poses_of_quaternions(path, table[:, :3], table[:, 3:]) @ _T_NED_OPTICAL
+    return poses_of(path, table[:, :3], table[:, 3:]) @ _T_NED_OPTICAL
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,14 +100,15 @@ class DepthArray(ImageFile):
     def as_stored(self) -> NDArray[Any]:
         """Read the array."""
         try:
-            depth = np.load(self.path, allow_pickle=False)
+            # Mapped, as the header of a small file may claim any size.
+            depth = np.load(self.path, mmap_mode="r", allow_pickle=False)
         except OSError as error:
             raise DamagedImageError(f"{self.path} cannot be read: {error.strerror or shortened(error)}.") from error
-        except (ValueError, EOFError) as error:
+        except Exception as error:  # of many kinds, from a damaged header
             raise DamagedImageError(f"{self.path} is no array of NumPy: {shortened(error)}.") from error
-        if not isinstance(depth, np.ndarray) or depth.ndim != 2 or depth.dtype.kind != "f":
+        if not isinstance(depth, np.ndarray) or depth.ndim != 2 or not depth.size or depth.dtype.kind != "f":
             raise DamagedImageError(f"{self.path} must hold a depth in meters for each pixel.")
-        return depth
+        return np.array(depth)
 
 
 TARTANAIR = Layout(is_tartanair, open_tartanair, "image_left/ and pose_left.txt (TartanAir)")

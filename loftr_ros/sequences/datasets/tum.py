@@ -6,26 +6,24 @@ associations.txt, with color and depth image in each row, replaces rgb.txt and d
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from loftr_ros.evaluation.trajectory import read_tum
 from loftr_ros.odometry.config import Mode
-from loftr_ros.sequences.datasets.layout import Layout
+from loftr_ros.sequences.datasets.layout import Layout, counts_per_meter
 from loftr_ros.sequences.datasets.tum_camera import camera_of
 from loftr_ros.sequences.errors import MissingSensorError, NoFramesError, SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth
 from loftr_ros.sequences.guessed_camera import FieldOfView
 from loftr_ros.sequences.images import EXTENSIONS
+from loftr_ros.sequences.pairing import MAX_DEPTH_DIFFERENCE_NS, pair_depth_stamps
 from loftr_ros.sequences.sequence import Entry, Sequence
-from loftr_ros.sequences.stamps import read_stamps, read_table
+from loftr_ros.sequences.stamps import read_stamps, read_table, read_text
 
 EXPECTED_FILES = "rgb.txt or associations.txt (TUM RGB-D)"
 LISTINGS = ("rgb.txt", "associations.txt", "association.txt", "associate.txt", "assoc.txt", "rgbd_assoc.txt")
 _FORMAT = "'stamp filename' a line, or in an association file 'stamp image stamp depth'"
-MAX_STAMP_DIFFERENCE_NS = 20_000_000
 UNITS_PER_METER = 5000.0  # of the TUM benchmark
 _ASSUMED = "assumed as in the TUM benchmark"
 
@@ -132,22 +130,12 @@ def _file(folder: Path, words: list[str]) -> Path:
 
 def with_depth(entries: list[Entry], depths: list[tuple[int, Path]]) -> tuple[list[Entry], tuple[str, ...]]:
     """Add the nearest depth image to each entry, and drop entries without one within 20 ms; return notes on both."""
-    stamps = np.array([stamp for stamp, _ in depths], np.int64)
-    nearest = [int(np.abs(stamps - entry.stamp_ns).argmin()) for entry in entries]
-    paired = [
-        Entry(entry.stamp_ns, entry.image, depth=depths[i][1], offset_ns=depths[i][0] - entry.stamp_ns)
-        for entry, i in zip(entries, nearest, strict=True)
-        if abs(depths[i][0] - entry.stamp_ns) <= MAX_STAMP_DIFFERENCE_NS
-    ]
-    if not paired:
+    files = dict(reversed(depths))  # the first of two with one stamp
+    pairs, notes = pair_depth_stamps([entry.stamp_ns for entry in entries], list(files), MAX_DEPTH_DIFFERENCE_NS)
+    if not pairs:
         raise NoFramesError(f"No depth image is within 20 ms of an image of {entries[0].image.parent}; use mode mono.")
-    notes = []
-    if largest := max(abs(entry.offset_ns or 0) for entry in paired):
-        notes.append(f"depth images are paired with images up to {largest / 1e6:.3g} ms away")
-    if len(paired) < len(entries):
-        left_out = len(entries) - len(paired)
-        notes.append(f"{left_out} of {len(entries)} images have no depth image within 20 ms: left out")
-    return paired, tuple(notes)
+    paired = [(entry, pairs[entry.stamp_ns]) for entry in entries if entry.stamp_ns in pairs]
+    return [replace(entry, depth=files[t], offset_ns=t - entry.stamp_ns) for entry, t in paired], notes
 
 
 def _depth_scale(path: Path, given: float | None) -> tuple[float, str]:
@@ -161,12 +149,10 @@ def _depth_scale(path: Path, given: float | None) -> tuple[float, str]:
 
 def _read_depth_scale(path: Path) -> float:
     try:
-        scale = float(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+        scale = float(read_text(path))
+    except (SequenceError, ValueError) as error:
         raise SequenceError(f"{path} must hold one number, the counts of depth images in a meter.") from error
-    if not 1 <= scale < np.inf:
-        raise SequenceError(f"{path} holds {scale:g}, which is not the counts in a meter: 1000 for millimeters.")
-    return scale
+    return counts_per_meter(scale, path)
 
 
 TUM_RGBD = Layout(is_tum, lambda path, o: open_tum(path, o.mode, o.depth_scale, o.fov), EXPECTED_FILES)

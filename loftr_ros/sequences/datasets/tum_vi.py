@@ -9,17 +9,17 @@ import numpy as np
 
 from loftr_ros.arrays import Array
 from loftr_ros.errors import shortened
-from loftr_ros.evaluation.trajectory import MAX_SHEAR, Trajectory, checked_trajectory
+from loftr_ros.evaluation.trajectory import is_rigid
 from loftr_ros.odometry.geometry import se3
 from loftr_ros.odometry.geometry.camera import Camera, CameraError, checked
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
-from loftr_ros.sequences.camera_yaml import read_yaml
-from loftr_ros.sequences.datasets.layout import Layout, Options, poses_of_quaternions
+from loftr_ros.sequences.camera_yaml import read_yaml, whole
+from loftr_ros.sequences.datasets.euroc import read_body_poses, read_images
+from loftr_ros.sequences.datasets.layout import Layout, Options
 from loftr_ros.sequences.errors import MissingSensorError, NoFramesError, SequenceError
 from loftr_ros.sequences.ground_truth import read_ground_truth
 from loftr_ros.sequences.pairing import pair_stamps
 from loftr_ros.sequences.sequence import Entry, Sequence
-from loftr_ros.sequences.stamps import read_table
 
 _CHAINS = ("dso/camchain.yaml", "camchain.yaml", "mav0/camchain.yaml")
 
@@ -37,21 +37,21 @@ def open_tum_vi(folder: Path, options: Options) -> Sequence:
         raise MissingSensorError(f"{folder} is a sequence of TUM-VI, which has no depth images; use mono or stereo.")
     chain = next(folder / name for name in _CHAINS if (folder / name).is_file())
     left, T_left_imu = _camera(chain, "cam0")
-    lefts = _images(folder / "mav0" / "cam0")
-    rig, notes = None, tuple[str, ...]()
+    (lefts, notes), rig = read_images(folder / "mav0" / "cam0"), None
     entries = [Entry(stamp, image) for stamp, image in lefts.items()]
     if options.mode == "stereo":
         if not (folder / "mav0" / "cam1").is_dir():
             raise MissingSensorError(f"{folder / 'mav0' / 'cam1'} is missing; use mode mono.")
         right, T_right_imu = _camera(chain, "cam1")
-        rights = _images(folder / "mav0" / "cam1")
-        pairs, notes = pair_stamps(list(lefts), list(rights))
+        rights, _ = read_images(folder / "mav0" / "cam1")
+        pairs, pairing = pair_stamps(list(lefts), list(rights))
+        notes += pairing
         entries = [Entry(t, lefts[t], rights[pairs[t]], None, pairs[t] - t) for t in lefts if t in pairs]
         if not entries:
             raise NoFramesError(f"No image of {folder / 'mav0' / 'cam1'} is within 5 ms of one of cam0; use mode mono.")
         rig = StereoRig(right, T_left_imu @ se3.inverse(T_right_imu))
     truth, fault = read_ground_truth(
-        folder / "mav0" / "mocap0" / "data.csv", lambda path: _truth(path, se3.inverse(T_left_imu))
+        folder / "mav0" / "mocap0" / "data.csv", lambda path: read_body_poses(path, se3.inverse(T_left_imu))
     )
     return Sequence(
         name=f"TUM-VI {folder.resolve().name}",
@@ -71,36 +71,14 @@ def _camera(path: Path, name: str) -> tuple[Camera, Array]:
         (width, height), (fx, fy, cx, cy) = content["resolution"], content["intrinsics"]
         K = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float64)
         distortion = np.array(content["distortion_coeffs"], np.float64)
-        camera = checked(Camera(int(width), int(height), K, str(content["distortion_model"]), distortion))
+        camera = checked(Camera(whole(width), whole(height), K, str(content["distortion_model"]), distortion))
         T_camera_imu = np.array(content["T_cam_imu"], np.float64).reshape(4, 4)
     except (CameraError, KeyError, TypeError, ValueError, OverflowError) as error:
         reason = f"no {error.args[0]}" if isinstance(error, KeyError) else shortened(error, 300).rstrip(".")
         raise SequenceError(f"{path} is no usable calibration of {name}: {reason}.") from error
-    R = T_camera_imu[:3, :3]
-    if not (np.isfinite(T_camera_imu).all() and np.allclose(R @ R.T, np.eye(3), atol=MAX_SHEAR)):
+    if not is_rigid(T_camera_imu):
         raise SequenceError(f"{path} is no usable calibration of {name}: T_cam_imu is no rotation and translation.")
     return camera, T_camera_imu
-
-
-def _images(camera: Path) -> dict[int, Path]:
-    """Return the images by stamp, from rows of `stamp [ns],filename`. Raises SequenceError."""
-    path = camera / "data.csv"
-    rows = read_table(path, ",")
-    if not rows or any(len(row) != 2 or not row[0].isdecimal() or len(row[0]) > 19 for row in rows):
-        raise SequenceError(f"{path} must list one 'stamp in nanoseconds,filename' a line.")
-    return {int(stamp): camera / "data" / name for stamp, name in rows}
-
-
-def _truth(path: Path, T_imu_camera: Array) -> Trajectory:
-    """Return T_world_camera from rows of `stamp [ns], x, y, z, qw, qx, qy, qz` of the IMU."""
-    rows = read_table(path, ",")
-    try:
-        stamps = np.array([int(row[0]) for row in rows], np.int64)
-        table = np.array([row[1:8] for row in rows], np.float64).reshape(len(rows), 7)
-    except (ValueError, OverflowError) as error:
-        raise SequenceError(f"{path} must hold a stamp, a position and a quaternion a line: {error}.") from error
-    imu = checked_trajectory(path, stamps, poses_of_quaternions(path, table[:, :3], table[:, [4, 5, 6, 3]]))
-    return Trajectory(imu.stamps_ns, imu.poses @ T_imu_camera)
 
 
 TUM_VI = Layout(is_tum_vi, open_tum_vi, "mav0/ and dso/camchain.yaml (TUM-VI)")

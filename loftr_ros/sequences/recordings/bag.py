@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Items
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
-
-import numpy as np
 
 from loftr_ros.evaluation.trajectory import Trajectory, TrajectoryError
 from loftr_ros.messages.calibration import Calibration
@@ -24,7 +23,7 @@ from loftr_ros.odometry.geometry.camera import Camera, CameraError
 from loftr_ros.odometry.geometry.stereo_rig import StereoRig
 from loftr_ros.sequences.errors import DamagedImageError, MissingSensorError, NoFramesError, SequenceError
 from loftr_ros.sequences.guessed_camera import FieldOfView, calibration_exists, guess_camera
-from loftr_ros.sequences.pairing import pair_stamps
+from loftr_ros.sequences.pairing import MAX_DEPTH_DIFFERENCE_NS, pair_depth_stamps, pair_stamps
 from loftr_ros.sequences.recordings.bag_file import BagFile
 from loftr_ros.sequences.recordings.bag_frames import DYNAMIC_TOPIC, STATIC_TOPIC, FixedFrames, frame_name
 from loftr_ros.sequences.recordings.bag_images import BagImage
@@ -34,7 +33,6 @@ from loftr_ros.sequences.recordings.bag_truth import PoseSource, RecordedPoses, 
 from loftr_ros.sequences.recordings.camera_files import cameras_of_files
 from loftr_ros.sequences.sequence import Entry, Sequence
 
-MAX_DEPTH_OFFSET_NS = 20_000_000
 UNITS_PER_METER = 1000.0  # of integer depth images (REP 118)
 _FIRST_IMAGES = 8  # of which one has to tell the frame
 
@@ -140,17 +138,8 @@ def _entries(index: BagIndex, chosen: CameraTopics, mode: Mode) -> tuple[tuple[E
 
 def _pair_depth(images: list[int], depths: list[int]) -> tuple[dict[int, int], tuple[str, ...]]:
     """Return the nearest depth stamp within 20 ms and half a frame by image stamp, and notes."""
-    ordered = np.array(sorted(depths), np.int64)
-    steps = np.diff(np.array(images, np.int64))
-    tolerance = min(MAX_DEPTH_OFFSET_NS, 0.5 * median(steps.tolist())) if steps.size else MAX_DEPTH_OFFSET_NS
-    nearest = {image: int(ordered[np.abs(ordered - image).argmin()]) for image in images} if ordered.size else {}
-    pairs = {image: depth for image, depth in nearest.items() if abs(depth - image) <= tolerance}
-    notes = []
-    if largest := max((abs(depth - image) for image, depth in pairs.items()), default=0):
-        notes.append(f"depth images are paired with images up to {largest / 1e6:.3g} ms away")
-    if len(pairs) < len(images):
-        notes.append(f"{len(images) - len(pairs)} of {len(images)} images have no depth image: left out")
-    return pairs, tuple(notes)
+    steps = [after - before for before, after in pairwise(images)]
+    return pair_depth_stamps(images, depths, min([MAX_DEPTH_DIFFERENCE_NS, *([0.5 * median(steps)] if steps else [])]))
 
 
 def _cameras(

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from loftr_ros.arrays import Array
 from loftr_ros.odometry.geometry import se3
@@ -75,7 +74,8 @@ def matrix(position: Any, orientation: Any) -> Array | None:
     """Return the (4, 4) pose of a message; None if it has numbers that are not finite or a quaternion of 0."""
     quaternion = np.array([orientation.x, orientation.y, orientation.z, orientation.w])
     translation = np.array([position.x, position.y, position.z])
-    norm = np.linalg.norm(quaternion)
+    with np.errstate(over="ignore"):  # numbers of any size
+        norm = np.linalg.norm(quaternion)
     if not (np.isfinite(translation).all() and np.isfinite(norm) and norm > 1e-6):
         return None
-    return se3.transform(Rotation.from_quat(quaternion).as_matrix(), translation)
+    return se3.from_quaternion(quaternion, translation)

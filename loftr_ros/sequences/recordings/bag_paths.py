@@ -9,6 +9,7 @@ from pathlib import Path
 
 from loftr_ros.errors import shortened
 from loftr_ros.sequences.errors import SequenceError
+from loftr_ros.validation import refuse_pipe
 
 EXPECTED_FILES = "a bag: .mcap, .db3, .bag, or a folder with metadata.yaml"
 METADATA = "metadata.yaml"
@@ -57,6 +58,7 @@ def _files(path: Path) -> list[Path]:
 def _is_of_bag(path: Path) -> bool:
     """Return whether a metadata.yaml describes a bag; one that cannot be read does, as its error is then reported."""
     try:
+        refuse_pipe(path)
         with path.open(encoding="utf-8", errors="replace") as file:
             return "rosbag2_bagfile_information" in file.read(_MAX_HEADER)
     except PermissionError:

@@ -120,9 +120,12 @@ class RecordedPoses:
             bag: for messages.
         """
         try:
-            world = self.trajectory(bag)
+            return self._of_camera(frames, camera_frame, bag)
         except TrajectoryError as error:
             return None, str(error), ()
+
+    def _of_camera(self, frames: FixedFrames, camera_frame: str, bag: Path) -> tuple[Trajectory, str, tuple[str, ...]]:
+        world = self.trajectory(bag)
         source, child = self._source, self._child
         notes: tuple[str, ...] = ()
         T_child_camera = frames.find(child, camera_frame) if child else None
@@ -130,7 +133,7 @@ class RecordedPoses:
             T_child_camera = np.eye(4)
             moving = f"of the frame '{child}', and tf has no fixed transform to" if child else "not of the frame"
             notes = (f"the poses on {source.topic} are {moving} '{camera_frame}': taking them as those of the camera",)
-        return Trajectory(world.stamps_ns, world.poses @ T_child_camera), "", notes
+        return checked_trajectory(bag, world.stamps_ns, world.poses @ T_child_camera), "", notes
 
     def trajectory(self, bag: Path) -> Trajectory:
         """Return the poses in their own frames, in order of time. Raises TrajectoryError."""

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from loftr_ros.arrays import Array
+from loftr_ros.odometry.geometry import se3
 from loftr_ros.output import OutputError, make_folder
 
 
@@ -81,7 +81,7 @@ class BagWriter:
 
     def rotation(self, T: Array) -> Any:
         """Return the rotation of a (4, 4) pose."""
-        x, y, z, w = Rotation.from_matrix(T[:3, :3]).as_quat().tolist()
+        x, y, z, w = se3.quaternion(T)
         return self.make("geometry_msgs/Quaternion", x=x, y=y, z=z, w=w)
 
     def pose(self, T: Array) -> Any:

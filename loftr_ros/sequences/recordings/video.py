@@ -18,6 +18,7 @@ from loftr_ros.sequences.guessed_camera import EXIF, FieldOfView, calibration_ex
 from loftr_ros.sequences.images import RecordedImage
 from loftr_ros.sequences.recordings.camera_files import cameras_of_files
 from loftr_ros.sequences.sequence import Entry, Sequence
+from loftr_ros.sequences.stamps import stamps_at
 from loftr_ros.sequences.unsupported_formats import EXAMPLE, HOW_TO_CALIBRATE
 
 EXPECTED_FILES = "a video: .mp4, .avi, .mov, .mkv"
@@ -193,10 +194,7 @@ def _times(video: Video, fps: float | None) -> tuple[list[int], tuple[str, ...]]
     fps = fps or rate
     if not fps:
         raise SequenceError(f"{video.path} tells neither times nor the frame rate: give --fps.")
-    return [round(i * 1e9 / fps) for i in range(len(times))], (
-        f"{len(times)} frames, taking {fps:g} per second",
-        *missing,
-    )
+    return stamps_at(range(len(times)), fps, video.path), (f"{len(times)} frames, taking {fps:g} per second", *missing)
 
 
 def _rotation(video: Video) -> tuple[str, ...]:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loftr_ros.odometry.geometry.camera import Camera, CameraError, stereo_baseline
+from loftr_ros.odometry.geometry.camera import Camera, CameraError, checked, stereo_baseline
 
 K = np.array([[458.0, 0.0, 367.0], [0.0, 457.0, 248.0], [0.0, 0.0, 1.0]])
 MODELS = {
@@ -150,3 +150,10 @@ def test_impossible_cameras_are_refused(change: dict[str, object], message: str)
 def test_an_uncalibrated_camera_is_refused() -> None:
     with pytest.raises(CameraError, match="calibrate"):
         Camera.from_camera_info(752, 480, [0.0] * 9, [], "plumb_bob", [0.0] * 12, rectified=False)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("focal", [1e-320, 1e-200, 1e300])
+def test_focal_lengths_of_any_size_are_refused_without_a_warning_of_numpy(focal: float) -> None:
+    with pytest.raises(CameraError):
+        checked(Camera(64, 48, np.array([[focal, 0, 31], [0, 50, 23], [0, 0, 1]])))

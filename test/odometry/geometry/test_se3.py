@@ -73,3 +73,21 @@ def test_step_covariance_is_that_of_perturbed_poses(a: NDArray[np.float64], b: N
     expected = adjoint @ covariance_of(errors) @ adjoint.T
     gains = 0.6 * np.eye(6), np.eye(6)
     np.testing.assert_allclose(se3.step_covariance(A, np.eye(6), B, np.eye(6), *gains), expected, atol=1e-4)
+
+
+@given(twists, st.sampled_from([1.0, -1.0]))
+def test_nearest_rotation_is_none_of_a_mirror(twist: NDArray[np.float64], last: float) -> None:
+    """Of R S with a symmetric S it is R, also where S mirrors its weakest axis a little."""
+    R = se3.exp_rotation(twist[3:])
+    stretch = np.diag([3.0, 2.0, 0.5 * last])
+    np.testing.assert_allclose(se3.nearest_rotation(R @ stretch), R, atol=1e-9)
+
+
+@given(twists)
+def test_quaternion_is_x_y_z_w_of_unit_length(twist: NDArray[np.float64]) -> None:
+    T = se3.exp(twist)
+    quaternion = np.array(se3.quaternion(T))
+    assert abs(np.linalg.norm(quaternion) - 1) < 1e-12
+    np.testing.assert_allclose(se3.from_quaternion(3 * quaternion, T[:3, 3]), T, atol=1e-12)
+    half_turn_about_y = se3.from_quaternion([0, 1, 0, 0], [1, 2, 3])
+    np.testing.assert_allclose(half_turn_about_y[:3], [[-1, 0, 0, 1], [0, 1, 0, 2], [0, 0, -1, 3]], atol=1e-12)

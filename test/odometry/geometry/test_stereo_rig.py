@@ -35,6 +35,7 @@ def test_a_pair_has_a_right_camera_on_the_right(baseline: float) -> None:
         (np.eye(4), "apart"),
         (se3.transform(np.eye(3), [np.inf, 0, 0]), "apart"),
         (se3.transform(np.zeros((3, 3)), [0.1, 0, 0]), "calibrate the pair"),
+        (se3.transform(np.diag([1.0, 1.0, -1.0]), [0.1, 0, 0]), "calibrate the pair"),
         (np.eye(3), "calibrate the pair"),
         (se3.transform(np.diag([-1.0, 1.0, 1.0]), [0.1, 0, 0]), "must be a rotation"),  # mirrored
         (se3.transform(np.eye(3), [0.1, 0, 0]).T, "must be a rotation"),

@@ -78,6 +78,9 @@ def test_missing_right_image_is_found_before_the_run(kitti: Path) -> None:
         open_sequence(kitti, "stereo")
 
 
+ROW = "0 31 0 0 50 23 0 0 0 1 0"  # of a projection matrix, after fx
+
+
 @pytest.mark.parametrize("name", ["calib.txt", "times.txt"])
 def test_missing_text_file_is_named(kitti: Path, name: str) -> None:
     (kitti / name).unlink()
@@ -100,14 +103,23 @@ def test_missing_text_file_is_named(kitti: Path, name: str) -> None:
         ("calib.txt", "P0: 50 0 31 0 0 50 23 0 0 0 0 0\n", "calib.txt is no usable calibration: .*last row"),
         ("calib.txt", "P0: 50 0 31 inf 0 50 23 0 0 0 1 0\n", "calib.txt is no usable calibration: .*not finite"),
         ("calib.txt", "P0: 50 0 80 0 0 50 23 0 0 0 1 0\n", r"\(80, 23\) is outside the image of 64x48"),
+        ("calib.txt", f"P0: nan {ROW}\n", "calib.txt is no usable calibration: The camera matrix K is"),
         ("calib.txt", "P1: 1 2 3\n", "no row 'P0:'"),
         ("calib.txt", "P0: one two\n", "no number"),
+        ("calib.txt", f"P0: 50 {ROW}\nP0: 60 {ROW}\n", "calib.txt has two rows 'P0:' that differ: keep one"),
     ],
 )
 def test_the_error_names_an_invalid_text_file_and_its_fault(kitti: Path, name: str, text: str, message: str) -> None:
     (kitti / name).write_text(text)
     with pytest.raises(SequenceError, match=message):
         open_sequence(kitti, "mono")
+
+
+def test_an_impossible_offset_of_the_camera_leaves_the_ground_truth_out(kitti: Path) -> None:
+    (kitti / "calib.txt").write_text("P0: 50 0 31 1e300 0 50 23 0 0 0 1 0\n")
+    sequence = open_sequence(kitti, "mono")
+    assert sequence.ground_truth is None
+    assert "pose 1 holds no position in meters" in sequence.ground_truth_fault
 
 
 def test_missing_image_keeps_the_stamps_and_the_truth_of_the_others(kitti: Path) -> None:

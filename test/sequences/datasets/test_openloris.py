@@ -108,6 +108,13 @@ def test_broken_transforms_leave_the_ground_truth_out(folder: Path) -> None:
     assert "no transform from base_link" in sequence.ground_truth_fault
 
 
+def test_a_transform_beyond_all_numbers(folder: Path) -> None:
+    path = folder / "trans_matrix.yaml"
+    path.write_text(path.read_text().replace("0.3", "9" * 400))
+    sequence = open_sequence(folder, "mono")
+    assert "without a matrix of 4 rows" in sequence.ground_truth_fault
+
+
 def test_missing_sensors(folder: Path) -> None:
     with pytest.raises(MissingSensorError, match="fisheye pair"):
         open_sequence(folder, "stereo")

@@ -217,6 +217,28 @@ def test_ground_truth_is_moved_to_the_camera(name: str, make_bag: MakeBag) -> No
     assert "the ground truth is /ground_truth/odom (nav_msgs/msg/Odometry)" in sequence.notes
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("length", [0.0, 1e-7, 1e200, np.inf, np.nan])
+def test_transforms_that_are_no_motion_are_left_out(length: float, make_bag: MakeBag) -> None:
+    bag = write_mono(make_bag("a.mcap"))
+    bag.transform("/tf_static", START, "base_link", "camera", (0.0, 0.0, 0.5), (0, 0, 0, length))
+    for i, stamp in enumerate(STAMPS):
+        bag.odometry("/ground_truth/odom", stamp, (i, 0, 0))
+    truth = open_sequence(bag.close()).ground_truth
+    assert truth is not None
+    np.testing.assert_allclose(truth.positions, [[i, 0, 0] for i in range(4)])
+
+
+def test_ground_truth_that_is_moved_beyond_meters_is_left_out(make_bag: MakeBag) -> None:
+    bag = write_mono(make_bag("a.mcap"))
+    bag.transform("/tf_static", START, "base_link", "camera", (1e300, 0.0, 0.0))
+    for i, stamp in enumerate(STAMPS):
+        bag.odometry("/ground_truth/odom", stamp, (i, 0, 0))
+    sequence = open_sequence(bag.close())
+    assert sequence.ground_truth is None
+    assert "pose 1 holds no position in meters" in sequence.ground_truth_fault
+
+
 def test_other_poses_are_ground_truth_only_on_request(make_bag: MakeBag) -> None:
     bag = write_mono(make_bag("a.mcap"))
     for i, stamp in enumerate(STAMPS):
@@ -307,6 +329,17 @@ def test_images_without_stamps_have_the_times_of_recording(make_bag: MakeBag) ->
     assert [entry.stamp_ns for entry in sequence.entries] == [START + i * STEP + 5_000_000 for i in range(3)]
     assert [int(frame.image[0, 0]) for frame in sequence] == [0, 1, 2]
     assert any("have no stamps" in note for note in sequence.notes)
+
+
+@pytest.mark.parametrize("mode", ["mono", "rgbd"])
+def test_times_of_recording_beyond_all_stamps_are_refused(mode: str, make_bag: MakeBag) -> None:
+    bag = make_bag("a.mcap")
+    for i in range(3):
+        bag.info("/cam/camera_info", 0)
+        bag.image("/cam/image", 0, flat(i), recorded_ns=2**63 + i * STEP)
+        bag.image("/cam/depth/image", 0, flat(1000, np.uint16), "16UC1", recorded_ns=2**63 + i * STEP)
+    with pytest.raises(SequenceError, match=r"/cam/image at .* but stamps are in seconds and end at"):
+        open_sequence(bag.close(), mode)
 
 
 def test_damaged_image_in_the_middle_is_skipped(make_bag: MakeBag) -> None:
