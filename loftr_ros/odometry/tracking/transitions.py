@@ -7,21 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, unique
 from types import MappingProxyType
 
 from loftr_ros.odometry.states import TrackingState
 
 
+@unique
 class FrameEvent(Enum):
     """What the images of a frame say about the motion."""
 
     NO_IMAGE_MOTION = "no image motion since the last measured pose"
     MOTION = "a motion within the limits and, while lost, within the gate of the prediction"
-    MOTION_AFTER_GAP = "the same, more than `max_gap` after the last measured pose"
+    MOTION_AFTER_GAP = "such a motion, more than `max_gap` after the last measured pose"
     EARLIER_KEYFRAME = "a motion from an earlier keyframe, while lost"
     FIRST_ROTATION = "a rotation of a single camera whose translation was never measured"
-    FIRST_ROTATION_AFTER_GAP = "the same, more than `max_gap` after the last measured pose"
+    FIRST_ROTATION_AFTER_GAP = "such a rotation, more than `max_gap` after the last measured pose"
     NO_MOTION = "no motion, one beyond the limits, or one of unknown length"
     NO_TEXTURE = "an image without texture, which no keyframe would match"
 

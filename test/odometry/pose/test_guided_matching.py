@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from loftr_ros.odometry import visual_odometry
+from loftr_ros.odometry import motion_measurement
 from loftr_ros.odometry.config import OdometryConfig
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.geometry import se3
@@ -138,7 +138,7 @@ def test_equal_panels_do_not_mislead_a_camera_in_motion(
 ) -> None:
     world = make_world(curve(10, FORWARD), period_px=(60.0, 0.0), outliers=0.25)
     if not guided:
-        monkeypatch.setattr(visual_odometry, "needs_guided_pass", lambda *_: False)
+        monkeypatch.setattr(motion_measurement, "needs_guided_pass", lambda *_: False)
     estimates = misled(world, 5)
     truth = se3.inverse(world.poses[0]) @ world.poses[-1]
     error = np.linalg.norm(estimates[-1].T_odom_camera[:3, 3] - truth[:3, 3])
