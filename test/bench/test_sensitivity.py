@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from loftr_ros.odometry import visual_odometry
+from loftr_ros.odometry import motion_measurement
 from loftr_ros.odometry.pose import hypotheses
 
 Bench = Callable[[str], ModuleType]
@@ -26,8 +26,8 @@ def test_a_constant_is_varied_in_all_modules_that_use_it(bench: Bench) -> None:
     before = hypotheses.MAX_ERROR_PX
     (constant,) = [found for found in module.constants_of("loftr_ros.odometry.pose") if found.name == "MAX_ERROR_PX"]
     with module.varied(constant, 7.0):
-        assert (hypotheses.MAX_ERROR_PX, visual_odometry.MAX_ERROR_PX) == (7.0, 7.0)
-    assert hypotheses.MAX_ERROR_PX == visual_odometry.MAX_ERROR_PX == before
+        assert (hypotheses.MAX_ERROR_PX, motion_measurement.MAX_ERROR_PX) == (7.0, 7.0)
+    assert hypotheses.MAX_ERROR_PX == motion_measurement.MAX_ERROR_PX == before
 
 
 @pytest.mark.parametrize(
