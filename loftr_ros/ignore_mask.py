@@ -13,6 +13,7 @@ from loftr_ros.errors import LoftrRosError
 from loftr_ros.loftr.runtime.budget import ComputeBudget
 from loftr_ros.loftr.runtime.matcher import Features, LoftrMatcher
 from loftr_ros.matches import Matches
+from loftr_ros.validation import refuse_pipe
 
 
 class MaskError(LoftrRosError):
@@ -75,6 +76,7 @@ class MaskedMatcher:
 def _read(path: Path) -> NDArray[np.uint8]:
     # Read by Python, for a specific error message, and decoded from memory.
     try:
+        refuse_pipe(path)
         mask = decode(path.read_bytes(), cv2.IMREAD_GRAYSCALE)
     except OSError as error:
         raise MaskError(f"mask_image {path} cannot be read: {error.strerror}") from error

@@ -1,5 +1,7 @@
 """Masked regions are not matched."""
 
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -64,6 +66,12 @@ def test_an_invalid_mask_is_refused(matcher, tmp_path, content, sentence):
         path.write_bytes(content)
     with pytest.raises(MaskError, match=f"mask_image {path} {sentence}"):
         MaskedMatcher(matcher, path)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(matcher, tmp_path):
+    os.mkfifo(tmp_path / "mask.png")
+    with pytest.raises(MaskError, match=r"mask\.png cannot be read: it is a pipe"):
+        MaskedMatcher(matcher, tmp_path / "mask.png")
 
 
 def test_the_budget_is_that_of_the_matcher(tmp_path):

@@ -241,6 +241,8 @@ def _read_rows(path: Path, contents: Mapping[int, str]) -> NDArray[np.float64]:
             )
     except OSError as error:
         raise TrajectoryError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise TrajectoryError(f"{path} cannot be used: it is no text; unpack it if it is compressed.") from error
     except ValueError as error:
         # NumPy appends advice for programmers after a semicolon.
         raise TrajectoryError(f"{path} cannot be used: {shortened(str(error).split(';')[0]).rstrip('.')}.") from error

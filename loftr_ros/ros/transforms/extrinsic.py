@@ -40,6 +40,7 @@ class Extrinsic:
         self._tf = tf
         self._from_parameters = camera_in_base(*pose)
         self._current: NDArray[np.float64] | None = None
+        self._camera_frame = ""  # of `_current`
         self._first_image: float | None = None
         if p.extrinsic_source == "tf" and not tf.is_installed:
             raise ExtrinsicError(
@@ -67,10 +68,11 @@ class Extrinsic:
             if self._current is None or not np.allclose(found, self._current, rtol=0, atol=1e-6):
                 self._log.info(f"{shortened(camera_frame, _QUOTED)} on {self._parameters.base_frame}: {self._how()}")
                 self._current = found
-        elif self._current is None:
+        elif self._current is None or camera_frame != self._camera_frame:
             self._current = self._fallback(camera_frame)
         elif self._first_image is not None and time.monotonic() > self._first_image + _LISTEN_S:
             self._tf.keep_static(self)
+        self._camera_frame = camera_frame
         return self._current
 
     def _how(self) -> str:
@@ -94,7 +96,7 @@ class Extrinsic:
         return found
 
     def _fallback(self, camera_frame: str) -> NDArray[np.float64]:
-        """Return the pose that is assumed without a transform. Raises ExtrinsicError."""
+        """Return the pose that is assumed without a transform: that of the frame before. Raises ExtrinsicError."""
         base_frame = self._parameters.base_frame
         reason = refused_by_tf(camera_frame, base_frame) or (
             f"TF has no transform from {shortened(camera_frame, _QUOTED)} to {base_frame}: publish it "
@@ -102,11 +104,11 @@ class Extrinsic:
         )
         if self._parameters.extrinsic_source == "tf":
             raise ExtrinsicError(f"{reason}, or set extrinsic_source to parameters")
-        self._log.warning(
-            f"{reason}, or set camera_x ... camera_yaw; until then the camera is assumed at the origin of "
-            f"{base_frame}, looking forward"
-        )
-        return self._from_parameters
+        where = f"at the origin of {base_frame}, looking forward"
+        if self._current is not None:
+            where = f"where {quoted(self._camera_frame)} is"
+        self._log.warning(f"{reason}, or set camera_x ... camera_yaw; until then the camera is assumed {where}")
+        return self._from_parameters if self._current is None else self._current
 
 
 def refused_by_tf(camera_frame: str, base_frame: str) -> str | None:

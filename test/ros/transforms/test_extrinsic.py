@@ -94,6 +94,25 @@ def test_a_mount_that_changes_in_tf_is_noticed(tf):
     assert found.of("eye") is second
 
 
+@pytest.mark.parametrize("source", ["auto", "tf"])
+def test_images_of_another_frame_that_tf_does_not_know(tf, source):
+    node = PaperNode()
+    found = Extrinsic(node, VoParameters(extrinsic_source=source))
+    first = found.of("eye")
+    tf.knows = False
+    for _ in range(2):
+        if source == "tf":
+            with pytest.raises(ExtrinsicError, match="TF has no transform from other to base_link"):
+                found.of("other")
+        else:
+            assert found.of("other") is first
+    assert [warning.endswith("the camera is assumed where 'eye' is") for warning in node.warnings] == (
+        [True] if source == "auto" else []
+    )
+    tf.knows, tf.ahead = True, 3.0
+    np.testing.assert_allclose(found.of("other"), camera_in_base(3, 0, 0, 0, 0, 0), atol=1e-12)
+
+
 def test_a_mount_that_tf_knows_late_is_taken(tf, monkeypatch):
     tf.knows = False
     monkeypatch.setattr(extrinsic, "_LISTEN_S", 0.2)
