@@ -19,7 +19,7 @@ from loftr_ros.odometry.images.working_size import size_note
 from loftr_ros.ros.parameters.table import VoParameters
 from loftr_ros.ros.sensors.streams import Stream
 
-# The byte order is looked at in so many frames: the first images of a camera may be black.
+# Number of frames whose byte order is checked: the first images of a camera may be black.
 _ORDER_FRAMES = 30
 
 
