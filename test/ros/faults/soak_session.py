@@ -34,12 +34,12 @@ def sample() -> dict[str, float]:
 
 
 def summary(samples: list[dict[str, float]], rig: Rig, since: float) -> dict[str, Any]:
-    """Return the figures: growth from the middle to the last fifth of the samples, by their medians.
-
-    The first half is warm-up: the heap takes half an hour to reach the level that it keeps, 4 % higher.
-    """
-    fifths = np.array_split(samples, 5)  # type: ignore[arg-type]
-    middle, last = ({key: float(np.median([s[key] for s in fifths[i]])) for key in samples[0]} for i in (2, 4))
+    """Return the figures: growth from the first to the last fifth of the samples, by their medians."""
+    fifth = max(len(samples) // 5, 1)
+    first, last = (
+        {key: float(np.median([s[key] for s in part])) for key in samples[0]}
+        for part in (samples[:fifth], samples[-fifth:])
+    )
     heard = [h for h in rig.heard if h.time > since]
     latency = np.array([h.latency_s for h in heard])
     # Newest wins: a frame waits for the one in work, at most, so the next one takes less than two of the longest.
@@ -55,9 +55,9 @@ def summary(samples: list[dict[str, float]], rig: Rig, since: float) -> dict[str
         "memory_mib_by_tenth": [
             round(float(np.median([s["rss_kib"] for s in part])) / 1024) for part in np.array_split(samples, 10)
         ],
-        "memory_growth": round(last["rss_kib"] / middle["rss_kib"] - 1, 4),
-        "thread_growth": last["threads"] - middle["threads"],
-        "descriptor_growth": last["descriptors"] - middle["descriptors"],
+        "memory_growth": round(last["rss_kib"] / first["rss_kib"] - 1, 4),
+        "thread_growth": last["threads"] - first["threads"],
+        "descriptor_growth": last["descriptors"] - first["descriptors"],
         "latency_median_s": round(float(np.median(latency)), 3),
         "latency_p99_s": round(float(np.quantile(latency, 0.99)), 3),
         "latency_max_s": round(float(latency.max()), 3),
