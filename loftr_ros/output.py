@@ -9,8 +9,10 @@ from contextlib import contextmanager, nullcontext, suppress
 from itertools import count
 from pathlib import Path
 from threading import Condition
+from typing import Literal
 
 from loftr_ros.errors import LoftrRosError, shortened
+from loftr_ros.validation import refuse_pipe
 
 _changed, _in_work = Condition(), set[Path]()  # files that are being written
 REPORT_FILE = "run.json"  # in the folder of a run
@@ -84,6 +86,22 @@ def inside(folder: Path, name: str, parameter: str) -> Path:
     if not is_inside:
         raise OutputError(f"{parameter} is '{shortened(name)}': it must be the name of a file in {folder}.")
     return path
+
+
+def check_writable(path: Path, mode: Literal["ab", "wb"]) -> None:
+    """Open a file that a library will write, which would not tell why it cannot; "ab" keeps an old one until then.
+
+    Raises:
+        OutputError: it cannot be written, or is a pipe.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            refuse_pipe(path)
+        with path.open(mode):
+            pass
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 @contextmanager

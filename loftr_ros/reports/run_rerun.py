@@ -15,10 +15,9 @@ from loftr_ros.arrays import Array
 from loftr_ros.evaluation.trajectory import Trajectory
 from loftr_ros.odometry.estimate import OdometryEstimate
 from loftr_ros.odometry.images.frame import Frame
-from loftr_ros.output import OutputError
+from loftr_ros.output import OutputError, check_writable
 from loftr_ros.reports.anchored_truth import AnchoredTruth
 from loftr_ros.reports.drawing import confidence_colors
-from loftr_ros.validation import refuse_pipe
 
 INSTALL = "pip install 'loftr_ros[rerun]', or pip install rerun-sdk"
 _WORLD, _CAMERA, _IMAGE = "odom", "odom/camera", "odom/camera/image"
@@ -51,14 +50,7 @@ def recording_rerun(path: Path, name: str, truth: Trajectory | None) -> Iterator
         OutputError: it cannot be written, or Rerun is not installed.
     """
     rerun = rerun_for(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            refuse_pipe(path)
-        with path.open("wb"):
-            pass
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
+    check_writable(path, "wb")
     recorder = RerunRecorder(rerun, path, name, truth)
     try:
         yield recorder

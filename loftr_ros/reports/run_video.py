@@ -12,8 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from loftr_ros.output import OutputError
-from loftr_ros.validation import refuse_pipe
+from loftr_ros.output import OutputError, check_writable
 
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 _MIN_FPS, _MAX_FPS = 1.0, 60.0
@@ -39,14 +38,7 @@ def recording_video(path: Path, fps: float) -> Iterator[VideoRecorder]:
         OutputError: it cannot be written.
     """
     check_suffix(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            refuse_pipe(path)
-        with path.open("ab"):  # OpenCV tells no reason
-            pass
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
+    check_writable(path, "ab")
     video = VideoRecorder(path, fps)
     try:
         yield video
