@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from loftr_ros.errors import LoftrRosError, shortened
+from loftr_ros.odometry.geometry import se3
 from loftr_ros.validation import refuse_pipe
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def checked_trajectory(path: Path, stamps_ns: NDArray[np.int64], poses: NDArray[
         raise TrajectoryError(
             f"{path} cannot be used: the last row of pose {np.argmin(has_row) + 1} is not 0 0 0 1: write it row by row."
         )
-    rotates = are_rotations(poses[:, :3, :3])
+    rotates = se3.are_rotations(poses[:, :3, :3], MAX_SHEAR)
     if not rotates.all():
         raise TrajectoryError(f"{path} cannot be used: pose {np.argmin(rotates) + 1} holds no rotation.")
     return Trajectory(stamps_ns, poses)
@@ -159,17 +160,10 @@ def check_positions(path: Path, positions: NDArray[np.float64]) -> None:
         raise TrajectoryError(f"{path} cannot be used: pose {np.argmin(near) + 1} holds no position in meters.")
 
 
-def are_rotations(R: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(...,) whether (..., 3, 3) matrices are rotations, with few digits; a reflection is none."""
-    with np.errstate(all="ignore"):  # entries of any size
-        shear = np.abs(R @ np.swapaxes(R, -1, -2) - np.eye(3)).max(axis=(-2, -1))
-        return np.asarray((shear < MAX_SHEAR) & (np.linalg.det(R) > 0))
-
-
 def is_rigid(T: NDArray[np.float64]) -> bool:
     """Return whether a (4, 4) matrix is a rotation and a translation in meters."""
     has_row = np.allclose(T[3], (0, 0, 0, 1), rtol=0, atol=1e-6)
-    return bool(has_row and (np.abs(T[:3, 3]) < MAX_DISTANCE).all() and are_rotations(T[:3, :3]))
+    return bool(has_row and (np.abs(T[:3, 3]) < MAX_DISTANCE).all() and se3.are_rotations(T[:3, :3], MAX_SHEAR))
 
 
 def poses_of(path: Path, positions: NDArray[np.float64], quaternions: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
 from loftr_ros.arrays import Array
@@ -65,6 +65,18 @@ def log_rotation(R: Array) -> Array:
     if cosine < 0.0:  # near 180 degrees the sine does not determine the axis
         return np.asarray(Rotation.from_matrix(R).as_rotvec())
     return np.asarray(axis * (np.arctan2(sine, cosine) / sine if sine > 0.0 else 1.0))
+
+
+def are_rotations(R: Array, tolerance: float) -> NDArray[np.bool_]:
+    """Return (...,) whether (..., 3, 3) matrices are rotations; a reflection is none, nor is NaN.
+
+    Args:
+        R: the matrices.
+        tolerance: on the elements of R R^T - I, for rounding in files.
+    """
+    with np.errstate(all="ignore"):  # elements of any size
+        shear = np.abs(R @ np.swapaxes(R, -1, -2) - np.eye(3)).max(axis=(-2, -1))
+        return np.asarray((shear < tolerance) & (np.linalg.det(R) > 0))
 
 
 def nearest_rotation(M: Array) -> Array:

@@ -29,7 +29,7 @@ class StereoRig:
         """Raise CameraError for an invalid transform or a baseline of zero."""
         T = np.array(self.T_left_right, np.float64)
         object.__setattr__(self, "T_left_right", T)
-        if T.shape != (4, 4) or not _is_rotation(T[:3, :3]) or not np.allclose(T[3], (0.0, 0.0, 0.0, 1.0)):
+        if T.shape != (4, 4) or not se3.are_rotations(T[:3, :3], 1e-3) or not np.allclose(T[3], (0.0, 0.0, 0.0, 1.0)):
             raise CameraError(
                 f"The pose of the right camera is {T.tolist()}; it must be a rotation and "
                 "a translation: calibrate the pair."
@@ -84,8 +84,3 @@ class StereoRig:
     def project(self, points: Array, inverse_depth: Array) -> Array:
         """Return the (N, 2) pixels in the right image of (N, 2) points of the left camera on z = 1 at (N,) 1/z."""
         return self.right.project(transfer(homogeneous(points).T, inverse_depth, self.T_left_right).T)
-
-
-def _is_rotation(R: Array) -> bool:
-    """Return whether a (3, 3) matrix is a rotation, up to rounding in files; a mirror is none."""
-    return np.allclose(R @ R.T, np.eye(3), atol=1e-3) and float(np.linalg.det(R)) > 0.0
